@@ -1,0 +1,1 @@
+//! Production daemons from annotated structs.

@@ -1,0 +1,1 @@
+//! The text grammars shared by the macros, configuration and the command line.
