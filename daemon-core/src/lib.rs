@@ -17,8 +17,11 @@ pub use definition::{
     IntoOutcome, OnReady, RowCall, Task,
 };
 pub use error::{BoxError, Error, Result};
-pub use event::{Envelope, Event, Overflow};
-pub use task::{EventHandler, Handler, place};
+pub use event::{
+    Bus, Envelope, Event, Overflow, PublishError, Publisher, QueueOptions, SubscribeError, Subscription,
+    SubscriptionHandle, SubscriptionStatus,
+};
+pub use task::{Attach, EventHandler, Failure, Handler, Handlers, Observer, StillRunning, Wiring, place};
 
 /// A boxed future that can be sent to another thread.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
