@@ -27,7 +27,7 @@ pub use host::{
     ShutdownReport, StartError, StartReport,
 };
 pub use status::{CheckKind, CheckReport, DaemonStatus, HostStatus, IntervalStatus, State, TaskKind, TaskStatus};
-pub use task::{Failure, Handler, Handlers, Observer, StillRunning, Wiring, place};
+pub use task::{Attach, Failure, Handler, Handlers, Observer, StillRunning, Wiring, place};
 
 /// The text grammars of durations, ranges, rates and percentages, shared with the macros.
 pub use daemon_grammar as time;

@@ -15,8 +15,11 @@ use crate::event::{
     SubscriptionStatus, TypeTag,
 };
 
-/// Makes a handler that borrows its daemon and what it is given for the time both are there.
-type Attach<D, C, E> = Box<dyn for<'d> Fn(&'d D, &'d C) -> Pin<Box<dyn Handler<E> + Send + 'd>> + Send + Sync>;
+/// How a row makes its handler: a function, so that a definition stays data. The handler borrows its daemon, and what it is
+/// given, for one life.
+///
+/// A closure that captures nothing will do; see [`EventHandler::typed`].
+pub type Attach<D, C, E> = for<'d> fn(&'d D, &'d C) -> Pin<Box<dyn Handler<E> + Send + 'd>>;
 
 /// One event handler of a daemon `D`, which is given a `C` beside the event.
 pub struct EventHandler<D, C> {
@@ -48,21 +51,14 @@ impl<D: Sync + 'static, C: Sync + 'static> EventHandler<D, C> {
     /// });
     /// ```
     #[must_use]
-    pub fn typed<E: Event>(
-        name: &'static str,
-        attach: impl for<'d> Fn(&'d D, &'d C) -> Pin<Box<dyn Handler<E> + Send + 'd>> + Send + Sync + 'static,
-    ) -> Self {
-        Self::erased(name, E::TOPIC, Some(TypeTag::of::<E>()), Box::new(attach))
+    pub fn typed<E: Event>(name: &'static str, attach: Attach<D, C, E>) -> Self {
+        Self::erased(name, E::TOPIC, Some(TypeTag::of::<E>()), attach)
     }
 
     /// A handler of events of any type on a topic or pattern.
     #[must_use]
-    pub fn envelope(
-        name: &'static str,
-        pattern: &'static str,
-        attach: impl for<'d> Fn(&'d D, &'d C) -> Pin<Box<dyn Handler<Envelope> + Send + 'd>> + Send + Sync + 'static,
-    ) -> Self {
-        Self::erased(name, pattern, None, Box::new(attach))
+    pub fn envelope(name: &'static str, pattern: &'static str, attach: Attach<D, C, Envelope>) -> Self {
+        Self::erased(name, pattern, None, attach)
     }
 
     fn erased<E: Any + Send + Sync>(
