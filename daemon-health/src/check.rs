@@ -7,8 +7,8 @@ use std::{error::Error, fmt, future::Future, time::Duration};
 /// Any error that may cross threads.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// How long a check may take unless it or its registration says otherwise: one second.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a check may take unless it or its registration says otherwise: three seconds, as for a `#[health]` handler.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// One question about the health of something.
 ///

@@ -14,7 +14,7 @@
 //!
 //! let mut decoder = Decoder::new(Limits::default());
 //! let mut ids = Vec::new();
-//! for piece in [r#"{"id":1,"type":"req"#, "uest\"}\n{\"id\":2,", "\"type\":\"request\"}\n"] {
+//! for piece in [r#"{"id":1,"ty"#, "pe\":\"request\"}\n{\"id\":2,", "\"type\":\"request\"}\n"] {
 //!     decoder.push(piece.as_bytes());
 //!     while let Some(message) = decoder.next() {
 //!         let message = message?;
