@@ -1,5 +1,7 @@
 # One target is one check, and one job of a build server. `make` alone lists them.
 
+# Where rustup puts cargo, for a shell that was not told.
+export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO ?= cargo
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust deny hack typos clean
