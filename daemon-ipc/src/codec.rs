@@ -3,7 +3,8 @@
 //! Invariants:
 //! 1. What comes out does not depend on how the bytes were split: bytes become text only when their line is complete.
 //! 2. No byte is scanned for a newline twice, so a long line costs time in proportion to its length.
-//! 3. Between calls to [`Decoder::next`] that returned `None`, no more than [`Limits::max_frame`] bytes are held.
+//! 3. Once [`Decoder::next`] has returned `None`, less than two of the longest frames is held, and next to nothing if no line is
+//!    begun.
 //! 4. A bad line costs itself only: the lines after it are read.
 
 use crate::{Limits, Message};
@@ -11,6 +12,10 @@ use thiserror::Error;
 
 #[cfg(test)]
 mod tests;
+
+/// How many bytes of room an idle decoder keeps, so that small messages need no allocation and one large message costs none for
+/// ever.
+const KEPT: usize = 64 * 1024;
 
 /// Why a frame could not be read or written.
 #[derive(Debug, Error)]
@@ -75,7 +80,6 @@ impl Decoder {
 
     /// Adds bytes as they were read.
     pub fn push(&mut self, bytes: &[u8]) {
-        self.forget_what_was_read();
         self.bytes.extend_from_slice(bytes);
     }
 
@@ -90,7 +94,9 @@ impl Decoder {
         loop {
             let Some(newline) = memchr::memchr(b'\n', &self.bytes[self.scanned..]) else {
                 self.scanned = self.bytes.len();
-                return self.check_unfinished_line().err().map(Err);
+                let outcome = self.check_unfinished_line();
+                self.forget_what_was_read();
+                return outcome.err().map(Err);
             };
             let end = self.scanned + newline;
             let line = self.start..end;
@@ -140,6 +146,7 @@ impl Decoder {
     fn forget_what_was_read(&mut self) {
         if self.start == self.bytes.len() {
             self.bytes.clear();
+            self.bytes.shrink_to(KEPT);
         } else if self.start >= self.bytes.len() / 2 {
             self.bytes.drain(..self.start);
         } else {
