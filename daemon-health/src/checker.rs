@@ -147,8 +147,8 @@ impl HealthChecker {
         }
         for (name, timeout, task) in asked {
             let answer = answer_of(task, asked_at, timeout).await;
-            self.remember(&name, &answer);
             if let Some(registered) = report.get_mut(&name) {
+                self.remember(&name, &registered.check, &answer);
                 registered.last = Some(answer);
             }
         }
@@ -167,9 +167,10 @@ impl HealthChecker {
         HealthReport::new(checks, now.duration_since(self.created))
     }
 
-    /// Keeps an answer, unless a later one is there or the check is gone.
-    fn remember(&self, name: &str, answer: &Answer) {
+    /// Keeps an answer, unless a later one is there, or the check is gone or was replaced.
+    fn remember(&self, name: &str, check: &Arc<dyn HealthCheck>, answer: &Answer) {
         if let Some(registered) = self.write().get_mut(name)
+            && Arc::ptr_eq(&registered.check, check)
             && registered.last.as_ref().is_none_or(|last| last.at <= answer.at)
         {
             registered.last = Some(answer.clone());

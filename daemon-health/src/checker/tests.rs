@@ -151,6 +151,21 @@ async fn names_are_unique_and_the_first_of_two_stays() {
     assert!(checker.check().await.status.is_healthy());
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_answer_of_a_check_that_was_replaced_is_not_the_new_ones() {
+    let checker = Arc::new(HealthChecker::new());
+    checker.register(from_fn("a", pending)).unwrap();
+    let asking = tokio::spawn({
+        let checker = Arc::clone(&checker);
+        async move { checker.check().await }
+    });
+    sleep(SECOND).await;
+    assert!(checker.unregister("a"));
+    checker.register(from_fn("a", pending)).unwrap();
+    assert_eq!(asking.await.unwrap().checks["a"].status, HealthStatus::Unhealthy);
+    assert_eq!(checker.last().checks["a"].status, HealthStatus::Unknown);
+}
+
 #[test]
 fn a_check_needs_a_name_and_time() {
     let checker = HealthChecker::new();
