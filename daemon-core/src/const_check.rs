@@ -209,13 +209,23 @@ pub const fn assembled(list: &[(&str, Declaration)]) -> Option<Text> {
     while i < list.len() {
         let (name, declaration) = list[i];
         if index(list, name) < i {
-            return Some(Text::of(&["this list has two daemons named `", name, "`; remove one, or name it: `Type as \"name\"`"]));
+            return Some(Text::of(&[
+                "this list has two daemons named `",
+                name,
+                "`; remove one, or name it: `Type as \"name\"`",
+            ]));
         }
         let mut r = 0;
         while r < declaration.requires.len() {
             let required = declaration.requires[r];
             if !required.is_named() && index(list, required.name()) == list.len() {
-                return Some(Text::of(&["this list lacks `", required.name(), "`, which `", name, "` requires; add it"]));
+                return Some(Text::of(&[
+                    "this list lacks `",
+                    required.name(),
+                    "`, which `",
+                    name,
+                    "` requires; add it",
+                ]));
             }
             r += 1;
         }
@@ -286,7 +296,11 @@ mod tests {
         if trail.enter(at, true) {
             let of = edges.iter().find(|(name, _)| *name == at).map_or(&[][..], |(_, of)| of);
             for (next, wanted) in of {
-                if *wanted { trail.wants() } else { trail.requires() }
+                if *wanted {
+                    trail.wants()
+                } else {
+                    trail.requires()
+                }
                 walk(edges, next, trail);
             }
             trail.leave();

@@ -1,6 +1,7 @@
 //! Production daemons from annotated structs.
 
 mod call;
+mod const_check;
 mod context;
 mod daemon;
 mod definition;
@@ -10,6 +11,11 @@ mod host;
 mod status;
 mod task;
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+
+pub use crate::task::{Attach, Failure, Handler, Handlers, Observer, StillRunning, Wiring, place};
 pub use call::{Call, CallError};
 pub use context::{Context, HostHandle, TaskEnded, TaskHandle, Unsubscribe};
 pub use daemon::{DaemonBase, Wired};
@@ -27,7 +33,8 @@ pub use host::{
     ShutdownReport, StartError, StartReport,
 };
 pub use status::{CheckKind, CheckReport, DaemonStatus, HostStatus, IntervalStatus, State, TaskKind, TaskStatus};
-pub use task::{Attach, Failure, Handler, Handlers, Observer, StillRunning, Wiring, place};
+
+pub use daemon_macros::{Event, command, daemon, deferred, every, health, on_event, on_ready, task};
 
 /// The text grammars of durations, ranges, rates and percentages, shared with the macros.
 pub use daemon_grammar as time;

@@ -2,9 +2,7 @@
 
 use super::Context;
 use super::life::Phase;
-use crate::event::{
-    Envelope, Event, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle,
-};
+use crate::event::{Envelope, Event, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle};
 
 impl Context {
     /// Publishes `event` on its type's topic, to every subscription that matches.

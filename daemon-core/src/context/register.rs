@@ -141,11 +141,7 @@ impl Context {
     ///
     /// # Errors
     /// [`Error::UnknownDaemon`]; [`Error::Stopping`] from the start of `cleanup` on.
-    pub fn on_daemon_ready<F, R>(
-        &self,
-        name: &str,
-        react: impl Fn() -> F + Send + Sync + 'static,
-    ) -> Result<(), Error>
+    pub fn on_daemon_ready<F, R>(&self, name: &str, react: impl Fn() -> F + Send + Sync + 'static) -> Result<(), Error>
     where
         F: Future<Output = R> + Send + 'static,
         R: IntoOutcome,

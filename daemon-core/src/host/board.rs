@@ -300,14 +300,12 @@ impl Board {
 
 impl Cut {
     pub(crate) fn new(task: &crate::status::TaskStatus, gone: bool) -> Self {
-        let work = if task.kind.to_string() == task.name { task.name.clone() } else { format!("{} `{}`", task.kind, task.name) };
-        Self {
-            work,
-            spawned_at: task.spawned_at.clone(),
-            polls: task.polls,
-            idle_ms: task.idle.map(millis),
-            gone,
-        }
+        let work = if task.kind.to_string() == task.name {
+            task.name.clone()
+        } else {
+            format!("{} `{}`", task.kind, task.name)
+        };
+        Self { work, spawned_at: task.spawned_at.clone(), polls: task.polls, idle_ms: task.idle.map(millis), gone }
     }
 }
 

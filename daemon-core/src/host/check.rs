@@ -44,12 +44,9 @@ pub(crate) struct Limits {
 }
 
 /// Checks a host; if it is sound, its graph comes back.
-pub(crate) fn check(
-    host: &str,
-    units: &[Arc<dyn Unit>],
-    limits: Limits,
-) -> Result<(Graph, CheckReport), CheckError> {
-    let mut checker = Checker { units, outlines: units.iter().map(|unit| unit.outline()).collect(), faults: Vec::new() };
+pub(crate) fn check(host: &str, units: &[Arc<dyn Unit>], limits: Limits) -> Result<(Graph, CheckReport), CheckError> {
+    let mut checker =
+        Checker { units, outlines: units.iter().map(|unit| unit.outline()).collect(), faults: Vec::new() };
     checker.names(host);
     checker.limits(limits);
     checker.rows();
@@ -190,8 +187,7 @@ impl Checker<'_> {
         let (from, to) = (self.units[at].name().clone(), dependency.name());
         let found = self.units.iter().position(|unit| **unit.name() == *to);
         let type_id = dependency.type_id();
-        let instances: Vec<_> =
-            (0..self.units.len()).filter(|&unit| self.outlines[unit].type_id == type_id).collect();
+        let instances: Vec<_> = (0..self.units.len()).filter(|&unit| self.outlines[unit].type_id == type_id).collect();
         if !dependency.is_named() && instances.len() > 1 {
             let names: Vec<_> = instances.iter().map(|&unit| format!("`{}`", self.units[unit].name())).collect();
             self.faults.push(format!(
@@ -232,7 +228,9 @@ impl Checker<'_> {
             for dependency in declaration.wants {
                 match self.target(at, dependency, "wants") {
                     Target::At(on) => wants.push(on),
-                    Target::Absent => report.notes.push(format!("`{name}` wants `{}`, which is absent", dependency.name())),
+                    Target::Absent => {
+                        report.notes.push(format!("`{name}` wants `{}`, which is absent", dependency.name()))
+                    }
                     Target::Faulty => {}
                 }
             }

@@ -37,7 +37,8 @@ pub enum StartError {
 }
 
 fn failures(start: &StartReport) -> String {
-    let failed = start.daemons.iter().filter_map(|daemon| Some(format!("`{}`: {}", daemon.name, daemon.reason.as_ref()?)));
+    let failed =
+        start.daemons.iter().filter_map(|daemon| Some(format!("`{}`: {}", daemon.name, daemon.reason.as_ref()?)));
     format!("{} did not start: {}", start.name, failed.collect::<Vec<_>>().join("; "))
 }
 

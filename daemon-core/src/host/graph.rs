@@ -121,7 +121,12 @@ impl Graph {
 
     /// The greatest sum of `weight` along a chain of dependencies that begins with `from`.
     pub(crate) fn longest_chain(&self, from: usize, weight: &dyn Fn(usize) -> Duration) -> Duration {
-        fn walk(graph: &Graph, at: usize, weight: &dyn Fn(usize) -> Duration, known: &mut [Option<Duration>]) -> Duration {
+        fn walk(
+            graph: &Graph,
+            at: usize,
+            weight: &dyn Fn(usize) -> Duration,
+            known: &mut [Option<Duration>],
+        ) -> Duration {
             if let Some(known) = known[at] {
                 return known;
             }

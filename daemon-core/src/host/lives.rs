@@ -198,10 +198,12 @@ impl Lifecycle {
         }
         life.enter(Phase::Over);
         let guards = life.clone();
-        stopping.apart("subscriptions", steps, async move {
-            guards.drop_guards();
-            Ok(())
-        }).await;
+        stopping
+            .apart("subscriptions", steps, async move {
+                guards.drop_guards();
+                Ok(())
+            })
+            .await;
         slot.intake.close();
         drop(life.drop_intervals()); // they have ended; what could not end is in the report
         life.tasks.close();
@@ -223,7 +225,7 @@ impl Lifecycle {
         let (sender, gone) = oneshot::channel();
         self.runtime.spawn(async move {
             drop_quietly(lived);
-            drop(sender.send(())); // the waiting side may have given up
+            let _ = sender.send(()); // the waiting side may have given up
         });
         if timeout_at(stopping.begun + within, gone).await.is_err() {
             stopping.problem("the daemon's destructor did not end in time");

@@ -186,7 +186,14 @@ impl fmt::Display for StartReport {
         writeln!(f, "{} {verdict}: {} daemons in {}", self.name, self.daemons.len(), short(self.took_ms))?;
         let wide = width(self.daemons.iter().map(|daemon| &daemon.name));
         for daemon in &self.daemons {
-            write!(f, "  wave {}  {:wide$}  {:7}  {:>7}", daemon.wave, daemon.name, daemon.state, short(daemon.took_ms))?;
+            write!(
+                f,
+                "  wave {}  {:wide$}  {:7}  {:>7}",
+                daemon.wave,
+                daemon.name,
+                daemon.state,
+                short(daemon.took_ms)
+            )?;
             if let Some(on) = &daemon.waited_for {
                 write!(f, "  after {on} ({})", short(daemon.waited_ms))?;
             }
@@ -213,7 +220,14 @@ impl fmt::Display for ShutdownReport {
         )?;
         let wide = width(self.daemons.iter().map(|daemon| &daemon.name));
         for daemon in self.daemons.iter().rev() {
-            write!(f, "  wave {}  {:wide$}  {:8}  {:>7}", daemon.wave, daemon.name, daemon.state, short(daemon.stop_ms))?;
+            write!(
+                f,
+                "  wave {}  {:wide$}  {:8}  {:>7}",
+                daemon.wave,
+                daemon.name,
+                daemon.state,
+                short(daemon.stop_ms)
+            )?;
             if daemon.errors + daemon.panics > 0 {
                 write!(f, "  {} errors, {} panics", daemon.errors, daemon.panics)?;
             }
@@ -240,7 +254,11 @@ fn write_events(f: &mut fmt::Formatter<'_>, events: &[EventAccount]) -> fmt::Res
         return Ok(());
     }
     let wide = width(busy.iter().map(|account| &account.subscription));
-    writeln!(f, "  {:wide$}  {:>9} {:>9} {:>7} {:>7} {:>9}", "events", "offered", "handled", "failed", "dropped", "abandoned")?;
+    writeln!(
+        f,
+        "  {:wide$}  {:>9} {:>9} {:>7} {:>7} {:>9}",
+        "events", "offered", "handled", "failed", "dropped", "abandoned"
+    )?;
     for account in busy {
         writeln!(
             f,

@@ -64,8 +64,11 @@ impl Host {
             Err(refused) => return refuse(&refused),
         };
         let control = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(workers).thread_name("daemon").enable_all().build();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(workers)
+            .thread_name("daemon")
+            .enable_all()
+            .build();
         let (control, runtime) = match (control, runtime) {
             (Ok(control), Ok(runtime)) => (control, runtime),
             (Err(error), _) | (_, Err(error)) => return refuse(&format!("cannot start the runtime: {error}")),
@@ -171,7 +174,7 @@ impl Voice {
         });
         let deadline = std::time::Instant::now() + patience;
         for done in [filed, shown] {
-            drop(done.recv_timeout(deadline.saturating_duration_since(std::time::Instant::now()))); // late: go on
+            let _ = done.recv_timeout(deadline.saturating_duration_since(std::time::Instant::now())); // late: go on
         }
     }
 }
@@ -186,7 +189,7 @@ fn aside(work: impl FnOnce() + Send + 'static) -> mpsc::Receiver<()> {
     let (sender, done) = mpsc::channel();
     let spawned = std::thread::Builder::new().name("daemon-voice".to_owned()).spawn(move || {
         work();
-        drop(sender.send(())); // the waiting side may have given up
+        let _ = sender.send(()); // the waiting side may have given up
     });
     drop(spawned); // without a thread there is no voice, and the receiver hears so
     done

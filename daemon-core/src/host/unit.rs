@@ -248,7 +248,11 @@ impl Observer for Booked<'_> {
 
 impl<D: DaemonBase> LivedOf<D> {
     /// Binds a row's function to this daemon and a context.
-    fn bind(&self, cx: &Context, call: RowCall<D>) -> impl Fn() -> BoxFuture<'static, Result<()>> + Send + Sync + use<D> {
+    fn bind(
+        &self,
+        cx: &Context,
+        call: RowCall<D>,
+    ) -> impl Fn() -> BoxFuture<'static, Result<()>> + Send + Sync + use<D> {
         let (daemon, cx) = (self.daemon.clone(), cx.clone());
         move || {
             let (daemon, cx) = (daemon.clone(), cx.clone());
@@ -331,12 +335,7 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
 }
 
 /// Runs a `#[task]` and judges its end: an error or a panic fails its daemon, an early end is warned about.
-async fn watch_task(
-    life: &Life,
-    name: &'static str,
-    finite: bool,
-    work: impl Fn() -> BoxFuture<'static, Result<()>>,
-) {
+async fn watch_task(life: &Life, name: &'static str, finite: bool, work: impl Fn() -> BoxFuture<'static, Result<()>>) {
     let cancelled: &CancellationToken = &life.cancel;
     tokio::select! {
         biased;
@@ -349,7 +348,11 @@ async fn watch_task(
             life.link.daemon_failed(&life.daemon, life.number, format!("task `{name}`: {failure}"));
         }
         Ok(()) if !finite && !cancelled.is_cancelled() => {
-            tracing::warn!(daemon = &*life.daemon, task = name, "the task ended early; say `#[task(finite)]` if it may");
+            tracing::warn!(
+                daemon = &*life.daemon,
+                task = name,
+                "the task ended early; say `#[task(finite)]` if it may"
+            );
         }
         Ok(()) => {}
     }

@@ -91,7 +91,8 @@ impl Periodic {
             }
             let latest = latest_multiple(origin, period, Instant::now()).max(due);
             let skipped = latest - due;
-            let late = multiple(origin, period, latest).map_or(Duration::ZERO, |at| Instant::now().saturating_duration_since(at));
+            let late = multiple(origin, period, latest)
+                .map_or(Duration::ZERO, |at| Instant::now().saturating_duration_since(at));
             if skipped > 0 && late > (period / 2).max(GRAIN).max(delay) {
                 self.seen().skipped += u64::from(skipped) + 1;
                 due = latest.saturating_add(1);
@@ -100,7 +101,8 @@ impl Periodic {
             self.tick(&mut tick, &failed, skipped).await;
             due = latest.saturating_add(1);
             let now = latest_multiple(origin, period, Instant::now());
-            let passed = now.saturating_sub(due) + u32::from(now >= due && multiple(origin, period, now) != Some(Instant::now()));
+            let passed = now.saturating_sub(due)
+                + u32::from(now >= due && multiple(origin, period, now) != Some(Instant::now()));
             self.seen().skipped += u64::from(passed);
             due = due.saturating_add(passed);
         }
