@@ -42,9 +42,17 @@ pub(crate) enum Phase {
 pub(crate) struct Ticking {
     pub(super) periodic: Arc<Periodic>,
     pub(super) stop: CancellationToken,
-    /// Cancelled once the interval's future is gone.
-    pub(super) done: CancellationToken,
+    pub(super) run: Run,
+    /// Those of the intervals it replaced that had not ended then, the oldest first.
+    pub(super) before: Vec<Run>,
+}
+
+/// The future of an interval.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
     pub(super) task: Option<AbortHandle>,
+    /// Cancelled once the future is gone.
+    pub(super) done: CancellationToken,
 }
 
 #[derive(Default)]

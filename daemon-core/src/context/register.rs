@@ -8,10 +8,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::AbortHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Context;
-use super::life::{Life, Phase, Ticking};
+use super::life::{Life, Phase, Run, Ticking};
 use super::link::Readiness;
 use crate::BoxFuture;
 use crate::definition::IntoOutcome;
@@ -168,11 +169,19 @@ impl Context {
 }
 
 impl Ticking {
-    /// Waits until the interval's future is gone; returns at once from inside it.
+    /// Every future of that name that may still tick.
+    fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.before.iter().chain([&self.run]).filter(|run| !run.done.is_cancelled())
+    }
+
+    /// Waits until its future, and those of the intervals it replaced, are gone; returns at once from inside one.
     async fn ended(&self) {
-        let inside = self.task.as_ref().is_some_and(|task| tokio::task::try_id() == Some(task.id()));
-        if !inside {
-            self.done.cancelled().await;
+        let here = tokio::task::try_id();
+        if here.is_some() && self.runs().any(|run| run.task.as_ref().map(AbortHandle::id) == here) {
+            return; // the others wait for this one, and tick no more
+        }
+        for run in self.runs() {
+            run.done.cancelled().await;
         }
     }
 }
@@ -193,25 +202,29 @@ impl Life {
         if registrations.phase != Phase::Open {
             return Err(self.stopping());
         }
-        let before = registrations.intervals.remove(&name);
-        if let Some(before) = &before {
-            before.stop.cancel();
-        }
+        let before: Vec<Run> = registrations.intervals.remove(&name).map_or_else(Vec::new, |replaced| {
+            replaced.stop.cancel();
+            replaced.runs().cloned().collect()
+        });
+        let wait = before.clone();
         let (life, work, until, gone) = (self.clone(), periodic.clone(), stop.clone(), done.clone().drop_guard());
         let task = self.tasks.spawn(label, &self.span, async move {
             let _gone: DropGuard = gone;
-            if let Some(before) = before {
-                before.done.cancelled().await;
-            }
+            let begin = async {
+                for run in wait {
+                    run.done.cancelled().await;
+                }
+                life.ready.cancelled().await;
+            };
             tokio::select! {
                 biased;
                 () = until.cancelled() => return,
-                () = life.ready.cancelled() => {}
+                () = begin => {}
             }
             let failed = |failure: &_| life.failed(TaskKind::Interval, &work.status().name, failure);
             work.run(until, || tick(), failed).await;
         });
-        registrations.intervals.insert(name, Ticking { periodic, stop, done, task });
+        registrations.intervals.insert(name, Ticking { periodic, stop, run: Run { task, done }, before });
         Ok(())
     }
 
@@ -224,7 +237,11 @@ impl Life {
         };
         let (life, name) = (self.clone(), name.to_owned());
         self.spawn(Label::new(TaskKind::OnReady, name.clone()), async move {
-            life.ready.cancelled().await;
+            tokio::select! {
+                biased;
+                () = life.cancel.cancelled() => return, // it never became ready
+                () = life.ready.cancelled() => {}
+            }
             let mut seen = Readiness::default();
             loop {
                 let next = readiness.wait_for(|now| now.running && now.life != seen.life);
