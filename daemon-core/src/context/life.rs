@@ -16,7 +16,7 @@ use super::link::{AnyDaemon, HostLink};
 use crate::error::Error;
 use crate::event::{Bus, Publisher, SubscriptionHandle, SubscriptionStatus};
 use crate::status::{IntervalStatus, TaskKind};
-use crate::task::{Failure, Periodic, Tasks, drop_quietly};
+use crate::task::{Failure, Periodic, Tasks, drop_caught};
 
 /// Errors and panics of a daemon, over all its lives.
 #[derive(Debug, Default)]
@@ -167,10 +167,14 @@ impl Life {
         pulled.iter().filter(|handle| handle.is_open()).filter_map(SubscriptionHandle::status).collect()
     }
 
-    /// Drops every guard the daemon registered.
-    pub(crate) fn drop_guards(&self) {
+    /// Drops every guard the daemon registered; returns the message of each that panicked.
+    pub(crate) fn drop_guards(&self) -> Vec<String> {
         let guards = std::mem::take(&mut self.registrations().guards);
-        guards.into_iter().for_each(drop_quietly);
+        let panics: Vec<_> = guards.into_iter().filter_map(|guard| drop_caught(guard).err()).collect();
+        for panic in &panics {
+            self.failed(TaskKind::Cleanup, "subscriptions", &Failure::Panic(panic.clone()));
+        }
+        panics
     }
 
     /// Stops all intervals and forgets them; returns what was still ticking, to be waited for.

@@ -86,9 +86,9 @@ impl Context {
         Err(self.life.stopping())
     }
 
-    /// Drops every guard registered so far, one by one; a panic in one harms no other.
+    /// Drops every guard registered so far, one by one; a panic in one is logged and counted, and harms no other.
     pub fn cleanup_subscriptions(&self) {
-        self.life.drop_guards();
+        drop(self.life.drop_guards());
     }
 
     /// Calls `tick` at every multiple of `period`, from one period after the daemon is ready. An interval of the same

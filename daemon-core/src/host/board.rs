@@ -192,6 +192,7 @@ impl Board {
             DaemonStart {
                 name: slot.name.to_string(),
                 wave: slot.wave,
+                optional: slot.optional,
                 state: inner.state,
                 waited_for: inner.waited.as_ref().map(|(on, _)| on.clone()),
                 waited_ms: inner.waited.as_ref().map_or(0, |(_, after)| millis(*after)),
@@ -329,14 +330,16 @@ impl HostLink for Board {
 
     fn daemon_failed(&self, daemon: &str, life: u64, reason: String) {
         let Some(&at) = self.by_name.get(daemon) else { return };
-        {
-            let mut inner = self.slots[at].inner();
-            if inner.life.as_ref().is_none_or(|now| now.number != life) {
-                return;
-            }
-            inner.reason.get_or_insert(reason);
+        let mut inner = self.slots[at].inner();
+        if inner.life.as_ref().is_none_or(|now| now.number != life) {
+            return;
         }
-        self.tell(Input::Broke(at));
+        if inner.state == State::Running {
+            inner.reason.get_or_insert(reason);
+            self.tell(Input::Broke(at)); // under the lock: before the life can tell of its end
+        } else {
+            inner.problems.push(reason); // it was told to end, and did, if badly
+        }
     }
 
     fn call(&self, daemon: &str, command: &str, request: Value) -> BoxFuture<'_, Result<Value, CallError>> {
@@ -351,6 +354,7 @@ impl HostLink for Board {
                 return Err(CallError::UnknownCommand { daemon, command, known: slot.commands.join(", ") });
             };
             let (sender, reply) = oneshot::channel();
+            let label = Label::new(TaskKind::Command, command.clone());
             let life = alive.life;
             let watch = life.clone();
             let run = async move {
@@ -369,10 +373,6 @@ impl HostLink for Board {
                 };
                 drop(sender.send(outcome)); // the caller may have gone
             };
-            if life.intake.is_cancelled() {
-                return Err(CallError::ShuttingDown { daemon });
-            }
-            let label = Label::new(TaskKind::Command, "command");
             life.spawn(label, run).map_err(|_| CallError::ShuttingDown { daemon: daemon.clone() })?;
             reply.await.unwrap_or(Err(CallError::ShuttingDown { daemon }))
         })

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::board::Board;
 use super::budget::share;
 use super::graph::Graph;
-use super::lives::{Lifecycle, StopOrder, stop_ceiling};
+use super::lives::{Lifecycle, StopOrder, destructor_panicked, stop_ceiling};
 use super::phase::{Action, Input, Machine};
 use super::report::StartReport;
 use super::unit::Unit;
@@ -93,6 +93,9 @@ impl Conductor {
                 inner.reason.get_or_insert_with(|| format!("requires `{on}`, which failed"));
                 if inner.life.is_none() && inner.state == State::Stopped {
                     inner.state = State::Failed;
+                    let (board, at) = (self.board.clone(), *at);
+                    // What was kept for it is dropped on the workers: events are user values.
+                    drop(runtime.spawn(async move { board.slots[at].intake.close() }));
                 }
             }
             Action::HostRunning => {
@@ -170,10 +173,21 @@ impl Conductor {
         }
     }
 
-    /// Lets go of the values that live through restarts, on the workers: their destructors are user code.
+    /// Lets go of what outlives the lives, those first that stopped first: values, whose destructors are user code, and
+    /// events kept for daemons that never started.
     async fn release(&mut self, runtime: &Handle) {
-        let units = std::mem::take(&mut self.units);
-        let released = runtime.spawn(async move { units.iter().for_each(|unit| unit.release()) });
+        let (mut units, board) = (std::mem::take(&mut self.units), self.board.clone());
+        let graph = self.graph.clone();
+        let released = runtime.spawn(async move {
+            let mut slots: Vec<_> = board.slots.iter().zip(&graph.nodes).zip(units.drain(..)).collect();
+            slots.sort_by_key(|((_, node), _)| std::cmp::Reverse(node.wave));
+            for ((slot, _), unit) in slots {
+                slot.intake.close();
+                if let Err(panic) = unit.release() {
+                    slot.inner().problems.push(destructor_panicked(&panic));
+                }
+            }
+        });
         let since = (*self.board.stopping.borrow()).unwrap_or_else(Instant::now);
         drop(tokio::time::timeout_at(since + self.stop_budget, released).await); // late: the process ends without it
     }

@@ -24,7 +24,7 @@ use crate::context::{Birth, Context, HostLink, Life, Phase, Readiness};
 use crate::error::Result;
 use crate::event::Bus;
 use crate::status::{State, TaskKind};
-use crate::task::{Failure, Label, caught, drop_quietly};
+use crate::task::{Failure, Label, caught, drop_caught};
 
 /// The order to stop, with the time it may take.
 pub(crate) type StopOrder = Option<Duration>;
@@ -70,6 +70,7 @@ impl Lifecycle {
                 tracing::info!(parent: &life.span, "stopping");
                 self.stop(&life, share, true).await;
                 tracing::info!(parent: &life.span, "stopped");
+                drop(life); // with it goes what it holds of the daemons it requires
                 self.board.tell(Input::Stopped(self.at));
             }
             Err(why) => {
@@ -82,6 +83,7 @@ impl Lifecycle {
                 let ordered = *self.stop.borrow();
                 let share = ordered.unwrap_or_else(|| stop_ceiling(&*self.unit));
                 self.stop(&life, share, entered).await;
+                drop(life);
                 self.board.tell(Input::StartFailed { at: self.at, cancelled });
             }
         }
@@ -107,17 +109,20 @@ impl Lifecycle {
     async fn start(&mut self, life: &Arc<Life>, entered: &mut bool) -> Result<(), NotStarted> {
         let deadline = Instant::now() + self.start_timeout;
         let cx = Context { life: life.clone() };
-        let (sender, made) = oneshot::channel();
+        let (sender, mut made) = oneshot::channel();
         let value = self.unit.value();
-        let lived = self.step(life, TaskKind::Make, deadline, async move {
-            drop(sender.send(value.await?)); // the receiver is dropped only once this task has been given up
+        let make = self.step(life, TaskKind::Make, deadline, async move {
+            drop(sender.send(value.await?)); // the receiver is closed only once this task has been given up
             Ok(())
         });
-        lived.await?;
-        let Ok(lived) = made.await else { return Err(NotStarted::Cancelled) };
-        let lived: Arc<dyn Lived> = lived.into();
+        let ended = make.await;
+        made.close();
+        // Kept even if the start ends here: the stop drops it where a destructor may block or panic.
+        let lived: Option<Arc<dyn Lived>> = made.try_recv().ok().map(Into::into);
         let slot = &self.board.slots[self.at];
-        slot.inner().lived = Some(lived.clone());
+        slot.inner().lived = lived.clone();
+        ended?;
+        let Some(lived) = lived else { return Err(NotStarted::Cancelled) };
         slot.intake.buffer();
         *entered = true;
         let initialize = lived.hook(TaskKind::Initialize, cx.clone());
@@ -146,25 +151,29 @@ impl Lifecycle {
         deadline: Instant,
         work: impl Future<Output = Result<()>> + Send + 'static,
     ) -> Result<(), NotStarted> {
+        let ordered = |stop: &watch::Receiver<StopOrder>| stop.borrow().is_some();
+        if ordered(&self.stop) {
+            return Err(NotStarted::Cancelled);
+        }
         let (sender, outcome) = oneshot::channel();
         let label = Label::new(kind, kind.to_string());
         let task = life.tasks.spawn(label, &life.span, async move {
             drop(sender.send(caught(|| work).await)); // the receiver is dropped once this step is given up
         });
         let ended = tokio::select! {
-            biased;
-            _ = self.stop.wait_for(Option::is_some) => Err(NotStarted::Cancelled),
+            biased; // a failure is told of also when the order to stop comes with it
             outcome = timeout_at(deadline, outcome) => match outcome {
                 Ok(Ok(Ok(()))) => Ok(()),
                 Ok(Ok(Err(failure))) => Err(NotStarted::Failed(failure)),
                 Ok(Err(_)) => Err(NotStarted::Cancelled), // aborted: the runtime is going down
                 Err(_) => Err(NotStarted::Failed(Failure::Timeout(self.start_timeout))),
             },
+            _ = self.stop.wait_for(Option::is_some) => Err(NotStarted::Cancelled),
         };
         if let (Err(_), Some(task)) = (&ended, task) {
             task.abort();
         }
-        ended
+        if ended.is_ok() && ordered(&self.stop) { Err(NotStarted::Cancelled) } else { ended }
     }
 
     /// Waits for the order to stop.
@@ -184,6 +193,7 @@ impl Lifecycle {
         slot.inner().state = State::Stopping;
         slot.readiness.send_replace(Readiness { life: self.number, running: false });
 
+        life.tasks.seal();
         life.intake.cancel();
         slot.intake.drain();
         life.close_pulled();
@@ -197,17 +207,19 @@ impl Lifecycle {
             stopping.clean_up(steps).await;
         }
         life.enter(Phase::Over);
-        let guards = life.clone();
-        stopping
-            .apart("subscriptions", steps, async move {
-                guards.drop_guards();
-                Ok(())
-            })
-            .await;
+        let (guards, board, at) = (life.clone(), self.board.clone(), self.at);
+        let drop_guards = async move {
+            for panic in guards.drop_guards() {
+                board.slots[at].inner().problems.push(format!("a subscription's destructor panicked: {panic}"));
+            }
+            Ok(())
+        };
+        stopping.apart("subscriptions", steps.guards, steps.end, drop_guards).await;
         slot.intake.close();
         drop(life.drop_intervals()); // they have ended; what could not end is in the report
         life.tasks.close();
         stopping.idle(steps.end, |_| true).await;
+        stopping.book_what_is_left();
         self.let_go(&stopping, steps.end).await;
 
         let mut inner = slot.inner();
@@ -224,14 +236,23 @@ impl Lifecycle {
         let lived = stopping.slot.inner().lived.take();
         let (sender, gone) = oneshot::channel();
         self.runtime.spawn(async move {
-            drop_quietly(lived);
-            let _ = sender.send(()); // the waiting side may have given up
+            drop(sender.send(drop_caught(lived))); // the waiting side may have given up
         });
-        if timeout_at(stopping.begun + within, gone).await.is_err() {
-            stopping.problem("the daemon's destructor did not end in time");
+        match timeout_at(stopping.by(within), gone).await {
+            Ok(Ok(Err(panic))) => stopping.problem(destructor_panicked(&panic)),
+            Ok(_) => {}
+            Err(_) => stopping.problem("the daemon's destructor did not end in time"),
         }
     }
 }
+
+/// What the report says of a daemon's value whose destructor panicked.
+pub(crate) fn destructor_panicked(panic: &str) -> String {
+    format!("the daemon's destructor panicked: {panic}")
+}
+
+/// How long a step of the stop gets at least, however late it comes: enough to be begun.
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// A stop under way.
 struct Stopping<'a> {
@@ -245,6 +266,11 @@ impl Stopping<'_> {
         self.slot.inner().problems.push(what.into());
     }
 
+    /// When a step that should have ended `within` the stop's beginning must.
+    fn by(&self, within: Duration) -> Instant {
+        (self.begun + within).max(Instant::now() + MOMENT)
+    }
+
     /// Waits until no such work is left, or the time is up.
     async fn idle(&self, within: Duration, of: impl Fn(TaskKind) -> bool) {
         drop(timeout_at(self.begun + within, self.life.tasks.idle(of)).await); // what is left is aborted later
@@ -256,7 +282,7 @@ impl Stopping<'_> {
         if cut.is_empty() {
             return;
         }
-        let gone = timeout_at(self.begun + within, self.life.tasks.idle(of)).await.is_ok();
+        let gone = timeout_at(self.by(within), self.life.tasks.idle(of)).await.is_ok();
         let left = if gone { Vec::new() } else { self.life.tasks.statuses() };
         for task in cut {
             let gone = !left.iter().any(|left| left.name == task.name && left.kind == task.kind);
@@ -266,8 +292,25 @@ impl Stopping<'_> {
         }
     }
 
-    /// Runs `work` in a task of its own; what overruns is aborted and booked.
-    async fn apart(&self, name: &str, steps: Steps, work: impl Future<Output = Result<()>> + Send + 'static) {
+    /// Books what could not be aborted and is not in the report yet, such as blocking work that `cleanup` began.
+    fn book_what_is_left(&self) {
+        for task in self.life.tasks.statuses() {
+            let cut = Cut::new(&task, false);
+            let mut inner = self.slot.inner();
+            if !inner.cut.iter().any(|known| known.work == cut.work && !known.gone) {
+                inner.cut.push(cut);
+            }
+        }
+    }
+
+    /// Runs `work` in a task of its own; what overruns `within` is aborted and booked, and has to be gone by `end`.
+    async fn apart(
+        &self,
+        name: &str,
+        within: Duration,
+        end: Duration,
+        work: impl Future<Output = Result<()>> + Send + 'static,
+    ) {
         let (sender, outcome) = oneshot::channel();
         let label = Label::new(TaskKind::Cleanup, name);
         let run = async move {
@@ -276,14 +319,14 @@ impl Stopping<'_> {
         if self.life.spawn(label, run).is_err() {
             return;
         }
-        match timeout_at(self.begun + steps.cleanup, outcome).await {
+        match timeout_at(self.by(within), outcome).await {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(failure))) => {
                 self.life.failed(TaskKind::Cleanup, name, &failure);
                 self.problem(format!("{name}: {failure}"));
             }
             Ok(Err(_)) => self.problem(format!("{name} was aborted")),
-            Err(_) => self.abort(steps.end, |kind| kind == TaskKind::Cleanup).await,
+            Err(_) => self.abort(end, |kind| kind == TaskKind::Cleanup).await,
         }
     }
 
@@ -293,7 +336,7 @@ impl Stopping<'_> {
         let Some(lived) = lived else { return };
         let cleanup = lived.hook(TaskKind::Cleanup, Context { life: self.life.clone() });
         drop(lived);
-        self.apart("cleanup", steps, cleanup).await;
+        self.apart("cleanup", steps.cleanup, steps.abort_cleanup, cleanup).await;
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) enum Input {
     StartFailed { at: usize, cancelled: bool },
     /// A stop ended.
     Stopped(usize),
-    /// A running daemon cannot go on.
+    /// A daemon cannot go on.
     Broke(usize),
     /// Somebody asked for the shutdown.
     Shutdown,
@@ -122,7 +122,9 @@ impl Machine {
                 self.members[at].stage = if doomed { Stage::Failed } else { Stage::Stopped };
             }
             Input::Broke(at) => {
-                if self.members[at].stage == Stage::Running && !self.members[at].doomed {
+                // Also while it starts or stops: it may break before its start, or after the order to stop, is known.
+                let stage = self.members[at].stage;
+                if stage != Stage::Waiting && !stage.is_over() && !self.members[at].doomed {
                     self.members[at].doomed = true;
                     self.fail(at, &mut actions);
                 }

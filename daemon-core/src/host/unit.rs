@@ -16,7 +16,7 @@ use crate::definition::{Declaration, Definition, RowCall};
 use crate::error::{BoxError, Error, Result};
 use crate::event::{Bus, SubscribeError, SubscriptionStatus};
 use crate::status::{CheckKind, TaskKind};
-use crate::task::{Failure, Handlers, Label, Observer, Schedule, Wiring, caught, drop_quietly};
+use crate::task::{Failure, Handlers, Label, Observer, Schedule, Wiring, caught, drop_caught};
 
 /// Makes a daemon's value at each start.
 pub(crate) type Make<D> = Box<dyn Fn() -> BoxFuture<'static, Result<D>> + Send + Sync>;
@@ -98,8 +98,8 @@ pub(crate) trait Unit: Send + Sync {
     fn subscribe(&self, bus: &Arc<Bus>) -> Result<Arc<dyn Intake>, SubscribeError>;
     /// Makes the value of the next life.
     fn value(&self) -> BoxFuture<'static, Result<Box<dyn Lived>>>;
-    /// Lets go of the value that lives through restarts.
-    fn release(&self);
+    /// Lets go of the value that lives through restarts; the error is the message of a panic in its destructor.
+    fn release(&self) -> Result<(), String>;
 }
 
 /// The events of a daemon, through all its lives.
@@ -223,11 +223,10 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
         })
     }
 
-    fn release(&self) {
-        if let Source::Value(value) = &*self.source {
-            let value = value.lock().unwrap_or_else(PoisonError::into_inner).take();
-            drop_quietly(value);
-        }
+    fn release(&self) -> Result<(), String> {
+        let Source::Value(value) = &*self.source else { return Ok(()) };
+        let value = value.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop_caught(value)
     }
 }
 
