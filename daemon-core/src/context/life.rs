@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::link::{AnyDaemon, HostLink};
+use super::register::Bound;
 use crate::error::Error;
 use crate::event::{Bus, Publisher, SubscriptionHandle, SubscriptionStatus};
 use crate::status::{IntervalStatus, TaskKind};
@@ -38,8 +39,9 @@ pub(crate) enum Phase {
 }
 
 /// An interval that ticks, or waits to.
-#[derive(Debug)]
 pub(crate) struct Ticking {
+    /// Held so that what it captured is dropped with the interval, not when its ticking ends. Dropped quietly.
+    pub(super) tick: Bound,
     pub(super) periodic: Arc<Periodic>,
     pub(super) stop: CancellationToken,
     pub(super) run: Run,
@@ -170,14 +172,10 @@ impl Life {
     /// Drops every guard the daemon registered; returns the message of each that panicked.
     pub(crate) fn drop_guards(&self) -> Vec<String> {
         let guards = std::mem::take(&mut self.registrations().guards);
-        let panics: Vec<_> = guards.into_iter().filter_map(|guard| drop_caught(guard).err()).collect();
-        for panic in &panics {
-            self.failed(TaskKind::Cleanup, "subscriptions", &Failure::Panic(panic.clone()));
-        }
-        panics
+        self.panicked("subscriptions", guards.into_iter().filter_map(|guard| drop_caught(guard).err()).collect())
     }
 
-    /// Stops all intervals and forgets them; returns what was still ticking, to be waited for.
+    /// Stops all intervals and forgets them; returns them, to be waited for and dropped.
     pub(crate) fn drop_intervals(&self) -> Vec<Ticking> {
         let intervals = std::mem::take(&mut self.registrations().intervals);
         let intervals: Vec<_> = intervals.into_values().collect();
@@ -185,6 +183,19 @@ impl Life {
             interval.stop.cancel();
         }
         intervals
+    }
+
+    /// Drops the intervals, which have ended; returns the message of each whose destructor panicked.
+    pub(crate) fn forget_intervals(&self) -> Vec<String> {
+        let intervals = self.drop_intervals();
+        self.panicked("intervals", intervals.into_iter().filter_map(|ticking| drop_caught(ticking).err()).collect())
+    }
+
+    fn panicked(&self, name: &str, panics: Vec<String>) -> Vec<String> {
+        for panic in &panics {
+            self.failed(TaskKind::Cleanup, name, &Failure::Panic(panic.clone()));
+        }
+        panics
     }
 
     pub(crate) fn guards(&self) -> usize {

@@ -124,6 +124,7 @@ impl Context {
         let Some(ticking) = self.life.registrations().intervals.remove(name) else { return false };
         ticking.stop.cancel();
         ticking.ended().await;
+        drop_quietly(ticking);
         true
     }
 
@@ -134,6 +135,7 @@ impl Context {
     pub async fn cleanup_intervals(&self) {
         for ticking in self.life.drop_intervals() {
             ticking.ended().await;
+            drop_quietly(ticking);
         }
     }
 
@@ -202,12 +204,14 @@ impl Life {
         if registrations.phase != Phase::Open {
             return Err(self.stopping());
         }
-        let before: Vec<Run> = registrations.intervals.remove(&name).map_or_else(Vec::new, |replaced| {
+        let replaced = registrations.intervals.remove(&name);
+        let before: Vec<Run> = replaced.as_ref().map_or_else(Vec::new, |replaced| {
             replaced.stop.cancel();
             replaced.runs().cloned().collect()
         });
         let wait = before.clone();
         let (life, work, until, gone) = (self.clone(), periodic.clone(), stop.clone(), done.clone().drop_guard());
+        let call = tick.clone();
         let task = self.tasks.spawn(label, &self.span, async move {
             let _gone: DropGuard = gone;
             let begin = async {
@@ -222,9 +226,11 @@ impl Life {
                 () = begin => {}
             }
             let failed = |failure: &_| life.failed(TaskKind::Interval, &work.status().name, failure);
-            work.run(until, || tick(), failed).await;
+            work.run(until, || call(), failed).await;
         });
-        registrations.intervals.insert(name, Ticking { periodic, stop, run: Run { task, done }, before });
+        registrations.intervals.insert(name, Ticking { tick, periodic, stop, run: Run { task, done }, before });
+        drop(registrations);
+        drop_quietly(replaced);
         Ok(())
     }
 

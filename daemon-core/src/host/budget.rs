@@ -26,7 +26,7 @@ pub(crate) struct Steps {
     /// Waiting for a `cleanup` that was aborted to be gone.
     pub(crate) abort_cleanup: Duration,
     /// Dropping what was registered.
-    pub(crate) guards: Duration,
+    pub(crate) registered: Duration,
     /// Everything.
     pub(crate) end: Duration,
 }
@@ -40,7 +40,7 @@ impl Steps {
             abort: at(75),
             cleanup: at(90),
             abort_cleanup: at(92),
-            guards: at(96),
+            registered: at(96),
             end: share,
         }
     }

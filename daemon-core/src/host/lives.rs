@@ -207,16 +207,19 @@ impl Lifecycle {
             stopping.clean_up(steps).await;
         }
         life.enter(Phase::Over);
-        let (guards, board, at) = (life.clone(), self.board.clone(), self.at);
-        let drop_guards = async move {
-            for panic in guards.drop_guards() {
-                board.slots[at].inner().problems.push(format!("a subscription's destructor panicked: {panic}"));
+        let (ended, board, at) = (life.clone(), self.board.clone(), self.at);
+        let unregister = async move {
+            let problem = |text| board.slots[at].inner().problems.push(text);
+            for panic in ended.drop_guards() {
+                problem(format!("a subscription's destructor panicked: {panic}"));
+            }
+            for panic in ended.forget_intervals() {
+                problem(format!("an interval's destructor panicked: {panic}"));
             }
             Ok(())
         };
-        stopping.apart("subscriptions", steps.guards, steps.end, drop_guards).await;
+        stopping.apart("subscriptions and intervals", steps.registered, steps.end, unregister).await;
         slot.intake.close();
-        drop(life.drop_intervals()); // they have ended; what could not end is in the report
         life.tasks.close();
         stopping.idle(steps.end, |_| true).await;
         stopping.book_what_is_left();
