@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::link::{AnyDaemon, HostLink};
 use crate::error::Error;
 use crate::event::{Bus, Publisher, SubscriptionHandle, SubscriptionStatus};
+use crate::policy::OnError;
 use crate::status::{IntervalStatus, TaskKind};
 use crate::task::{Failure, Periodic, Tasks, drop_quietly};
 
@@ -23,6 +24,29 @@ use crate::task::{Failure, Periodic, Tasks, drop_quietly};
 pub(crate) struct Tally {
     pub(crate) errors: AtomicU64,
     pub(crate) panics: AtomicU64,
+    /// How often in a row each piece of work has failed.
+    streaks: Mutex<BTreeMap<String, u32>>,
+}
+
+/// How many failures in a row degrade a daemon.
+const DEGRADED_AFTER: u32 = 3;
+
+impl Tally {
+    /// What has failed often enough in a row.
+    pub(crate) fn degraded(&self) -> Vec<String> {
+        let streaks = self.streaks.lock().unwrap_or_else(PoisonError::into_inner);
+        streaks.iter().filter(|(_, times)| **times >= DEGRADED_AFTER).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Forgets what failed in the life before.
+    pub(crate) fn renew(&self) {
+        self.streaks.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn streak(&self, name: &str, times: u32) -> Option<u32> {
+        let mut streaks = self.streaks.lock().unwrap_or_else(PoisonError::into_inner);
+        if times == 0 { streaks.remove(name) } else { streaks.insert(name.to_owned(), times) }
+    }
 }
 
 /// How far the end of a life has come.
@@ -157,6 +181,27 @@ impl Life {
     pub(crate) fn pulled(&self) -> Vec<SubscriptionStatus> {
         let pulled = self.registrations().pulled.clone();
         pulled.iter().filter(|handle| handle.is_open()).filter_map(SubscriptionHandle::status).collect()
+    }
+
+    /// Books that a handler or interval has failed `times` times in a row; 0: it has succeeded.
+    pub(crate) fn streak(&self, name: &str, times: u32) {
+        let before = self.tally.streak(name, times).unwrap_or(0);
+        let _span = self.span.enter();
+        if times == DEGRADED_AFTER {
+            tracing::warn!(daemon = &*self.daemon, work = name, "degraded: it failed {times} times in a row");
+        } else if times == 0 && before >= DEGRADED_AFTER {
+            tracing::warn!(daemon = &*self.daemon, work = name, "recovered");
+        }
+    }
+
+    /// Does what a handler or tick asks for when it fails.
+    pub(crate) fn on_error(&self, on_error: OnError, name: &str, failure: &Failure) {
+        let for_good = match on_error {
+            OnError::Log => return,
+            OnError::Restart => false,
+            OnError::Fail => true,
+        };
+        self.link.daemon_failed(&self.daemon, self.number, format!("`{name}` failed: {failure}"), for_good);
     }
 
     /// Drops every guard the daemon registered.

@@ -16,8 +16,9 @@ use super::link::Readiness;
 use crate::BoxFuture;
 use crate::definition::IntoOutcome;
 use crate::error::{Error, Result};
+use crate::policy::OnError;
 use crate::status::TaskKind;
-use crate::task::{Label, Periodic, Schedule, caught, drop_quietly};
+use crate::task::{Failure, Label, Periodic, Schedule, caught, drop_quietly};
 
 /// Calls a function when dropped: the shape in which an unsubscribe function is registered.
 ///
@@ -110,7 +111,14 @@ impl Context {
         if period.is_zero() {
             return Err(Error::ZeroPeriod { name: name.to_owned() });
         }
-        let schedule = Schedule { name: name.to_owned(), period, immediately: false, jitter: None, timeout: None };
+        let schedule = Schedule {
+            name: name.to_owned(),
+            period,
+            immediately: false,
+            jitter: None,
+            timeout: None,
+            on_error: OnError::Log,
+        };
         Life::tick(&self.life, schedule, bound(tick))
     }
 
@@ -186,14 +194,14 @@ impl Life {
     #[track_caller]
     pub(crate) fn tick(self: &Arc<Self>, schedule: Schedule, tick: Bound) -> Result<(), Error> {
         let label = Label::new(TaskKind::Interval, schedule.name.clone());
-        let name = schedule.name.clone();
+        let (name, key, on_error) = (schedule.name.clone(), schedule.name.clone(), schedule.on_error);
         let periodic = Arc::new(Periodic::new(schedule));
         let (stop, done) = (self.intake.child_token(), CancellationToken::new());
         let mut registrations = self.registrations();
         if registrations.phase != Phase::Open {
             return Err(self.stopping());
         }
-        let before = registrations.intervals.remove(&name);
+        let before = registrations.intervals.remove(&key);
         if let Some(before) = &before {
             before.stop.cancel();
         }
@@ -208,10 +216,16 @@ impl Life {
                 () = until.cancelled() => return,
                 () = life.ready.cancelled() => {}
             }
-            let failed = |failure: &_| life.failed(TaskKind::Interval, &work.status().name, failure);
-            work.run(until, || tick(), failed).await;
+            let book = |outcome: &Result<(), Failure>, in_a_row| {
+                life.streak(&name, in_a_row);
+                if let Err(failure) = outcome {
+                    life.failed(TaskKind::Interval, &name, failure);
+                    life.on_error(on_error, &name, failure);
+                }
+            };
+            work.run(until, || tick(), book).await;
         });
-        registrations.intervals.insert(name, Ticking { periodic, stop, done, task });
+        registrations.intervals.insert(key, Ticking { periodic, stop, done, task });
         Ok(())
     }
 
@@ -227,7 +241,7 @@ impl Life {
             life.ready.cancelled().await;
             let mut seen = Readiness::default();
             loop {
-                let next = readiness.wait_for(|now| now.running && now.life != seen.life);
+                let next = readiness.wait_for(|now| now.is_news(seen));
                 tokio::select! {
                     biased;
                     () = life.cancel.cancelled() => return,

@@ -7,12 +7,16 @@ mod check;
 mod conductor;
 mod embed;
 mod graph;
+mod link;
 mod lives;
 mod phase;
 mod report;
 mod run;
 mod signals;
+mod slot;
+mod supervisor;
 mod unit;
+mod view;
 
 use std::time::Duration;
 
