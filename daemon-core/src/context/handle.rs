@@ -25,6 +25,10 @@ impl HostHandle {
         Self { link, publisher }
     }
 
+    pub(crate) fn link(&self) -> Arc<dyn HostLink> {
+        self.link.clone()
+    }
+
     /// The host and its daemons as they are now.
     #[must_use]
     pub fn status(&self) -> HostStatus {

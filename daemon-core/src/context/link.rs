@@ -39,7 +39,7 @@ pub(crate) enum Wish {
 pub(crate) type AnyDaemon = Arc<dyn Any + Send + Sync>;
 
 /// What contexts and handles ask of the host.
-pub(crate) trait HostLink: Send + Sync {
+pub(crate) trait HostLink: Any + Send + Sync {
     /// How ready a daemon is; `None` if there is no such daemon.
     fn readiness(&self, daemon: &str) -> Option<watch::Receiver<Readiness>>;
     /// The names of all daemons.

@@ -43,6 +43,14 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// A daemon cannot be added as it is.
+    #[error("daemon `{daemon}` cannot be added: {fault}")]
+    Refused {
+        /// The daemon.
+        daemon: String,
+        /// What is wrong with it.
+        fault: String,
+    },
     /// A period of zero was given.
     #[error("interval `{name}` has a period of zero; give it a positive one")]
     ZeroPeriod {

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::slot::Slot;
 use super::unit::Unit;
+use crate::event::Bus;
 use crate::status::State;
 
 /// What happens to a host: told by lives, daemons and operators, heard by the conductor.
@@ -45,6 +46,7 @@ pub(crate) struct Board {
     pub(crate) name: String,
     pub(crate) since: Instant,
     pub(crate) notes: Vec<String>,
+    pub(crate) bus: Arc<Bus>,
     slots: RwLock<Vec<Arc<Slot>>>,
     happenings: mpsc::UnboundedSender<Happening>,
     whole: Mutex<Whole>,
@@ -57,11 +59,12 @@ impl Board {
         name: String,
         slots: Vec<Slot>,
         notes: Vec<String>,
+        bus: Arc<Bus>,
         happenings: mpsc::UnboundedSender<Happening>,
     ) -> Arc<Self> {
         let slots = RwLock::new(slots.into_iter().map(Arc::new).collect());
         let (since, whole, stopping) = (Instant::now(), Mutex::default(), watch::Sender::default());
-        Arc::new(Self { name, since, slots, notes, happenings, whole, stopping })
+        Arc::new(Self { name, since, slots, notes, bus, happenings, whole, stopping })
     }
 
     fn whole(&self) -> MutexGuard<'_, Whole> {
@@ -83,14 +86,15 @@ impl Board {
         slots.iter().position(|slot| *slot.name == *name).map(|at| (at, slots[at].clone()))
     }
 
-    /// Adds a slot unless its name is taken.
-    pub(crate) fn add(&self, slot: Slot) -> Option<usize> {
+    /// Adds a slot and tells the conductor of it, unless its name is taken.
+    pub(crate) fn add(&self, slot: Slot, happening: impl FnOnce() -> Happening) -> bool {
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
         if slots.iter().any(|other| other.name == slot.name) {
-            return None;
+            return false;
         }
         slots.push(Arc::new(slot));
-        Some(slots.len() - 1)
+        self.tell(happening());
+        true
     }
 
     pub(crate) fn by_wave(&self) -> Vec<Arc<Slot>> {

@@ -153,7 +153,7 @@ impl Host {
             return Err(CheckError { faults });
         }
         let (stop_budget, start_timeout) = (self.budget(), self.limits.start_timeout.unwrap_or(DEFAULT_START_TIMEOUT));
-        let board = Board::new(self.name, slots, report.notes, sender);
+        let board = Board::new(self.name, slots, report.notes, bus.clone(), sender);
         Ok(Conductor { board, bus, graph, units: self.units, happenings, stop_budget, start_timeout })
     }
 }

@@ -135,34 +135,7 @@ impl Checker<'_> {
 
     fn rows(&mut self) {
         for (unit, outline) in self.units.iter().zip(&self.outlines) {
-            let name = unit.name();
-            let intervals: Vec<_> = outline.intervals.iter().map(|(name, ..)| *name).collect();
-            let rows = [
-                ("interval", &intervals),
-                ("deferred call", &outline.deferred),
-                ("task", &outline.tasks),
-                ("check", &outline.checks),
-                ("command", &outline.commands),
-            ];
-            for (what, rows) in rows {
-                for (at, row) in rows.iter().enumerate() {
-                    if rows[..at].contains(row) {
-                        self.faults.push(format!("`{name}` has two {what}s named `{row}`; rename one"));
-                    }
-                    if let Err(error) = daemon_grammar::name::check(row) {
-                        self.faults.push(format!("a {what} of `{name}`: {error}"));
-                    }
-                }
-            }
-            for (interval, period, timeout) in &outline.intervals {
-                if period.is_zero() {
-                    self.faults.push(format!("interval `{interval}` of `{name}` has a period of zero"));
-                } else if timeout.is_some_and(|timeout| timeout >= *period || timeout.is_zero()) {
-                    self.faults.push(format!(
-                        "interval `{interval}` of `{name}`: its timeout must be more than zero and less than its period"
-                    ));
-                }
-            }
+            self.faults.extend(row_faults(unit.name(), outline));
         }
     }
 
@@ -280,6 +253,39 @@ impl Checker<'_> {
             ));
         }
     }
+}
+
+/// What is wrong with the rows of one daemon.
+pub(crate) fn row_faults(daemon: &str, outline: &Outline) -> Vec<String> {
+    let mut faults = Vec::new();
+    let intervals: Vec<_> = outline.intervals.iter().map(|(name, ..)| *name).collect();
+    let rows = [
+        ("interval", &intervals),
+        ("deferred call", &outline.deferred),
+        ("task", &outline.tasks),
+        ("check", &outline.checks),
+        ("command", &outline.commands),
+    ];
+    for (what, rows) in rows {
+        for (at, row) in rows.iter().enumerate() {
+            if rows[..at].contains(row) {
+                faults.push(format!("`{daemon}` has two {what}s named `{row}`; rename one"));
+            }
+            if let Err(error) = daemon_grammar::name::check(row) {
+                faults.push(format!("a {what} of `{daemon}`: {error}"));
+            }
+        }
+    }
+    for (interval, period, timeout) in &outline.intervals {
+        if period.is_zero() {
+            faults.push(format!("interval `{interval}` of `{daemon}` has a period of zero"));
+        } else if timeout.is_some_and(|timeout| timeout >= *period || timeout.is_zero()) {
+            faults.push(format!(
+                "interval `{interval}` of `{daemon}`: its timeout must be more than zero and less than its period"
+            ));
+        }
+    }
+    faults
 }
 
 enum Target {

@@ -1,5 +1,6 @@
 //! Who owns lives: assembling a host, starting it in waves, stopping it in reverse, ending the process.
 
+mod add;
 mod board;
 mod budget;
 mod builder;
