@@ -6,8 +6,8 @@
 //!                          without a lock)      one lock
 //! ```
 //!
-//! * `bus`, `routes`: who gets what. * `mailbox`, `queue`, `life`: what waits, and what becomes of it. * `publish`, `waiting`,
-//! `wait_graph`: what a publisher does about a full queue. * `subscription`: pulled events.
+//! `bus` and `routes` know who gets what; `mailbox`, `queue` and `life` what waits, and what becomes of it; `publish`, `waiting`
+//! and `wait_graph` what a publisher does about a full queue; `subscription` is for events that are pulled.
 //!
 //! Not here: how handlers run (the task room), and who starts and stops daemons (the host).
 

@@ -229,6 +229,13 @@ impl<D, C> fmt::Debug for Handlers<D, C> {
     }
 }
 
+/// The lanes of one life, and of each queue its lane and its place therein.
+#[derive(Default)]
+pub(super) struct Lanes<'d> {
+    pub(super) lanes: Vec<Box<dyn Lane + 'd>>,
+    pub(super) places: Vec<(u32, u32)>,
+}
+
 /// A daemon's handlers and their subscriptions, which outlive the daemon's restarts. Dropping it unsubscribes.
 pub struct Wiring<D, C> {
     registration: Registration,
@@ -263,15 +270,15 @@ impl<D, C> Wiring<D, C> {
         self.registration.mailbox()
     }
 
-    /// The lanes of a new life, and of each queue its lane and its place therein.
-    pub(super) fn attach<'d>(&self, daemon: &'d D, cx: &'d C, life: u64) -> (Vec<Box<dyn Lane + 'd>>, Vec<(u32, u32)>) {
-        let (mut lanes, mut places) = (Vec::with_capacity(self.lanes.len()), Vec::new());
+    /// The lanes of a new life.
+    pub(super) fn attach<'d>(&self, daemon: &'d D, cx: &'d C, life: u64) -> Lanes<'d> {
+        let mut attached = Lanes::default();
         for (index, (lane, (seats, is_own))) in (0..).zip(&self.lanes) {
-            let at = Place { first: places.len() as u32, is_own: *is_own, mailbox: self.mailbox(), life };
-            lanes.push(lane.attach(daemon, cx, at));
-            places.extend((0..*seats as u32).map(|seat| (index, seat)));
+            let at = Place { first: attached.places.len() as u32, is_own: *is_own, mailbox: self.mailbox(), life };
+            attached.lanes.push(lane.attach(daemon, cx, at));
+            attached.places.extend((0..*seats as u32).map(|seat| (index, seat)));
         }
-        (lanes, places)
+        attached
     }
 }
 
