@@ -1,5 +1,6 @@
 //! A publish allocates its event, and a delivery nothing: counted exactly, once queues have grown to what they need.
-#![allow(missing_docs)]
+#![allow(missing_docs, missing_debug_implementations, unreachable_pub)]
+#![expect(clippy::unwrap_used, reason = "a test")]
 #![expect(unsafe_code, reason = "a counting allocator")]
 
 use daemon_core::{Attach, Bus, Event, EventHandler, Failure, Handlers, Observer, place};

@@ -5,7 +5,7 @@
 //! [`Mailbox::close`] turns them into abandoned ones. What was being handled is abandoned at once.
 
 use super::event::{AnyEvent, discard};
-use super::mailbox::{After, Item, Mailbox, Phase, State};
+use super::mailbox::{After, Item, Mailbox, Phase, State, WHOLE_LANE};
 use super::queue::Queue;
 use std::collections::VecDeque;
 use std::mem;
@@ -208,14 +208,16 @@ impl Mailbox {
             let queue = &mut state.queues[index as usize];
             for parked in mem::take(&mut queue.waiting) {
                 self.end_wait(parked.from, index);
-                after.settled.push(parked.ticket);
+                after.settle(parked.ticket);
                 if state.phase == Phase::Buffering {
                     let evicted = queue.keep(state.order.end, parked.event);
                     state.order.end += 1;
-                    after.discard(evicted);
+                    if let Some(evicted) = evicted {
+                        after.discard(evicted);
+                    }
                 } else {
                     queue.abandoned += 1;
-                    after.discarded.push(parked.event);
+                    after.discard(parked.event);
                 }
             }
         }
@@ -236,7 +238,7 @@ impl State {
                 queue.listed = !queue.own.is_empty();
                 self.ready.extend(queue.listed.then_some(index));
             } else {
-                let item = |event| Item { event, lane: queue.lane, queue: Some(index) };
+                let item = |event| Item { event, lane: queue.lane, queue: index };
                 kept.extend(early.into_iter().map(|early| (early.order, item(early.event))));
             }
         }
@@ -265,9 +267,10 @@ impl State {
     /// One event per queue from items for whole lanes, and from queues that keep their own.
     fn expand(&mut self, items: impl Iterator<Item = Item>, out: &mut Vec<(u32, AnyEvent)>) {
         for Item { event, lane, queue } in items {
-            match queue {
-                Some(queue) => out.push((queue, event)),
-                None => out.extend(self.lanes[lane as usize].queues.clone().map(|queue| (queue, event.clone()))),
+            if queue == WHOLE_LANE {
+                out.extend(self.lanes[lane as usize].queues.clone().map(|queue| (queue, event.clone())));
+            } else {
+                out.push((queue, event));
             }
         }
         for (index, queue) in (0..).zip(&mut self.queues) {

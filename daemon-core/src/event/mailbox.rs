@@ -36,9 +36,12 @@ use std::task::Waker;
 pub(crate) struct Item {
     pub(crate) event: AnyEvent,
     pub(crate) lane: u32,
-    /// `None`: every queue of the lane.
-    pub(crate) queue: Option<u32>,
+    /// The queue, or [`WHOLE_LANE`].
+    pub(crate) queue: u32,
 }
+
+/// An [`Item`] for every queue of its lane. Not an `Option`: items are written to cold memory, where every word counts.
+pub(crate) const WHOLE_LANE: u32 = u32::MAX;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -86,20 +89,34 @@ pub(crate) struct State {
 #[derive(Debug, Default)]
 pub(crate) struct After {
     pub(crate) waker: Option<Waker>,
-    pub(crate) evicted: Option<AnyEvent>,
-    pub(crate) discarded: Vec<AnyEvent>,
-    pub(crate) settled: Vec<Arc<Ticket>>,
-    pub(crate) overflowed: Vec<Arc<str>>,
+    evicted: Option<AnyEvent>,
+    /// What is rare.
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Debug, Default)]
+struct Rest {
+    discarded: Vec<AnyEvent>,
+    settled: Vec<Arc<Ticket>>,
+    overflowed: Vec<Arc<str>>,
 }
 
 impl After {
-    #[inline]
-    pub(crate) fn discard(&mut self, event: Option<AnyEvent>) {
-        if let Some(event) = event
-            && let Some(earlier) = self.evicted.replace(event)
-        {
-            self.discarded.push(earlier);
+    /// Drops an event.
+    pub(crate) fn discard(&mut self, event: AnyEvent) {
+        if let Some(earlier) = self.evicted.replace(event) {
+            self.rest.get_or_insert_default().discarded.push(earlier);
         }
+    }
+
+    /// Tells a publisher that one of its waits is over.
+    pub(crate) fn settle(&mut self, ticket: Arc<Ticket>) {
+        self.rest.get_or_insert_default().settled.push(ticket);
+    }
+
+    /// Warns of a startup buffer that overflows.
+    fn warn(&mut self, subscription: Arc<str>) {
+        self.rest.get_or_insert_default().overflowed.push(subscription);
     }
 
     #[inline]
@@ -107,10 +124,22 @@ impl After {
         if let Some(waker) = self.waker {
             waker.wake();
         }
+        if let Some(event) = self.evicted {
+            discard(event);
+        }
+        if let Some(rest) = self.rest {
+            rest.run();
+        }
+    }
+}
+
+impl Rest {
+    #[cold]
+    fn run(self) {
         for ticket in self.settled {
             ticket.settle();
         }
-        self.evicted.into_iter().chain(self.discarded).for_each(discard);
+        self.discarded.into_iter().for_each(discard);
         for subscription in self.overflowed {
             let subscription = &*subscription;
             tracing::warn!(subscription, "startup buffer is full; the oldest events are dropped until it runs");
@@ -271,13 +300,13 @@ impl Mailbox {
                 && let Some(Parked { event, ticket, from }) = queue.waiting.pop_front()
             {
                 self.end_wait(from, index);
-                after.settled.push(ticket);
+                after.settle(ticket);
                 if queue.is_own {
                     queue.push_own(event, true);
                     list(queue, index, ready);
                 } else {
                     queue.accepted += 1;
-                    line.push_back(Item { event, lane: queue.lane, queue: Some(index) });
+                    line.push_back(Item { event, lane: queue.lane, queue: index });
                 }
             }
             !queue.waiting.is_empty()
@@ -392,7 +421,7 @@ impl State {
                 lane.credit -= 1;
                 lane.whole += 1;
                 lane.is_fresh = true;
-                self.line.push_back(Item { event: event.clone(), lane: index, queue: None });
+                self.line.push_back(Item { event: event.clone(), lane: index, queue: WHOLE_LANE });
                 return;
             }
         }
@@ -417,21 +446,25 @@ impl State {
                 let evicted = queue.keep(self.order.end, event.clone());
                 self.order.end += 1;
                 if evicted.is_some() && !std::mem::replace(&mut queue.warned, true) {
-                    after.overflowed.push(queue.label.clone());
+                    after.warn(queue.label.clone());
                 }
-                after.discard(evicted);
+                if let Some(evicted) = evicted {
+                    after.discard(evicted);
+                }
             }
             Phase::Running => match queue.offer(lane.whole, &progress[index as usize], event) {
                 Offered::Full => return false,
                 Offered::Dropped => {}
                 Offered::Own(evicted) => {
-                    after.discard(evicted);
+                    if let Some(evicted) = evicted {
+                        after.discard(evicted);
+                    }
                     list(queue, index, &mut self.ready);
                 }
                 Offered::Shared => {
                     lane.credit = 0;
                     lane.is_fresh = true;
-                    self.line.push_back(Item { event: event.clone(), lane: queue.lane, queue: Some(index) });
+                    self.line.push_back(Item { event: event.clone(), lane: queue.lane, queue: index });
                 }
             },
         }

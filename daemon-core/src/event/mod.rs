@@ -40,6 +40,6 @@ pub use subscription::{Subscription, SubscriptionHandle};
 pub(crate) use bus::Registration;
 pub(crate) use event::AnyEvent;
 pub(crate) use life::{Batch, Work};
-pub(crate) use mailbox::{Item, LanePlan, Mailbox, Phase};
+pub(crate) use mailbox::{Item, LanePlan, Mailbox, Phase, WHOLE_LANE};
 pub(crate) use routes::TypeTag;
 pub(crate) use wait_graph::set_current;

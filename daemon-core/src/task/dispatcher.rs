@@ -17,7 +17,7 @@ use super::Observer;
 use super::drop_quietly;
 use super::handlers::{Lanes, Wiring};
 use super::lane::Desk;
-use crate::event::{Batch, Item, Work};
+use crate::event::{Batch, Item, WHOLE_LANE, Work};
 
 /// A daemon has one dispatcher at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -61,7 +61,7 @@ impl Dispatcher<'_> {
             }
             while let Some(Item { event, lane, queue }) = self.batch.items.pop_front() {
                 let lane = &mut self.attached.lanes[lane as usize];
-                let seat = queue.map(|queue| self.attached.places[queue as usize].1 as usize);
+                let seat = (queue != WHOLE_LANE).then(|| self.attached.places[queue as usize].1 as usize);
                 lane.deliver(event, seat, &mut self.desk);
                 while lane.step(&mut self.desk) {
                     tokio::task::coop::consume_budget().await;

@@ -18,11 +18,11 @@ impl Dice {
 fn moody(name: &'static str) -> Row {
     let attach: Attach<Probe, (), Zero> = |_, ()| {
         place(move |event: Arc<Zero>| async move {
-            if event.0 % 3 == 0 {
+            if event.0.is_multiple_of(3) {
                 tokio::task::yield_now().await;
             }
-            assert!(event.0 % 97 != 0, "a multiple of 97");
-            let outcome = if event.0 % 31 == 0 { Err(fault("a multiple of 31")) } else { Ok(()) };
+            assert!(!event.0.is_multiple_of(97), "a multiple of 97");
+            let outcome = if event.0.is_multiple_of(31) { Err(fault("a multiple of 31")) } else { Ok(()) };
             (event, outcome)
         })
     };

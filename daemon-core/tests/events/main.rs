@@ -1,5 +1,6 @@
 //! Events through the public API: who gets what, in which order, and what is counted.
-#![allow(missing_docs)]
+#![allow(missing_docs, missing_debug_implementations, unreachable_pub)]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod accounting;
 mod deadlock;
