@@ -19,7 +19,7 @@ pub use definition::{
 pub use error::{BoxError, Error, Result};
 pub use event::{
     Bus, Envelope, Event, Overflow, PublishError, Publisher, QueueOptions, SubscribeError, Subscription,
-    SubscriptionHandle, SubscriptionStatus,
+    SubscriptionHandle, SubscriptionStatus, TypeClash, TypedTopic, type_clashes,
 };
 pub use task::{Attach, EventHandler, Failure, Handler, Handlers, Observer, StillRunning, Wiring, place};
 

@@ -12,7 +12,7 @@ use super::Handler;
 use super::lane::{Lane, LaneOf};
 use crate::event::{
     Bus, Envelope, Event, LanePlan, Mailbox, Overflow, Phase, QueueOptions, Registration, SubscribeError,
-    SubscriptionStatus, TypeTag,
+    SubscriptionStatus, TypeTag, TypedTopic,
 };
 
 /// How a row makes its handler: a function, so that a definition stays data. The handler borrows its daemon, and what it is
@@ -194,6 +194,15 @@ impl<D, C> Handlers<D, C> {
     /// The rows, in the order they were added.
     pub fn iter(&self) -> impl Iterator<Item = &EventHandler<D, C>> {
         self.0.iter()
+    }
+
+    /// Which types they expect on which topics, in the name of `daemon`; see [`type_clashes`](crate::type_clashes).
+    pub fn typed_topics(&self, daemon: &str) -> impl Iterator<Item = TypedTopic> {
+        self.0.iter().filter_map(move |row| {
+            let (type_id, type_name) = row.event_type()?;
+            let subscription = format!("{daemon}.{}", row.name);
+            Some(TypedTopic { subscription, topic: row.topic, type_id, type_name })
+        })
     }
 
     /// Subscribes them in the name of `daemon`. Events are kept from here on, and delivered once [`Wiring::run`] runs.
