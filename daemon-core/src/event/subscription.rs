@@ -91,6 +91,12 @@ impl SubscriptionHandle {
         }
     }
 
+    /// Whether the subscription still exists.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+
     /// Its exact counts; `None` once the subscription is gone.
     #[must_use]
     pub fn status(&self) -> Option<SubscriptionStatus> {

@@ -1,9 +1,11 @@
-//! How one piece of work runs.
+//! How one piece of work runs: caught, named, counted, and one event or tick after another.
 
 mod catch;
 mod dispatcher;
 mod handlers;
+mod jitter;
 mod lane;
+mod periodic;
 mod place;
 mod tasks;
 
@@ -12,5 +14,6 @@ pub(crate) use catch::{caught, drop_quietly};
 pub use dispatcher::StillRunning;
 pub use handlers::{Attach, EventHandler, Handlers, Wiring};
 pub use lane::Observer;
+pub(crate) use periodic::{Periodic, Schedule};
 pub use place::{Handler, place};
 pub(crate) use tasks::{Label, Tasks};
