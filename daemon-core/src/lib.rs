@@ -54,7 +54,7 @@ mod task;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use crate::task::{Attach, Failure, Handler, Handlers, Observer, StillRunning, Wiring, place};
+pub use crate::task::{Attach, EventRow, Failure, Handler, Handlers, Observer, StillRunning, Wiring, place};
 pub use call::{Call, CallError};
 pub use context::{Context, HostHandle, TaskEnded, TaskHandle, Unsubscribe};
 pub use daemon::{DaemonBase, Wired};

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 #![expect(unsafe_code, reason = "a counting allocator")]
 
-use daemon_core::{Attach, Bus, Event, EventHandler, Failure, Handlers, Observer, place};
+use daemon_core::{Attach, Bus, Event, EventRow, Failure, Handlers, Observer, place};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -67,17 +67,17 @@ impl Observer for Adder {
     }
 }
 
-fn at_once() -> EventHandler<Arc<Adder>, ()> {
+fn at_once() -> EventRow<Arc<Adder>, ()> {
     let attach: Attach<Arc<Adder>, (), Tick> = |adder, ()| {
         place(move |tick: Arc<Tick>| async move {
             adder.add(&tick);
             (tick, Ok(()))
         })
     };
-    EventHandler::typed::<Tick>("at_once", attach)
+    EventRow::typed::<Tick>("at_once", attach)
 }
 
-fn suspending() -> EventHandler<Arc<Adder>, ()> {
+fn suspending() -> EventRow<Arc<Adder>, ()> {
     let attach: Attach<Arc<Adder>, (), Tick> = |adder, ()| {
         place(move |tick: Arc<Tick>| async move {
             tokio::task::yield_now().await;
@@ -85,11 +85,11 @@ fn suspending() -> EventHandler<Arc<Adder>, ()> {
             (tick, Ok(()))
         })
     };
-    EventHandler::typed::<Tick>("suspending", attach)
+    EventRow::typed::<Tick>("suspending", attach)
 }
 
 /// Allocations of one warm burst to all handlers.
-fn allocations_of_a_burst(row: fn() -> EventHandler<Arc<Adder>, ()>) -> u64 {
+fn allocations_of_a_burst(row: fn() -> EventRow<Arc<Adder>, ()>) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let (bus, adder) = (Bus::new(), Arc::new(Adder::default()));

@@ -1,5 +1,5 @@
 use super::{Probe, Rig, Row, Zero, assert_adds_up, fault, gated, plain, zero};
-use daemon_core::{Attach, Bus, EventHandler, Overflow, QueueOptions, place};
+use daemon_core::{Attach, Bus, EventRow, Overflow, QueueOptions, place};
 use std::sync::Arc;
 
 /// Numbers that look random and are the same every time.
@@ -26,7 +26,7 @@ fn moody(name: &'static str) -> Row {
             (event, outcome)
         })
     };
-    EventHandler::typed::<Zero>(name, attach)
+    EventRow::typed::<Zero>(name, attach)
 }
 
 fn rows() -> [Row; 5] {

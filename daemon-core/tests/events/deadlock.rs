@@ -1,5 +1,5 @@
 use super::{Nth, Probe, Rig, Row, gated, idle, zero};
-use daemon_core::{Attach, Bus, Event, EventHandler, place};
+use daemon_core::{Attach, Bus, Event, EventRow, place};
 use std::sync::Arc;
 
 /// For event 0: waits at the gate of its topic, publishes event 2 on another topic and notes how that went.
@@ -18,7 +18,7 @@ where
             (event, Ok(()))
         })
     };
-    EventHandler::typed::<Nth<FROM>>(["zero", "one", "two"][FROM], attach).capacity(1)
+    EventRow::typed::<Nth<FROM>>(["zero", "one", "two"][FROM], attach).capacity(1)
 }
 
 fn note(probe: &Probe, who: usize, outcome: Result<(), daemon_core::PublishError>) {
@@ -163,7 +163,7 @@ async fn a_wait_that_is_over_makes_no_cycle() {
             (event, Ok(()))
         })
     };
-    let one = EventHandler::typed::<Nth<1>>("one", attach).capacity(1);
+    let one = EventRow::typed::<Nth<1>>("one", attach).capacity(1);
     let (rig, running) = Rig::new([ring::<0, 1>(), one]).started().await;
     fill::<0>(&rig).await;
     fill::<1>(&rig).await;

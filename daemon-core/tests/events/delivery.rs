@@ -1,5 +1,5 @@
 use super::{Nth, Probe, Rig, gated, idle, one, plain, zero};
-use daemon_core::{Attach, EventHandler, Overflow, StillRunning, place};
+use daemon_core::{Attach, EventRow, Overflow, StillRunning, place};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
@@ -51,7 +51,7 @@ async fn no_call_keeps_its_event() {
             (event, Ok(()))
         })
     };
-    let row = || EventHandler::typed::<Counted>("counted", attach);
+    let row = || EventRow::typed::<Counted>("counted", attach);
     let (rig, _running) = Rig::new([row(), row(), row()]).started().await;
     for _ in 0..10 {
         rig.publisher.publish(Counted).await.unwrap();
@@ -112,7 +112,7 @@ async fn wakers_may_be_woken_after_the_end_and_from_any_thread() {
             (event, Ok(()))
         })
     };
-    let (rig, running) = Rig::new([EventHandler::typed::<Nth<2>>("stuck", attach)]).started().await;
+    let (rig, running) = Rig::new([EventRow::typed::<Nth<2>>("stuck", attach)]).started().await;
     rig.publisher.publish(Nth::<2>(0)).await.unwrap();
     idle().await;
     running.abort();

@@ -1,5 +1,5 @@
 use super::{Probe, Rig, Row, Zero, fault, gated, idle, plain, zero};
-use daemon_core::{Attach, EventHandler, place};
+use daemon_core::{Attach, EventRow, place};
 use std::sync::Arc;
 
 /// Panics at once for 2, later for 4, returns an error for 3.
@@ -19,7 +19,7 @@ fn faulty() -> Row {
             (event, Ok(()))
         })
     };
-    EventHandler::typed::<Zero>("faulty", attach)
+    EventRow::typed::<Zero>("faulty", attach)
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ fn armed() -> Row {
             (event, Ok(()))
         })
     };
-    EventHandler::typed::<Zero>("armed", attach)
+    EventRow::typed::<Zero>("armed", attach)
 }
 
 #[tokio::test]
@@ -103,8 +103,7 @@ async fn a_panic_in_an_events_destructor_does_not_end_the_dispatcher() {
             (event, Ok(()))
         })
     };
-    let (rig, running) =
-        Rig::new([EventHandler::typed::<Explosive>("explosive", attach), plain::<0>()]).started().await;
+    let (rig, running) = Rig::new([EventRow::typed::<Explosive>("explosive", attach), plain::<0>()]).started().await;
     for _ in 0..3 {
         rig.publisher.publish(Explosive).await.unwrap();
         idle().await;

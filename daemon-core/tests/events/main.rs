@@ -12,8 +12,8 @@ mod startup;
 mod topics;
 
 use daemon_core::{
-    Attach, BoxError, Bus, Event, EventHandler, Failure, Handlers, Observer, Publisher, StillRunning,
-    SubscriptionStatus, Wiring, place,
+    Attach, BoxError, Bus, Event, EventRow, Failure, Handlers, Observer, Publisher, StillRunning, SubscriptionStatus,
+    Wiring, place,
 };
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
@@ -84,7 +84,7 @@ impl Observer for Probe {
     }
 }
 
-pub type Row = EventHandler<Probe, ()>;
+pub type Row = EventRow<Probe, ()>;
 
 /// Writes events down at once.
 pub fn plain<const TOPIC: usize>() -> Row {
@@ -94,7 +94,7 @@ pub fn plain<const TOPIC: usize>() -> Row {
             (event, Ok(()))
         })
     };
-    EventHandler::typed::<Nth<TOPIC>>("plain", attach)
+    EventRow::typed::<Nth<TOPIC>>("plain", attach)
 }
 
 /// Waits at gate 0 before it writes an event down.
@@ -106,7 +106,7 @@ pub fn gated<const TOPIC: usize>() -> Row {
             (event, Ok(()))
         })
     };
-    EventHandler::typed::<Nth<TOPIC>>("gated", attach)
+    EventRow::typed::<Nth<TOPIC>>("gated", attach)
 }
 
 /// A daemon on a bus, not started.

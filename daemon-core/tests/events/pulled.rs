@@ -1,5 +1,5 @@
 use super::{Nth, Probe, Rig, Zero, assert_adds_up, idle, zero};
-use daemon_core::{Attach, Bus, EventHandler, Overflow, QueueOptions, Subscription, place};
+use daemon_core::{Attach, Bus, EventRow, Overflow, QueueOptions, Subscription, place};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -120,7 +120,7 @@ async fn a_handler_may_unsubscribe() {
             (event, Ok(()))
         })
     };
-    let (rig, running) = Rig::new([EventHandler::typed::<Zero>("unsubscribing", attach)]).started().await;
+    let (rig, running) = Rig::new([EventRow::typed::<Zero>("unsubscribing", attach)]).started().await;
     *HELD.lock().unwrap() = Some(rig.bus.subscribe::<Zero>("me", "test:zero", options()).unwrap());
     rig.publisher.publish(zero(1)).await.unwrap();
     rig.drained(running).await;

@@ -1,5 +1,5 @@
 use super::{Nth, Probe, Rig, Row, Zero, one, plain, zero};
-use daemon_core::{Attach, Bus, Envelope, Event, EventHandler, Handlers, PublishError, SubscribeError, place};
+use daemon_core::{Attach, Bus, Envelope, Event, EventRow, Handlers, PublishError, SubscribeError, place};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -22,7 +22,7 @@ fn named() -> Row {
             (event, Ok(()))
         })
     };
-    EventHandler::typed::<Named>("named", attach)
+    EventRow::typed::<Named>("named", attach)
 }
 
 fn any(pattern: &'static str) -> Row {
@@ -38,7 +38,7 @@ fn any(pattern: &'static str) -> Row {
             (event, Ok(()))
         })
     };
-    EventHandler::envelope("any", pattern, attach)
+    EventRow::envelope("any", pattern, attach)
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn two_types_on_one_topic_are_refused() {
         const TOPIC: &'static str = Nth::<0>::TOPIC;
     }
     let attach: Attach<Probe, (), Impostor> = |_, ()| place(|event| async move { (event, Ok(())) });
-    let impostor = || EventHandler::typed::<Impostor>("impostor", attach);
+    let impostor = || EventRow::typed::<Impostor>("impostor", attach);
     let rig = Rig::new([plain::<0>()]);
     let register = |rows: Vec<Row>, bus: &Arc<Bus>| {
         let mut handlers = Handlers::new();
