@@ -174,6 +174,23 @@ const fn verb(wanted: bool) -> &'static str {
     if wanted { "wants" } else { "requires" }
 }
 
+/// Gives every type the edges of a leaf. A declared daemon has a constant of its own under this name, which goes first.
+pub trait Leaves: Sized {
+    /// What a walk finds here: nothing.
+    const __EDGES: Leaf = Leaf;
+}
+
+impl<T> Leaves for T {}
+
+/// A daemon that a walk cannot look into: one written by hand, or a type parameter.
+#[derive(Clone, Copy, Debug)]
+pub struct Leaf;
+
+impl Leaf {
+    /// Goes nowhere.
+    pub const fn walk(&self, _: &mut Trail) {}
+}
+
 /// Whether a topic literal is the topic of its event's type; if not, why that is wrong.
 #[must_use]
 pub const fn topic(literal: &str, of_type: &str, event: &str) -> Option<Text> {
@@ -184,20 +201,24 @@ pub const fn topic(literal: &str, of_type: &str, event: &str) -> Option<Text> {
     Some(Text::of(&parts))
 }
 
-/// Whether a period that the macro could not see is above zero and above its timeout; if not, why that is wrong.
+/// A period that the macro could not see; fails the compilation unless it is above zero and above its timeout.
+#[track_caller]
 #[must_use]
-pub const fn period(interval: &str, period: Duration, timeout: Option<Duration>) -> Option<Text> {
+pub const fn period(interval: &str, period: Duration, timeout: Option<Duration>) -> Duration {
     if period.is_zero() {
-        return Some(Text::of(&["interval `", interval, "` has a period of zero; give it a positive one"]));
+        report(Some(Text::of(&["interval `", interval, "` has a period of zero; give it a positive one"])));
     }
-    match timeout {
-        Some(timeout) if timeout.as_nanos() >= period.as_nanos() => Some(Text::of(&[
+    if let Some(timeout) = timeout
+        && timeout.as_nanos() >= period.as_nanos()
+    {
+        let parts = [
             "the timeout of interval `",
             interval,
             "` is not below its period, so ticks could overlap; give it a shorter one",
-        ])),
-        _ => None,
+        ];
+        report(Some(Text::of(&parts)));
     }
+    period
 }
 
 /// Whether a static list has every daemon that one of it requires, and no name twice; if not, what is wrong.
@@ -209,13 +230,23 @@ pub const fn assembled(list: &[(&str, Declaration)]) -> Option<Text> {
     while i < list.len() {
         let (name, declaration) = list[i];
         if index(list, name) < i {
-            return Some(Text::of(&["this list has two daemons named `", name, "`; remove one, or name it: `Type as \"name\"`"]));
+            return Some(Text::of(&[
+                "this list has two daemons named `",
+                name,
+                "`; remove one, or name it: `Type as \"name\"`",
+            ]));
         }
         let mut r = 0;
         while r < declaration.requires.len() {
             let required = declaration.requires[r];
             if !required.is_named() && index(list, required.name()) == list.len() {
-                return Some(Text::of(&["this list lacks `", required.name(), "`, which `", name, "` requires; add it"]));
+                return Some(Text::of(&[
+                    "this list lacks `",
+                    required.name(),
+                    "`, which `",
+                    name,
+                    "` requires; add it",
+                ]));
             }
             r += 1;
         }
@@ -286,7 +317,11 @@ mod tests {
         if trail.enter(at, true) {
             let of = edges.iter().find(|(name, _)| *name == at).map_or(&[][..], |(_, of)| of);
             for (next, wanted) in of {
-                if *wanted { trail.wants() } else { trail.requires() }
+                if *wanted {
+                    trail.wants()
+                } else {
+                    trail.requires()
+                }
                 walk(edges, next, trail);
             }
             trail.leave();

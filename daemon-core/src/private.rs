@@ -5,7 +5,7 @@
 pub use std::clone::Clone;
 pub use std::default::Default;
 pub use std::fmt::{self, Debug, Formatter};
-pub use std::marker::{Copy, Send, Sync};
+pub use std::marker::{Copy, PhantomData, Send, Sync};
 pub use std::option::Option;
 pub use std::primitive::str;
 pub use std::result::Result;
@@ -16,7 +16,7 @@ pub use daemon_grammar::Percent;
 pub use serde_json;
 
 pub use crate::call::{Call, CallError};
-pub use crate::const_check::{Text, Trail, assembled, period, report, topic};
+pub use crate::const_check::{Leaves, Text, Trail, assembled, period, report, topic};
 pub use crate::context::Context;
 pub use crate::daemon::Wired;
 pub use crate::definition::{

@@ -4,7 +4,7 @@
 
 use crate::errors::{Faults, one_of};
 use daemon_grammar::{GrammarError, did_you_mean};
-use proc_macro2::{Group, TokenStream, TokenTree};
+use proc_macro2::{Group, Spacing, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{Ident, LitInt, LitStr, ext::IdentExt, parse::Parse};
 
@@ -277,7 +277,7 @@ impl<'f> Args<'f> {
 /// Tokens as a person would write them, for messages: without the spaces that printing puts around every token.
 pub(crate) fn compact(tokens: &impl ToTokens) -> String {
     let mut text = String::new();
-    let mut word_before = false;
+    let (mut word_before, mut path_before) = (false, false);
     for tree in tokens.to_token_stream() {
         let is_word = !matches!(tree, TokenTree::Punct(_) | TokenTree::Group(_));
         if word_before && is_word {
@@ -296,14 +296,18 @@ pub(crate) fn compact(tokens: &impl ToTokens) -> String {
                 text.push_str(close);
             }
             TokenTree::Punct(punct) => {
-                text.push(punct.as_char());
-                if punct.as_char() == ',' {
-                    text.push(' ');
+                let alone = punct.spacing() == Spacing::Alone && !path_before;
+                match punct.as_char() {
+                    ',' => text.push_str(", "),
+                    ':' if alone => text.push_str(": "),
+                    mark @ ('+' | '=') if alone => text.extend([' ', mark, ' ']),
+                    mark => text.push(mark),
                 }
             }
             _ => text.push_str(&tree.to_string()),
         }
         word_before = is_word;
+        path_before = matches!(&tree, TokenTree::Punct(punct) if punct.spacing() == Spacing::Joint);
     }
     text
 }

@@ -30,7 +30,7 @@ impl Time {
                 let found = compact(&tokens);
                 args.faults.at(
                     &tokens,
-                    format!("`{found}` is no {what}; write a string such as {example:?}, or the path of a `const` `Duration`"),
+                    format!("`{found}` is not {what}; write a string such as {example:?}, or the path of a `const` `Duration`"),
                 );
                 None
             }

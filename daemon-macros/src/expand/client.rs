@@ -67,20 +67,22 @@ fn method(p: &TokenStream, command: &Command) -> TokenStream {
     let own = format!("Calls the command `{}`.", name.value());
     let own = docs.is_empty().then(|| quote!(#[doc = #own]));
     let errors = "\n# Errors\n\nWhat the command failed with, or why it could not be called.";
-    let (parameter, sent) = match request {
+    let (parameter, sends, sent) = match request {
         Some(request) => {
             let ty = &request.ty;
-            (quote!(, request: &#ty), quote!(request))
+            (quote!(, request: &#ty), quote!(#ty), quote!(request))
         }
-        None => (TokenStream::new(), quote!(&())),
+        None => (TokenStream::new(), quote!(()), quote!(&())),
     };
+    // The types are written out so that what they lack is shown at the types.
+    let call = quote!(#p::Call::call::<#sends, #reply>);
     quote! {
         #(#[#cfgs])*
         #(#[#docs])*
         #own
         #[doc = #errors]
         pub async fn #method(&self #parameter) -> #p::Result<#reply, #p::CallError> {
-            #p::Call::call(&self.call, self.daemon, #name, #sent).await
+            #call(&self.call, self.daemon, #name, #sent).await
         }
     }
 }

@@ -11,6 +11,12 @@ use syn::{Expr, ExprLit, GenericArgument, Lit, LitStr, Meta, Path, PathArguments
 /// Methods that every client has of its own.
 const RESERVED: &[&str] = &["instance"];
 
+/// Types that are plainly no results. Any other name may be an alias of one, so rustc is asked.
+const NO_RESULTS: &[&str] = &[
+    "bool", "char", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32",
+    "f64", "String", "Vec", "Option", "Box", "Arc", "HashMap", "BTreeMap", "Value", "Duration",
+];
+
 /// Checks a command; `words` are `Self` and the parameters of the block.
 pub(crate) fn check(
     name: Option<LitStr>,
@@ -55,6 +61,12 @@ fn reply(method: &Method, words: &[String], krate: &Path, faults: &mut Faults) -
         return None;
     };
     nameable(ty, words, faults);
+    if NO_RESULTS.iter().any(|name| shape::is_named(ty, name)) || !matches!(ty.as_ref(), Type::Path(_) | Type::Group(_))
+    {
+        let reply = compact(ty);
+        faults.at(ty, format!("a command answers with a `Result`; write `-> Result<{reply}>`"));
+        return None;
+    }
     if let Some(reply) = first_of_result(ty) {
         return Some(reply.to_token_stream());
     }

@@ -80,6 +80,9 @@ fn plain(marker: Marker, method: &Method, taken: &mut Taken, faults: &mut Faults
 fn event(marker: OnEvent, method: &Method, words: &[String], faults: &mut Faults) -> Option<Row> {
     let Shape { call, input } = shape::check(&method.sig, Takes::Event, faults)?;
     let name = names::of_method(&call.method);
+    if marker.faulty {
+        return None;
+    }
     let source = match (input, marker.topic) {
         (Some(ty), Some(pattern)) if shape::is_named(&ty, "Envelope") => {
             Source::Envelope { name, pattern, taken: true }

@@ -1,0 +1,1 @@
+//! The home of tests that need more than one crate; see `tests/` and `ui/` beside this directory.

@@ -1,0 +1,16 @@
+use daemon_core::{DaemonBase, Result, daemon};
+
+#[daemon]
+struct UserDaemon;
+
+#[daemon]
+impl UserDaemon {
+    #[command]
+    async fn instance(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl DaemonBase for UserDaemon {}
+
+fn main() {}
