@@ -286,8 +286,20 @@ const fn before(a: &str, b: &str) -> bool {
 /// Each entry is a type and, after `=`, its value; without one its [`Default`]. `Cache as "cache-eu" = ..` adds an instance
 /// under a name of its own. The list goes to [`Host::daemons`](crate::Host::daemons).
 ///
-/// ```ignore
-/// Host::new("chat").daemons(daemons![DataDaemon = DataDaemon::open("chat.db"), UserDaemon]).run()
+/// ```no_run
+/// use daemon_core::{DaemonBase, Host, daemon, daemons};
+///
+/// #[daemon(no_handlers)]
+/// struct DataDaemon(String);
+///
+/// #[daemon(requires(DataDaemon), no_handlers)]
+/// #[derive(Default)]
+/// struct UserDaemon;
+///
+/// impl DaemonBase for DataDaemon {}
+/// impl DaemonBase for UserDaemon {}
+///
+/// Host::new("chat").daemons(daemons![DataDaemon = DataDaemon("chat.db".to_owned()), UserDaemon]).run();
 /// ```
 #[macro_export]
 macro_rules! daemons {

@@ -1,24 +1,82 @@
-//! Production daemons from annotated structs.
+//! Production daemons from annotated structs: ordered start and stop, typed events, schedules, readiness, supervision.
+//!
+//! ```no_run
+//! use daemon_core::{DaemonBase, Host, daemon};
+//!
+//! #[daemon]
+//! #[derive(Default)]
+//! struct Heartbeat;
+//!
+//! #[daemon]
+//! impl Heartbeat {
+//!     #[every("1s")]
+//!     fn beat(&self) {
+//!         println!("still here");
+//!     }
+//! }
+//!
+//! impl DaemonBase for Heartbeat {}
+//!
+//! fn main() -> std::process::ExitCode {
+//!     Host::new("heartbeat").daemon(Heartbeat).run()
+//! }
+//! ```
+//!
+//! A daemon is three pieces of plain Rust:
+//!
+//! * [`#[daemon]`](macro@daemon) on its struct declares it: a name, what it requires and wants, its limits.
+//! * `#[daemon]` on one `impl` block wires it: [`#[on_event]`](macro@on_event), [`#[every]`](macro@every),
+//!   [`#[on_ready]`](macro@on_ready), [`#[deferred]`](macro@deferred), [`#[task]`](macro@task),
+//!   [`#[health]`](macro@health) and [`#[command]`](macro@command) mark methods that the host calls.
+//! * [`impl DaemonBase`](DaemonBase) overrides hooks; every one has a default.
+//!
+//! A [`Host`] runs daemons. Each method may take a [`Context`], a daemon's way to its host: publishing events,
+//! registering work at run time, looking up the daemons it depends on. Whatever the macros write, a person can: a
+//! [`Definition`] is plain data made of public types.
+//!
+//! # Features
+//!
+//! * `log` (default): [`Host::run`] shows warnings and errors on standard error where the program has installed no
+//!   tracing subscriber of its own; `RUST_LOG` says what to show.
 
 mod call;
+mod const_check;
 mod context;
 mod daemon;
 mod definition;
 mod error;
 mod event;
+mod host;
 mod status;
 mod task;
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+
+pub use crate::task::{Attach, Failure, Handler, Handlers, Observer, StillRunning, Wiring, place};
 pub use call::{Call, CallError};
-pub use context::Context;
+pub use context::{Context, HostHandle, TaskEnded, TaskHandle, Unsubscribe};
 pub use daemon::{DaemonBase, Wired};
 pub use definition::{
-    Check, CheckKind, Command, CommandCall, Declaration, Declared, Deferred, Definition, Dependency, Interval,
+    Check, Command, CommandCall, Declaration, Declared, Deferred, Definition, Dependency, EventHandler, Interval,
     IntoOutcome, OnReady, RowCall, Task,
 };
 pub use error::{BoxError, Error, Result};
-pub use event::{Envelope, Event, Overflow};
-pub use task::{EventHandler, Handler, place};
+pub use event::{
+    Bus, Envelope, Event, Overflow, PublishError, Publisher, QueueOptions, SubscribeError, Subscription,
+    SubscriptionHandle, SubscriptionStatus,
+};
+pub use host::{
+    Async, CheckError, Cut, DaemonStart, DaemonStop, EventAccount, Factory, Host, HostCheck, Left, Plain, RunningHost,
+    ShutdownReport, StartError, StartReport,
+};
+pub use status::{CheckKind, CheckReport, DaemonStatus, HostStatus, IntervalStatus, State, TaskKind, TaskStatus};
+
+pub use daemon_macros::{Event, command, daemon, deferred, every, health, on_event, on_ready, task};
+
+/// The text grammars of durations, ranges, rates and percentages, shared with the macros.
+pub use daemon_grammar as time;
 
 /// A boxed future that can be sent to another thread.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -20,9 +20,10 @@ pub use crate::const_check::{Leaves, Text, Trail, assembled, period, report, top
 pub use crate::context::Context;
 pub use crate::daemon::Wired;
 pub use crate::definition::{
-    Check, CheckKind, Command, Declaration, Declared, Deferred, Definition, Dependency, Interval, OnReady, Task,
+    Check, Command, Declaration, Declared, Deferred, Definition, Dependency, Interval, OnReady, Task,
 };
 pub use crate::event::{Envelope, Event, Overflow};
+pub use crate::status::CheckKind;
 pub use crate::task::{EventHandler, place};
 
 use crate::definition::IntoOutcome;

@@ -1,7 +1,7 @@
 //! What the macros accept and what they refuse, in the words a user sees.
 //!
 //! Each case in `ui/fail` breaks one rule, in one phase of the compiler; its `.stderr` is the whole answer. After a change of
-//! words, `TRYBUILD=overwrite cargo test -p daemon-tests --test ui` writes them anew: read the difference as a user would.
+//! words, `TRYBUILD=overwrite cargo test -p tests --test ui` writes them anew: read the difference as a user would.
 
 #[test]
 fn ui() {
