@@ -66,6 +66,20 @@ impl<T, E: Into<BoxError>> Reply for Result<T, E> {
     }
 }
 
+/// What a generated client does: one call, with its types to the fore, so that what they lack is said once and of them.
+pub fn ask<'a, Q, A>(
+    call: &'a impl Call,
+    daemon: &'a str,
+    command: &'a str,
+    request: &'a Q,
+) -> impl Future<Output = Result<A, CallError>> + Send
+where
+    Q: serde::Serialize + Send + Sync,
+    A: serde::de::DeserializeOwned + Send,
+{
+    call.call(daemon, command, request)
+}
+
 /// The event as JSON.
 pub fn to_json<E: Carried>(event: &E) -> serde_json::Result<serde_json::Value> {
     serde_json::to_value(event)

@@ -24,7 +24,7 @@ pub(crate) fn daemon(args: TokenStream, item: TokenStream) -> TokenStream {
         }
         Some(Item::Impl(parsed)) => {
             let krate = block::parse(args, faults);
-            let model = wiring::wired(krate, parsed, faults);
+            let model = wiring::wired(krate, *parsed, faults);
             let item = markers::stripped(item);
             match model {
                 Some(model) if faults.is_empty() => {

@@ -58,7 +58,7 @@ pub(crate) enum RowKind {
     Deferred { name: LitStr, delay: Time },
     Task { name: LitStr, finite: bool },
     Check { name: LitStr, kind: Kind, timeout: Option<Duration> },
-    Command(Command),
+    Command(Box<Command>),
 }
 
 /// What an event handler listens to.

@@ -299,6 +299,7 @@ pub(crate) fn compact(tokens: &impl ToTokens) -> String {
                 let alone = punct.spacing() == Spacing::Alone && !path_before;
                 match punct.as_char() {
                     ',' => text.push_str(", "),
+                    ';' => text.push_str("; "),
                     ':' if alone => text.push_str(": "),
                     mark @ ('+' | '=') if alone => text.extend([' ', mark, ' ']),
                     mark => text.push(mark),

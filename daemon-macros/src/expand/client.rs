@@ -75,7 +75,7 @@ fn method(p: &TokenStream, command: &Command) -> TokenStream {
         None => (TokenStream::new(), quote!(()), quote!(&())),
     };
     // The types are written out so that what they lack is shown at the types.
-    let call = quote!(#p::Call::call::<#sends, #reply>);
+    let call = quote!(#p::ask::<#sends, #reply>);
     quote! {
         #(#[#cfgs])*
         #(#[#docs])*

@@ -28,7 +28,7 @@ pub(crate) fn wired(given: Option<Path>, block: Block, faults: &mut Faults) -> O
             Marker::Command(name) => command::check(name, &method, &words, &krate, faults).map(|(call, command)| {
                 taken.add("a command", &command.name, &method, faults);
                 commands.push(command.clone());
-                Row { cfgs: method.cfgs.clone(), call, kind: RowKind::Command(command) }
+                Row { cfgs: method.cfgs.clone(), call, kind: RowKind::Command(Box::new(command)) }
             }),
             Marker::OnEvent(marker) => event(marker, &method, &words, faults),
             other => plain(other, &method, &mut taken, faults),

@@ -18,12 +18,12 @@ impl UserDaemon {
     async fn d(self) {}
 
     fn helper(&self) {}
-    }
+}
 
-    impl UserDaemon {
-        fn uses_helper(&self) {
-            self.helper();
-        }
+impl UserDaemon {
+    fn uses_helper(&self) {
+        self.helper();
+    }
 }
 
 impl DaemonBase for UserDaemon {}

@@ -1,4 +1,4 @@
-use daemon_core::{daemon, DaemonBase};
+use daemon_core::{DaemonBase, daemon};
 
 #[daemon(no_handlers)]
 struct UserDaemon;

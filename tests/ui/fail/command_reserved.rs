@@ -9,6 +9,11 @@ impl UserDaemon {
     async fn instance(&self) -> Result<()> {
         Ok(())
     }
+
+    #[command]
+    async fn client(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl DaemonBase for UserDaemon {}

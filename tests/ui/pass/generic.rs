@@ -58,7 +58,9 @@ impl<S: Store> Cache<S> {
 impl<S: Store> DaemonBase for Cache<S> {}
 
 #[daemon(name = "pair", no_handlers, requires(T))]
-struct Pair<T: Declared, const N: usize>(T) where T: Send;
+struct Pair<T: Declared, const N: usize>(T)
+where
+    T: Send;
 impl<T: Declared, const N: usize> DaemonBase for Pair<T, N> {}
 
 #[daemon(name = "log", requires(Cache<Disk>), no_handlers)]

@@ -207,7 +207,9 @@ fn main() {
     let _ = (through::<Double>, <DataDaemon as daemon_core::Declared>::NAME);
     assert_eq!(<DataDaemon as daemon_core::Declared>::NAME, "data");
     let text = format!("{definition:?}");
-    for name in ["state-reconciliation", "hourly", "cache-eu", "Counted, not guessed.", "import-once", "stats-by-reference"] {
+    for name in
+        ["state-reconciliation", "hourly", "cache-eu", "Counted, not guessed.", "import-once", "stats-by-reference"]
+    {
         assert!(text.contains(name), "{name} in {text}");
     }
 }
