@@ -8,8 +8,9 @@ use crate::validate::{names, shape};
 use quote::{ToTokens, quote};
 use syn::{Expr, ExprLit, GenericArgument, Lit, LitStr, Meta, Path, PathArguments, ReturnType, Type};
 
-/// Methods that every client has of its own.
-const RESERVED: &[&str] = &["instance"];
+/// Names of what is generated beside a command's method, and what they are.
+const RESERVED: &[(&str, &str)] =
+    &[("instance", "a method that every client has"), ("client", "the function that makes the client")];
 
 /// Types that are plainly no results. Any other name may be an alias of one, so rustc is asked.
 const NO_RESULTS: &[&str] = &[
@@ -28,8 +29,10 @@ pub(crate) fn check(
     let before = faults.count();
     let shape = shape::check(&method.sig, shape::Takes::Request, faults);
     let reply = reply(method, words, krate, faults);
-    if RESERVED.iter().any(|reserved| method.sig.ident == reserved) {
-        let text = "`instance` is a method that every client has; give the method another name, and the command this one: `#[command(name = \"instance\")]`";
+    if let Some((word, what)) = RESERVED.iter().find(|(word, _)| method.sig.ident == word) {
+        let text = format!(
+            "`{word}` is {what}; give the method another name, and the command this one: `#[command(name = \"{word}\")]`"
+        );
         faults.at(&method.sig.ident, text);
     }
     let name = names::given_or_own(name, &method.sig.ident, "command", faults);

@@ -51,7 +51,7 @@ where
             );
     }
 }
-///Calls the commands of [`Cache`] from anywhere; [`Cache::client`] makes one.
+/// Calls the commands of [`Cache`] from anywhere; [`Cache::client`] makes one.
 #[allow(dead_code, unreachable_pub, private_interfaces)]
 pub struct CacheClient<C> {
     call: C,
@@ -83,7 +83,7 @@ impl<C> ::other::core::__private::Debug for CacheClient<C> {
 }
 #[allow(dead_code, unreachable_pub, private_interfaces)]
 impl<C: ::other::core::__private::Call> CacheClient<C> {
-    ///Calls the instance of this name instead of the type's own.
+    /// Calls the instance of this name instead of the type's own.
     #[must_use]
     pub fn instance(mut self, name: &'static ::other::core::__private::str) -> Self {
         self.daemon = name;
@@ -92,33 +92,32 @@ impl<C: ::other::core::__private::Call> CacheClient<C> {
     /// How many there are.
     ///
     /// Counted, not guessed.
-    /**
-# Errors
-
-What the command failed with, or why it could not be called.*/
+    ///
+    /// # Errors
+    ///
+    /// What the command failed with, or why it could not be called.
     pub async fn stats(
         &self,
         request: &StatsRequest,
     ) -> ::other::core::__private::Result<Stats, ::other::core::__private::CallError> {
-        ::other::core::__private::ask::<
-            StatsRequest,
-            Stats,
-        >(&self.call, self.daemon, "stats", request)
+        use ::other::core::__private as __private;
+        __private::ask::<StatsRequest, Stats>(&self.call, self.daemon, "stats", request)
             .await
     }
     #[cfg(feature = "admin")]
-    ///Calls the command `clear-all`.
-    /**
-# Errors
-
-What the command failed with, or why it could not be called.*/
+    /// Calls the command `clear-all`.
+    ///
+    /// # Errors
+    ///
+    /// What the command failed with, or why it could not be called.
     pub async fn clear(
         &self,
     ) -> ::other::core::__private::Result<
         <Cleared as ::other::core::__private::Reply>::Reply,
         ::other::core::__private::CallError,
     > {
-        ::other::core::__private::ask::<
+        use ::other::core::__private as __private;
+        __private::ask::<
             (),
             <Cleared as ::other::core::__private::Reply>::Reply,
         >(&self.call, self.daemon, "clear-all", &())
@@ -127,7 +126,7 @@ What the command failed with, or why it could not be called.*/
 }
 #[allow(dead_code, unreachable_pub, private_interfaces)]
 impl<S: Store> Cache<S> {
-    ///The daemon's commands, called through `call`: a context, a host's handle, a connection, or a test double.
+    /// The daemon's commands, called through `call`: a context, a host's handle, a connection, or a test double.
     #[must_use]
     pub fn client<C: ::other::core::__private::Call>(call: C) -> CacheClient<C>
     where

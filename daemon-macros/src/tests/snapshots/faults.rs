@@ -18,7 +18,7 @@ impl ::daemon_core::__private::Wired for UserDaemon {
         let _: &__private::Definition<Self> = definition;
     }
 }
-///Calls the commands of [`UserDaemon`] from anywhere; [`UserDaemon::client`] makes one.
+/// Calls the commands of [`UserDaemon`] from anywhere; [`UserDaemon::client`] makes one.
 #[allow(dead_code, unreachable_pub, private_interfaces)]
 pub struct UserDaemonClient<C> {
     call: C,
@@ -50,27 +50,27 @@ impl<C> ::daemon_core::__private::Debug for UserDaemonClient<C> {
 }
 #[allow(dead_code, unreachable_pub, private_interfaces)]
 impl<C: ::daemon_core::__private::Call> UserDaemonClient<C> {
-    ///Calls the instance of this name instead of the type's own.
+    /// Calls the instance of this name instead of the type's own.
     #[must_use]
     pub fn instance(mut self, name: &'static ::daemon_core::__private::str) -> Self {
         self.daemon = name;
         self
     }
-    ///Calls the command `stats`.
-    /**
-# Errors
-
-What the command failed with, or why it could not be called.*/
+    /// Calls the command `stats`.
+    ///
+    /// # Errors
+    ///
+    /// What the command failed with, or why it could not be called.
     pub async fn stats(
         &self,
     ) -> ::daemon_core::__private::Result<Stats, ::daemon_core::__private::CallError> {
-        ::daemon_core::__private::ask::<(), Stats>(&self.call, self.daemon, "stats", &())
-            .await
+        use ::daemon_core::__private as __private;
+        __private::ask::<(), Stats>(&self.call, self.daemon, "stats", &()).await
     }
 }
 #[allow(dead_code, unreachable_pub, private_interfaces)]
 impl UserDaemon {
-    ///The daemon's commands, called through `call`: a context, a host's handle, a connection, or a test double.
+    /// The daemon's commands, called through `call`: a context, a host's handle, a connection, or a test double.
     #[must_use]
     pub fn client<C: ::daemon_core::__private::Call>(call: C) -> UserDaemonClient<C> {
         UserDaemonClient {
