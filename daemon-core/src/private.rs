@@ -1,4 +1,5 @@
-//! What generated code names, and nobody else: the traits, types and functions it needs, out of reach of the user's own names.
+//! What generated code names, and nobody else: the traits, types and functions it needs, out of reach of the user's own
+//! names.
 //!
 //! Not part of the public interface: anything here may change in any release.
 

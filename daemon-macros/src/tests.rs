@@ -1,4 +1,5 @@
-//! Whole expansions against files checked in beside this one, so that a change of what is generated is read like any other.
+//! Whole expansions against files checked in beside this one, so that a change of what is generated is read like any
+//! other.
 //!
 //! `UPDATE_SNAPSHOTS=1 cargo test -p daemon-macros` writes them anew.
 

@@ -133,6 +133,6 @@ fn an_event_reads_its_topic() {
 fn tokens_are_shown_as_written() {
     for text in ["a::B<C, D>", "&mut T", "self: Arc<Self>", "Box<dyn A + B>", "[u8; 4]", "<S as Store>::X", "&'a str"] {
         let tokens: TokenStream = text.parse().unwrap();
-        assert_eq!(super::args::compact(&tokens), text);
+        assert_eq!(crate::errors::compact(&tokens), text);
     }
 }

@@ -1,6 +1,7 @@
 //! A span of time in an attribute: written as text, or a path to a constant.
 
-use crate::{attr::args::Args, attr::args::compact};
+use crate::attr::args::Args;
+use crate::errors::compact;
 use proc_macro2::TokenStream;
 use std::time::Duration;
 use syn::{Expr, ExprPath, LitStr};

@@ -8,8 +8,9 @@ use syn::spanned::Spanned;
 
 /// The client's type, its methods, and the daemon's function that makes one.
 ///
-/// The traits are written out because `derive` is itself a name that a crate without a prelude lacks. The client is as public as
-/// can be: the block does not say how public its struct is, and an `allow` keeps that from being complained about.
+/// The traits are written out because `derive` is itself a name that a crate without a prelude lacks. The client is as
+/// public as can be: the block does not say how public its struct is, and an `allow` keeps that from being complained
+/// about.
 pub(crate) fn expand(model: &Wired, client: &Client) -> TokenStream {
     let Client { ident, daemon, commands } = client;
     let (krate, self_ty) = (&model.krate, &model.self_ty);

@@ -58,9 +58,9 @@ pub(crate) fn dependency(p: &TokenStream, requirement: &Requirement) -> TokenStr
 
 /// The walk over this daemon's edges, as the method of a type of its own.
 ///
-/// It is an inherent method because a trait's cannot be `const`, and it is reached through an associated constant because that
-/// falls back on a trait's: what has no walk, such as a type parameter or a daemon written by hand, is a leaf, and
-/// `Host::check` sees further.
+/// It is an inherent method because a trait's cannot be `const`, and it is reached through an associated constant
+/// because that falls back on a trait's: what has no walk, such as a type parameter or a daemon written by hand, is a
+/// leaf, and `Host::check` sees further.
 fn edges(model: &Declared) -> TokenStream {
     let Declared { krate, vis, ident, generics, name, requires, wants, .. } = model;
     let p = quote!(#krate::__private);

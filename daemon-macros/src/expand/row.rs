@@ -1,9 +1,9 @@
 //! One row of a definition: what to call, and when.
 
-use crate::attr::args::compact;
 use crate::attr::health::Kind;
 use crate::attr::on_event::Overflow;
 use crate::attr::time::Time;
+use crate::errors::compact;
 use crate::expand::{at, declare, duration};
 use crate::model::{Call, Command, Row, RowKind, Source, Wired};
 use crate::validate::names;

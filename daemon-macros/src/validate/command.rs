@@ -1,7 +1,6 @@
 //! The rules of a command: what it takes and gives must be nameable by a client that knows no type parameter.
 
-use crate::attr::args::compact;
-use crate::errors::Faults;
+use crate::errors::{Faults, compact};
 use crate::model::{Call, Command, Request};
 use crate::parse::block::Method;
 use crate::validate::{names, shape};

@@ -1,7 +1,6 @@
 //! The shape of a handler: `&self`, optionally what it handles, optionally `&Context`, in that order.
 
-use crate::attr::args::compact;
-use crate::errors::Faults;
+use crate::errors::{Faults, compact};
 use crate::model::Call;
 use proc_macro2::Span;
 use quote::ToTokens;

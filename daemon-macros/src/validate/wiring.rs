@@ -92,8 +92,8 @@ fn event(marker: OnEvent, method: &Method, words: &[String], faults: &mut Faults
             return None;
         }
         (Some(ty), topic) => {
-            let event = shape::referent(&ty).clone();
-            let local = shape::mentions(&event, words).is_some();
+            let event = Box::new(shape::referent(&ty).clone());
+            let local = shape::mentions(&*event, words).is_some();
             Source::Typed { name, event, topic, local }
         }
         (None, Some(pattern)) => Source::Envelope { name, pattern, taken: false },
