@@ -1,5 +1,5 @@
-//! From tokens to the parts of an item that matter here. Fields and method bodies stay raw tokens, so that a half-typed one
-//! costs neither the daemon nor the editor's help inside it.
+//! From tokens to the parts of an item that matter here. Fields and method bodies stay raw tokens, so that a half-typed
+//! one costs neither the daemon nor the editor's help inside it.
 
 pub(crate) mod block;
 pub(crate) mod declaration;
@@ -15,21 +15,25 @@ use syn::{Attribute, Token, Visibility};
 /// What `#[daemon]` was found above.
 pub(crate) enum Item {
     Struct(Declaration),
-    Impl(Block),
+    Impl(Box<Block>),
 }
 
 /// Reads the item; nothing after a fault that leaves no name to hold on to.
 pub(crate) fn item(tokens: TokenStream, faults: &mut Faults) -> Option<Item> {
     let grammar = |input: ParseStream<'_>| {
         let ahead = input.fork();
-        ahead.call(Attribute::parse_outer)?;
+        let attributes = ahead.call(Attribute::parse_outer)?;
+        if let Some(cfg) = attributes.iter().find(|attribute| attribute.path().is_ident("cfg")) {
+            // Below the macro it would take away the item, but not what is written for it.
+            faults.at(cfg, "`#[cfg(..)]` stands below `#[daemon]`; move it above");
+        }
         ahead.parse::<Visibility>()?;
         if ahead.peek(Token![struct]) {
             return Ok(Some(Item::Struct(Declaration::parse(input)?)));
         }
         ahead.parse::<Option<Token![unsafe]>>()?;
         if ahead.peek(Token![impl]) {
-            return Ok(Block::parse(input, faults)?.map(Item::Impl));
+            return Ok(Block::parse(input, faults)?.map(|block| Item::Impl(Box::new(block))));
         }
         let keyword: TokenTree = ahead.parse()?;
         input.parse::<TokenStream>()?;
