@@ -222,10 +222,12 @@ async fn a_failed_daemon_that_nobody_needs_can_be_started_again() {
     struct Extra(tokio::sync::Notify);
     impl Wired for Extra {
         fn wire(definition: &mut Definition<Self>) {
-            let work = Task::new("work", |daemon: &Self, _| {
+            let work = Task::new("work", |daemon: &Self, cx| {
                 Box::pin(async move {
-                    daemon.0.notified().await;
-                    Err("no more".into())
+                    tokio::select! {
+                        () = cx.cancelled() => Ok(()),
+                        () = daemon.0.notified() => Err("no more".into()),
+                    }
                 })
             });
             definition.task(work.restart(RestartPolicy::new(Restart::Never).limit(0, Duration::from_secs(1))));

@@ -4,7 +4,7 @@
 //! 1. `phase` only goes forward: open, cleaning, over.
 //! 2. What registrations hold is dropped outside the lock, each by itself, a panic in one harming no other.
 
-use std::any::{Any, TypeId};
+use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,11 +13,12 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::link::{AnyDaemon, HostLink};
+use super::register::Unsubscribe;
 use crate::error::Error;
 use crate::event::{Bus, Publisher, SubscriptionHandle, SubscriptionStatus};
 use crate::policy::OnError;
 use crate::status::{IntervalStatus, TaskKind};
-use crate::task::{Failure, Periodic, Tasks, drop_quietly};
+use crate::task::{Failure, Periodic, Tasks, attempt};
 
 /// Errors and panics of a daemon, over all its lives.
 #[derive(Debug, Default)]
@@ -74,7 +75,7 @@ pub(crate) struct Ticking {
 #[derive(Default)]
 pub(super) struct Registrations {
     pub(super) phase: Phase,
-    pub(super) guards: Vec<Box<dyn Any + Send>>,
+    pub(super) guards: Vec<Box<dyn Unsubscribe>>,
     pub(super) pulled: Vec<SubscriptionHandle>,
     pub(super) intervals: BTreeMap<String, Ticking>,
 }
@@ -204,10 +205,16 @@ impl Life {
         self.link.daemon_failed(&self.daemon, self.number, format!("`{name}` failed: {failure}"), for_good);
     }
 
-    /// Drops every guard the daemon registered.
+    /// Ends every subscription the daemon registered.
     pub(crate) fn drop_guards(&self) {
         let guards = std::mem::take(&mut self.registrations().guards);
-        guards.into_iter().for_each(drop_quietly);
+        guards.into_iter().for_each(|guard| self.unsubscribe(guard));
+    }
+
+    pub(super) fn unsubscribe(&self, guard: Box<dyn Unsubscribe>) {
+        if let Err(failure) = attempt(|| guard.unsubscribe()) {
+            self.failed(TaskKind::Cleanup, "a registered subscription", &failure);
+        }
     }
 
     /// Stops all intervals and forgets them; returns what was still ticking, to be waited for.

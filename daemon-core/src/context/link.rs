@@ -18,6 +18,8 @@ use crate::status::{CheckReport, HostStatus, State};
 pub(crate) struct Readiness {
     pub(crate) life: u64,
     pub(crate) state: State,
+    /// How many states there have been.
+    pub(crate) changes: u64,
 }
 
 impl Readiness {

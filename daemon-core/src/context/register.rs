@@ -3,7 +3,6 @@
 //! These are the run-time twins of the markers. What waits for the daemon's readiness begins when the daemon runs;
 //! everything ends with its life.
 
-use std::any::Any;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,39 +15,33 @@ use super::link::Readiness;
 use crate::BoxFuture;
 use crate::definition::IntoOutcome;
 use crate::error::{Error, Result};
+use crate::event::Subscription;
 use crate::policy::OnError;
 use crate::status::TaskKind;
-use crate::task::{Failure, Label, Periodic, Schedule, caught, drop_quietly};
+use crate::task::{Failure, Label, Periodic, Schedule, caught};
 
-/// Calls a function when dropped: the shape in which an unsubscribe function is registered.
+/// What [`Context::register_subscription`] keeps until the end of a life: a function, which is called then, or a
+/// [`Subscription`], which is dropped.
 ///
-/// ```
-/// use daemon_core::Unsubscribe;
-///
-/// let guard = Unsubscribe::new(|| println!("unsubscribed"));
-/// drop(guard);
-/// ```
-pub struct Unsubscribe<F: FnOnce()>(Option<F>);
+/// Whatever else unsubscribes when it is dropped is moved into a function: `move || drop(guard)`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be registered as a subscription",
+    label = "neither a function that unsubscribes nor a `Subscription`",
+    note = "if its drop unsubscribes, register a function that drops it: `move || drop(guard)`"
+)]
+pub trait Unsubscribe: Send + 'static {
+    /// Ends the subscription.
+    fn unsubscribe(self: Box<Self>);
+}
 
-impl<F: FnOnce()> Unsubscribe<F> {
-    /// Calls `unsubscribe` once, when the guard is dropped.
-    pub fn new(unsubscribe: F) -> Self {
-        Self(Some(unsubscribe))
+impl<F: FnOnce() + Send + 'static> Unsubscribe for F {
+    fn unsubscribe(self: Box<Self>) {
+        self();
     }
 }
 
-impl<F: FnOnce()> Drop for Unsubscribe<F> {
-    fn drop(&mut self) {
-        if let Some(unsubscribe) = self.0.take() {
-            unsubscribe();
-        }
-    }
-}
-
-impl<F: FnOnce()> std::fmt::Debug for Unsubscribe<F> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Unsubscribe").finish_non_exhaustive()
-    }
+impl<E: Send + Sync + 'static> Unsubscribe for Subscription<E> {
+    fn unsubscribe(self: Box<Self>) {}
 }
 
 /// A registered call, bound to whatever it works on.
@@ -67,13 +60,13 @@ where
 }
 
 impl Context {
-    /// Keeps `guard` until the end of this life: anything whose drop unsubscribes. A function is wrapped in
-    /// [`Unsubscribe`].
+    /// Keeps a subscription until the end of this life, and ends it then: a function that unsubscribes, or a
+    /// [`Subscription`].
     ///
     /// # Errors
-    /// [`Error::Stopping`] from the start of `cleanup` on; `guard` is dropped at once then.
-    pub fn register_subscription(&self, guard: impl Any + Send) -> Result<(), Error> {
-        let guard: Box<dyn Any + Send> = Box::new(guard);
+    /// [`Error::Stopping`] from the start of `cleanup` on; the subscription is ended at once then.
+    pub fn register_subscription(&self, subscription: impl Unsubscribe) -> Result<(), Error> {
+        let guard: Box<dyn Unsubscribe> = Box::new(subscription);
         let refused = {
             let mut registrations = self.life.registrations();
             if registrations.phase == Phase::Open {
@@ -82,11 +75,11 @@ impl Context {
             }
             guard
         };
-        drop_quietly(refused);
+        self.life.unsubscribe(refused);
         Err(self.life.stopping())
     }
 
-    /// Drops every guard registered so far, one by one; a panic in one harms no other.
+    /// Ends every subscription registered so far, one by one; a panic in one harms no other.
     pub fn cleanup_subscriptions(&self) {
         self.life.drop_guards();
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::graph::{Edges, Graph};
 use super::unit::{Outline, Unit};
 use crate::definition::Dependency;
+use crate::event::type_clashes;
 
 /// A host that can be started.
 #[derive(Clone, Debug, Default)]
@@ -140,23 +141,8 @@ impl Checker<'_> {
     }
 
     fn topics(&mut self) {
-        let mut typed = Vec::new();
-        for (unit, outline) in self.units.iter().zip(&self.outlines) {
-            for (topic, takes) in &outline.topics {
-                if let Some((id, takes)) = takes {
-                    typed.push((unit.name(), *topic, *id, *takes));
-                }
-            }
-        }
-        for (at, (daemon, topic, id, takes)) in typed.iter().enumerate() {
-            for (other, also, other_id, other_takes) in &typed[..at] {
-                if id != other_id && daemon_grammar::topic::overlaps(topic, also) {
-                    self.faults.push(format!(
-                        "two types on one topic: `{other}` takes {other_takes} on \"{also}\", `{daemon}` takes {takes} on \"{topic}\""
-                    ));
-                }
-            }
-        }
+        let topics = self.outlines.iter().flat_map(|outline| outline.topics.clone());
+        self.faults.extend(type_clashes(topics).iter().map(ToString::to_string));
     }
 
     /// Finds the daemon a dependency names; a fault is booked if there is none, or more than one.

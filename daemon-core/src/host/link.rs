@@ -61,7 +61,8 @@ impl HostLink for Board {
             let mut stopping = self.stopping.subscribe();
             let reached = readiness.wait_for(|now| match (wish, now.state) {
                 (Wish::Stop, state) => matches!(state, State::Stopped | State::Failed),
-                (Wish::Start, state) => matches!(state, State::Running | State::Failed),
+                (Wish::Start, State::Failed) => now.changes != before.changes,
+                (Wish::Start, state) => state == State::Running,
                 (Wish::Restart, state) => now.life != before.life && matches!(state, State::Running | State::Failed),
             });
             let state = tokio::select! {

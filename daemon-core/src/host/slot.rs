@@ -76,7 +76,7 @@ impl Slot {
             inner.state = state;
             inner.number
         };
-        self.readiness.send_replace(Readiness { life, state });
+        self.readiness.send_modify(|now| *now = Readiness { life, state, changes: now.changes + 1 });
     }
 
     /// The life under way, if its value was made.

@@ -17,7 +17,7 @@ use crate::context::{AnyDaemon, Context, Life};
 use crate::daemon::DaemonBase;
 use crate::definition::{Declaration, Definition, RowCall};
 use crate::error::{BoxError, Error, Result};
-use crate::event::{Bus, SubscribeError, SubscriptionStatus};
+use crate::event::{Bus, SubscribeError, SubscriptionStatus, TypedTopic};
 use crate::policy::{OnError, RestartPolicy};
 use crate::status::{CheckKind, TaskKind};
 use crate::task::{Failure, Handlers, Label, Observer, Schedule, Wiring, caught, drop_quietly};
@@ -84,7 +84,7 @@ pub(crate) struct Outline {
     pub(crate) type_id: TypeId,
     pub(crate) type_name: &'static str,
     /// The topics of the event handlers, with the type each takes.
-    pub(crate) topics: Vec<(&'static str, Option<(TypeId, &'static str)>)>,
+    pub(crate) topics: Vec<TypedTopic>,
     pub(crate) ready: Vec<crate::definition::Dependency>,
     pub(crate) intervals: Vec<(&'static str, Duration, Option<Duration>)>,
     pub(crate) deferred: Vec<&'static str>,
@@ -160,7 +160,7 @@ pub(crate) struct BoundCheck {
 pub(crate) struct UnitOf<D> {
     name: Arc<str>,
     definition: Arc<Definition<D>>,
-    topics: Vec<(&'static str, Option<(TypeId, &'static str)>)>,
+    topics: Vec<TypedTopic>,
     /// What a failure of each event handler leads to.
     on_error: Arc<HashMap<&'static str, OnError>>,
     handlers: Mutex<Option<Handlers<D, Context>>>,
@@ -174,7 +174,7 @@ impl<D: DaemonBase> UnitOf<D> {
         let handlers = std::mem::take(&mut definition.events);
         Self {
             name: name.into(),
-            topics: handlers.iter().map(|row| (row.topic(), row.event_type())).collect(),
+            topics: handlers.typed_topics(name).collect(),
             on_error: Arc::new(handlers.iter().map(|row| (row.name(), row.failure_policy())).collect()),
             handlers: Mutex::new(Some(handlers)),
             wiring: Arc::default(),
