@@ -22,11 +22,7 @@ pub(crate) enum Item {
 pub(crate) fn item(tokens: TokenStream, faults: &mut Faults) -> Option<Item> {
     let grammar = |input: ParseStream<'_>| {
         let ahead = input.fork();
-        let attributes = ahead.call(Attribute::parse_outer)?;
-        if let Some(cfg) = attributes.iter().find(|attribute| attribute.path().is_ident("cfg")) {
-            // Below the macro it would take away the item, but not what is written for it.
-            faults.at(cfg, "`#[cfg(..)]` stands below `#[daemon]`; move it above");
-        }
+        ahead.call(Attribute::parse_outer)?;
         ahead.parse::<Visibility>()?;
         if ahead.peek(Token![struct]) {
             return Ok(Some(Item::Struct(Declaration::parse(input)?)));
