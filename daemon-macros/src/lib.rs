@@ -61,7 +61,7 @@ markers! {
     deferred;
     /// Runs the method for as long as the daemon does; `#[task(finite)]` if it may end earlier.
     task;
-    /// Makes the method a health check: `#[health(readiness, timeout = "1s")]`; the kinds are `readiness` [default],
+    /// Makes the method a health check: `#[health(readiness, timeout = "1s")]`; the kinds are `readiness` (the default),
     /// `liveness` and `startup`.
     health;
     /// Makes the method callable by name, from other daemons, connections and the command line.
