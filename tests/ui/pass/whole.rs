@@ -197,7 +197,7 @@ impl DaemonBase for UserDaemon {
 async fn through<C: daemon_core::Call>(call: C) -> std::result::Result<u32, daemon_core::CallError> {
     let user = UserDaemon::client(&call);
     user.forget().await?;
-    user.clone().instance("user-eu").by_reference(&StatsRequest { depth: 1 }).await?;
+    user.instance("user-eu").by_reference(&StatsRequest { depth: 1 }).await?;
     Ok(user.stats(&StatsRequest { depth: 1 }).await?.users)
 }
 
