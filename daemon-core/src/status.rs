@@ -21,6 +21,8 @@ pub enum State {
     Running,
     /// On its way to stopped.
     Stopping,
+    /// Between two lives, waiting to be started again.
+    Backoff,
     /// Gave up; it will not run again.
     Failed,
 }
@@ -34,6 +36,7 @@ impl State {
             Self::Starting => "starting",
             Self::Running => "running",
             Self::Stopping => "stopping",
+            Self::Backoff => "backoff",
             Self::Failed => "failed",
         }
     }
@@ -83,8 +86,12 @@ pub struct DaemonStatus {
     pub wants: Vec<String>,
     /// Whether the host goes on without it.
     pub optional: bool,
-    /// Why it failed, if it did.
+    /// Why it last failed, if it ever did.
     pub reason: Option<String>,
+    /// How often it was started again.
+    pub restarts: u64,
+    /// What fails over and over: each handler, interval or task whose last three calls failed.
+    pub degraded: Vec<String>,
     /// Its event handlers and run-time subscriptions.
     pub subscriptions: Vec<SubscriptionStatus>,
     /// How many guards it registered with [`Context::register_subscription`](crate::Context::register_subscription).

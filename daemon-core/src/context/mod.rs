@@ -9,7 +9,7 @@ mod spawn;
 
 pub use handle::HostHandle;
 pub(crate) use life::{Birth, Life, Phase, Tally};
-pub(crate) use link::{AnyDaemon, HostLink, Readiness};
+pub(crate) use link::{AnyDaemon, HostLink, Readiness, Wish};
 pub use register::Unsubscribe;
 pub use spawn::{TaskEnded, TaskHandle};
 

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::board::{Board, NewSlot, Slot};
+use super::board::Board;
 use super::check::{CheckError, CheckReport, Limits, check};
 use super::conductor::Conductor;
+use super::slot::{NewSlot, Slot};
 use super::unit::{Factory, Source, Unit, UnitOf};
 use super::{DEFAULT_START_TIMEOUT, DEFAULT_STOP_BUDGET};
 use crate::daemon::DaemonBase;
@@ -128,7 +129,7 @@ impl Host {
     pub(super) fn assemble(self) -> Result<Conductor, CheckError> {
         let (graph, report) = check(&self.name, &self.units, self.limits)?;
         let bus = Bus::new();
-        let (sender, inputs) = mpsc::unbounded_channel();
+        let (sender, happenings) = mpsc::unbounded_channel();
         let mut faults = Vec::new();
         let mut slots: Vec<Slot> = Vec::new();
         for (unit, node) in self.units.iter().zip(&graph.nodes) {
@@ -152,8 +153,8 @@ impl Host {
             return Err(CheckError { faults });
         }
         let (stop_budget, start_timeout) = (self.budget(), self.limits.start_timeout.unwrap_or(DEFAULT_START_TIMEOUT));
-        let board = Board::new(self.name, slots, report.notes, sender);
-        Ok(Conductor { board, bus, graph: Arc::new(graph), units: self.units, inputs, stop_budget, start_timeout })
+        let board = Board::new(self.name, slots, report.notes, bus.clone(), sender);
+        Ok(Conductor { board, bus, graph, units: self.units, happenings, stop_budget, start_timeout })
     }
 }
 

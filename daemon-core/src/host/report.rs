@@ -85,6 +85,8 @@ pub struct DaemonStop {
     pub stop_ms: u64,
     /// Why it failed.
     pub reason: Option<String>,
+    /// How often it was started again.
+    pub restarts: u64,
     /// Work that had to be aborted, or could not even be.
     pub cut: Vec<Cut>,
     /// What went wrong while it stopped.
@@ -230,6 +232,9 @@ impl fmt::Display for ShutdownReport {
             )?;
             if daemon.errors + daemon.panics > 0 {
                 write!(f, "  {} errors, {} panics", daemon.errors, daemon.panics)?;
+            }
+            if daemon.restarts > 0 {
+                write!(f, "  {} restarts", daemon.restarts)?;
             }
             if let Some(reason) = &daemon.reason {
                 write!(f, "  {reason}")?;

@@ -10,9 +10,9 @@ mod place;
 mod tasks;
 
 pub use catch::Failure;
-pub(crate) use catch::{caught, drop_quietly};
+pub(crate) use catch::{attempt, caught, drop_quietly};
 pub use dispatcher::StillRunning;
-pub use handlers::{Attach, EventHandler, Handlers, Wiring};
+pub use handlers::{Attach, EventRow, Handlers, Wiring};
 pub use lane::Observer;
 pub(crate) use periodic::{Periodic, Schedule};
 pub use place::{Handler, place};
