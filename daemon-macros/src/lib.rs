@@ -22,7 +22,7 @@ use proc_macro::TokenStream;
 
 /// Declares a daemon (above its struct) or wires it (above the one `impl` block that holds its handlers).
 ///
-/// Above the struct it takes `name = ".."` [the struct's name in kebab case, without a trailing `Daemon`], `requires(A,
+/// Above the struct it takes `name = ".."` (the struct's name in kebab case, without a trailing `Daemon`), `requires(A,
 /// B as "b")`, `wants(..)`, `start_timeout = ".."`, `stop_timeout = ".."`, `restart(never)`, `optional` and
 /// `no_handlers`; in both places `crate = path`, if the library goes by another name.
 #[proc_macro_attribute]
