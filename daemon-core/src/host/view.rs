@@ -76,6 +76,7 @@ impl Board {
             daemons,
             left,
             events,
+            journal: if exit_code == 0 { Vec::new() } else { self.journal.transitions() },
         }
     }
 
@@ -127,6 +128,14 @@ impl Cut {
         } else {
             format!("{} `{}`", task.kind, task.name)
         };
-        Self { work, spawned_at: task.spawned_at.clone(), polls: task.polls, idle_ms: task.idle.map(millis), gone }
+        Self {
+            work,
+            spawned_at: task.spawned_at.clone(),
+            polls: task.polls,
+            idle_ms: task.idle.map(millis),
+            waits_in: task.waits_in.clone(),
+            blocking: task.polling,
+            gone,
+        }
     }
 }
