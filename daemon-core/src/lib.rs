@@ -47,6 +47,7 @@ mod definition;
 mod error;
 mod event;
 mod host;
+mod policy;
 mod status;
 mod task;
 
@@ -54,7 +55,7 @@ mod task;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use crate::task::{Attach, Failure, Handler, Handlers, Observer, StillRunning, Wiring, place};
+pub use crate::task::{Attach, EventRow, Failure, Handler, Handlers, Observer, StillRunning, Wiring, place};
 pub use call::{Call, CallError};
 pub use context::{Context, HostHandle, TaskEnded, TaskHandle, Unsubscribe};
 pub use daemon::{DaemonBase, Wired};
@@ -65,13 +66,16 @@ pub use definition::{
 pub use error::{BoxError, Error, Result};
 pub use event::{
     Bus, Envelope, Event, Overflow, PublishError, Publisher, QueueOptions, SubscribeError, Subscription,
-    SubscriptionHandle, SubscriptionStatus,
+    SubscriptionHandle, SubscriptionStatus, TypeClash, TypedTopic, type_clashes,
 };
 pub use host::{
     Async, CheckError, Cut, DaemonStart, DaemonStop, EventAccount, Factory, Host, HostCheck, Left, Plain, RunningHost,
     ShutdownReport, StartError, StartReport,
 };
-pub use status::{CheckKind, CheckReport, DaemonStatus, HostStatus, IntervalStatus, State, TaskKind, TaskStatus};
+pub use policy::{OnError, Restart, RestartPolicy};
+pub use status::{
+    CheckKind, CheckReport, DaemonStatus, HostStatus, IntervalStatus, State, TaskKind, TaskStatus, Transition,
+};
 
 pub use daemon_macros::{Event, command, daemon, deferred, every, health, on_event, on_ready, task};
 

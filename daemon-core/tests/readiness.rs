@@ -2,7 +2,10 @@
 
 mod probe;
 
-use daemon_core::{Context, DaemonBase, Error, Host, Result, RunningHost, State, daemon};
+use daemon_core::{
+    Context, DaemonBase, Declaration, Declared, Definition, Error, Host, IntoOutcome, Restart, RestartPolicy, Result,
+    RunningHost, State, Task, Wired, daemon,
+};
 use probe::{Log, MS, S, assert_nothing_left, until};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -198,11 +201,21 @@ enum End {
     Never,
 }
 
-#[daemon(name = "tasked")]
+const NEVER: RestartPolicy = RestartPolicy::new(Restart::Never);
+
+/// Written by hand: neither it nor its task is started again.
 struct Tasked(Log, End);
-#[daemon]
+impl Declared for Tasked {
+    const DECLARATION: Declaration = Declaration::new("tasked").restart(NEVER);
+}
+impl Wired for Tasked {
+    fn wire(definition: &mut Definition<Self>) {
+        definition.task(Task::new("pump", |daemon: &Self, cx| Box::pin(daemon.pump(cx))).restart(NEVER)).task(
+            Task::new("once", |daemon: &Self, _| Box::pin(async { daemon.once().await.into_outcome() })).finite(),
+        );
+    }
+}
 impl Tasked {
-    #[task]
     async fn pump(&self, cx: &Context) -> Result<()> {
         tokio::time::sleep(S(5)).await;
         match self.1 {
@@ -215,7 +228,6 @@ impl Tasked {
             }
         }
     }
-    #[task(finite)]
     async fn once(&self) {
         self.0.say("once");
     }
@@ -282,14 +294,19 @@ async fn a_task_that_ends_early_stops_nothing() {
     assert!(report.is_clean(), "{report}");
 }
 
-#[daemon(name = "hobby", optional)]
 struct Hobby(Log);
-#[daemon]
-impl Hobby {
-    #[task]
-    async fn fails(&self) -> Result<()> {
-        tokio::time::sleep(S(5)).await;
-        Err("bored".into())
+impl Declared for Hobby {
+    const DECLARATION: Declaration = Declaration::new("hobby").optional().restart(NEVER);
+}
+impl Wired for Hobby {
+    fn wire(definition: &mut Definition<Self>) {
+        let fails = Task::new("fails", |_, _| {
+            Box::pin(async {
+                tokio::time::sleep(S(5)).await;
+                Err("bored".into())
+            })
+        });
+        definition.task(fails.restart(NEVER));
     }
 }
 impl DaemonBase for Hobby {

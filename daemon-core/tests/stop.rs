@@ -2,7 +2,7 @@
 
 mod probe;
 
-use daemon_core::{Context, DaemonBase, Error, Event, Host, PublishError, Result, State, Unsubscribe, daemon};
+use daemon_core::{Context, DaemonBase, Error, Event, Host, PublishError, Result, State, daemon};
 use probe::{Bomb, Log, MS, S, assert_nothing_left, until};
 use std::future::pending;
 use std::sync::Mutex;
@@ -110,7 +110,8 @@ impl All {
 }
 impl DaemonBase for All {
     async fn initialize(&self, cx: &Context) -> Result<()> {
-        cx.register_subscription(self.log.on_drop("guard dropped"))?;
+        let guard = self.log.on_drop("guard dropped");
+        cx.register_subscription(move || drop(guard))?;
         let tick = self.log.on_drop("interval dropped");
         cx.register_interval("beat", S(3_600), move || {
             let _held = &tick;
@@ -197,10 +198,11 @@ struct Wreck {
 }
 impl DaemonBase for Wreck {
     async fn initialize(&self, cx: &Context) -> Result<()> {
-        cx.register_subscription(self.log.on_drop("first guard"))?;
-        cx.register_subscription(Bomb("a guard"))?;
+        let guard = self.log.on_drop("first guard");
+        cx.register_subscription(move || drop(guard))?;
+        cx.register_subscription(|| panic!("a guard"))?;
         let log = self.log.clone();
-        cx.register_subscription(Unsubscribe::new(move || log.say("last guard")))?;
+        cx.register_subscription(move || log.say("last guard"))?;
         let gone = self.log.on_drop("task dropped");
         drop(cx.spawn("stubborn", async move {
             let _gone = gone;
@@ -243,7 +245,7 @@ async fn every_step_runs_whatever_the_one_before_did() {
         log.at("below");
         let wreck = report.daemon("wreck").unwrap();
         let mut problems: Vec<_> = problem.into_iter().map(str::to_owned).collect();
-        problems.push("a subscription's destructor panicked: a guard".to_owned());
+        problems.push("a registered subscription panicked: a guard".to_owned());
         problems.push("the daemon's destructor panicked: the value".to_owned());
         assert_eq!(wreck.problems, problems, "{how}");
         let cut: Vec<_> = wreck.cut.iter().map(|cut| (&*cut.work, cut.gone)).collect();
@@ -403,7 +405,8 @@ impl DaemonBase for Late {
 
 #[track_caller]
 fn refuses_registrations(cx: &Context, log: &Log) {
-    let guard = cx.register_subscription(log.on_drop("refused guard"));
+    let guard = log.on_drop("refused guard");
+    let guard = cx.register_subscription(move || drop(guard));
     assert_eq!(guard.unwrap_err().to_string(), "daemon `late` is stopping");
     let refused = [
         cx.register_interval("beat", S(1), || async {}),
@@ -508,7 +511,8 @@ async fn blocking_work_that_outlives_the_stop_is_named_as_left() {
 struct Greedy(Log);
 impl DaemonBase for Greedy {
     async fn initialize(&self, cx: &Context) -> Result<()> {
-        Ok(cx.register_subscription(self.0.on_drop("greedy guard"))?)
+        let guard = self.0.on_drop("greedy guard");
+        Ok(cx.register_subscription(move || drop(guard))?)
     }
     async fn cleanup(&self, _cx: &Context) -> Result<()> {
         self.0.say("greedy");
@@ -520,7 +524,8 @@ impl DaemonBase for Greedy {
 struct Greedier(Log);
 impl DaemonBase for Greedier {
     async fn initialize(&self, cx: &Context) -> Result<()> {
-        Ok(cx.register_subscription(self.0.on_drop("greedier guard"))?)
+        let guard = self.0.on_drop("greedier guard");
+        Ok(cx.register_subscription(move || drop(guard))?)
     }
     async fn cleanup(&self, _cx: &Context) -> Result<()> {
         self.0.say("greedier");

@@ -4,7 +4,7 @@
 //! 1. `phase` only goes forward: open, cleaning, over.
 //! 2. What registrations hold is dropped outside the lock, each by itself, a panic in one harming no other.
 
-use std::any::{Any, TypeId};
+use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,17 +13,41 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::link::{AnyDaemon, HostLink};
-use super::register::Bound;
+use super::register::{Bound, Unsubscribe};
 use crate::error::Error;
 use crate::event::{Bus, Publisher, SubscriptionHandle, SubscriptionStatus};
+use crate::policy::OnError;
 use crate::status::{IntervalStatus, TaskKind};
-use crate::task::{Failure, Periodic, Tasks, drop_caught};
+use crate::task::{Failure, Periodic, Tasks, attempt};
 
 /// Errors and panics of a daemon, over all its lives.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) errors: AtomicU64,
     pub(crate) panics: AtomicU64,
+    /// How often in a row each piece of work has failed.
+    streaks: Mutex<BTreeMap<String, u32>>,
+}
+
+/// How many failures in a row degrade a daemon.
+const DEGRADED_AFTER: u32 = 3;
+
+impl Tally {
+    /// What has failed often enough in a row.
+    pub(crate) fn degraded(&self) -> Vec<String> {
+        let streaks = self.streaks.lock().unwrap_or_else(PoisonError::into_inner);
+        streaks.iter().filter(|(_, times)| **times >= DEGRADED_AFTER).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Forgets what failed in the life before.
+    pub(crate) fn renew(&self) {
+        self.streaks.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn streak(&self, name: &str, times: u32) -> Option<u32> {
+        let mut streaks = self.streaks.lock().unwrap_or_else(PoisonError::into_inner);
+        if times == 0 { streaks.remove(name) } else { streaks.insert(name.to_owned(), times) }
+    }
 }
 
 /// How far the end of a life has come.
@@ -41,7 +65,7 @@ pub(crate) enum Phase {
 /// An interval that ticks, or waits to.
 pub(crate) struct Ticking {
     /// Held so that what it captured is dropped with the interval, not when its ticking ends. Dropped quietly.
-    pub(super) tick: Bound,
+    pub(super) _tick: Bound,
     pub(super) periodic: Arc<Periodic>,
     pub(super) stop: CancellationToken,
     pub(super) run: Run,
@@ -60,7 +84,7 @@ pub(crate) struct Run {
 #[derive(Default)]
 pub(super) struct Registrations {
     pub(super) phase: Phase,
-    pub(super) guards: Vec<Box<dyn Any + Send>>,
+    pub(super) guards: Vec<Box<dyn Unsubscribe>>,
     pub(super) pulled: Vec<SubscriptionHandle>,
     pub(super) intervals: BTreeMap<String, Ticking>,
 }
@@ -169,10 +193,45 @@ impl Life {
         pulled.iter().filter(|handle| handle.is_open()).filter_map(SubscriptionHandle::status).collect()
     }
 
-    /// Drops every guard the daemon registered; returns the message of each that panicked.
-    pub(crate) fn drop_guards(&self) -> Vec<String> {
+    /// Books that a handler or interval has failed `times` times in a row; 0: it has succeeded.
+    pub(crate) fn streak(&self, name: &str, times: u32) {
+        let before = self.tally.streak(name, times).unwrap_or(0);
+        let _span = self.span.enter();
+        if times == DEGRADED_AFTER {
+            tracing::warn!(daemon = &*self.daemon, work = name, "degraded: it failed {times} times in a row");
+        } else if times == 0 && before >= DEGRADED_AFTER {
+            tracing::warn!(daemon = &*self.daemon, work = name, "recovered");
+        }
+    }
+
+    /// Does what a handler or tick asks for when it fails.
+    pub(crate) fn on_error(&self, on_error: OnError, name: &str, failure: &Failure) {
+        let for_good = match on_error {
+            OnError::Log => return,
+            OnError::Restart => false,
+            OnError::Fail => true,
+        };
+        self.link.daemon_failed(&self.daemon, self.number, format!("`{name}` failed: {failure}"), for_good);
+    }
+
+    /// Ends every subscription the daemon registered; returns what went wrong.
+    pub(crate) fn drop_guards(&self) -> Vec<Failure> {
         let guards = std::mem::take(&mut self.registrations().guards);
-        self.panicked("subscriptions", guards.into_iter().filter_map(|guard| drop_caught(guard).err()).collect())
+        guards.into_iter().filter_map(|guard| self.unsubscribe(guard).err()).collect()
+    }
+
+    pub(super) fn unsubscribe(&self, guard: Box<dyn Unsubscribe>) -> Result<(), Failure> {
+        attempt(|| guard.unsubscribe())
+            .inspect_err(|failure| self.failed(TaskKind::Cleanup, "a registered subscription", failure))
+    }
+
+    /// Drops the intervals, which have ended; returns what went wrong.
+    pub(crate) fn forget_intervals(&self) -> Vec<Failure> {
+        let forget = |ticking| {
+            attempt(|| drop(ticking))
+                .inspect_err(|failure| self.failed(TaskKind::Cleanup, "a registered interval", failure))
+        };
+        self.drop_intervals().into_iter().filter_map(|ticking| forget(ticking).err()).collect()
     }
 
     /// Stops all intervals and forgets them; returns them, to be waited for and dropped.
@@ -183,19 +242,6 @@ impl Life {
             interval.stop.cancel();
         }
         intervals
-    }
-
-    /// Drops the intervals, which have ended; returns the message of each whose destructor panicked.
-    pub(crate) fn forget_intervals(&self) -> Vec<String> {
-        let intervals = self.drop_intervals();
-        self.panicked("intervals", intervals.into_iter().filter_map(|ticking| drop_caught(ticking).err()).collect())
-    }
-
-    fn panicked(&self, name: &str, panics: Vec<String>) -> Vec<String> {
-        for panic in &panics {
-            self.failed(TaskKind::Cleanup, name, &Failure::Panic(panic.clone()));
-        }
-        panics
     }
 
     pub(crate) fn guards(&self) -> usize {

@@ -3,7 +3,6 @@
 //! These are the run-time twins of the markers. What waits for the daemon's readiness begins when the daemon runs;
 //! everything ends with its life.
 
-use std::any::Any;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,38 +16,33 @@ use super::link::Readiness;
 use crate::BoxFuture;
 use crate::definition::IntoOutcome;
 use crate::error::{Error, Result};
+use crate::event::Subscription;
+use crate::policy::OnError;
 use crate::status::TaskKind;
-use crate::task::{Label, Periodic, Schedule, caught, drop_quietly};
+use crate::task::{Failure, Label, Periodic, Schedule, caught, drop_quietly, waits};
 
-/// Calls a function when dropped: the shape in which an unsubscribe function is registered.
+/// What [`Context::register_subscription`] keeps until the end of a life: a function, which is called then, or a
+/// [`Subscription`], which is dropped.
 ///
-/// ```
-/// use daemon_core::Unsubscribe;
-///
-/// let guard = Unsubscribe::new(|| println!("unsubscribed"));
-/// drop(guard);
-/// ```
-pub struct Unsubscribe<F: FnOnce()>(Option<F>);
+/// Whatever else unsubscribes when it is dropped is moved into a function: `move || drop(guard)`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be registered as a subscription",
+    label = "neither a function that unsubscribes nor a `Subscription`",
+    note = "if its drop unsubscribes, register a function that drops it: `move || drop(guard)`"
+)]
+pub trait Unsubscribe: Send + 'static {
+    /// Ends the subscription.
+    fn unsubscribe(self: Box<Self>);
+}
 
-impl<F: FnOnce()> Unsubscribe<F> {
-    /// Calls `unsubscribe` once, when the guard is dropped.
-    pub fn new(unsubscribe: F) -> Self {
-        Self(Some(unsubscribe))
+impl<F: FnOnce() + Send + 'static> Unsubscribe for F {
+    fn unsubscribe(self: Box<Self>) {
+        self();
     }
 }
 
-impl<F: FnOnce()> Drop for Unsubscribe<F> {
-    fn drop(&mut self) {
-        if let Some(unsubscribe) = self.0.take() {
-            unsubscribe();
-        }
-    }
-}
-
-impl<F: FnOnce()> std::fmt::Debug for Unsubscribe<F> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Unsubscribe").finish_non_exhaustive()
-    }
+impl<E: Send + Sync + 'static> Unsubscribe for Subscription<E> {
+    fn unsubscribe(self: Box<Self>) {}
 }
 
 /// A registered call, bound to whatever it works on.
@@ -67,13 +61,13 @@ where
 }
 
 impl Context {
-    /// Keeps `guard` until the end of this life: anything whose drop unsubscribes. A function is wrapped in
-    /// [`Unsubscribe`].
+    /// Keeps a subscription until the end of this life, and ends it then: a function that unsubscribes, or a
+    /// [`Subscription`].
     ///
     /// # Errors
-    /// [`Error::Stopping`] from the start of `cleanup` on; `guard` is dropped at once then.
-    pub fn register_subscription(&self, guard: impl Any + Send) -> Result<(), Error> {
-        let guard: Box<dyn Any + Send> = Box::new(guard);
+    /// [`Error::Stopping`] from the start of `cleanup` on; the subscription is ended at once then.
+    pub fn register_subscription(&self, subscription: impl Unsubscribe) -> Result<(), Error> {
+        let guard: Box<dyn Unsubscribe> = Box::new(subscription);
         let refused = {
             let mut registrations = self.life.registrations();
             if registrations.phase == Phase::Open {
@@ -82,11 +76,12 @@ impl Context {
             }
             guard
         };
-        drop_quietly(refused);
+        drop(self.life.unsubscribe(refused)); // a panic has been logged and counted
         Err(self.life.stopping())
     }
 
-    /// Drops every guard registered so far, one by one; a panic in one is logged and counted, and harms no other.
+    /// Ends every subscription registered so far, one by one; a panic in one is logged and counted, and harms no
+    /// other.
     pub fn cleanup_subscriptions(&self) {
         drop(self.life.drop_guards());
     }
@@ -111,7 +106,14 @@ impl Context {
         if period.is_zero() {
             return Err(Error::ZeroPeriod { name: name.to_owned() });
         }
-        let schedule = Schedule { name: name.to_owned(), period, immediately: false, jitter: None, timeout: None };
+        let schedule = Schedule {
+            name: name.to_owned(),
+            period,
+            immediately: false,
+            jitter: None,
+            timeout: None,
+            on_error: OnError::Log,
+        };
         Life::tick(&self.life, schedule, bound(tick))
     }
 
@@ -123,7 +125,7 @@ impl Context {
     pub async fn clear_interval(&self, name: &str) -> bool {
         let Some(ticking) = self.life.registrations().intervals.remove(name) else { return false };
         ticking.stop.cancel();
-        ticking.ended().await;
+        waits("cx.clear_interval", ticking.ended()).await;
         drop_quietly(ticking);
         true
     }
@@ -134,7 +136,7 @@ impl Context {
     /// As [`clear_interval`](Self::clear_interval).
     pub async fn cleanup_intervals(&self) {
         for ticking in self.life.drop_intervals() {
-            ticking.ended().await;
+            waits("cx.cleanup_intervals", ticking.ended()).await;
             drop_quietly(ticking);
         }
     }
@@ -197,21 +199,20 @@ impl Life {
     #[track_caller]
     pub(crate) fn tick(self: &Arc<Self>, schedule: Schedule, tick: Bound) -> Result<(), Error> {
         let label = Label::new(TaskKind::Interval, schedule.name.clone());
-        let name = schedule.name.clone();
+        let (name, key, on_error) = (schedule.name.clone(), schedule.name.clone(), schedule.on_error);
         let periodic = Arc::new(Periodic::new(schedule));
         let (stop, done) = (self.intake.child_token(), CancellationToken::new());
         let mut registrations = self.registrations();
         if registrations.phase != Phase::Open {
             return Err(self.stopping());
         }
-        let replaced = registrations.intervals.remove(&name);
+        let replaced = registrations.intervals.remove(&key);
         let before: Vec<Run> = replaced.as_ref().map_or_else(Vec::new, |replaced| {
             replaced.stop.cancel();
             replaced.runs().cloned().collect()
         });
-        let wait = before.clone();
+        let (wait, call) = (before.clone(), tick.clone());
         let (life, work, until, gone) = (self.clone(), periodic.clone(), stop.clone(), done.clone().drop_guard());
-        let call = tick.clone();
         let task = self.tasks.spawn(label, &self.span, async move {
             let _gone: DropGuard = gone;
             let begin = async {
@@ -225,10 +226,16 @@ impl Life {
                 () = until.cancelled() => return,
                 () = begin => {}
             }
-            let failed = |failure: &_| life.failed(TaskKind::Interval, &work.status().name, failure);
-            work.run(until, || call(), failed).await;
+            let book = |outcome: &Result<(), Failure>, in_a_row| {
+                life.streak(&name, in_a_row);
+                if let Err(failure) = outcome {
+                    life.failed(TaskKind::Interval, &name, failure);
+                    life.on_error(on_error, &name, failure);
+                }
+            };
+            work.run(until, || call(), book).await;
         });
-        registrations.intervals.insert(name, Ticking { tick, periodic, stop, run: Run { task, done }, before });
+        registrations.intervals.insert(key, Ticking { _tick: tick, periodic, stop, run: Run { task, done }, before });
         drop(registrations);
         drop_quietly(replaced);
         Ok(())
@@ -250,7 +257,7 @@ impl Life {
             }
             let mut seen = Readiness::default();
             loop {
-                let next = readiness.wait_for(|now| now.running && now.life != seen.life);
+                let next = readiness.wait_for(|now| now.is_news(seen));
                 tokio::select! {
                     biased;
                     () = life.cancel.cancelled() => return,

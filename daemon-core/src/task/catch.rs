@@ -55,11 +55,7 @@ fn error_text(error: &(dyn std::error::Error + 'static)) -> String {
         }
         text
     };
-    catch_unwind(AssertUnwindSafe(text)).unwrap_or_else(|payload| {
-        let text = format!("an error whose text panicked: {}", panic_text(&*payload));
-        drop_quietly(payload);
-        text
-    })
+    catch_unwind(AssertUnwindSafe(text)).unwrap_or_else(|payload| format!("its text {}", panicked(payload)))
 }
 
 /// The message of a panic.
@@ -73,20 +69,23 @@ pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
     }
 }
 
-/// Drops `value`; a panic in its destructor goes no further, and its message comes back.
-pub(crate) fn drop_caught<T>(value: T) -> Result<(), String> {
-    catch_unwind(AssertUnwindSafe(|| drop(value))).map_err(|payload| {
-        let text = panic_text(&*payload);
-        drop_quietly(payload);
-        text
-    })
+/// Drops `value`; a panic in its destructor is logged and goes no further.
+pub(crate) fn drop_quietly<T>(value: T) {
+    if let Err(failure) = attempt(|| drop(value)) {
+        tracing::error!(%failure, "a destructor failed");
+    }
 }
 
-/// As [`drop_caught`]; a panic is logged.
-pub(crate) fn drop_quietly<T>(value: T) {
-    if let Err(panic) = drop_caught(value) {
-        tracing::error!(panic, "a destructor panicked");
-    }
+/// Does `work`; a panic becomes [`Failure::Panic`].
+pub(crate) fn attempt(work: impl FnOnce()) -> Result<(), Failure> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(panicked)
+}
+
+/// What a panic's payload says; the payload is dropped, which may panic again.
+fn panicked(payload: Box<dyn Any + Send>) -> Failure {
+    let failure = Failure::panic(&*payload);
+    drop_quietly(payload);
+    failure
 }
 
 pin_project_lite::pin_project! {
@@ -106,9 +105,8 @@ pin_project_lite::pin_project! {
 }
 
 fn clear<F>(mut future: Pin<&mut Option<F>>) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| future.set(None))) {
-        tracing::error!(panic = panic_text(&*payload), "the destructor of a future panicked");
-        drop_quietly(payload);
+    if let Err(failure) = attempt(|| future.set(None)) {
+        tracing::error!(%failure, "the destructor of a future failed");
     }
 }
 
@@ -121,12 +119,6 @@ where
         Ok(future) => Caught { future: Some(future) }.await,
         Err(payload) => Err(panicked(payload)),
     }
-}
-
-fn panicked(payload: Box<dyn Any + Send>) -> Failure {
-    let failure = Failure::panic(&*payload);
-    drop_quietly(payload);
-    failure
 }
 
 impl<F: Future<Output = Result<()>>> Future for Caught<F> {
