@@ -58,10 +58,10 @@ pub(crate) fn check(host: &str, units: &[Arc<dyn Unit>], limits: Limits) -> Resu
         report.notes.push(note.to_owned());
     }
     let edges = checker.edges(&mut report);
-    let graph = match Graph::new(edges) {
+    let graph = match Graph::new(edges.clone()) {
         Ok(graph) => graph,
         Err(cycles) => {
-            checker.faults.extend(cycles.iter().map(|cycle| cycle_text(cycle)));
+            checker.faults.extend(cycles.iter().map(|cycle| cycle_text(cycle, &edges)));
             Graph::default()
         }
     };
@@ -71,20 +71,20 @@ pub(crate) fn check(host: &str, units: &[Arc<dyn Unit>], limits: Limits) -> Resu
     if checker.faults.is_empty() { Ok((graph, report)) } else { Err(CheckError { faults: checker.faults }) }
 }
 
-/// `dependency cycle: a depends on b, which depends on a`, in the words of the compile-time check.
-fn cycle_text(cycle: &[Arc<str>]) -> String {
-    let Some(first) = cycle.first() else { return String::new() };
+/// `dependency cycle: a requires b, which wants a; ..`, in the words of the compile-time check.
+fn cycle_text(cycle: &[Arc<str>], edges: &[Edges]) -> String {
+    let requires = |from: &Arc<str>, to: &Arc<str>| {
+        let from = edges.iter().find(|edges| edges.name == *from);
+        from.is_some_and(|from| from.requires.iter().any(|&on| edges[on].name == *to))
+    };
+    let (Some(first), Some(last)) = (cycle.first(), cycle.last()) else { return String::new() };
+    let verb = |from, to| if requires(from, to) { "requires" } else { "wants" };
     if cycle.len() == 1 {
-        return format!("dependency cycle: `{first}` requires itself");
+        return format!("dependency cycle: `{first}` {} itself; remove it", verb(first, first));
     }
-    let mut text = format!("dependency cycle: `{first}`");
-    for (at, name) in cycle.iter().enumerate().skip(1) {
-        text.push_str(&format!(" requires `{name}`"));
-        if at + 1 < cycle.len() {
-            text.push_str(", which");
-        }
-    }
-    text + &format!(", which requires `{first}`")
+    let steps = cycle.windows(2).map(|step| format!("{} `{}`, which ", verb(&step[0], &step[1]), step[1]));
+    let (steps, back) = (steps.collect::<String>(), verb(last, first));
+    format!("dependency cycle: `{first}` {steps}{back} `{first}`; remove one, or use `#[on_ready(..)]` for it")
 }
 
 struct Checker<'a> {
@@ -245,20 +245,21 @@ impl Checker<'_> {
 pub(crate) fn row_faults(daemon: &str, outline: &Outline) -> Vec<String> {
     let mut faults = Vec::new();
     let intervals: Vec<_> = outline.intervals.iter().map(|(name, ..)| *name).collect();
+    let checks: Vec<_> = outline.checks.iter().map(|(name, _)| *name).collect();
     let rows = [
-        ("interval", &intervals),
-        ("deferred call", &outline.deferred),
-        ("task", &outline.tasks),
-        ("check", &outline.checks),
-        ("command", &outline.commands),
+        ("an interval", "intervals", &intervals),
+        ("a deferred call", "deferred calls", &outline.deferred),
+        ("a task", "tasks", &outline.tasks),
+        ("a check", "checks", &checks),
+        ("a command", "commands", &outline.commands),
     ];
-    for (what, rows) in rows {
+    for (one, many, rows) in rows {
         for (at, row) in rows.iter().enumerate() {
             if rows[..at].contains(row) {
-                faults.push(format!("`{daemon}` has two {what}s named `{row}`; rename one"));
+                faults.push(format!("`{daemon}` has two {many} named `{row}`; rename one"));
             }
             if let Err(error) = daemon_grammar::name::check(row) {
-                faults.push(format!("a {what} of `{daemon}`: {error}"));
+                faults.push(format!("{one} of `{daemon}`: {error}"));
             }
         }
     }
@@ -270,6 +271,9 @@ pub(crate) fn row_faults(daemon: &str, outline: &Outline) -> Vec<String> {
                 "interval `{interval}` of `{daemon}`: its timeout must be more than zero and less than its period"
             ));
         }
+    }
+    for (check, _) in outline.checks.iter().filter(|(_, timeout)| timeout.is_zero()) {
+        faults.push(format!("check `{check}` of `{daemon}` has a timeout of zero; give it some time"));
     }
     faults
 }

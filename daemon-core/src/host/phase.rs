@@ -391,3 +391,6 @@ impl Machine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
