@@ -1,4 +1,5 @@
 //! `Host::check`: everything that would keep a host from starting, all at once, in words that say what to do.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test states what it expects")]
 
 mod probe;
 

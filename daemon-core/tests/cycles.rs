@@ -1,5 +1,6 @@
 //! A thousand lives of a host with everything in it leave nothing behind: no task, no descriptor, no memory.
 #![expect(unsafe_code, reason = "the allocator that counts")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test states what it expects")]
 
 mod probe;
 

@@ -1,5 +1,6 @@
 //! The defects that were found in the system this framework was extracted from (a base class for daemons), each with the
 //! test that shows why it cannot happen here.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test states what it expects")]
 
 mod probe;
 
@@ -57,7 +58,7 @@ impl Reacts {
 impl DaemonBase for Reacts {
     async fn initialize(&self, cx: &Context) -> Result<()> {
         let log = self.0.clone();
-        cx.on_daemon_ready("worker", move || std::future::ready(log.say("by name")))?;
+        cx.on_daemon_ready("worker", move || log.tell("by name"))?;
         let wrong = cx.on_daemon_ready("Worker", || async {}).unwrap_err().to_string();
         assert!(wrong.starts_with("no daemon named `Worker`; this host has: worker, "), "{wrong}");
         Ok(())
@@ -150,7 +151,7 @@ impl DaemonBase for Fails {
     async fn initialize(&self, cx: &Context) -> Result<()> {
         let (log, tick) = (self.log.clone(), self.log.clone());
         cx.register_subscription(move || log.say("unsubscribed"))?;
-        cx.register_interval("registered", S(1), move || std::future::ready(tick.say("registered tick")))?;
+        cx.register_interval("registered", S(1), move || tick.tell("registered tick"))?;
         let log = self.log.clone();
         cx.defer_initialization(S(1), move || async move { log.say("deferred") })?;
         if self.initialize { Err("no start".into()) } else { Ok(()) }

@@ -1,4 +1,5 @@
 //! Starting: in the order of the graph, without barriers, and undone in reverse when it fails.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test states what it expects")]
 
 mod probe;
 
