@@ -1,1 +1,34 @@
 //! The text grammars shared by the macros, configuration and the command line.
+//!
+//! A text such as `"1m30s"` means the same in an attribute, in a configuration file and on a command line, because all three
+//! call the one function here, and all three show the same words when it is wrong. Nothing here does I/O, reads a clock or
+//! depends on another crate.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! assert_eq!(daemon_grammar::duration("1m30s")?, Duration::from_secs(90));
+//! assert_eq!(
+//!     daemon_grammar::duration("5 parsecs").unwrap_err().to_string(),
+//!     r#"unknown unit "parsecs" in duration "5 parsecs"; expected one of ns, us, ms, s, m, h, d"#,
+//! );
+//! # Ok::<(), daemon_grammar::GrammarError>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod duration;
+mod error;
+pub mod name;
+mod percent;
+mod range;
+mod rate;
+mod suggest;
+pub mod topic;
+
+pub use duration::duration;
+pub use error::GrammarError;
+pub use percent::Percent;
+pub use range::{DurationRange, duration_range};
+pub use rate::Rate;
+pub use suggest::did_you_mean;

@@ -1,0 +1,46 @@
+//! The errors of the framework itself; a user's own errors travel as [`BoxError`].
+
+use std::error::Error as StdError;
+
+/// Any error a user's code may return.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// The result of user code: any error will do.
+pub type Result<T, E = BoxError> = std::result::Result<T, E>;
+
+/// What can go wrong when a daemon asks something of its host.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The daemon is being cleaned up, or is gone: nothing more can be registered or published.
+    #[error("daemon `{daemon}` is stopping")]
+    Stopping {
+        /// The daemon that asked.
+        daemon: String,
+    },
+    /// No daemon of that name is in the host.
+    #[error("no daemon named `{name}`; this host has: {known}")]
+    UnknownDaemon {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A name, topic or duration does not follow its grammar.
+    #[error(transparent)]
+    Grammar(#[from] daemon_grammar::GrammarError),
+    /// A period of zero was given.
+    #[error("interval `{name}` has a period of zero; give it a positive one")]
+    ZeroPeriod {
+        /// The interval.
+        name: String,
+    },
+}
+
+impl Error {
+    /// Whether the daemon's life is over.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        matches!(self, Self::Stopping { .. })
+    }
+}

@@ -1,0 +1,189 @@
+//! What can be seen of a host from outside: plain, serialisable data.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::SubscriptionStatus;
+
+/// Where a host or a daemon is in its life. Lower-case in every output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum State {
+    /// Not started yet, or stopped for good.
+    #[default]
+    Stopped,
+    /// On its way to running.
+    Starting,
+    /// Doing its work.
+    Running,
+    /// On its way to stopped.
+    Stopping,
+    /// Gave up; it will not run again.
+    Failed,
+}
+
+impl State {
+    /// The state's name, as shown everywhere.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A host and everything in it.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct HostStatus {
+    /// The host's name.
+    pub name: String,
+    /// The host's state.
+    pub state: State,
+    /// How long ago it started.
+    pub uptime: Duration,
+    /// Its daemons, in the order of their waves.
+    pub daemons: Vec<DaemonStatus>,
+}
+
+impl HostStatus {
+    /// The daemon of that name.
+    #[must_use]
+    pub fn daemon(&self, name: &str) -> Option<&DaemonStatus> {
+        self.daemons.iter().find(|daemon| daemon.name == name)
+    }
+}
+
+/// One daemon.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct DaemonStatus {
+    /// The daemon's name.
+    pub name: String,
+    /// Its state.
+    pub state: State,
+    /// 1 + the highest wave of what it requires or wants.
+    pub wave: u32,
+    /// What it requires.
+    pub requires: Vec<String>,
+    /// What it wants.
+    pub wants: Vec<String>,
+    /// Whether the host goes on without it.
+    pub optional: bool,
+    /// Why it failed, if it did.
+    pub reason: Option<String>,
+    /// Its event handlers and run-time subscriptions.
+    pub subscriptions: Vec<SubscriptionStatus>,
+    /// How many guards it registered with [`Context::register_subscription`](crate::Context::register_subscription).
+    pub guards: usize,
+    /// Its intervals.
+    pub intervals: Vec<IntervalStatus>,
+    /// Its tasks, deferred calls, readiness reactions, commands and checks under way.
+    pub tasks: Vec<TaskStatus>,
+    /// The commands it answers.
+    pub commands: Vec<String>,
+    /// Errors returned by its handlers, ticks and tasks.
+    pub errors: u64,
+    /// Panics caught in its handlers, ticks, tasks and hooks.
+    pub panics: u64,
+}
+
+/// One interval.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct IntervalStatus {
+    /// The interval's name.
+    pub name: String,
+    /// Its period.
+    pub period: Duration,
+    /// Ticks that ended, whatever their outcome.
+    pub ticks: u64,
+    /// Ticks that returned an error, panicked or timed out.
+    pub failed: u64,
+    /// Multiples of the period that passed without a tick.
+    pub skipped: u64,
+    /// Whether a tick is running now.
+    pub running: bool,
+    /// How long the last tick took.
+    pub last_duration: Option<Duration>,
+    /// Why the last tick failed; `None` if it did not.
+    pub last_error: Option<String>,
+}
+
+/// What a piece of work is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TaskKind {
+    /// `initialize`.
+    Initialize,
+    /// `initialize_deferred`.
+    InitializeDeferred,
+    /// `cleanup`.
+    Cleanup,
+    /// The event handlers of a daemon, which share one task.
+    Handlers,
+    /// An interval.
+    Interval,
+    /// A `#[task]`, or what [`Context::spawn`](crate::Context::spawn) started.
+    Task,
+    /// A deferred call.
+    Deferred,
+    /// A reaction to another daemon's readiness.
+    OnReady,
+    /// A command under way.
+    Command,
+    /// A health check under way.
+    Check,
+    /// What [`Context::spawn_blocking`](crate::Context::spawn_blocking) started.
+    Blocking,
+}
+
+impl fmt::Display for TaskKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Initialize => "initialize",
+            Self::InitializeDeferred => "initialize_deferred",
+            Self::Cleanup => "cleanup",
+            Self::Handlers => "event handlers",
+            Self::Interval => "interval",
+            Self::Task => "task",
+            Self::Deferred => "deferred call",
+            Self::OnReady => "on_ready",
+            Self::Command => "command",
+            Self::Check => "check",
+            Self::Blocking => "blocking work",
+        })
+    }
+}
+
+/// One piece of work under way.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct TaskStatus {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: TaskKind,
+    /// Where it was spawned, as `file:line`; for what a definition holds, where the host spawned it.
+    pub spawned_at: String,
+    /// How often it was polled.
+    pub polls: u64,
+    /// How long it has existed.
+    pub age: Duration,
+    /// How long ago it was last polled.
+    pub idle: Option<Duration>,
+}
