@@ -81,13 +81,11 @@ fn create(connection: &Connection, tables: &[&'static Table]) -> rusqlite::Resul
     connection.execute_batch("PRAGMA synchronous = FULL")?;
     let mut schema = format!("BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION_ID};\n");
     for table in tables {
-        let columns: Vec<String> = table.columns.iter().map(|column| format!("{} {}", column.name, column.sql)).collect();
+        let columns: Vec<String> =
+            table.columns.iter().map(|column| format!("{} {}", column.name, column.sql)).collect();
         let key = table.columns[0].name;
-        schema += &format!(
-            "CREATE TABLE IF NOT EXISTS {} ({}, PRIMARY KEY ({key}));\n",
-            table.name,
-            columns.join(", ")
-        );
+        schema +=
+            &format!("CREATE TABLE IF NOT EXISTS {} ({}, PRIMARY KEY ({key}));\n", table.name, columns.join(", "));
     }
     connection.execute_batch(&(schema + "COMMIT;"))
 }
@@ -109,7 +107,9 @@ impl Statements {
             all: format!("SELECT {list} FROM {name} ORDER BY rowid"),
             keys: format!("SELECT {key} FROM {name} ORDER BY rowid"),
             // '0' is the character after '/': the range holds exactly what is below the path.
-            keys_below: format!("SELECT {key} FROM {name} WHERE {key} > ?1 || '/' AND {key} < ?1 || '0' ORDER BY {key}"),
+            keys_below: format!(
+                "SELECT {key} FROM {name} WHERE {key} > ?1 || '/' AND {key} < ?1 || '0' ORDER BY {key}"
+            ),
             count: format!("SELECT count(*) FROM {name}"),
         }
     }
@@ -145,7 +145,7 @@ impl Backend for Sqlite {
             let mut statement = self.connection.prepare_cached(sql)?;
             let columns = statement.column_count();
             let rows = statement.query_map(params_from_iter(below), |row| row_of(row, columns))?;
-            rows.collect()
+            rows.collect::<rusqlite::Result<_>>()
         };
         rows().map_err(|error| explain(&self.path, error))
     }

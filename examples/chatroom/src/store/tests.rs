@@ -35,8 +35,7 @@ async fn a_write_tells_what_became_of_each_row() {
         let ensure = Change::Ensure(ChatMessage::TABLE, message("2", "other").to_row());
         let delete = |id: &str| Change::Delete(ChatMessage::TABLE, id.to_owned());
         let second = vec![put("1", "a"), put("1", "changed"), ensure, delete("1"), delete("1")];
-        let expected =
-            [Outcome::Unchanged, Outcome::Updated, Outcome::Unchanged, Outcome::Deleted, Outcome::Unchanged];
+        let expected = [Outcome::Unchanged, Outcome::Updated, Outcome::Unchanged, Outcome::Deleted, Outcome::Unchanged];
         assert_eq!(store.write(second, 2).await.unwrap(), expected);
 
         let rows = store.read(Query::All(ChatMessage::TABLE)).await.unwrap();
@@ -152,7 +151,8 @@ mod sqlite {
     #[tokio::test]
     async fn a_full_disk_fails_the_whole_write_and_the_next_one_may_succeed() {
         let dir = tempfile::tempdir().unwrap();
-        let mut database = super::super::sqlite::Sqlite::open(Location::File(dir.path().join("chat.db")), &TABLES).unwrap();
+        let mut database =
+            super::super::sqlite::Sqlite::open(Location::File(dir.path().join("chat.db")), &TABLES).unwrap();
         database.limit_pages(40);
         let large: Vec<Change> = (0..2000).map(|n| put(&n.to_string(), &"x".repeat(100))).collect();
         let error = Backend::apply(&mut database, &mut large.iter()).unwrap_err();

@@ -32,7 +32,10 @@ pub(crate) enum Step {
     Directory(PathBuf),
     File(CodeFile),
     /// Something that was passed over, by its path below the root.
-    Unreadable { path: String, error: io::Error },
+    Unreadable {
+        path: String,
+        error: io::Error,
+    },
 }
 
 /// What a path turned out to be.
@@ -42,7 +45,10 @@ pub(crate) enum Found {
     Directory,
     /// Nothing is there any more, by its path below the root.
     Gone(String),
-    Unreadable { path: String, error: io::Error },
+    Unreadable {
+        path: String,
+        error: io::Error,
+    },
     /// A link, a socket, or a place that is left out.
     Ignored,
 }

@@ -1,0 +1,63 @@
+//! What a line of input says: `room: text`, or text for the general room. Pure.
+
+/// The room of a line that names none.
+pub(crate) const GENERAL: &str = "general";
+
+const LONGEST_ROOM: usize = 64;
+
+/// Splits a line into the room it is for and what is said there.
+///
+/// A room is one word of letters, digits, `-` and `_`, followed by a colon and a blank (or the end of the line), so that
+/// `10:30 is late` and `https://example.org` are plain text. Only that one blank is taken away: room and text
+/// together still say the whole line.
+pub(crate) fn parse(line: &str) -> (&str, &str) {
+    match line.split_once(':') {
+        Some((room, "")) if is_room(room) => (room, ""),
+        Some((room, rest)) if is_room(room) => match rest.strip_prefix([' ', '\t']) {
+            Some(text) => (room, text),
+            None => (GENERAL, line),
+        },
+        _ => (GENERAL, line),
+    }
+}
+
+fn is_room(word: &str) -> bool {
+    let fits = |character: char| character.is_alphanumeric() || matches!(character, '-' | '_');
+    (1..=LONGEST_ROOM).contains(&word.len()) && word.chars().all(fits)
+}
+
+/// The names mentioned in a text, as in `@ada what do you think?`.
+pub(crate) fn mentions(text: &str) -> impl Iterator<Item = &str> {
+    text.split_whitespace()
+        .filter_map(|word| word.strip_prefix('@'))
+        .map(|name| name.trim_end_matches(|character: char| !character.is_alphanumeric()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_is_one_word_before_a_colon_and_a_blank() {
+        let cases = [
+            ("dev-updates: it builds", ("dev-updates", "it builds")),
+            ("general:  two blanks ", ("general", " two blanks ")),
+            ("büro: hallo", ("büro", "hallo")),
+            ("empty:", ("empty", "")),
+            ("no room here", (GENERAL, "no room here")),
+            ("10:30 is late", (GENERAL, "10:30 is late")),
+            ("https://example.org", (GENERAL, "https://example.org")),
+            ("two words: text", (GENERAL, "two words: text")),
+            (": nothing before", (GENERAL, ": nothing before")),
+            ("", (GENERAL, "")),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(parse(line), expected, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn mentions_are_words_that_begin_with_an_at() {
+        assert_eq!(mentions("@ada, and @grace: mail me@home @").collect::<Vec<_>>(), ["ada", "grace", ""]);
+    }
+}

@@ -1,0 +1,64 @@
+//! Standard error, shared by the log and the status line: the line is taken away before a log line and drawn again below.
+//!
+//! A terminal that cannot be written to costs its lines and nothing else.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tracing_subscriber::fmt::MakeWriter;
+
+const CLEAR: &[u8] = b"\r\x1b[K";
+
+/// The status line as it stands on the terminal; empty if there is none.
+static STATUS: Mutex<String> = Mutex::new(String::new());
+
+/// Whether a person looks at standard error.
+pub(crate) fn is_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Draws the status line anew; an empty one takes it away.
+pub(crate) fn set_status(line: String) {
+    let mut status = status();
+    if *status != line {
+        *status = line;
+        write(&[CLEAR, status.as_bytes()]);
+    }
+}
+
+/// Where the log is written to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LogWriter;
+
+impl<'a> MakeWriter<'a> for LogWriter {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        *self
+    }
+}
+
+impl Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let status = status();
+        if status.is_empty() {
+            write(&[bytes]);
+        } else {
+            write(&[CLEAR, bytes, status.as_bytes()]);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn status() -> MutexGuard<'static, String> {
+    STATUS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write(parts: &[&[u8]]) {
+    // There is no place left to complain about standard error.
+    io::stderr().lock().write_all(&parts.concat()).ok();
+}
