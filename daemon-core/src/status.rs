@@ -128,6 +128,8 @@ pub struct IntervalStatus {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TaskKind {
+    /// The factory that makes a daemon's value.
+    Make,
     /// `initialize`.
     Initialize,
     /// `initialize_deferred`.
@@ -155,6 +157,7 @@ pub enum TaskKind {
 impl fmt::Display for TaskKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Make => "factory",
             Self::Initialize => "initialize",
             Self::InitializeDeferred => "initialize_deferred",
             Self::Cleanup => "cleanup",
@@ -186,4 +189,33 @@ pub struct TaskStatus {
     pub age: Duration,
     /// How long ago it was last polled.
     pub idle: Option<Duration>,
+}
+
+/// What a health check speaks of. The words are those of Kubernetes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum CheckKind {
+    /// Whether the daemon is alive at all.
+    Liveness,
+    /// Whether the daemon can do its work now.
+    Readiness,
+    /// Whether the daemon has finished starting.
+    Startup,
+}
+
+/// What one health check found.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct CheckReport {
+    /// The daemon the check belongs to.
+    pub daemon: String,
+    /// The check's name.
+    pub name: String,
+    /// What it speaks of.
+    pub kind: CheckKind,
+    /// Why it failed; `None` if it passed.
+    pub failure: Option<String>,
+    /// How long it took.
+    pub duration: Duration,
 }

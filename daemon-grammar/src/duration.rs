@@ -124,7 +124,7 @@ fn part(text: &str, number: &str, unit: u128) -> Result<u128, GrammarError> {
     // A day has 86.4e12 ns, so more digits than these cannot be whole nanoseconds.
     let scale = 10_u128.checked_pow(digits.len() as u32).filter(|_| digits.len() <= 18).ok_or_else(too_fine)?;
     let numerator = digits.parse::<u128>().unwrap_or(0) * unit;
-    if numerator % scale != 0 {
+    if !numerator.is_multiple_of(scale) {
         return Err(too_fine());
     }
     whole.checked_mul(unit).and_then(|n| n.checked_add(numerator / scale)).ok_or_else(|| too_long(text))

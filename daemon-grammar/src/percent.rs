@@ -3,7 +3,7 @@
 use crate::GrammarError;
 use std::{fmt, str::FromStr, time::Duration};
 
-const WHOLE: u16 = 100_00;
+const WHOLE: u16 = 10_000;
 
 /// A share from `0%` to `100%`, in steps of a hundredth of a per cent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,15 +87,15 @@ mod tests {
 
     #[test]
     fn reads_hundredths() {
-        assert_eq!("10%".parse(), Ok(Percent(10_00)));
-        assert_eq!("12.5 %".parse(), Ok(Percent(12_50)));
+        assert_eq!("10%".parse(), Ok(Percent(1_000)));
+        assert_eq!("12.5 %".parse(), Ok(Percent(1_250)));
         assert_eq!("0.05%".parse(), Ok(Percent(5)));
         assert_eq!("100.00%".parse(), Ok(Percent(WHOLE)));
     }
 
     #[test]
     fn takes_a_share() {
-        let tenth = Percent::from_hundredths(10_00);
+        let tenth = Percent::from_hundredths(1_000);
         assert_eq!(tenth.of(Duration::from_secs(30)), Duration::from_secs(3));
         assert_eq!(Percent::from_hundredths(u16::MAX).of(Duration::MAX), Duration::MAX);
         assert_eq!(Percent::default().of(Duration::MAX), Duration::ZERO);

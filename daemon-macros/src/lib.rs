@@ -1,1 +1,69 @@
-//! The attribute macros of `daemon-core`.
+//! The attribute macros of `daemon-core`. Use them through that crate, which documents and re-exports them.
+//!
+//! An attribute goes through phases, one module each: `attr` (what its arguments say) and `parse` (what it stands on), then
+//! `validate` (the rules), which makes a `model`, then `expand`. A fault stops no phase; `fallback` writes all of them out at
+//! once.
+
+#![forbid(unsafe_code)]
+
+mod attr;
+mod entry;
+mod errors;
+mod expand;
+mod fallback;
+mod model;
+mod parse;
+mod validate;
+
+#[cfg(test)]
+mod tests;
+
+use proc_macro::TokenStream;
+
+/// Declares a daemon (above its struct) or wires it (above the one `impl` block that holds its handlers).
+///
+/// Above the struct it takes `name = ".."` [the struct's name in kebab case, without a trailing `Daemon`], `requires(A, B as
+/// "b")`, `wants(..)`, `start_timeout = ".."`, `stop_timeout = ".."`, `restart(never)`, `optional` and `no_handlers`; in both
+/// places `crate = path`, if the library goes by another name.
+#[proc_macro_attribute]
+pub fn daemon(args: TokenStream, item: TokenStream) -> TokenStream {
+    entry::daemon(args.into(), item.into()).into()
+}
+
+/// Makes a type an event: `#[event("topic")]`, or `#[event("topic", local)]` for one that never leaves the process.
+#[proc_macro_derive(Event, attributes(event))]
+pub fn event(item: TokenStream) -> TokenStream {
+    entry::event(item.into()).into()
+}
+
+macro_rules! markers {
+    ($($(#[$doc:meta])* $marker:ident;)+) => {$(
+        $(#[$doc])*
+        ///
+        /// Works on a method of an `impl` block marked `#[daemon]`, which needs no import of this name.
+        #[proc_macro_attribute]
+        pub fn $marker(_args: TokenStream, item: TokenStream) -> TokenStream {
+            entry::alone(stringify!($marker), item.into()).into()
+        }
+    )+};
+}
+
+markers! {
+    /// Calls the method for each event of its parameter's type, or under a topic pattern: `#[on_event("data:*", capacity = 64,
+    /// overflow = drop_oldest, startup = 100)]`.
+    on_event;
+    /// Calls the method at every multiple of a period: `#[every("30s", name = "sync", jitter = "10%", timeout = "20s",
+    /// immediately)]`. The period may also be the path of a `const` `Duration`.
+    every;
+    /// Calls the method once another daemon is ready, however long it has been: `#[on_ready(DataDaemon)]`.
+    on_ready;
+    /// Calls the method once, some time after its own daemon is ready: `#[deferred("2s")]`.
+    deferred;
+    /// Runs the method for as long as the daemon does; `#[task(finite)]` if it may end earlier.
+    task;
+    /// Makes the method a health check: `#[health(readiness, timeout = "1s")]`; the kinds are `readiness` [default],
+    /// `liveness` and `startup`.
+    health;
+    /// Makes the method callable by name, from other daemons, connections and the command line.
+    command;
+}

@@ -1,14 +1,114 @@
-//! Stand-in.
-/// All a daemon may ask of its host.
-#[derive(Debug)]
-pub struct Context(());
+//! All a daemon may ask of its host.
+
+mod events;
+mod handle;
+mod life;
+mod link;
+mod register;
+mod spawn;
+
+pub use handle::HostHandle;
+pub(crate) use life::{Birth, Life, Phase, Tally};
+pub(crate) use link::{AnyDaemon, HostLink, Readiness};
+pub use register::Unsubscribe;
+pub use spawn::{TaskEnded, TaskHandle};
+
+use std::any::TypeId;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::call::{Call, CallError};
+use crate::definition::Declared;
+
+/// A daemon's way to its host: publishing, registering, spawning, looking up the daemons it depends on.
+///
+/// A context belongs to one life of its daemon. From the start of `cleanup` registrations return
+/// [`Error::Stopping`](crate::Error::Stopping), after it so does publishing; nothing panics and nothing is registered.
+/// Clones are cheap and share that life.
+#[derive(Clone, Debug)]
+pub struct Context {
+    pub(crate) life: Arc<Life>,
+}
+
 impl Context {
     /// The daemon's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        let () = self.0;
-        ""
+        &self.life.daemon
     }
-    /// When the daemon is to stop.
-    pub async fn cancelled(&self) {}
+
+    /// Waits until running work is to end: for a task, once the daemon's queues are drained; for a handler or a tick,
+    /// when the time for draining is up.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn cancelled(&self) {
+        self.life.cancel.cancelled().await;
+    }
+
+    /// Whether [`cancelled`](Self::cancelled) would return at once.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.life.cancel.is_cancelled()
+    }
+
+    /// Begins the shutdown of the whole host, and returns at once.
+    pub fn request_shutdown(&self) {
+        self.life.link.request_shutdown(&format!("daemon `{}`", self.life.daemon));
+    }
+
+    /// A daemon that this one `requires`.
+    ///
+    /// # Panics
+    /// If the daemon does not require a `D`; use [`try_daemon`](Self::try_daemon) for what it merely wants.
+    #[must_use]
+    #[track_caller]
+    pub fn daemon<D: Declared>(&self) -> Arc<D> {
+        match self.required(|type_id, _| type_id == TypeId::of::<D>()) {
+            Some(daemon) => daemon,
+            None => panic!("daemon `{}` does not require `{}`; add it to `requires(..)`", self.name(), D::NAME),
+        }
+    }
+
+    /// The instance named `name` of a daemon that this one `requires`.
+    ///
+    /// # Panics
+    /// If the daemon does not require that instance.
+    #[must_use]
+    #[track_caller]
+    pub fn daemon_as<D: Declared>(&self, name: &str) -> Arc<D> {
+        match self.required(|type_id, instance| type_id == TypeId::of::<D>() && instance == name) {
+            Some(daemon) => daemon,
+            None => panic!("daemon `{}` does not require `{name}`; add it to `requires(..)`", self.name()),
+        }
+    }
+
+    fn required<D: Declared>(&self, is: impl Fn(TypeId, &str) -> bool) -> Option<Arc<D>> {
+        let (_, _, daemon) = self.life.required.iter().find(|(type_id, name, _)| is(*type_id, name))?;
+        Arc::downcast(daemon.clone()).ok()
+    }
+
+    /// A daemon that runs now, whether or not this one depends on it; asked anew each time.
+    #[must_use]
+    pub fn try_daemon<D: Declared>(&self) -> Option<Arc<D>> {
+        self.life.link.running(TypeId::of::<D>(), None).and_then(|daemon| Arc::downcast(daemon).ok())
+    }
+
+    /// A handle on the whole host.
+    #[must_use]
+    pub fn host(&self) -> HostHandle {
+        HostHandle::new(self.life.link.clone(), self.life.bus.publisher("host"))
+    }
+}
+
+impl Call for Context {
+    async fn call<Q, A>(&self, daemon: &str, command: &str, request: &Q) -> Result<A, CallError>
+    where
+        Q: Serialize + Send + Sync,
+        A: DeserializeOwned + Send,
+    {
+        link::call(&*self.life.link, daemon, command, request).await
+    }
 }

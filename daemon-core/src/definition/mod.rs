@@ -12,10 +12,13 @@ mod rows;
 pub use command::{Command, CommandCall};
 pub use declaration::{Declaration, Declared, Dependency};
 pub use outcome::IntoOutcome;
-pub use rows::{Check, CheckKind, Deferred, Interval, OnReady, RowCall, Task};
+pub use rows::{Check, Deferred, Interval, OnReady, RowCall, Task};
 
 use crate::context::Context;
-use crate::task::{EventHandler, Handlers};
+use crate::task::{EventHandler as Row, Handlers};
+
+/// An event handler of a daemon of type `D`; see [`Definition::on_event`].
+pub type EventHandler<D> = Row<D, Context>;
 
 /// Everything the host knows about a daemon of type `D`.
 ///
@@ -53,7 +56,7 @@ impl<D: crate::Wired> Definition<D> {
 
 impl<D> Definition<D> {
     /// Adds an event handler.
-    pub fn on_event(&mut self, row: EventHandler<D, Context>) -> &mut Self {
+    pub fn on_event(&mut self, row: EventHandler<D>) -> &mut Self {
         self.events.push(row);
         self
     }

@@ -9,6 +9,7 @@ use super::Dependency;
 use crate::BoxFuture;
 use crate::context::Context;
 use crate::error::Result;
+use crate::status::CheckKind;
 
 /// How a row calls into its daemon: a function, so that a definition stays data.
 ///
@@ -104,19 +105,6 @@ impl<D> Task<D> {
         self.finite = true;
         self
     }
-}
-
-/// What a health check speaks of. The words are those of Kubernetes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum CheckKind {
-    /// Whether the daemon is alive at all.
-    Liveness,
-    /// Whether the daemon can do its work now.
-    Readiness,
-    /// Whether the daemon has finished starting.
-    Startup,
 }
 
 /// A health check.

@@ -1,29 +1,45 @@
-//! Events: typed values published on topics.
-use std::any::Any;
-/// A value that can be published.
-pub trait Event: Send + Sync + 'static {
-    /// The topic, or a pattern if topics are known only at run time.
-    const TOPIC: &'static str;
-    /// The event as JSON; `None` for a local event.
-    fn to_json(&self) -> Option<serde_json::Result<serde_json::Value>> {
-        None
-    }
-}
-/// What a wildcard handler gets.
-#[derive(Debug)]
-pub struct Envelope {
-    _event: std::sync::Arc<dyn Any + Send + Sync>,
-}
-/// What happens when a queue is full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-pub enum Overflow {
-    /// Wait.
-    Block,
-    /// Drop the oldest.
-    DropOldest,
-    /// Drop the newest.
-    DropNewest,
-}
-/// One subscription.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct SubscriptionStatus {}
+//! Events: typed values on topics, carried by `Arc` to every subscription, each with its own bound, policy and exact counts.
+//!
+//! ```text
+//! Publisher ── topic ──> Bus ── Routes ──> Mailbox (one per daemon) ──> dispatcher (task) or Subscription
+//!                         (tables read          lanes ─ queues            takes, handles
+//!                          without a lock)      one lock
+//! ```
+//!
+//! * `bus`, `routes`: who gets what. * `mailbox`, `queue`, `life`: what waits, and what becomes of it. * `publish`, `waiting`,
+//! `wait_graph`: what a publisher does about a full queue. * `subscription`: pulled events.
+//!
+//! Not here: how handlers run (the task room), and who starts and stops daemons (the host).
+
+mod bus;
+mod counters;
+mod envelope;
+mod error;
+#[expect(clippy::module_inception, reason = "the trait's file has the trait's name")]
+mod event;
+mod life;
+mod mailbox;
+mod policy;
+mod publish;
+mod queue;
+mod routes;
+mod subscription;
+mod topic;
+mod wait_graph;
+mod waiting;
+
+pub use bus::Bus;
+pub use counters::SubscriptionStatus;
+pub use envelope::Envelope;
+pub use error::{PublishError, SubscribeError};
+pub use event::Event;
+pub use policy::{Overflow, QueueOptions};
+pub use publish::Publisher;
+pub use subscription::{Subscription, SubscriptionHandle};
+
+pub(crate) use bus::Registration;
+pub(crate) use event::AnyEvent;
+pub(crate) use life::{Batch, Work};
+pub(crate) use mailbox::{Item, LanePlan, Mailbox, Phase};
+pub(crate) use routes::TypeTag;
+pub(crate) use wait_graph::set_current;

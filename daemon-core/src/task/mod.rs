@@ -1,10 +1,19 @@
-//! How one piece of work runs.
+//! How one piece of work runs: caught, named, counted, and one event or tick after another.
 
 mod catch;
-mod stub;
+mod dispatcher;
+mod handlers;
+mod jitter;
+mod lane;
+mod periodic;
+mod place;
 mod tasks;
 
 pub use catch::Failure;
 pub(crate) use catch::{caught, drop_quietly};
-pub use stub::{EventHandler, Handler, Handlers, place};
+pub use dispatcher::StillRunning;
+pub use handlers::{Attach, EventHandler, Handlers, Wiring};
+pub use lane::Observer;
+pub(crate) use periodic::{Periodic, Schedule};
+pub use place::{Handler, place};
 pub(crate) use tasks::{Label, Tasks};

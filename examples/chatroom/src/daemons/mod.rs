@@ -19,7 +19,7 @@ mod user;
 mod widget;
 
 pub(crate) use code::CodeDaemon;
-pub(crate) use command::CommandDaemon;
+pub(crate) use command::{CommandDaemon, Invocation};
 pub(crate) use console::ConsoleDaemon;
 pub(crate) use data::DataDaemon;
 pub(crate) use events::EventsDaemon;

@@ -14,7 +14,7 @@ use daemon_core::{Context, DaemonBase, Result, daemon};
 use super::DataDaemon;
 use crate::entity::{ChatMessage, Deleted, Room, Session, Status, User, UserKind, now_ms};
 use crate::input::{Input, Line};
-use crate::message::{GENERAL, parse};
+use crate::message::parse;
 
 /// The user on standard input.
 const YOU: &str = "you";
@@ -102,7 +102,8 @@ impl DaemonBase for SessionDaemon {
         let data = cx.daemon::<DataDaemon>();
         let known = data.all::<Session>().await?;
         self.sessions().extend(known.into_iter().map(|session| (session.id.clone(), session)));
-        self.rooms().extend(data.keys::<Room>(None).await?);
+        let rooms = data.keys::<Room>(None).await?;
+        self.rooms().extend(rooms);
 
         let now = now_ms();
         let id = self.own.get_or_init(|| format!("{YOU}-{now}-{}", std::process::id()));

@@ -57,12 +57,12 @@ impl UserDaemon {
     /// Starts the clients that ended by themselves anew.
     #[every("5s", name = "user-monitoring")]
     async fn monitor(&self, cx: &Context) -> Result<()> {
-        let dead: Vec<String> = {
-            let mut clients = self.clients();
-            let dead = clients.iter_mut().filter_map(|(id, client)| client.is_dead().then(|| id.clone())).collect();
-            clients.retain(|id, _| !Vec::contains(&dead, id));
-            dead
-        };
+        let mut dead = Vec::new();
+        self.clients().retain(|id, client| {
+            let is_dead = client.is_dead();
+            dead.extend(is_dead.then(|| id.clone()));
+            !is_dead
+        });
         if dead.is_empty() {
             return Ok(());
         }

@@ -8,4 +8,4 @@ mod describe;
 mod walk;
 
 pub(crate) use changes::{Changes, Dirty};
-pub(crate) use walk::{Found, Step, Tree, TreeError};
+pub(crate) use walk::{Found, Step, Tree};

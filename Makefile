@@ -1,0 +1,60 @@
+# One target is one check, and one job of a build server. `make` alone lists them.
+
+# Where rustup puts cargo, for a shell that was not told.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+CARGO ?= cargo
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust deny hack typos clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what this machine lacks to build and test
+	@tools/setup.sh
+
+setup-build:
+	@tools/setup.sh build
+
+demo: setup-build ## thirteen daemons on a real database for ten seconds
+	{ echo 'hello, everyone'; echo 'dev-updates: a line with a room goes to that room'; echo 'general: ready for review'; } \
+		| $(CARGO) run --release --locked -p chatroom -- --watch . --for 10s
+
+test: setup ## every check a change must pass
+	@$(MAKE) --no-print-directory fmt
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory doc
+	@$(MAKE) --no-print-directory test-rust
+	@echo 'All checks passed: formatting, lints, documentation, and the unit, integration, compile-fail, documentation and process tests.'
+
+fmt: ## formatting
+	$(CARGO) fmt --all --check
+
+lint: ## clippy, warnings are errors
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+doc: ## rustdoc, warnings are errors
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --no-deps
+
+test-rust: ## every test, nothing else
+	$(CARGO) test --locked --workspace --no-fail-fast
+
+unit: ## only the tests inside the crates
+	$(CARGO) test --locked --workspace --lib --bins
+
+ui: ## only the compile-fail cases
+	$(CARGO) test --locked -p daemon-core --test ui
+
+e2e: ## only the tests that drive real processes
+	$(CARGO) test --locked -p tests
+
+deny: ## licences, bans and sources of dependencies (needs cargo-deny)
+	$(CARGO) deny --locked check bans licenses sources
+
+hack: ## every feature by itself (needs cargo-hack)
+	$(CARGO) hack check --locked --workspace --each-feature --no-dev-deps
+
+typos: ## spelling (needs typos)
+	typos
+
+clean: ## remove what was built
+	$(CARGO) clean

@@ -1,0 +1,184 @@
+//! One life of a daemon, as its contexts share it: what it registered, what it runs, how far its end has come.
+//!
+//! Invariants:
+//! 1. `phase` only goes forward: open, cleaning, over.
+//! 2. What registrations hold is dropped outside the lock, each by itself, a panic in one harming no other.
+
+use std::any::{Any, TypeId};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::link::{AnyDaemon, HostLink};
+use crate::error::Error;
+use crate::event::{Bus, Publisher, SubscriptionHandle, SubscriptionStatus};
+use crate::status::{IntervalStatus, TaskKind};
+use crate::task::{Failure, Periodic, Tasks, drop_quietly};
+
+/// Errors and panics of a daemon, over all its lives.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) errors: AtomicU64,
+    pub(crate) panics: AtomicU64,
+}
+
+/// How far the end of a life has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// Anything may be registered.
+    #[default]
+    Open,
+    /// `cleanup` has begun: nothing more is registered.
+    Cleaning,
+    /// `cleanup` has ended: nothing more is published.
+    Over,
+}
+
+/// An interval that ticks, or waits to.
+#[derive(Debug)]
+pub(crate) struct Ticking {
+    pub(super) periodic: Arc<Periodic>,
+    pub(super) stop: CancellationToken,
+    /// Cancelled once the interval's future is gone.
+    pub(super) done: CancellationToken,
+    pub(super) task: Option<AbortHandle>,
+}
+
+#[derive(Default)]
+pub(super) struct Registrations {
+    pub(super) phase: Phase,
+    pub(super) guards: Vec<Box<dyn Any + Send>>,
+    pub(super) pulled: Vec<SubscriptionHandle>,
+    pub(super) intervals: BTreeMap<String, Ticking>,
+}
+
+/// One life of a daemon.
+pub(crate) struct Life {
+    pub(crate) daemon: Arc<str>,
+    pub(crate) number: u64,
+    pub(crate) bus: Arc<Bus>,
+    pub(crate) publisher: Publisher,
+    pub(crate) link: Arc<dyn HostLink>,
+    pub(crate) tasks: Arc<Tasks>,
+    pub(crate) span: tracing::Span,
+    pub(crate) tally: Arc<Tally>,
+    /// The daemons this one requires, held for as long as it lives.
+    pub(crate) required: Vec<(TypeId, Arc<str>, AnyDaemon)>,
+    /// Cancelled when the daemon runs: what waits for its readiness may begin.
+    pub(crate) ready: CancellationToken,
+    /// Cancelled when no new tick, command or check may begin.
+    pub(crate) intake: CancellationToken,
+    /// Cancelled when running work is to end.
+    pub(crate) cancel: CancellationToken,
+    pub(super) registrations: Mutex<Registrations>,
+    /// Whether the phase is over, for those who ask often.
+    over: AtomicBool,
+}
+
+impl std::fmt::Debug for Life {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Life").field("daemon", &self.daemon).field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+/// What a life is made of.
+pub(crate) struct Birth {
+    pub(crate) daemon: Arc<str>,
+    pub(crate) number: u64,
+    pub(crate) bus: Arc<Bus>,
+    pub(crate) link: Arc<dyn HostLink>,
+    pub(crate) runtime: tokio::runtime::Handle,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) required: Vec<(TypeId, Arc<str>, AnyDaemon)>,
+}
+
+impl Life {
+    pub(crate) fn new(birth: Birth) -> Self {
+        Self {
+            span: tracing::info_span!("daemon", name = &*birth.daemon),
+            tasks: Tasks::new(birth.runtime),
+            publisher: birth.bus.publisher(&birth.daemon),
+            daemon: birth.daemon,
+            number: birth.number,
+            bus: birth.bus,
+            link: birth.link,
+            tally: birth.tally,
+            required: birth.required,
+            ready: CancellationToken::new(),
+            intake: CancellationToken::new(),
+            cancel: CancellationToken::new(),
+            registrations: Mutex::default(),
+            over: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn registrations(&self) -> MutexGuard<'_, Registrations> {
+        self.registrations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn stopping(&self) -> Error {
+        Error::Stopping { daemon: self.daemon.to_string() }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.registrations().phase
+    }
+
+    pub(crate) fn enter(&self, phase: Phase) {
+        let mut registrations = self.registrations();
+        registrations.phase = registrations.phase.max(phase);
+        self.over.store(registrations.phase == Phase::Over, Ordering::Release);
+    }
+
+    /// Whether `cleanup` has ended.
+    pub(crate) fn over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// Logs and counts what went wrong with a piece of the daemon's work.
+    pub(crate) fn failed(&self, kind: TaskKind, name: &str, failure: &Failure) {
+        let tally = if failure.is_panic() { &self.tally.panics } else { &self.tally.errors };
+        tally.fetch_add(1, Ordering::Relaxed);
+        let _span = self.span.enter();
+        tracing::error!(daemon = &*self.daemon, work = name, %failure, "{kind} failed");
+    }
+
+    /// Stops the intake of the subscriptions made at run time; what they hold can still be received.
+    pub(crate) fn close_pulled(&self) {
+        let pulled = self.registrations().pulled.clone();
+        pulled.iter().for_each(SubscriptionHandle::close);
+    }
+
+    /// The accounts of the open subscriptions made at run time.
+    pub(crate) fn pulled(&self) -> Vec<SubscriptionStatus> {
+        let pulled = self.registrations().pulled.clone();
+        pulled.iter().filter(|handle| handle.is_open()).filter_map(SubscriptionHandle::status).collect()
+    }
+
+    /// Drops every guard the daemon registered.
+    pub(crate) fn drop_guards(&self) {
+        let guards = std::mem::take(&mut self.registrations().guards);
+        guards.into_iter().for_each(drop_quietly);
+    }
+
+    /// Stops all intervals and forgets them; returns what was still ticking, to be waited for.
+    pub(crate) fn drop_intervals(&self) -> Vec<Ticking> {
+        let intervals = std::mem::take(&mut self.registrations().intervals);
+        let intervals: Vec<_> = intervals.into_values().collect();
+        for interval in &intervals {
+            interval.stop.cancel();
+        }
+        intervals
+    }
+
+    pub(crate) fn guards(&self) -> usize {
+        self.registrations().guards.len()
+    }
+
+    pub(crate) fn intervals(&self) -> Vec<IntervalStatus> {
+        self.registrations().intervals.values().map(|ticking| ticking.periodic.status()).collect()
+    }
+}

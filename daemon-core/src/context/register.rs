@@ -1,0 +1,273 @@
+//! Run-time registration: subscriptions, intervals, readiness reactions and deferred calls, each by name.
+//!
+//! These are the run-time twins of the markers. What waits for the daemon's readiness begins when the daemon runs;
+//! everything ends with its life.
+
+use std::any::Any;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::Context;
+use super::life::{Life, Phase, Ticking};
+use super::link::Readiness;
+use crate::BoxFuture;
+use crate::definition::IntoOutcome;
+use crate::error::{Error, Result};
+use crate::status::TaskKind;
+use crate::task::{Label, Periodic, Schedule, caught, drop_quietly};
+
+/// Calls a function when dropped: the shape in which an unsubscribe function is registered.
+///
+/// ```
+/// use daemon_core::Unsubscribe;
+///
+/// let guard = Unsubscribe::new(|| println!("unsubscribed"));
+/// drop(guard);
+/// ```
+pub struct Unsubscribe<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Unsubscribe<F> {
+    /// Calls `unsubscribe` once, when the guard is dropped.
+    pub fn new(unsubscribe: F) -> Self {
+        Self(Some(unsubscribe))
+    }
+}
+
+impl<F: FnOnce()> Drop for Unsubscribe<F> {
+    fn drop(&mut self) {
+        if let Some(unsubscribe) = self.0.take() {
+            unsubscribe();
+        }
+    }
+}
+
+impl<F: FnOnce()> std::fmt::Debug for Unsubscribe<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Unsubscribe").finish_non_exhaustive()
+    }
+}
+
+/// A registered call, bound to whatever it works on.
+pub(crate) type Bound = Arc<dyn Fn() -> BoxFuture<'static, Result<()>> + Send + Sync>;
+
+/// Turns a closure of the user into a bound call.
+fn bound<F, R>(call: impl Fn() -> F + Send + Sync + 'static) -> Bound
+where
+    F: Future<Output = R> + Send + 'static,
+    R: IntoOutcome,
+{
+    Arc::new(move || {
+        let called = call();
+        Box::pin(async move { called.await.into_outcome() })
+    })
+}
+
+impl Context {
+    /// Keeps `guard` until the end of this life: anything whose drop unsubscribes. A function is wrapped in
+    /// [`Unsubscribe`].
+    ///
+    /// # Errors
+    /// [`Error::Stopping`] from the start of `cleanup` on; `guard` is dropped at once then.
+    pub fn register_subscription(&self, guard: impl Any + Send) -> Result<(), Error> {
+        let guard: Box<dyn Any + Send> = Box::new(guard);
+        let refused = {
+            let mut registrations = self.life.registrations();
+            if registrations.phase == Phase::Open {
+                registrations.guards.push(guard);
+                return Ok(());
+            }
+            guard
+        };
+        drop_quietly(refused);
+        Err(self.life.stopping())
+    }
+
+    /// Drops every guard registered so far, one by one; a panic in one harms no other.
+    pub fn cleanup_subscriptions(&self) {
+        self.life.drop_guards();
+    }
+
+    /// Calls `tick` at every multiple of `period`, from one period after the daemon is ready. An interval of the same
+    /// name is replaced; its tick under way ends first.
+    ///
+    /// # Errors
+    /// [`Error::Stopping`] from the start of `cleanup` on; [`Error::ZeroPeriod`]; [`Error::Grammar`] if the name is
+    /// not one.
+    pub fn register_interval<F, R>(
+        &self,
+        name: &str,
+        period: Duration,
+        tick: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Result<(), Error>
+    where
+        F: Future<Output = R> + Send + 'static,
+        R: IntoOutcome,
+    {
+        daemon_grammar::name::check(name)?;
+        if period.is_zero() {
+            return Err(Error::ZeroPeriod { name: name.to_owned() });
+        }
+        let schedule = Schedule { name: name.to_owned(), period, immediately: false, jitter: None, timeout: None };
+        Life::tick(&self.life, schedule, bound(tick))
+    }
+
+    /// Ends the interval of that name; returns whether there was one. Waits for a tick under way, unless called from
+    /// inside it: then the interval ends with that tick.
+    ///
+    /// # Cancel safety
+    /// The interval ends even if the future is dropped; only the waiting is given up.
+    pub async fn clear_interval(&self, name: &str) -> bool {
+        let Some(ticking) = self.life.registrations().intervals.remove(name) else { return false };
+        ticking.stop.cancel();
+        ticking.ended().await;
+        true
+    }
+
+    /// Ends all intervals, and waits for their ticks under way.
+    ///
+    /// # Cancel safety
+    /// As [`clear_interval`](Self::clear_interval).
+    pub async fn cleanup_intervals(&self) {
+        for ticking in self.life.drop_intervals() {
+            ticking.ended().await;
+        }
+    }
+
+    /// Calls `react` once for each life of the daemon `name` that becomes ready while this one lives, also when it has
+    /// been ready for long. It begins once this daemon is ready itself.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDaemon`]; [`Error::Stopping`] from the start of `cleanup` on.
+    pub fn on_daemon_ready<F, R>(&self, name: &str, react: impl Fn() -> F + Send + Sync + 'static) -> Result<(), Error>
+    where
+        F: Future<Output = R> + Send + 'static,
+        R: IntoOutcome,
+    {
+        Life::react(&self.life, name, name, bound(react))
+    }
+
+    /// Calls `late` once, `delay` after this daemon is ready.
+    ///
+    /// # Errors
+    /// [`Error::Stopping`] from the start of `cleanup` on.
+    pub fn defer_initialization<F, R>(
+        &self,
+        delay: Duration,
+        late: impl FnOnce() -> F + Send + 'static,
+    ) -> Result<(), Error>
+    where
+        F: Future<Output = R> + Send + 'static,
+        R: IntoOutcome,
+    {
+        let late = move || -> BoxFuture<'static, Result<()>> { Box::pin(async move { late().await.into_outcome() }) };
+        Life::defer(&self.life, TaskKind::Deferred, "deferred initialization", delay, late)
+    }
+}
+
+impl Ticking {
+    /// Waits until the interval's future is gone; returns at once from inside it.
+    async fn ended(&self) {
+        let inside = self.task.as_ref().is_some_and(|task| tokio::task::try_id() == Some(task.id()));
+        if !inside {
+            self.done.cancelled().await;
+        }
+    }
+}
+
+impl Life {
+    fn open(&self) -> Result<(), Error> {
+        if self.phase() == Phase::Open { Ok(()) } else { Err(self.stopping()) }
+    }
+
+    /// Starts an interval, in the place of one of the same name.
+    #[track_caller]
+    pub(crate) fn tick(self: &Arc<Self>, schedule: Schedule, tick: Bound) -> Result<(), Error> {
+        let label = Label::new(TaskKind::Interval, schedule.name.clone());
+        let name = schedule.name.clone();
+        let periodic = Arc::new(Periodic::new(schedule));
+        let (stop, done) = (self.intake.child_token(), CancellationToken::new());
+        let mut registrations = self.registrations();
+        if registrations.phase != Phase::Open {
+            return Err(self.stopping());
+        }
+        let before = registrations.intervals.remove(&name);
+        if let Some(before) = &before {
+            before.stop.cancel();
+        }
+        let (life, work, until, gone) = (self.clone(), periodic.clone(), stop.clone(), done.clone().drop_guard());
+        let task = self.tasks.spawn(label, &self.span, async move {
+            let _gone: DropGuard = gone;
+            if let Some(before) = before {
+                before.done.cancelled().await;
+            }
+            tokio::select! {
+                biased;
+                () = until.cancelled() => return,
+                () = life.ready.cancelled() => {}
+            }
+            let failed = |failure: &_| life.failed(TaskKind::Interval, &work.status().name, failure);
+            work.run(until, || tick(), failed).await;
+        });
+        registrations.intervals.insert(name, Ticking { periodic, stop, done, task });
+        Ok(())
+    }
+
+    /// Starts a reaction to the readiness of the daemon `of`.
+    #[track_caller]
+    pub(crate) fn react(self: &Arc<Self>, name: &str, of: &str, react: Bound) -> Result<(), Error> {
+        self.open()?;
+        let Some(mut readiness) = self.link.readiness(of) else {
+            return Err(Error::UnknownDaemon { name: of.to_owned(), known: self.link.names().join(", ") });
+        };
+        let (life, name) = (self.clone(), name.to_owned());
+        self.spawn(Label::new(TaskKind::OnReady, name.clone()), async move {
+            life.ready.cancelled().await;
+            let mut seen = Readiness::default();
+            loop {
+                let next = readiness.wait_for(|now| now.running && now.life != seen.life);
+                tokio::select! {
+                    biased;
+                    () = life.cancel.cancelled() => return,
+                    next = next => match next {
+                        Ok(now) => seen = *now,
+                        Err(_) => return, // the host is gone
+                    },
+                }
+                if let Err(failure) = caught(|| react()).await {
+                    life.failed(TaskKind::OnReady, &name, &failure);
+                }
+            }
+        })
+    }
+
+    /// Starts a call that is made `delay` after the daemon is ready.
+    #[track_caller]
+    pub(crate) fn defer(
+        self: &Arc<Self>,
+        kind: TaskKind,
+        name: &str,
+        delay: Duration,
+        late: impl FnOnce() -> BoxFuture<'static, Result<()>> + Send + 'static,
+    ) -> Result<(), Error> {
+        self.open()?;
+        let (life, name) = (self.clone(), name.to_owned());
+        self.spawn(Label::new(kind, name.clone()), async move {
+            tokio::select! {
+                biased;
+                () = life.intake.cancelled() => return,
+                () = async { life.ready.cancelled().await; tokio::time::sleep(delay).await } => {}
+            }
+            if let Err(failure) = caught(late).await {
+                life.failed(kind, &name, &failure);
+            }
+        })
+    }
+
+    /// Spawns tracked work of this life.
+    pub(crate) fn spawn(&self, label: Label, work: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+        self.tasks.spawn(label, &self.span, work).map(|_| ()).ok_or_else(|| self.stopping())
+    }
+}

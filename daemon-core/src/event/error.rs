@@ -1,0 +1,114 @@
+//! Why an event was not published, or a subscription not made.
+
+/// Why an event did not reach every subscription it should have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The wait for room could only be ended by the waiter itself: its own queue, or a cycle of handlers that wait for
+    /// each other. The event was dropped for that subscription; every other one got it.
+    #[error(
+        "`{publisher}` would wait for ever for room in `{subscription}`; raise its capacity, let it drop, or publish \
+         from a task"
+    )]
+    WouldDeadlock {
+        /// The publisher.
+        publisher: String,
+        /// The full subscription, as `daemon.handler`.
+        subscription: String,
+    },
+    /// A subscription that makes publishers wait was full, and this publish does not wait. Every other one got it.
+    #[error("`{subscription}` is full; use `publish` to wait for it")]
+    Full {
+        /// The full subscription, as `daemon.handler`.
+        subscription: String,
+    },
+    /// The topic's subscribers expect another type. Nobody got the event.
+    #[error("`{topic}` carries {expected}, not {found}")]
+    TypeMismatch {
+        /// The topic.
+        topic: String,
+        /// The type its subscribers expect.
+        expected: &'static str,
+        /// The type that was published.
+        found: &'static str,
+    },
+    /// The event's own topic is a pattern. Nobody got the event.
+    #[error("`{topic}` is a pattern; name the topic with `publish_to`")]
+    PatternTopic {
+        /// The pattern.
+        topic: String,
+    },
+    /// The topic is malformed. Nobody got the event.
+    #[error("{reason}")]
+    InvalidTopic {
+        /// What was given.
+        topic: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The publisher has been cleaned up. Nobody got the event.
+    #[error("`{daemon}` is stopping and publishes no more")]
+    Stopping {
+        /// The publisher.
+        daemon: String,
+    },
+}
+
+impl PublishError {
+    /// Whether a subscription was full (and waiting refused, or hopeless); other subscriptions got the event.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full { .. } | Self::WouldDeadlock { .. })
+    }
+
+    /// Whether waiting would never have ended.
+    pub fn is_would_deadlock(&self) -> bool {
+        matches!(self, Self::WouldDeadlock { .. })
+    }
+
+    /// Whether the publisher was stopping.
+    pub fn is_stopping(&self) -> bool {
+        matches!(self, Self::Stopping { .. })
+    }
+
+    /// Whether the topic or the type was wrong: a fault of the program, the same at the next try.
+    pub fn is_misuse(&self) -> bool {
+        matches!(self, Self::TypeMismatch { .. } | Self::PatternTopic { .. } | Self::InvalidTopic { .. })
+    }
+}
+
+/// Why a subscription was not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// The topic or pattern is malformed.
+    #[error("{reason}")]
+    InvalidPattern {
+        /// What was given.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Another subscription expects another type on this topic.
+    #[error("`{topic}` carries {expected}, not {found}")]
+    TypeMismatch {
+        /// The topic.
+        topic: String,
+        /// The type its subscribers expect.
+        expected: &'static str,
+        /// The type asked for.
+        found: &'static str,
+    },
+    /// The subscriber is stopping.
+    #[error("`{daemon}` is stopping and subscribes no more")]
+    Stopping {
+        /// The subscriber.
+        daemon: String,
+    },
+}
+
+impl SubscribeError {
+    /// Whether the subscriber was stopping.
+    pub fn is_stopping(&self) -> bool {
+        matches!(self, Self::Stopping { .. })
+    }
+}

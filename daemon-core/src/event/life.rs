@@ -1,0 +1,317 @@
+//! A mailbox through the lives of its daemon: who consumes it, and what becomes of its events when nobody does.
+//!
+//! `Buffering` → (a consumer attaches) → `Running` → `Draining` → `Closed`; [`Mailbox::buffer`] goes back to the start from
+//! anywhere. A consumer that ends, however it ends, gives back what it had not begun: events survive a restart, and only
+//! [`Mailbox::close`] turns them into abandoned ones. What was being handled is abandoned at once.
+
+use super::event::{AnyEvent, discard};
+use super::mailbox::{After, Item, Mailbox, Phase, State};
+use super::queue::Queue;
+use std::collections::VecDeque;
+use std::mem;
+use std::task::{Context, Poll};
+
+/// What a consumer is to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Its batch has something.
+    Some,
+    /// Nothing is left, and nothing will come.
+    Done,
+}
+
+/// What a consumer has taken over but not begun.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) items: VecDeque<Item>,
+    pub(crate) ready: VecDeque<u32>,
+}
+
+impl Mailbox {
+    /// Makes the caller the consumer and gives it what was kept; the number of its life, or `None` if there is one.
+    pub(crate) fn attach(&self) -> Option<u64> {
+        let mut state = self.lock();
+        if state.attached {
+            return None;
+        }
+        state.attached = true;
+        state.life += 1;
+        state.ready.clear();
+        if state.phase == Phase::Buffering {
+            state.phase = Phase::Running;
+        }
+        if state.phase != Phase::Closed {
+            state.release_kept();
+        }
+        Some(state.life)
+    }
+
+    /// Swaps what there is to do into an empty batch. `idle`: the consumer has nothing under way.
+    pub(crate) fn poll_work(&self, cx: &Context<'_>, batch: &mut Batch, idle: bool) -> Poll<Work> {
+        let mut after = After::default();
+        let mut outdated = None;
+        let mut state = self.lock();
+        self.serve_lines(&mut state, &mut after);
+        let poll = if state.phase == Phase::Closed {
+            Poll::Ready(Work::Done)
+        } else if !(state.line.is_empty() && state.ready.is_empty()) {
+            self.note_high_water(&mut state);
+            mem::swap(&mut state.line, &mut batch.items);
+            mem::swap(&mut state.ready, &mut batch.ready);
+            Poll::Ready(Work::Some)
+        } else if idle && state.phase != Phase::Running {
+            Poll::Ready(Work::Done)
+        } else {
+            if state.parked.as_ref().is_none_or(|parked| !parked.will_wake(cx.waker())) {
+                outdated = state.parked.replace(cx.waker().clone());
+            }
+            Poll::Pending
+        };
+        drop(state);
+        after.run();
+        drop(outdated);
+        poll
+    }
+
+    fn note_high_water(&self, state: &mut State) {
+        let State { lanes, queues, .. } = state;
+        for lane in lanes {
+            let fresh = if mem::take(&mut lane.is_fresh) { lane.queues.clone() } else { 0..0 };
+            for index in fresh {
+                queues[index as usize].room(lane.whole, &self.progress[index as usize]);
+            }
+        }
+    }
+
+    /// Takes the oldest event of a queue that keeps its own; to be counted as handled or failed by the caller.
+    pub(crate) fn pop_own(&self, index: u32) -> Option<AnyEvent> {
+        let mut after = After::default();
+        let mut state = self.lock();
+        let queue = &mut state.queues[index as usize];
+        let event = queue.own.pop_front();
+        match event {
+            Some(_) => self.progress[index as usize].take(),
+            None => queue.listed = false,
+        }
+        self.serve_lines(&mut state, &mut after);
+        drop(state);
+        after.run();
+        event
+    }
+
+    /// For a consumer without a dispatcher, of a mailbox's only queue: the oldest event, counted as handled; `Ready(None)`
+    /// once closed and empty. Without `cx` nobody is woken.
+    pub(crate) fn poll_own(&self, cx: Option<&Context<'_>>) -> Poll<Option<AnyEvent>> {
+        let (mut after, mut outdated) = (After::default(), None);
+        let mut state = self.lock();
+        let poll = match state.queues[0].own.pop_front() {
+            Some(event) => {
+                self.progress[0].take();
+                self.progress[0].handled();
+                self.serve_lines(&mut state, &mut after);
+                Poll::Ready(Some(event))
+            }
+            None => {
+                state.queues[0].listed = false;
+                state.ready.clear();
+                if state.phase == Phase::Running {
+                    outdated = cx.map(|cx| state.parked.replace(cx.waker().clone()));
+                    Poll::Pending
+                } else {
+                    Poll::Ready(None)
+                }
+            }
+        };
+        drop(state);
+        after.run();
+        drop(outdated);
+        poll
+    }
+
+    /// A handler of the given life was woken.
+    pub(crate) fn wake_handler(&self, life: u64, queue: u32) {
+        let mut after = After::default();
+        let mut state = self.lock();
+        if state.attached && state.life == life {
+            state.ready.push_back(queue);
+            state.wake_consumer(&mut after);
+        }
+        drop(state);
+        after.run();
+    }
+
+    /// The consumer ends: `held` is what it had not begun, in order per queue; `cut` the queues whose handler was cut short.
+    /// Returns what was abandoned, to be dropped.
+    #[must_use]
+    pub(crate) fn detach(&self, mut held: Vec<(u32, AnyEvent)>, items: VecDeque<Item>, cut: &[u32]) -> Vec<AnyEvent> {
+        let mut after = After::default();
+        let mut state = self.lock();
+        state.attached = false;
+        state.ready.clear();
+        let parked = state.parked.take();
+        for queue in cut {
+            state.queues[*queue as usize].cut += 1;
+        }
+        state.fold_lanes();
+        let line = mem::take(&mut state.line);
+        state.expand(items.into_iter().chain(line), &mut held);
+        let closed = state.phase == Phase::Closed;
+        let abandoned = if closed {
+            state.abandon(held)
+        } else {
+            state.carry_over(held);
+            Vec::new()
+        };
+        if state.phase == Phase::Running {
+            state.phase = Phase::Buffering;
+            self.release_lines(&mut state, &mut after);
+        }
+        drop(state);
+        after.run();
+        drop(parked);
+        abandoned
+    }
+
+    /// Keeps new events for the next life, from now on; a consumer still delivers what it has, then ends.
+    pub(crate) fn buffer(&self) {
+        self.leave(Phase::Buffering);
+    }
+
+    /// Refuses new events; a consumer still delivers what is queued, then ends.
+    pub(crate) fn drain(&self) {
+        self.leave(Phase::Draining);
+    }
+
+    /// Refuses new events; what is queued is abandoned, and a consumer ends without delivering more.
+    pub(crate) fn close(&self) {
+        self.leave(Phase::Closed);
+    }
+
+    fn leave(&self, phase: Phase) {
+        let mut after = After::default();
+        let mut state = self.lock();
+        state.phase = phase;
+        if phase == Phase::Buffering {
+            state.queues.iter_mut().for_each(|queue| queue.warned = false);
+        }
+        self.release_lines(&mut state, &mut after);
+        let garbage = if phase == Phase::Closed { state.abandon_all() } else { Vec::new() };
+        after.waker = state.parked.take();
+        drop(state);
+        after.run();
+        garbage.into_iter().for_each(discard);
+    }
+
+    /// Publishers wait only for a running subscriber: their events are kept for its next life, or abandoned.
+    fn release_lines(&self, state: &mut State, after: &mut After) {
+        for index in mem::take(&mut state.lined) {
+            let queue = &mut state.queues[index as usize];
+            for parked in mem::take(&mut queue.waiting) {
+                self.end_wait(parked.from, index);
+                after.settled.push(parked.ticket);
+                if state.phase == Phase::Buffering {
+                    let evicted = queue.keep(state.order.end, parked.event);
+                    state.order.end += 1;
+                    after.discard(evicted);
+                } else {
+                    queue.abandoned += 1;
+                    after.discarded.push(parked.event);
+                }
+            }
+        }
+    }
+}
+
+impl State {
+    /// Hands what was kept to the consumer, in the order it was published.
+    fn release_kept(&mut self) {
+        let mut kept = Vec::new();
+        for (index, queue) in (0..).zip(&mut self.queues) {
+            queue.kept = 0;
+            queue.warned = false;
+            queue.accepted += queue.early.len() as u64;
+            let early = mem::take(&mut queue.early);
+            if queue.is_own {
+                queue.own.extend(early.into_iter().map(|early| early.event));
+                queue.listed = !queue.own.is_empty();
+                self.ready.extend(queue.listed.then_some(index));
+            } else {
+                let item = |event| Item { event, lane: queue.lane, queue: Some(index) };
+                kept.extend(early.into_iter().map(|early| (early.order, item(early.event))));
+            }
+        }
+        kept.sort_by_key(|(order, _)| *order);
+        self.line.extend(kept.into_iter().map(|(_, item)| item));
+        for lane in &mut self.lanes {
+            lane.credit = 0;
+            lane.is_fresh = true;
+        }
+        self.order = 0..0;
+    }
+
+    /// From here on every queue counts for itself what was pushed for its whole lane.
+    fn fold_lanes(&mut self) {
+        for lane in &mut self.lanes {
+            for queue in lane.queues.clone() {
+                let queue = &mut self.queues[queue as usize];
+                queue.offered += lane.whole;
+                queue.accepted += lane.whole;
+            }
+            lane.whole = 0;
+            lane.credit = 0;
+        }
+    }
+
+    /// One event per queue from items for whole lanes, and from queues that keep their own.
+    fn expand(&mut self, items: impl Iterator<Item = Item>, out: &mut Vec<(u32, AnyEvent)>) {
+        for Item { event, lane, queue } in items {
+            match queue {
+                Some(queue) => out.push((queue, event)),
+                None => out.extend(self.lanes[lane as usize].queues.clone().map(|queue| (queue, event.clone()))),
+            }
+        }
+        for (index, queue) in (0..).zip(&mut self.queues) {
+            queue.listed = false;
+            out.extend(queue.own.drain(..).map(|event| (index, event)));
+        }
+    }
+
+    /// Events that were accepted but not taken go in front of what was kept since.
+    fn carry_over(&mut self, events: Vec<(u32, AnyEvent)>) {
+        self.order.start -= events.len() as i64;
+        let newer: Vec<_> = self.queues.iter_mut().map(|queue| mem::take(&mut queue.early)).collect();
+        for (order, (queue, event)) in (self.order.start..).zip(events) {
+            let queue = &mut self.queues[queue as usize];
+            queue.accepted -= 1;
+            queue.kept += 1;
+            queue.early.push_back(super::queue::Early { order, event });
+        }
+        for (queue, newer) in self.queues.iter_mut().zip(newer) {
+            queue.early.extend(newer);
+        }
+    }
+
+    fn abandon(&mut self, events: Vec<(u32, AnyEvent)>) -> Vec<AnyEvent> {
+        let abandon = |(queue, event): (u32, AnyEvent)| {
+            let queue = &mut self.queues[queue as usize];
+            queue.accepted -= 1;
+            queue.abandoned += 1;
+            event
+        };
+        events.into_iter().map(abandon).collect()
+    }
+
+    fn abandon_all(&mut self) -> Vec<AnyEvent> {
+        let mut queued = Vec::new();
+        self.fold_lanes();
+        let line = mem::take(&mut self.line);
+        self.expand(line.into_iter(), &mut queued);
+        let mut abandoned = self.abandon(queued);
+        for Queue { early, abandoned: count, kept, .. } in &mut self.queues {
+            *count += early.len() as u64;
+            *kept = 0;
+            abandoned.extend(early.drain(..).map(|early| early.event));
+        }
+        abandoned
+    }
+}

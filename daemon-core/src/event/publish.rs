@@ -1,0 +1,190 @@
+//! Publishing: what a message is, and what happens to the queues that were full.
+
+use super::bus::Bus;
+use super::envelope::{self, Envelope, ToJson};
+use super::error::PublishError;
+use super::event::AnyEvent;
+use super::mailbox::Full;
+use super::routes::{Route, TypeTag};
+use super::topic::{Form, Topic, TopicOf};
+use super::waiting::Waiting;
+use super::{Event, wait_graph::Node};
+use daemon_grammar::topic::{check_topic, is_pattern};
+use std::sync::Arc;
+
+/// One event on its way: its only allocation, and its envelope once somebody takes envelopes.
+pub(crate) struct Message<'a> {
+    pub(crate) kind: TypeTag,
+    event: AnyEvent,
+    publisher: &'a Arc<str>,
+    to_json: ToJson,
+    envelope: Option<AnyEvent>,
+}
+
+impl<'a> Message<'a> {
+    fn new<E: Event>(event: E, publisher: &'a Arc<str>) -> Self {
+        Self {
+            kind: TypeTag::of::<E>(),
+            event: Arc::new(event),
+            publisher,
+            to_json: envelope::to_json::<E>,
+            envelope: None,
+        }
+    }
+
+    /// Makes the envelope, once.
+    pub(crate) fn wrap(&mut self, topic: impl FnOnce() -> Topic) {
+        if self.envelope.is_none() {
+            let envelope = Envelope::new(topic(), self.publisher.clone(), self.event.clone(), self.to_json);
+            self.envelope = Some(Arc::new(envelope));
+        }
+    }
+
+    /// What a route gets of it.
+    #[inline]
+    pub(crate) fn as_taken_by(&self, route: &Route) -> Option<&AnyEvent> {
+        match route.takes {
+            Some(kind) => (kind.id == self.kind.id).then_some(&self.event),
+            None => self.envelope.as_ref(),
+        }
+    }
+}
+
+/// Publishes events in one name; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Publisher {
+    bus: Arc<Bus>,
+    name: Arc<str>,
+}
+
+impl Publisher {
+    pub(crate) fn new(bus: Arc<Bus>, name: Arc<str>) -> Self {
+        Self { bus, name }
+    }
+
+    /// In whose name it publishes.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Publishes an event on its type's topic; waits for running subscribers that are full and block.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`]; with `WouldDeadlock` every other subscription got the event, with any other nobody did.
+    ///
+    /// # Cancel safety
+    ///
+    /// Before the first poll nothing happens. Dropped while it waits, the event reaches every subscription but those it waits
+    /// for, which count it as dropped.
+    pub async fn publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
+        let full = self.offer(event)?;
+        self.wait(full).await
+    }
+
+    /// Publishes an event on a topic given at run time; otherwise as [`Publisher::publish`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Publisher::publish`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Publisher::publish`].
+    pub async fn publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
+        let full = self.offer_to(topic, event)?;
+        self.wait(full).await
+    }
+
+    /// Publishes an event on its type's topic without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`]; with `Full` every other subscription got the event, with any other nobody did.
+    pub fn try_publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
+        refuse(self.offer(event)?)
+    }
+
+    /// Publishes an event on a topic given at run time without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`Publisher::try_publish`].
+    pub fn try_publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
+        refuse(self.offer_to(topic, event)?)
+    }
+
+    fn offer<E: Event>(&self, event: E) -> Result<Vec<Full>, PublishError> {
+        match TopicOf::<E>::FORM {
+            Form::Topic => {}
+            Form::Pattern => return Err(PublishError::PatternTopic { topic: E::TOPIC.to_owned() }),
+            Form::Malformed => return Err(invalid(E::TOPIC)),
+        }
+        let mut message = Message::new(event, &self.name);
+        let offered = self.bus.offer(TopicOf::<E>::HASH, E::TOPIC, &mut message);
+        offered.map_err(|expected| mismatch(E::TOPIC, expected, message.kind))
+    }
+
+    fn offer_to<E: Event>(&self, topic: &str, event: E) -> Result<Vec<Full>, PublishError> {
+        let mut message = Message::new(event, &self.name);
+        if let Some(offered) = self.bus.offer_to(topic, &mut message) {
+            return offered.map_err(|expected| mismatch(topic, expected, message.kind));
+        }
+        if check_topic(topic).is_err() {
+            return Err(if is_pattern(topic) {
+                PublishError::PatternTopic { topic: topic.to_owned() }
+            } else {
+                invalid(topic)
+            });
+        }
+        Ok(self.bus.offer_to_patterns(topic, &mut message))
+    }
+
+    /// Waits for room wherever there was none.
+    async fn wait(&self, full: Vec<Full>) -> Result<(), PublishError> {
+        if full.is_empty() {
+            return Ok(());
+        }
+        let (waiting, refused) = self.park(full);
+        waiting.done(&self.name).await;
+        match refused {
+            None => Ok(()),
+            Some(subscription) => Err(PublishError::WouldDeadlock {
+                publisher: self.name.to_string(),
+                subscription: subscription.to_string(),
+            }),
+        }
+    }
+
+    /// Puts the event in line wherever there is no room, and says where waiting would be hopeless.
+    fn park(&self, full: Vec<Full>) -> (Waiting, Option<Arc<str>>) {
+        let from: Option<Node> = Full::publisher(self.bus.graph());
+        let (mut waiting, mut refused) = (Waiting::default(), None);
+        for full in full {
+            if let Err(subscription) = full.insist(Some((&mut waiting, from))) {
+                refused.get_or_insert(subscription);
+            }
+        }
+        (waiting, refused)
+    }
+}
+
+fn refuse(full: Vec<Full>) -> Result<(), PublishError> {
+    let mut refused = None;
+    for full in full {
+        if let Err(subscription) = full.insist(None) {
+            refused.get_or_insert(subscription);
+        }
+    }
+    refused.map_or(Ok(()), |subscription| Err(PublishError::Full { subscription: subscription.to_string() }))
+}
+
+fn mismatch(topic: &str, expected: TypeTag, found: TypeTag) -> PublishError {
+    PublishError::TypeMismatch { topic: topic.to_owned(), expected: expected.name, found: found.name }
+}
+
+fn invalid(topic: &str) -> PublishError {
+    let reason = check_topic(topic).err().map_or_else(|| format!("topic {topic:?} is malformed"), |e| e.to_string());
+    PublishError::InvalidTopic { topic: topic.to_owned(), reason }
+}

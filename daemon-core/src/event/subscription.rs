@@ -1,0 +1,146 @@
+//! Subscriptions made at run time, from which events are pulled.
+
+use super::bus::{Bus, Registration};
+use super::counters::SubscriptionStatus;
+use super::envelope::Envelope;
+use super::error::SubscribeError;
+use super::mailbox::{LanePlan, Phase};
+use super::routes::TypeTag;
+use super::{Event, QueueOptions};
+use std::fmt;
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+
+/// Events of one type (or [`Envelope`]s), pulled one by one.
+///
+/// Dropping it unsubscribes; events not received are counted as abandoned.
+pub struct Subscription<E> {
+    registration: Arc<Registration>,
+    events: PhantomData<fn() -> E>,
+}
+
+impl<E> Subscription<E> {
+    /// The next event; `None` once it is closed and nothing is left.
+    ///
+    /// # Cancel safety
+    ///
+    /// An event is taken only when it is returned.
+    pub async fn recv(&mut self) -> Option<Arc<E>>
+    where
+        E: Send + Sync + 'static,
+    {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// As [`Subscription::recv`], for futures written by hand.
+    pub fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Option<Arc<E>>>
+    where
+        E: Send + Sync + 'static,
+    {
+        self.registration.mailbox().poll_own(Some(cx)).map(|event| event.and_then(|event| event.downcast().ok()))
+    }
+
+    /// An event that is there already.
+    pub fn try_recv(&mut self) -> Option<Arc<E>>
+    where
+        E: Send + Sync + 'static,
+    {
+        match self.registration.mailbox().poll_own(None) {
+            Poll::Ready(Some(event)) => event.downcast().ok(),
+            _ => None,
+        }
+    }
+
+    /// Unsubscribes: no new events; those already there can still be received.
+    pub fn close(&mut self) {
+        self.handle().close();
+    }
+
+    /// Its exact counts.
+    #[must_use]
+    pub fn status(&self) -> SubscriptionStatus {
+        self.registration.mailbox().status().remove(0)
+    }
+
+    /// A handle that can close it from elsewhere.
+    #[must_use]
+    pub fn handle(&self) -> SubscriptionHandle {
+        SubscriptionHandle(Arc::downgrade(&self.registration))
+    }
+}
+
+impl<E> fmt::Debug for Subscription<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Subscription").field(&self.status()).finish()
+    }
+}
+
+/// Looks at a [`Subscription`], or ends it, without keeping it alive.
+#[derive(Clone, Debug)]
+pub struct SubscriptionHandle(Weak<Registration>);
+
+impl SubscriptionHandle {
+    /// Unsubscribes: no new events; those already there can still be received.
+    pub fn close(&self) {
+        if let Some(registration) = self.0.upgrade() {
+            registration.unregister();
+            registration.mailbox().drain();
+        }
+    }
+
+    /// Whether the subscription still exists.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+
+    /// Its exact counts; `None` once the subscription is gone.
+    #[must_use]
+    pub fn status(&self) -> Option<SubscriptionStatus> {
+        Some(self.0.upgrade()?.mailbox().status().remove(0))
+    }
+}
+
+impl Bus {
+    /// Subscribes `owner` to events of type `E` on a topic or pattern, from now on.
+    ///
+    /// # Errors
+    ///
+    /// The topic is malformed, or subscribers to exactly that topic expect another type.
+    pub fn subscribe<E: Event>(
+        self: &Arc<Self>,
+        owner: &str,
+        topic: &str,
+        options: QueueOptions,
+    ) -> Result<Subscription<E>, SubscribeError> {
+        self.pull(owner, topic, options, Some(TypeTag::of::<E>()))
+    }
+
+    /// Subscribes `owner` to events of any type on a topic or pattern, from now on.
+    ///
+    /// # Errors
+    ///
+    /// The topic is malformed.
+    pub fn subscribe_all(
+        self: &Arc<Self>,
+        owner: &str,
+        pattern: &str,
+        options: QueueOptions,
+    ) -> Result<Subscription<Envelope>, SubscribeError> {
+        self.pull(owner, pattern, options, None)
+    }
+
+    fn pull<E>(
+        self: &Arc<Self>,
+        owner: &str,
+        topic: &str,
+        options: QueueOptions,
+        takes: Option<TypeTag>,
+    ) -> Result<Subscription<E>, SubscribeError> {
+        let lane = LanePlan { topic: topic.to_owned(), is_own: true, queues: vec![(topic.to_owned(), options)] };
+        let registration = self.register(owner, Phase::Running, &[(lane, takes)])?;
+        Ok(Subscription { registration: Arc::new(registration), events: PhantomData })
+    }
+}

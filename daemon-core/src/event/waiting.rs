@@ -1,0 +1,111 @@
+//! A publish that waits for room: the ticket its parked events share, and the future that waits for it.
+
+use super::event::AnyEvent;
+use super::mailbox::Mailbox;
+use super::wait_graph::Node;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// After how long a waiting publish is warned about.
+const STALL: Duration = Duration::from_secs(1);
+
+/// An event that waits in a full queue's line, and who is to be told when it is in.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    pub(crate) event: AnyEvent,
+    pub(crate) ticket: Arc<Ticket>,
+    /// The handler that waits, if a handler does.
+    pub(crate) from: Option<Node>,
+}
+
+/// Shared by all parked events of one publish.
+#[derive(Debug, Default)]
+pub(crate) struct Ticket {
+    open: AtomicUsize,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Ticket {
+    pub(crate) fn parked(&self) {
+        self.open.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One of its events is in, or was given up by the queue. Call without locks: it wakes.
+    pub(crate) fn settle(&self) {
+        if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        self.open.load(Ordering::Acquire) == 0
+    }
+
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_settled() {
+            return Poll::Ready(());
+        }
+        let new = cx.waker().clone();
+        let old = self.waker.lock().unwrap_or_else(PoisonError::into_inner).replace(new);
+        drop(old);
+        // stored first, read again: whoever settles last either finds the waker or is seen here
+        if self.is_settled() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+/// The parked events of one publish; dropping it takes back those still in line, counted as dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    pub(crate) ticket: Arc<Ticket>,
+    pub(crate) places: Vec<(Arc<Mailbox>, u32)>,
+}
+
+impl Waiting {
+    /// Ends when every parked event is in its queue or was given up by it.
+    pub(crate) async fn done(self, publisher: &str) {
+        if self.places.is_empty() {
+            return;
+        }
+        // boxed: waiting is rare, and every publish future would carry the timer
+        let mut stall: Option<Pin<Box<tokio::time::Sleep>>> =
+            tokio::runtime::Handle::try_current().is_ok().then(|| Box::pin(tokio::time::sleep(STALL)));
+        poll_fn(|cx| {
+            if self.ticket.poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            if stall.as_mut().is_some_and(|stall| stall.as_mut().poll(cx).is_ready()) {
+                stall = None;
+                self.warn(publisher);
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+
+    fn warn(&self, publisher: &str) {
+        for (mailbox, queue) in &self.places {
+            if let Some(subscription) = mailbox.label_if_waiting(*queue, &self.ticket) {
+                let subscription = &*subscription;
+                tracing::warn!(publisher, subscription, "publish has waited for room for {STALL:?}");
+            }
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.ticket.is_settled() {
+            return;
+        }
+        for (mailbox, queue) in &self.places {
+            mailbox.withdraw(*queue, &self.ticket);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Assembles a host.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::board::{Board, NewSlot, Slot};
+use super::check::{CheckError, CheckReport, Limits, check};
+use super::conductor::Conductor;
+use super::unit::{Factory, Source, Unit, UnitOf};
+use super::{DEFAULT_START_TIMEOUT, DEFAULT_STOP_BUDGET};
+use crate::daemon::DaemonBase;
+use crate::event::Bus;
+
+/// The runner of a program's daemons: starts them in the order of their dependencies, stops them in reverse, and ends
+/// the process with a code that says how it went.
+///
+/// ```no_run
+/// use daemon_core::{DaemonBase, Host, daemon};
+/// use std::process::ExitCode;
+///
+/// #[daemon(no_handlers)]
+/// #[derive(Default)]
+/// struct Quiet;
+///
+/// impl DaemonBase for Quiet {}
+///
+/// fn main() -> ExitCode {
+///     Host::new("example").daemon(Quiet).run()
+/// }
+/// ```
+#[must_use = "a host does nothing until `run` or `start`"]
+pub struct Host {
+    name: String,
+    units: Vec<Arc<dyn Unit>>,
+    limits: Limits,
+    pub(super) quiet: bool,
+    pub(super) report_file: Option<PathBuf>,
+}
+
+impl Host {
+    /// A host without daemons.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), units: Vec::new(), limits: Limits::default(), quiet: false, report_file: None }
+    }
+
+    /// Adds a daemon under its own name. The same value lives through every restart.
+    pub fn daemon<D: DaemonBase>(self, daemon: D) -> Self {
+        self.daemon_as(D::NAME, daemon)
+    }
+
+    /// Adds a daemon under a name of its own, so that a host can have several of one type.
+    pub fn daemon_as<D: DaemonBase>(mut self, name: &str, daemon: D) -> Self {
+        let source = Source::Value(Mutex::new(Some(Arc::new(daemon))));
+        self.units.push(Arc::new(UnitOf::new(name, source)));
+        self
+    }
+
+    /// Adds a daemon whose value is made by `factory` at each start, on the workers and under the start timeout: a
+    /// function that returns a `Result`, or a future of one. Its error is a failed start.
+    pub fn daemon_with<D: DaemonBase, Kind>(mut self, factory: impl Factory<D, Kind>) -> Self {
+        let factory = Arc::new(factory);
+        // Called inside a future: a factory that does not return one runs on the workers too.
+        let make = move || -> crate::BoxFuture<'static, crate::Result<D>> {
+            let factory = factory.clone();
+            Box::pin(async move { factory.make().await })
+        };
+        self.units.push(Arc::new(UnitOf::new(D::NAME, Source::Factory(Box::new(make)))));
+        self
+    }
+
+    /// Adds the daemons of a list that the compiler has checked; see [`daemons!`](crate::daemons).
+    pub fn daemons(self, list: impl FnOnce(Self) -> Self) -> Self {
+        list(self)
+    }
+
+    /// Sets how many threads run daemons [one for each core].
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.limits.workers = Some(workers);
+        self
+    }
+
+    /// Sets how long the whole stop may take [25 s].
+    pub fn stop_budget(mut self, budget: Duration) -> Self {
+        self.limits.stop_budget = Some(budget);
+        self
+    }
+
+    /// Sets how long the start of a daemon may take that does not say so itself [60 s].
+    pub fn start_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.start_timeout = Some(timeout);
+        self
+    }
+
+    /// Keeps [`run`](Self::run) from writing the start receipt and the shutdown report to standard error, unless
+    /// something went wrong.
+    pub fn quiet(mut self) -> Self {
+        self.quiet = true;
+        self
+    }
+
+    /// Makes [`run`](Self::run) write the shutdown report to `path` as JSON, whatever ends the host.
+    pub fn report_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.report_file = Some(path.into());
+        self
+    }
+
+    /// Looks for everything that would keep the host from starting, without starting anything.
+    ///
+    /// # Errors
+    /// All faults at once: unknown, ambiguous and cyclic dependencies, names used twice, impossible limits.
+    pub fn check(&self) -> Result<CheckReport, CheckError> {
+        check(&self.name, &self.units, self.limits).map(|(_, report)| report)
+    }
+
+    pub(super) fn worker_threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.limits.workers.unwrap_or_else(cores)
+    }
+
+    pub(super) fn budget(&self) -> Duration {
+        self.limits.stop_budget.unwrap_or(DEFAULT_STOP_BUDGET)
+    }
+
+    /// Checks the host and makes it ready to be conducted.
+    pub(super) fn assemble(self) -> Result<Conductor, CheckError> {
+        let (graph, report) = check(&self.name, &self.units, self.limits)?;
+        let bus = Bus::new();
+        let (sender, inputs) = mpsc::unbounded_channel();
+        let mut faults = Vec::new();
+        let mut slots: Vec<Slot> = Vec::new();
+        for (unit, node) in self.units.iter().zip(&graph.nodes) {
+            let names = |on: &[usize]| on.iter().map(|&on| graph.nodes[on].name.to_string()).collect();
+            let outline = unit.outline();
+            match unit.subscribe(&bus) {
+                Err(error) => faults.push(format!("`{}`: {error}", unit.name())),
+                Ok(intake) => slots.push(Slot::from(NewSlot {
+                    name: unit.name().clone(),
+                    type_id: outline.type_id,
+                    wave: node.wave,
+                    requires: names(&node.requires),
+                    wants: names(&node.wants),
+                    optional: unit.declaration().optional,
+                    commands: outline.commands,
+                    intake,
+                })),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(CheckError { faults });
+        }
+        let (stop_budget, start_timeout) = (self.budget(), self.limits.start_timeout.unwrap_or(DEFAULT_START_TIMEOUT));
+        let board = Board::new(self.name, slots, report.notes, sender);
+        Ok(Conductor { board, bus, graph: Arc::new(graph), units: self.units, inputs, stop_budget, start_timeout })
+    }
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<_> = self.units.iter().map(|unit| unit.name()).collect();
+        f.debug_struct("Host").field("name", &self.name).field("daemons", &names).finish_non_exhaustive()
+    }
+}

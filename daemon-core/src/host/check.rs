@@ -1,0 +1,285 @@
+//! Finds what is wrong with a host before anything starts: all faults at once, each by name.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::graph::{Edges, Graph};
+use super::unit::{Outline, Unit};
+use crate::definition::Dependency;
+
+/// A host that can be started.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct CheckReport {
+    /// Remarks that stop nothing, such as a wanted daemon that is absent.
+    pub notes: Vec<String>,
+}
+
+/// A host that cannot be started, and everything that is wrong with it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CheckError {
+    /// Each fault, in words, with what to do about it.
+    pub faults: Vec<String>,
+}
+
+impl fmt::Display for CheckError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let many = if self.faults.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", self.faults.len()) };
+        write!(f, "this host cannot start, for {many}")?;
+        self.faults.iter().try_for_each(|fault| write!(f, "\n  - {fault}"))
+    }
+}
+
+impl std::error::Error for CheckError {}
+
+/// The limits that were set explicitly.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Limits {
+    pub(crate) stop_budget: Option<Duration>,
+    pub(crate) start_timeout: Option<Duration>,
+    pub(crate) workers: Option<usize>,
+}
+
+/// Checks a host; if it is sound, its graph comes back.
+pub(crate) fn check(host: &str, units: &[Arc<dyn Unit>], limits: Limits) -> Result<(Graph, CheckReport), CheckError> {
+    let mut checker =
+        Checker { units, outlines: units.iter().map(|unit| unit.outline()).collect(), faults: Vec::new() };
+    checker.names(host);
+    checker.limits(limits);
+    checker.rows();
+    checker.topics();
+    let mut report = CheckReport::default();
+    let edges = checker.edges(&mut report);
+    let graph = match Graph::new(edges) {
+        Ok(graph) => graph,
+        Err(cycles) => {
+            checker.faults.extend(cycles.iter().map(|cycle| cycle_text(cycle)));
+            Graph::default()
+        }
+    };
+    if checker.faults.is_empty() {
+        checker.budget(&graph, limits.stop_budget);
+    }
+    if checker.faults.is_empty() { Ok((graph, report)) } else { Err(CheckError { faults: checker.faults }) }
+}
+
+/// `dependency cycle: a depends on b, which depends on a`, in the words of the compile-time check.
+fn cycle_text(cycle: &[Arc<str>]) -> String {
+    let Some(first) = cycle.first() else { return String::new() };
+    if cycle.len() == 1 {
+        return format!("dependency cycle: `{first}` requires itself");
+    }
+    let mut text = format!("dependency cycle: `{first}`");
+    for (at, name) in cycle.iter().enumerate().skip(1) {
+        text.push_str(&format!(" requires `{name}`"));
+        if at + 1 < cycle.len() {
+            text.push_str(", which");
+        }
+    }
+    text + &format!(", which requires `{first}`")
+}
+
+struct Checker<'a> {
+    units: &'a [Arc<dyn Unit>],
+    outlines: Vec<Outline>,
+    faults: Vec<String>,
+}
+
+impl Checker<'_> {
+    fn names(&mut self, host: &str) {
+        if let Err(error) = daemon_grammar::name::check(host) {
+            self.faults.push(format!("the host's name: {error}"));
+        }
+        let mut seen: HashMap<&str, usize> = HashMap::new();
+        for unit in self.units {
+            if let Err(error) = daemon_grammar::name::check(unit.name()) {
+                self.faults.push(format!("a daemon's name: {error}"));
+            }
+            *seen.entry(unit.name()).or_default() += 1;
+        }
+        let mut twice: Vec<_> = seen.into_iter().filter(|(_, times)| *times > 1).map(|(name, _)| name).collect();
+        twice.sort_unstable();
+        for name in twice {
+            self.faults.push(format!(
+                "two daemons are named `{name}`; give one of them a name of its own with `.daemon_as(\"..\", ..)`"
+            ));
+        }
+    }
+
+    fn limits(&mut self, limits: Limits) {
+        if limits.stop_budget.is_some_and(|budget| budget.is_zero()) {
+            self.faults.push("the stop budget is zero; give the host time to stop".to_owned());
+        }
+        if limits.start_timeout.is_some_and(|timeout| timeout.is_zero()) {
+            self.faults.push("the start timeout is zero; give the daemons time to start".to_owned());
+        }
+        if limits.workers == Some(0) {
+            self.faults.push("the host has no workers; give it at least one".to_owned());
+        }
+        for unit in self.units {
+            let declared = unit.declaration();
+            for (what, timeout) in [("start", declared.start_timeout), ("stop", declared.stop_timeout)] {
+                if timeout.is_some_and(|timeout| timeout.is_zero()) {
+                    self.faults.push(format!("the {what} timeout of `{}` is zero; give it some time", unit.name()));
+                }
+            }
+        }
+    }
+
+    fn rows(&mut self) {
+        for (unit, outline) in self.units.iter().zip(&self.outlines) {
+            let name = unit.name();
+            let intervals: Vec<_> = outline.intervals.iter().map(|(name, ..)| *name).collect();
+            let rows = [
+                ("interval", &intervals),
+                ("deferred call", &outline.deferred),
+                ("task", &outline.tasks),
+                ("check", &outline.checks),
+                ("command", &outline.commands),
+            ];
+            for (what, rows) in rows {
+                for (at, row) in rows.iter().enumerate() {
+                    if rows[..at].contains(row) {
+                        self.faults.push(format!("`{name}` has two {what}s named `{row}`; rename one"));
+                    }
+                    if let Err(error) = daemon_grammar::name::check(row) {
+                        self.faults.push(format!("a {what} of `{name}`: {error}"));
+                    }
+                }
+            }
+            for (interval, period, timeout) in &outline.intervals {
+                if period.is_zero() {
+                    self.faults.push(format!("interval `{interval}` of `{name}` has a period of zero"));
+                } else if timeout.is_some_and(|timeout| timeout >= *period || timeout.is_zero()) {
+                    self.faults.push(format!(
+                        "interval `{interval}` of `{name}`: its timeout must be more than zero and less than its period"
+                    ));
+                }
+            }
+        }
+    }
+
+    fn topics(&mut self) {
+        let mut typed = Vec::new();
+        for (unit, outline) in self.units.iter().zip(&self.outlines) {
+            for (topic, takes) in &outline.topics {
+                if let Some((id, takes)) = takes {
+                    typed.push((unit.name(), *topic, *id, *takes));
+                }
+            }
+        }
+        for (at, (daemon, topic, id, takes)) in typed.iter().enumerate() {
+            for (other, also, other_id, other_takes) in &typed[..at] {
+                if id != other_id && daemon_grammar::topic::overlaps(topic, also) {
+                    self.faults.push(format!(
+                        "two types on one topic: `{other}` takes {other_takes} on \"{also}\", `{daemon}` takes {takes} on \"{topic}\""
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Finds the daemon a dependency names; a fault is booked if there is none, or more than one.
+    fn find(&mut self, at: usize, dependency: &Dependency, word: &str) -> Option<usize> {
+        let (from, to) = (self.units[at].name().clone(), dependency.name());
+        let found = self.units.iter().position(|unit| **unit.name() == *to);
+        let type_id = dependency.type_id();
+        let instances: Vec<_> = (0..self.units.len()).filter(|&unit| self.outlines[unit].type_id == type_id).collect();
+        if !dependency.is_named() && instances.len() > 1 {
+            let names: Vec<_> = instances.iter().map(|&unit| format!("`{}`", self.units[unit].name())).collect();
+            self.faults.push(format!(
+                "`{from}` {word} `{to}`, of which this host has several: {}; say which with `{word}(Type as \"name\")`",
+                names.join(", ")
+            ));
+            return None;
+        }
+        match found {
+            Some(found) if self.outlines[found].type_id != type_id => {
+                self.faults.push(format!(
+                    "`{from}` {word} `{to}`, but the daemon of that name is another type, `{}`",
+                    self.outlines[found].type_name
+                ));
+                None
+            }
+            found => found,
+        }
+    }
+
+    fn edges(&mut self, report: &mut CheckReport) -> Vec<Edges> {
+        let mut edges = Vec::new();
+        for at in 0..self.units.len() {
+            let declaration = *self.units[at].declaration();
+            let name = self.units[at].name().clone();
+            let mut requires = Vec::new();
+            for dependency in declaration.requires {
+                match self.target(at, dependency, "requires") {
+                    Target::At(on) => requires.push(on),
+                    Target::Absent => self.faults.push(format!(
+                        "this host lacks `{}`, which `{name}` requires; add it with `.daemon(..)`",
+                        dependency.name()
+                    )),
+                    Target::Faulty => {}
+                }
+            }
+            let mut wants = Vec::new();
+            for dependency in declaration.wants {
+                match self.target(at, dependency, "wants") {
+                    Target::At(on) => wants.push(on),
+                    Target::Absent => {
+                        report.notes.push(format!("`{name}` wants `{}`, which is absent", dependency.name()))
+                    }
+                    Target::Faulty => {}
+                }
+            }
+            for dependency in self.outlines[at].ready.clone() {
+                if matches!(self.target(at, &dependency, "on_ready"), Target::Absent) {
+                    self.faults.push(format!(
+                        "`{name}` reacts to the readiness of `{}`, which this host lacks; add it with `.daemon(..)`",
+                        dependency.name()
+                    ));
+                }
+            }
+            for (word, list) in [("requires", &requires), ("wants", &wants)] {
+                if let Some(twice) = (1..list.len()).find(|&at| list[..at].contains(&list[at])) {
+                    self.faults.push(format!("`{name}` {word} `{}` twice", self.units[list[twice]].name()));
+                }
+            }
+            edges.push(Edges { name, requires, wants });
+        }
+        edges
+    }
+
+    fn target(&mut self, at: usize, dependency: &Dependency, word: &str) -> Target {
+        let before = self.faults.len();
+        match self.find(at, dependency, word) {
+            Some(on) => Target::At(on),
+            None if self.faults.len() > before => Target::Faulty,
+            None => Target::Absent,
+        }
+    }
+
+    /// Refuses stop timeouts that were all declared and together exceed a budget that was declared too.
+    fn budget(&mut self, graph: &Graph, budget: Option<Duration>) {
+        let Some(budget) = budget else { return };
+        let weight = |at: usize| self.units[at].declaration().stop_timeout.unwrap_or_default();
+        let worst = (0..self.units.len()).map(|at| (graph.longest_chain(at, &weight), at)).max();
+        if let Some((sum, at)) = worst
+            && sum > budget
+        {
+            let name = self.units[at].name();
+            self.faults.push(format!(
+                "the stop timeouts declared along the chain that begins with `{name}` add up to {sum:?}, more than the \
+                 stop budget of {budget:?}; raise the budget or lower a timeout"
+            ));
+        }
+    }
+}
+
+enum Target {
+    At(usize),
+    Absent,
+    Faulty,
+}

@@ -1,0 +1,147 @@
+//! Running a host inside a runtime that the user already has.
+
+use std::future::Future;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::builder::Host;
+use super::check::CheckError;
+use super::report::{ShutdownReport, StartReport};
+use crate::context::HostHandle;
+
+/// Why a host did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The host is not sound.
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    /// A daemon that the host requires failed to start; what had started was stopped in order.
+    #[error("{}", failures(start))]
+    Failed {
+        /// How each daemon started, or did not.
+        start: Box<StartReport>,
+        /// How what had started was stopped.
+        shutdown: Box<ShutdownReport>,
+    },
+    /// The shutdown was asked for before every daemon was running.
+    #[error("asked to stop before it had started: {}", shutdown.cause)]
+    Stopped {
+        /// How what had started was stopped.
+        shutdown: Box<ShutdownReport>,
+    },
+    /// The host's own task died.
+    #[error("the host's own task died")]
+    Died,
+}
+
+fn failures(start: &StartReport) -> String {
+    let failed =
+        start.daemons.iter().filter_map(|daemon| Some(format!("`{}`: {}", daemon.name, daemon.reason.as_ref()?)));
+    format!("{} did not start: {}", start.name, failed.collect::<Vec<_>>().join("; "))
+}
+
+/// A host that runs in the user's own runtime. Dropping it lets the host run on; a [`HostHandle`] can still stop it.
+#[derive(Debug)]
+pub struct RunningHost {
+    handle: HostHandle,
+    start: StartReport,
+    task: JoinHandle<ShutdownReport>,
+}
+
+impl Host {
+    /// Starts the host in the current tokio runtime, and returns once every daemon runs.
+    ///
+    /// Signals, the exit of the process and the report's printing are left to the caller. So is the guarantee that
+    /// needs a thread of its own: if user code blocks all of the runtime's threads, the stop cannot begin.
+    ///
+    /// # Errors
+    /// [`StartError`]: the host is not sound, or a required daemon failed. All failures come together, and what had
+    /// started has been stopped.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped the host is shut down.
+    pub async fn start(self) -> Result<RunningHost, StartError> {
+        let conductor = self.assemble()?;
+        let (board, bus) = (conductor.board.clone(), conductor.bus.clone());
+        let handle = HostHandle::new(board.clone(), bus.publisher("host"));
+        let (sender, settled) = oneshot::channel();
+        let runtime = tokio::runtime::Handle::current();
+        let task = tokio::spawn({
+            let board = board.clone();
+            async move {
+                let failed = conductor.conduct(runtime, sender).await;
+                board.shutdown_report(exit_code(failed, board.was_cut()))
+            }
+        });
+        let mut unless_started = ShutDown(Some(handle.clone()));
+        let start = settled.await.map_err(|_| StartError::Died)?;
+        unless_started.0 = None;
+        if start.started {
+            return Ok(RunningHost { handle, start, task });
+        }
+        let shutdown = task.await.map_err(|_| StartError::Died)?;
+        if start.daemons.iter().all(|daemon| daemon.reason.is_none()) {
+            return Err(StartError::Stopped { shutdown: Box::new(shutdown) });
+        }
+        Err(StartError::Failed { start: Box::new(start), shutdown: Box::new(shutdown) })
+    }
+}
+
+/// Shuts the host down unless it is told otherwise.
+struct ShutDown(Option<HostHandle>);
+
+impl Drop for ShutDown {
+    fn drop(&mut self) {
+        if let Some(handle) = self.0.take() {
+            handle.request_shutdown();
+        }
+    }
+}
+
+/// The code for how a host ended.
+pub(super) fn exit_code(failed: bool, cut: bool) -> u8 {
+    match (failed, cut) {
+        (_, true) => 75,
+        (true, false) => 1,
+        (false, false) => 0,
+    }
+}
+
+impl RunningHost {
+    /// A handle on the host.
+    #[must_use]
+    pub fn handle(&self) -> HostHandle {
+        self.handle.clone()
+    }
+
+    /// How the start went.
+    #[must_use]
+    pub fn start_report(&self) -> &StartReport {
+        &self.start
+    }
+
+    /// Shuts the host down, and returns its report.
+    ///
+    /// # Errors
+    /// [`StartError::Died`] if the host's own task died.
+    ///
+    /// # Cancel safety
+    /// The shutdown goes on even if the future is dropped.
+    pub fn shutdown(self) -> impl Future<Output = Result<ShutdownReport, StartError>> + Send {
+        self.handle.request_shutdown();
+        self.wait()
+    }
+
+    /// Waits until the host has stopped, whatever stops it.
+    ///
+    /// # Errors
+    /// [`StartError::Died`] if the host's own task died.
+    ///
+    /// # Cancel safety
+    /// The host runs on if the future is dropped.
+    pub async fn wait(self) -> Result<ShutdownReport, StartError> {
+        self.task.await.map_err(|_| StartError::Died)
+    }
+}

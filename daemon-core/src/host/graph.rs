@@ -1,0 +1,182 @@
+//! The dependency graph of a host: pure, built from names, never changed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One daemon as the graph sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) name: Arc<str>,
+    pub(crate) requires: Vec<usize>,
+    pub(crate) wants: Vec<usize>,
+    /// Both kinds of dependents.
+    pub(crate) dependents: Vec<usize>,
+    pub(crate) wave: u32,
+}
+
+impl Node {
+    /// What it requires, then what it wants.
+    pub(crate) fn dependencies(&self) -> impl Iterator<Item = usize> + '_ {
+        self.requires.iter().chain(&self.wants).copied()
+    }
+}
+
+/// An acyclic graph with its waves.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Graph {
+    pub(crate) nodes: Vec<Node>,
+}
+
+/// What a daemon names: indexes into the list the graph is built from.
+#[derive(Clone, Debug)]
+pub(crate) struct Edges {
+    pub(crate) name: Arc<str>,
+    pub(crate) requires: Vec<usize>,
+    pub(crate) wants: Vec<usize>,
+}
+
+impl Graph {
+    /// Builds the graph; the error holds each cycle once, as the names along it.
+    pub(crate) fn new(edges: Vec<Edges>) -> Result<Self, Vec<Vec<Arc<str>>>> {
+        let mut nodes: Vec<Node> = edges
+            .into_iter()
+            .map(|Edges { name, requires, wants }| Node { name, requires, wants, dependents: Vec::new(), wave: 0 })
+            .collect();
+        for at in 0..nodes.len() {
+            let on: Vec<_> = nodes[at].dependencies().collect();
+            for dependency in on {
+                if !nodes[dependency].dependents.contains(&at) {
+                    nodes[dependency].dependents.push(at);
+                }
+            }
+        }
+        let mut graph = Self { nodes };
+        let cycles = graph.cycles();
+        if !cycles.is_empty() {
+            return Err(cycles);
+        }
+        for at in graph.order() {
+            let wave = graph.nodes[at].dependencies().map(|on| graph.nodes[on].wave).max().unwrap_or(0);
+            graph.nodes[at].wave = wave + 1;
+        }
+        Ok(graph)
+    }
+
+    /// Every node after all that it depends on. Only for an acyclic graph.
+    fn order(&self) -> Vec<usize> {
+        let mut missing: Vec<usize> = self.nodes.iter().map(|node| node.dependencies().count()).collect();
+        let mut order: Vec<usize> = (0..self.nodes.len()).filter(|&at| missing[at] == 0).collect();
+        let mut next = 0;
+        while let Some(&done) = order.get(next) {
+            next += 1;
+            for &dependent in &self.nodes[done].dependents {
+                missing[dependent] -= self.nodes[dependent].dependencies().filter(|&on| on == done).count();
+                if missing[dependent] == 0 {
+                    order.push(dependent);
+                }
+            }
+        }
+        order
+    }
+
+    /// One cycle for each group of daemons that depend on each other, shortest first from its first member.
+    fn cycles(&self) -> Vec<Vec<Arc<str>>> {
+        let mut on_a_cycle: HashMap<usize, ()> = HashMap::new();
+        let mut cycles = Vec::new();
+        for start in 0..self.nodes.len() {
+            if on_a_cycle.contains_key(&start) {
+                continue;
+            }
+            if let Some(path) = self.way_back(start) {
+                on_a_cycle.extend(path.iter().map(|&at| (at, ())));
+                cycles.push(path.iter().map(|&at| self.nodes[at].name.clone()).collect());
+            }
+        }
+        cycles
+    }
+
+    /// The shortest way from `start` along dependencies back to it.
+    fn way_back(&self, start: usize) -> Option<Vec<usize>> {
+        let mut from: HashMap<usize, usize> = HashMap::new();
+        let mut queue = std::collections::VecDeque::from([start]);
+        while let Some(at) = queue.pop_front() {
+            for next in self.nodes[at].dependencies() {
+                if next == start {
+                    let mut path = vec![at];
+                    while let Some(&before) = from.get(path.last().unwrap_or(&start)) {
+                        path.push(before);
+                    }
+                    path.reverse();
+                    return Some(path);
+                }
+                if next != start && !from.contains_key(&next) {
+                    from.insert(next, at);
+                    queue.push_back(next);
+                }
+            }
+        }
+        None
+    }
+
+    /// The greatest sum of `weight` along a chain of dependencies that begins with `from`.
+    pub(crate) fn longest_chain(&self, from: usize, weight: &dyn Fn(usize) -> Duration) -> Duration {
+        fn walk(
+            graph: &Graph,
+            at: usize,
+            weight: &dyn Fn(usize) -> Duration,
+            known: &mut [Option<Duration>],
+        ) -> Duration {
+            if let Some(known) = known[at] {
+                return known;
+            }
+            let below = graph.nodes[at].dependencies().map(|on| walk(graph, on, weight, known)).max();
+            let sum = weight(at).saturating_add(below.unwrap_or_default());
+            known[at] = Some(sum);
+            sum
+        }
+        walk(self, from, weight, &mut vec![None; self.nodes.len()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn graph(edges: &[(&str, &[usize], &[usize])]) -> Result<Graph, Vec<Vec<String>>> {
+        let edges = edges.iter().map(|(name, requires, wants)| Edges {
+            name: (*name).into(),
+            requires: requires.to_vec(),
+            wants: wants.to_vec(),
+        });
+        Graph::new(edges.collect())
+            .map_err(|cycles| cycles.iter().map(|cycle| cycle.iter().map(ToString::to_string).collect()).collect())
+    }
+
+    #[test]
+    fn a_wave_is_one_more_than_the_highest_of_both_kinds() {
+        let graph = graph(&[("data", &[], &[]), ("user", &[0], &[2]), ("metrics", &[0], &[]), ("proxy", &[], &[])]);
+        let waves: Vec<_> = graph.expect("acyclic").nodes.iter().map(|node| node.wave).collect();
+        assert_eq!(waves, [1, 3, 2, 1]);
+    }
+
+    #[test]
+    fn a_dependency_named_as_both_kinds_counts_once() {
+        let graph = graph(&[("data", &[], &[]), ("user", &[0], &[0])]).expect("acyclic");
+        assert_eq!(graph.nodes[1].wave, 2);
+        assert_eq!(graph.nodes[0].dependents, [1]);
+    }
+
+    #[test]
+    fn every_separate_cycle_is_found_through_either_kind() {
+        let cycles = graph(&[("a", &[1], &[]), ("b", &[], &[0]), ("c", &[2], &[]), ("d", &[0], &[])]);
+        assert_eq!(cycles.expect_err("two cycles"), [vec!["a", "b"], vec!["c"]]);
+    }
+
+    #[test]
+    fn the_longest_chain_follows_weights_not_counts() {
+        let graph = graph(&[("a", &[], &[]), ("b", &[0], &[]), ("c", &[], &[]), ("d", &[1, 2], &[])]).expect("acyclic");
+        let weight = |at: usize| Duration::from_secs([1, 1, 9, 1][at]);
+        assert_eq!(graph.longest_chain(3, &weight), Duration::from_secs(10));
+    }
+}

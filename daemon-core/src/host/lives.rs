@@ -1,0 +1,303 @@
+//! The life of a daemon, step by step: made, initialised, running, drained, cancelled, cleaned up, gone.
+//!
+//! Every piece of user code runs in a task of its own, so that what hangs or blocks can be waited for, aborted or left
+//! behind, and the next step is taken all the same.
+//!
+//! Invariants:
+//! 1. `cleanup` runs exactly once for every life whose `initialize` was entered.
+//! 2. Each step of a stop runs whatever the one before did.
+//! 3. After [`Lifecycle::run`] has told the conductor of the end, the slot holds nothing of the life.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, timeout_at};
+
+use super::board::{Board, Slot};
+use super::budget::Steps;
+use super::phase::Input;
+use super::report::Cut;
+use super::unit::{Lived, Unit};
+use crate::context::{Birth, Context, HostLink, Life, Phase, Readiness};
+use crate::error::Result;
+use crate::event::Bus;
+use crate::status::{State, TaskKind};
+use crate::task::{Failure, Label, caught, drop_quietly};
+
+/// The order to stop, with the time it may take.
+pub(crate) type StopOrder = Option<Duration>;
+
+/// Everything one life needs.
+pub(crate) struct Lifecycle {
+    pub(crate) at: usize,
+    pub(crate) board: Arc<Board>,
+    pub(crate) unit: Arc<dyn Unit>,
+    pub(crate) bus: Arc<Bus>,
+    pub(crate) number: u64,
+    pub(crate) start_timeout: Duration,
+    pub(crate) stop: watch::Receiver<StopOrder>,
+    pub(crate) runtime: tokio::runtime::Handle,
+}
+
+/// Why a start did not lead to a running daemon.
+enum NotStarted {
+    Failed(Failure),
+    Cancelled,
+}
+
+impl Lifecycle {
+    /// Lives one life, from start to stop.
+    pub(crate) async fn run(mut self) {
+        let begun = Instant::now();
+        let life = self.birth();
+        let slot = &self.board.slots[self.at];
+        {
+            let mut inner = slot.inner();
+            inner.state = State::Starting;
+            inner.life = Some(life.clone());
+        }
+        let mut entered = false;
+        let started = self.start(&life, &mut entered).await;
+        let slot = &self.board.slots[self.at];
+        slot.inner().start_took = begun.elapsed();
+        match started {
+            Ok(()) => {
+                tracing::info!(parent: &life.span, took = ?begun.elapsed(), "running");
+                self.board.tell(Input::Started(self.at));
+                let share = self.ordered().await;
+                tracing::info!(parent: &life.span, "stopping");
+                self.stop(&life, share, true).await;
+                tracing::info!(parent: &life.span, "stopped");
+                self.board.tell(Input::Stopped(self.at));
+            }
+            Err(why) => {
+                let cancelled = matches!(why, NotStarted::Cancelled);
+                if let NotStarted::Failed(failure) = why {
+                    let kind = if entered { TaskKind::Initialize } else { TaskKind::Make };
+                    life.failed(kind, "start", &failure);
+                    slot.inner().reason.get_or_insert_with(|| failure.to_string());
+                }
+                let ordered = *self.stop.borrow();
+                let share = ordered.unwrap_or_else(|| stop_ceiling(&*self.unit));
+                self.stop(&life, share, entered).await;
+                self.board.tell(Input::StartFailed { at: self.at, cancelled });
+            }
+        }
+    }
+
+    fn birth(&self) -> Arc<Life> {
+        let required = self.unit.declaration().requires.iter().filter_map(|dependency| {
+            let type_id = dependency.type_id();
+            let daemon = self.board.running(type_id, Some(dependency.name()))?;
+            Some((type_id, Arc::from(dependency.name()), daemon))
+        });
+        Arc::new(Life::new(Birth {
+            daemon: self.unit.name().clone(),
+            number: self.number,
+            bus: self.bus.clone(),
+            link: self.board.clone(),
+            runtime: self.runtime.clone(),
+            tally: self.board.slots[self.at].tally.clone(),
+            required: required.collect(),
+        }))
+    }
+
+    async fn start(&mut self, life: &Arc<Life>, entered: &mut bool) -> Result<(), NotStarted> {
+        let deadline = Instant::now() + self.start_timeout;
+        let cx = Context { life: life.clone() };
+        let (sender, made) = oneshot::channel();
+        let value = self.unit.value();
+        let lived = self.step(life, TaskKind::Make, deadline, async move {
+            drop(sender.send(value.await?)); // the receiver is dropped only once this task has been given up
+            Ok(())
+        });
+        lived.await?;
+        let Ok(lived) = made.await else { return Err(NotStarted::Cancelled) };
+        let lived: Arc<dyn Lived> = lived.into();
+        let slot = &self.board.slots[self.at];
+        slot.inner().lived = Some(lived.clone());
+        slot.intake.buffer();
+        *entered = true;
+        let initialize = lived.hook(TaskKind::Initialize, cx.clone());
+        self.step(life, TaskKind::Initialize, deadline, initialize).await?;
+        let slot = &self.board.slots[self.at];
+        let dispatch = lived.dispatch(cx);
+        drop(life.spawn(Label::new(TaskKind::Handlers, "event handlers"), dispatch)); // open: it cannot be refused
+        if let Err(error) = lived.begin(life) {
+            return Err(NotStarted::Failed(Failure::Error(error.into())));
+        }
+        {
+            let mut inner = slot.inner();
+            inner.state = State::Running;
+            inner.started = Some(self.board.since.elapsed());
+        }
+        life.ready.cancel();
+        slot.readiness.send_replace(Readiness { life: self.number, running: true });
+        Ok(())
+    }
+
+    /// Runs one step of the start as a task of its own, to its end, its deadline or the order to stop.
+    async fn step(
+        &mut self,
+        life: &Arc<Life>,
+        kind: TaskKind,
+        deadline: Instant,
+        work: impl Future<Output = Result<()>> + Send + 'static,
+    ) -> Result<(), NotStarted> {
+        let (sender, outcome) = oneshot::channel();
+        let label = Label::new(kind, kind.to_string());
+        let task = life.tasks.spawn(label, &life.span, async move {
+            drop(sender.send(caught(|| work).await)); // the receiver is dropped once this step is given up
+        });
+        let ended = tokio::select! {
+            biased;
+            _ = self.stop.wait_for(Option::is_some) => Err(NotStarted::Cancelled),
+            outcome = timeout_at(deadline, outcome) => match outcome {
+                Ok(Ok(Ok(()))) => Ok(()),
+                Ok(Ok(Err(failure))) => Err(NotStarted::Failed(failure)),
+                Ok(Err(_)) => Err(NotStarted::Cancelled), // aborted: the runtime is going down
+                Err(_) => Err(NotStarted::Failed(Failure::Timeout(self.start_timeout))),
+            },
+        };
+        if let (Err(_), Some(task)) = (&ended, task) {
+            task.abort();
+        }
+        ended
+    }
+
+    /// Waits for the order to stop.
+    async fn ordered(&mut self) -> Duration {
+        match self.stop.wait_for(Option::is_some).await {
+            Ok(order) => order.unwrap_or_default(),
+            Err(_) => Duration::ZERO, // the conductor is gone: stop at once
+        }
+    }
+
+    /// Takes every step of the stop, within `share`.
+    async fn stop(&self, life: &Arc<Life>, share: Duration, entered: bool) {
+        let begun = Instant::now();
+        let slot = &self.board.slots[self.at];
+        let steps = Steps::of(share);
+        let stopping = Stopping { life, slot, begun };
+        slot.inner().state = State::Stopping;
+        slot.readiness.send_replace(Readiness { life: self.number, running: false });
+
+        life.intake.cancel();
+        slot.intake.drain();
+        life.close_pulled();
+        let drains = |kind| matches!(kind, TaskKind::Handlers | TaskKind::Interval | TaskKind::Command);
+        stopping.idle(steps.drain, drains).await;
+        life.cancel.cancel();
+        stopping.idle(steps.join, |_| true).await;
+        stopping.abort(steps.abort, |_| true).await;
+
+        if entered {
+            stopping.clean_up(steps).await;
+        }
+        life.enter(Phase::Over);
+        let guards = life.clone();
+        stopping
+            .apart("subscriptions", steps, async move {
+                guards.drop_guards();
+                Ok(())
+            })
+            .await;
+        slot.intake.close();
+        drop(life.drop_intervals()); // they have ended; what could not end is in the report
+        life.tasks.close();
+        stopping.idle(steps.end, |_| true).await;
+        self.let_go(&stopping, steps.end).await;
+
+        let mut inner = slot.inner();
+        inner.stop_took = begun.elapsed();
+        inner.stopped = Some(self.board.since.elapsed());
+        inner.state = if inner.reason.is_some() { State::Failed } else { State::Stopped };
+        if inner.cut.iter().all(|cut| cut.gone) {
+            inner.life = None;
+        }
+    }
+
+    /// Drops the daemon's value, in a task of its own since its destructor is user code.
+    async fn let_go(&self, stopping: &Stopping<'_>, within: Duration) {
+        let lived = stopping.slot.inner().lived.take();
+        let (sender, gone) = oneshot::channel();
+        self.runtime.spawn(async move {
+            drop_quietly(lived);
+            let _ = sender.send(()); // the waiting side may have given up
+        });
+        if timeout_at(stopping.begun + within, gone).await.is_err() {
+            stopping.problem("the daemon's destructor did not end in time");
+        }
+    }
+}
+
+/// A stop under way.
+struct Stopping<'a> {
+    life: &'a Arc<Life>,
+    slot: &'a Slot,
+    begun: Instant,
+}
+
+impl Stopping<'_> {
+    fn problem(&self, what: impl Into<String>) {
+        self.slot.inner().problems.push(what.into());
+    }
+
+    /// Waits until no such work is left, or the time is up.
+    async fn idle(&self, within: Duration, of: impl Fn(TaskKind) -> bool) {
+        drop(timeout_at(self.begun + within, self.life.tasks.idle(of)).await); // what is left is aborted later
+    }
+
+    /// Aborts such work, and books it.
+    async fn abort(&self, within: Duration, of: impl Fn(TaskKind) -> bool + Copy) {
+        let cut = self.life.tasks.abort(of);
+        if cut.is_empty() {
+            return;
+        }
+        let gone = timeout_at(self.begun + within, self.life.tasks.idle(of)).await.is_ok();
+        let left = if gone { Vec::new() } else { self.life.tasks.statuses() };
+        for task in cut {
+            let gone = !left.iter().any(|left| left.name == task.name && left.kind == task.kind);
+            let cut = Cut::new(&task, gone);
+            tracing::warn!(parent: &self.life.span, "{cut}");
+            self.slot.inner().cut.push(cut);
+        }
+    }
+
+    /// Runs `work` in a task of its own; what overruns is aborted and booked.
+    async fn apart(&self, name: &str, steps: Steps, work: impl Future<Output = Result<()>> + Send + 'static) {
+        let (sender, outcome) = oneshot::channel();
+        let label = Label::new(TaskKind::Cleanup, name);
+        let run = async move {
+            drop(sender.send(caught(|| work).await)); // the waiting side may have given up
+        };
+        if self.life.spawn(label, run).is_err() {
+            return;
+        }
+        match timeout_at(self.begun + steps.cleanup, outcome).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(failure))) => {
+                self.life.failed(TaskKind::Cleanup, name, &failure);
+                self.problem(format!("{name}: {failure}"));
+            }
+            Ok(Err(_)) => self.problem(format!("{name} was aborted")),
+            Err(_) => self.abort(steps.end, |kind| kind == TaskKind::Cleanup).await,
+        }
+    }
+
+    async fn clean_up(&self, steps: Steps) {
+        self.life.enter(Phase::Cleaning);
+        let lived = self.slot.inner().lived.clone();
+        let Some(lived) = lived else { return };
+        let cleanup = lived.hook(TaskKind::Cleanup, Context { life: self.life.clone() });
+        drop(lived);
+        self.apart("cleanup", steps, cleanup).await;
+    }
+}
+
+/// How long a daemon's stop may take at most.
+pub(crate) fn stop_ceiling(unit: &dyn Unit) -> Duration {
+    unit.declaration().stop_timeout.unwrap_or(super::DEFAULT_STOP_TIMEOUT)
+}

@@ -1,0 +1,30 @@
+//! Who owns lives: assembling a host, starting it in waves, stopping it in reverse, ending the process.
+
+mod board;
+mod budget;
+mod builder;
+mod check;
+mod conductor;
+mod embed;
+mod graph;
+mod lives;
+mod phase;
+mod report;
+mod run;
+mod signals;
+mod unit;
+
+use std::time::Duration;
+
+pub use builder::Host;
+pub use check::{CheckError, CheckReport as HostCheck};
+pub use embed::{RunningHost, StartError};
+pub use report::{Cut, DaemonStart, DaemonStop, EventAccount, Left, ShutdownReport, StartReport};
+pub use unit::{Async, Factory, Plain};
+
+/// How long a daemon's stop may take at most, unless it says otherwise.
+const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a daemon's start may take, unless it says otherwise.
+const DEFAULT_START_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the whole stop may take.
+const DEFAULT_STOP_BUDGET: Duration = Duration::from_secs(25);

@@ -1,0 +1,281 @@
+//! What the host says at its start and at its end: typed, serialisable, printable.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::status::State;
+
+/// How the start went.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct StartReport {
+    /// The host's name.
+    pub name: String,
+    /// Whether the host is running.
+    pub started: bool,
+    /// How long the start took, in milliseconds.
+    pub took_ms: u64,
+    /// The daemons, by wave.
+    pub daemons: Vec<DaemonStart>,
+    /// Remarks that stop nothing, such as a wanted daemon that is absent.
+    pub notes: Vec<String>,
+}
+
+/// How one daemon started.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct DaemonStart {
+    /// The daemon's name.
+    pub name: String,
+    /// Its wave.
+    pub wave: u32,
+    /// Its state when the start ended.
+    pub state: State,
+    /// The last of its dependencies to settle.
+    pub waited_for: Option<String>,
+    /// How long it waited for it, in milliseconds after the host's start.
+    pub waited_ms: u64,
+    /// How long its own start took, in milliseconds.
+    pub took_ms: u64,
+    /// Why it failed.
+    pub reason: Option<String>,
+}
+
+/// How the host's whole run went.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// The host's name.
+    pub name: String,
+    /// The code the process exits with.
+    pub exit_code: u8,
+    /// What began the shutdown.
+    pub cause: String,
+    /// How long the host was up, in milliseconds.
+    pub uptime_ms: u64,
+    /// How long the stop took, in milliseconds.
+    pub stop_ms: u64,
+    /// The daemons, by wave.
+    pub daemons: Vec<DaemonStop>,
+    /// What is left; all zero unless something could not be stopped.
+    pub left: Left,
+    /// Every subscription's account.
+    pub events: Vec<EventAccount>,
+}
+
+/// How one daemon ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DaemonStop {
+    /// The daemon's name.
+    pub name: String,
+    /// Its wave.
+    pub wave: u32,
+    /// What it requires.
+    pub requires: Vec<String>,
+    /// When it was running, in milliseconds after the host's start; `None` if it never was.
+    pub started_ms: Option<u64>,
+    /// When it had stopped, in milliseconds after the host's start; `None` if it never started or did not stop.
+    pub stopped_ms: Option<u64>,
+    /// Its last state.
+    pub state: State,
+    /// How long its stop took, in milliseconds.
+    pub stop_ms: u64,
+    /// Why it failed.
+    pub reason: Option<String>,
+    /// Work that had to be aborted, or could not even be.
+    pub cut: Vec<Cut>,
+    /// What went wrong while it stopped.
+    pub problems: Vec<String>,
+    /// Errors of its handlers, ticks, tasks and hooks.
+    pub errors: u64,
+    /// Panics of its handlers, ticks, tasks and hooks.
+    pub panics: u64,
+}
+
+/// A piece of work that overran the stop.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Cut {
+    /// What it was.
+    pub work: String,
+    /// Where it was spawned.
+    pub spawned_at: String,
+    /// How often it was polled.
+    pub polls: u64,
+    /// How long ago it was last polled when it was cut, in milliseconds.
+    pub idle_ms: Option<u64>,
+    /// Whether it is gone; if not, it blocks a thread.
+    pub gone: bool,
+}
+
+/// What is left after a stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Left {
+    /// Event handlers and run-time subscriptions.
+    pub subscriptions: usize,
+    /// Intervals.
+    pub intervals: usize,
+    /// Work of any other kind.
+    pub tasks: usize,
+}
+
+impl Left {
+    /// Whether nothing is left.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What became of the events offered to one subscription.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct EventAccount {
+    /// The subscription, as `daemon.handler`.
+    pub subscription: String,
+    /// Events published that matched it.
+    pub offered: u64,
+    /// Handled without an error.
+    pub handled: u64,
+    /// Handled with an error or a panic.
+    pub failed: u64,
+    /// Dropped by its overflow policy.
+    pub dropped: u64,
+    /// Still queued or under way at the end, or published after it.
+    pub abandoned: u64,
+}
+
+impl ShutdownReport {
+    /// Whether everything ended well: exit code 0, nothing cut, nothing left.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.exit_code == 0 && self.left.is_nothing() && self.daemons.iter().all(|daemon| daemon.cut.is_empty())
+    }
+
+    /// The daemon of that name.
+    #[must_use]
+    pub fn daemon(&self, name: &str) -> Option<&DaemonStop> {
+        self.daemons.iter().find(|daemon| daemon.name == name)
+    }
+}
+
+/// A duration of so many milliseconds, short enough for a table.
+pub(crate) fn short(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        _ => format!("{}m {:02}s", ms / 60_000, ms % 60_000 / 1_000),
+    }
+}
+
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn width<'a>(names: impl Iterator<Item = &'a String>) -> usize {
+    names.map(|name| name.chars().count()).max().unwrap_or(0)
+}
+
+impl fmt::Display for StartReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = if self.started { "started" } else { "did not start" };
+        writeln!(f, "{} {verdict}: {} daemons in {}", self.name, self.daemons.len(), short(self.took_ms))?;
+        let wide = width(self.daemons.iter().map(|daemon| &daemon.name));
+        for daemon in &self.daemons {
+            write!(
+                f,
+                "  wave {}  {:wide$}  {:7}  {:>7}",
+                daemon.wave,
+                daemon.name,
+                daemon.state,
+                short(daemon.took_ms)
+            )?;
+            if let Some(on) = &daemon.waited_for {
+                write!(f, "  after {on} ({})", short(daemon.waited_ms))?;
+            }
+            if let Some(reason) = &daemon.reason {
+                write!(f, "  {reason}")?;
+            }
+            writeln!(f)?;
+        }
+        self.notes.iter().try_for_each(|note| writeln!(f, "  note: {note}"))
+    }
+}
+
+impl fmt::Display for ShutdownReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = if self.exit_code == 0 { "stopped" } else { "ended badly" };
+        writeln!(
+            f,
+            "{} {verdict} after {}: {}; the stop took {}, exit code {}",
+            self.name,
+            short(self.uptime_ms),
+            self.cause,
+            short(self.stop_ms),
+            self.exit_code
+        )?;
+        let wide = width(self.daemons.iter().map(|daemon| &daemon.name));
+        for daemon in self.daemons.iter().rev() {
+            write!(
+                f,
+                "  wave {}  {:wide$}  {:8}  {:>7}",
+                daemon.wave,
+                daemon.name,
+                daemon.state,
+                short(daemon.stop_ms)
+            )?;
+            if daemon.errors + daemon.panics > 0 {
+                write!(f, "  {} errors, {} panics", daemon.errors, daemon.panics)?;
+            }
+            if let Some(reason) = &daemon.reason {
+                write!(f, "  {reason}")?;
+            }
+            writeln!(f)?;
+            for problem in &daemon.problems {
+                writeln!(f, "          {problem}")?;
+            }
+            for cut in &daemon.cut {
+                writeln!(f, "          {cut}")?;
+            }
+        }
+        write_events(f, &self.events)?;
+        let Left { subscriptions, intervals, tasks } = self.left;
+        writeln!(f, "  left: {subscriptions} subscriptions, {intervals} intervals, {tasks} tasks")
+    }
+}
+
+fn write_events(f: &mut fmt::Formatter<'_>, events: &[EventAccount]) -> fmt::Result {
+    let busy: Vec<_> = events.iter().filter(|account| account.offered > 0).collect();
+    if busy.is_empty() {
+        return Ok(());
+    }
+    let wide = width(busy.iter().map(|account| &account.subscription));
+    writeln!(
+        f,
+        "  {:wide$}  {:>9} {:>9} {:>7} {:>7} {:>9}",
+        "events", "offered", "handled", "failed", "dropped", "abandoned"
+    )?;
+    for account in busy {
+        writeln!(
+            f,
+            "  {:wide$}  {:>9} {:>9} {:>7} {:>7} {:>9}",
+            account.subscription, account.offered, account.handled, account.failed, account.dropped, account.abandoned
+        )?;
+    }
+    Ok(())
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fate = if self.gone { "aborted" } else { "still blocks its thread" };
+        write!(f, "{} {fate}: spawned at {}, polled {} times", self.work, self.spawned_at, self.polls)?;
+        match self.idle_ms {
+            Some(idle) => write!(f, ", last {} before", short(idle)),
+            None => write!(f, ", never begun"),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The process's signals as the host sees them; each platform is one file.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+#[cfg(unix)]
+pub(super) use unix::Signals;
+#[cfg(windows)]
+pub(super) use windows::Signals;
+
+/// A request from outside to end the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Signal {
+    /// What people call it.
+    pub(super) name: &'static str,
+    /// The code a forced exit ends with.
+    pub(super) forced_code: u8,
+    /// Whether a second one may force the exit.
+    pub(super) forces: bool,
+    /// How long the system itself allows.
+    pub(super) within: Option<Duration>,
+}
+
+/// Wrappers deliver one key press twice; signals this close together are one.
+const SAME_PRESS: Duration = Duration::from_millis(500);
+
+/// Decides what each signal means: pure but for the time it is given.
+#[derive(Debug, Default)]
+pub(super) struct Presses {
+    first: Option<Instant>,
+}
+
+/// What a signal means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// Begin the shutdown.
+    Stop,
+    /// Exit at once.
+    Force,
+    /// Nothing new.
+    Nothing,
+}
+
+impl Presses {
+    pub(super) fn judge(&mut self, signal: Signal, now: Instant) -> Meaning {
+        match self.first {
+            None => {
+                self.first = Some(now);
+                Meaning::Stop
+            }
+            Some(first) if signal.forces && now.saturating_duration_since(first) >= SAME_PRESS => Meaning::Force,
+            Some(_) => Meaning::Nothing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TERM: Signal = Signal { name: "SIGTERM", forced_code: 143, forces: true, within: None };
+    const HUP: Signal = Signal { name: "SIGHUP", forced_code: 129, forces: false, within: None };
+
+    #[test]
+    fn a_second_signal_forces_only_after_half_a_second() {
+        let (mut presses, t0) = (Presses::default(), Instant::now());
+        assert_eq!(presses.judge(TERM, t0), Meaning::Stop);
+        assert_eq!(presses.judge(TERM, t0 + Duration::from_millis(1)), Meaning::Nothing);
+        assert_eq!(presses.judge(TERM, t0 + Duration::from_millis(499)), Meaning::Nothing);
+        assert_eq!(presses.judge(TERM, t0 + Duration::from_millis(500)), Meaning::Force);
+    }
+
+    #[test]
+    fn a_hang_up_stops_but_never_forces() {
+        let (mut presses, t0) = (Presses::default(), Instant::now());
+        assert_eq!(presses.judge(HUP, t0), Meaning::Stop);
+        assert_eq!(presses.judge(HUP, t0 + Duration::from_secs(9)), Meaning::Nothing);
+        assert_eq!(presses.judge(TERM, t0 + Duration::from_secs(9)), Meaning::Force);
+    }
+}

@@ -1,0 +1,359 @@
+//! A daemon with its type erased: how the host makes its value and calls into it.
+
+use std::any::TypeId;
+use std::future::Future;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::BoxFuture;
+use crate::call::CallError;
+use crate::context::{AnyDaemon, Context, Life};
+use crate::daemon::DaemonBase;
+use crate::definition::{Declaration, Definition, RowCall};
+use crate::error::{BoxError, Error, Result};
+use crate::event::{Bus, SubscribeError, SubscriptionStatus};
+use crate::status::{CheckKind, TaskKind};
+use crate::task::{Failure, Handlers, Label, Observer, Schedule, Wiring, caught, drop_quietly};
+
+/// Makes a daemon's value at each start.
+pub(crate) type Make<D> = Box<dyn Fn() -> BoxFuture<'static, Result<D>> + Send + Sync>;
+
+/// Where a daemon's value comes from.
+pub(crate) enum Source<D> {
+    /// The one value that lives through every restart; taken out when the host stops.
+    Value(Mutex<Option<Arc<D>>>),
+    /// A factory that is run at each start.
+    Factory(Make<D>),
+}
+
+/// What [`Host::daemon_with`](crate::Host::daemon_with) takes: a function that returns a daemon, or a future of one,
+/// or an error.
+#[diagnostic::on_unimplemented(
+    message = "this cannot make a daemon",
+    label = "not a factory",
+    note = "give a function that returns `Result<D, E>`, or a future of it, where `D: DaemonBase`"
+)]
+pub trait Factory<D, Kind>: Send + Sync + 'static {
+    /// Makes the value.
+    fn make(&self) -> BoxFuture<'static, Result<D>>;
+}
+
+/// A factory that returns a result.
+#[derive(Debug)]
+pub struct Plain<E>(std::marker::PhantomData<E>);
+
+/// A factory that returns a future of a result.
+#[derive(Debug)]
+pub struct Async<F, E>(std::marker::PhantomData<(F, E)>);
+
+impl<D, E, M> Factory<D, Plain<E>> for M
+where
+    D: Send + 'static,
+    E: Into<BoxError>,
+    M: Fn() -> Result<D, E> + Send + Sync + 'static,
+{
+    fn make(&self) -> BoxFuture<'static, Result<D>> {
+        let made = self().map_err(Into::into);
+        Box::pin(std::future::ready(made))
+    }
+}
+
+impl<D, E, F, M> Factory<D, Async<F, E>> for M
+where
+    D: 'static,
+    E: Into<BoxError>,
+    F: Future<Output = Result<D, E>> + Send + 'static,
+    M: Fn() -> F + Send + Sync + 'static,
+{
+    fn make(&self) -> BoxFuture<'static, Result<D>> {
+        let made = self();
+        Box::pin(async move { made.await.map_err(Into::into) })
+    }
+}
+
+/// What can be said of a definition without its type.
+#[derive(Clone, Debug)]
+pub(crate) struct Outline {
+    pub(crate) type_id: TypeId,
+    pub(crate) type_name: &'static str,
+    /// The topics of the event handlers, with the type each takes.
+    pub(crate) topics: Vec<(&'static str, Option<(TypeId, &'static str)>)>,
+    pub(crate) ready: Vec<crate::definition::Dependency>,
+    pub(crate) intervals: Vec<(&'static str, Duration, Option<Duration>)>,
+    pub(crate) deferred: Vec<&'static str>,
+    pub(crate) tasks: Vec<&'static str>,
+    pub(crate) checks: Vec<&'static str>,
+    pub(crate) commands: Vec<&'static str>,
+}
+
+/// A daemon in a host.
+pub(crate) trait Unit: Send + Sync {
+    fn name(&self) -> &Arc<str>;
+    fn declaration(&self) -> &Declaration;
+    fn outline(&self) -> Outline;
+    /// Subscribes the daemon's handlers, once, for all its lives.
+    fn subscribe(&self, bus: &Arc<Bus>) -> Result<Arc<dyn Intake>, SubscribeError>;
+    /// Makes the value of the next life.
+    fn value(&self) -> BoxFuture<'static, Result<Box<dyn Lived>>>;
+    /// Lets go of the value that lives through restarts.
+    fn release(&self);
+}
+
+/// The events of a daemon, through all its lives.
+pub(crate) trait Intake: Send + Sync {
+    /// Keeps new events for the next life.
+    fn buffer(&self);
+    /// Takes no new event; what is queued is still delivered.
+    fn drain(&self);
+    /// Abandons what is queued.
+    fn close(&self);
+    /// The account of every handler.
+    fn statuses(&self) -> Vec<SubscriptionStatus>;
+}
+
+impl<D: Send + Sync + 'static> Intake for Wiring<D, Context> {
+    fn buffer(&self) {
+        Self::buffer(self);
+    }
+
+    fn drain(&self) {
+        Self::drain(self);
+    }
+
+    fn close(&self) {
+        Self::close(self);
+    }
+
+    fn statuses(&self) -> Vec<SubscriptionStatus> {
+        self.status()
+    }
+}
+
+/// A daemon's value in one life.
+pub(crate) trait Lived: Send + Sync {
+    fn any(&self) -> AnyDaemon;
+    fn hook(&self, which: TaskKind, cx: Context) -> BoxFuture<'static, Result<()>>;
+    /// Delivers events to the daemon's handlers until its intake is drained.
+    fn dispatch(&self, cx: Context) -> BoxFuture<'static, ()>;
+    /// Registers what begins once the daemon is ready.
+    fn begin(&self, life: &Arc<Life>) -> Result<(), Error>;
+    fn command(&self, name: &str, request: Value, cx: Context) -> Option<BoxFuture<'static, Result<Value, CallError>>>;
+    fn checks(&self, cx: &Context) -> Vec<BoundCheck>;
+}
+
+/// A health check, ready to run.
+pub(crate) struct BoundCheck {
+    pub(crate) name: &'static str,
+    pub(crate) kind: CheckKind,
+    pub(crate) timeout: Duration,
+    pub(crate) run: BoxFuture<'static, Result<()>>,
+}
+
+/// A daemon of type `D` in a host.
+pub(crate) struct UnitOf<D> {
+    name: Arc<str>,
+    definition: Arc<Definition<D>>,
+    topics: Vec<(&'static str, Option<(TypeId, &'static str)>)>,
+    handlers: Mutex<Option<Handlers<D, Context>>>,
+    wiring: Arc<OnceLock<Arc<Wiring<D, Context>>>>,
+    source: Arc<Source<D>>,
+}
+
+impl<D: DaemonBase> UnitOf<D> {
+    pub(crate) fn new(name: &str, source: Source<D>) -> Self {
+        let mut definition = Definition::of();
+        let handlers = std::mem::take(&mut definition.events);
+        Self {
+            name: name.into(),
+            topics: handlers.iter().map(|row| (row.topic(), row.event_type())).collect(),
+            handlers: Mutex::new(Some(handlers)),
+            wiring: Arc::default(),
+            definition: Arc::new(definition),
+            source: Arc::new(source),
+        }
+    }
+}
+
+impl<D: DaemonBase> Unit for UnitOf<D> {
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn declaration(&self) -> &Declaration {
+        &self.definition.declaration
+    }
+
+    fn outline(&self) -> Outline {
+        let definition = &self.definition;
+        Outline {
+            type_id: TypeId::of::<D>(),
+            type_name: std::any::type_name::<D>(),
+            topics: self.topics.clone(),
+            ready: definition.ready.iter().map(|row| row.of).collect(),
+            intervals: definition.intervals.iter().map(|row| (row.name, row.period, row.timeout)).collect(),
+            deferred: definition.deferred.iter().map(|row| row.name).collect(),
+            tasks: definition.tasks.iter().map(|row| row.name).collect(),
+            checks: definition.checks.iter().map(|row| row.name).collect(),
+            commands: definition.commands.iter().map(|row| row.name).collect(),
+        }
+    }
+
+    fn subscribe(&self, bus: &Arc<Bus>) -> Result<Arc<dyn Intake>, SubscribeError> {
+        let handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+        let wiring = Arc::new(handlers.register(bus, &self.name)?);
+        let _: &Arc<_> = self.wiring.get_or_init(|| wiring.clone());
+        Ok(wiring)
+    }
+
+    fn value(&self) -> BoxFuture<'static, Result<Box<dyn Lived>>> {
+        let (definition, source, wiring) = (self.definition.clone(), self.source.clone(), self.wiring.clone());
+        Box::pin(async move {
+            let daemon = match &*source {
+                Source::Factory(make) => Arc::new(make().await?),
+                Source::Value(value) => {
+                    let value = value.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                    value.ok_or("the host has stopped")?
+                }
+            };
+            let lived: Box<dyn Lived> = Box::new(LivedOf { daemon, definition, wiring });
+            Ok(lived)
+        })
+    }
+
+    fn release(&self) {
+        if let Source::Value(value) = &*self.source {
+            let value = value.lock().unwrap_or_else(PoisonError::into_inner).take();
+            drop_quietly(value);
+        }
+    }
+}
+
+struct LivedOf<D> {
+    daemon: Arc<D>,
+    definition: Arc<Definition<D>>,
+    wiring: Arc<OnceLock<Arc<Wiring<D, Context>>>>,
+}
+
+/// Books what goes wrong in event handlers.
+struct Booked<'a>(&'a Life);
+
+impl Observer for Booked<'_> {
+    fn failed(&self, subscription: &str, failure: Failure, _in_a_row: u32) {
+        self.0.failed(TaskKind::Handlers, subscription, &failure);
+    }
+}
+
+impl<D: DaemonBase> LivedOf<D> {
+    /// Binds a row's function to this daemon and a context.
+    fn bind(
+        &self,
+        cx: &Context,
+        call: RowCall<D>,
+    ) -> impl Fn() -> BoxFuture<'static, Result<()>> + Send + Sync + use<D> {
+        let (daemon, cx) = (self.daemon.clone(), cx.clone());
+        move || {
+            let (daemon, cx) = (daemon.clone(), cx.clone());
+            Box::pin(async move { call(&daemon, &cx).await })
+        }
+    }
+}
+
+impl<D: DaemonBase> Lived for LivedOf<D> {
+    fn any(&self) -> AnyDaemon {
+        self.daemon.clone()
+    }
+
+    fn hook(&self, which: TaskKind, cx: Context) -> BoxFuture<'static, Result<()>> {
+        let daemon = self.daemon.clone();
+        Box::pin(async move {
+            match which {
+                TaskKind::Initialize => daemon.initialize(&cx).await,
+                TaskKind::InitializeDeferred => daemon.initialize_deferred(&cx).await,
+                TaskKind::Cleanup => daemon.cleanup(&cx).await,
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn dispatch(&self, cx: Context) -> BoxFuture<'static, ()> {
+        let (daemon, wiring) = (self.daemon.clone(), self.wiring.clone());
+        Box::pin(async move {
+            let Some(wiring) = wiring.get() else { return };
+            if let Err(error) = wiring.run(&daemon, &cx, &Booked(&cx.life)).await {
+                tracing::error!(daemon = &*cx.life.daemon, %error, "events are not delivered");
+            }
+        })
+    }
+
+    fn begin(&self, life: &Arc<Life>) -> Result<(), Error> {
+        let cx = Context { life: life.clone() };
+        let late = self.hook(TaskKind::InitializeDeferred, cx.clone());
+        life.defer(TaskKind::InitializeDeferred, "initialize_deferred", Duration::ZERO, move || late)?;
+        for row in &self.definition.intervals {
+            let schedule = Schedule {
+                name: row.name.to_owned(),
+                period: row.period,
+                immediately: row.immediately,
+                jitter: row.jitter,
+                timeout: row.timeout,
+            };
+            life.tick(schedule, Arc::new(self.bind(&cx, row.call)))?;
+        }
+        for row in &self.definition.ready {
+            life.react(row.name, row.of.name(), Arc::new(self.bind(&cx, row.call)))?;
+        }
+        for row in &self.definition.deferred {
+            life.defer(TaskKind::Deferred, row.name, row.delay, self.bind(&cx, row.call))?;
+        }
+        for row in &self.definition.tasks {
+            let (life, work) = (life.clone(), self.bind(&cx, row.call));
+            let (name, finite) = (row.name, row.finite);
+            let label = Label::new(TaskKind::Task, name);
+            cx.life.spawn(label, async move { watch_task(&life, name, finite, work).await })?;
+        }
+        Ok(())
+    }
+
+    fn command(&self, name: &str, request: Value, cx: Context) -> Option<BoxFuture<'static, Result<Value, CallError>>> {
+        let at = self.definition.commands.iter().position(|command| command.name == name)?;
+        let (daemon, definition) = (self.daemon.clone(), self.definition.clone());
+        Some(Box::pin(async move { definition.commands[at].call.call(&daemon, request, &cx).await }))
+    }
+
+    fn checks(&self, cx: &Context) -> Vec<BoundCheck> {
+        let check = |row: &crate::definition::Check<D>| BoundCheck {
+            name: row.name,
+            kind: row.kind,
+            timeout: row.timeout,
+            run: self.bind(cx, row.call)(),
+        };
+        self.definition.checks.iter().map(check).collect()
+    }
+}
+
+/// Runs a `#[task]` and judges its end: an error or a panic fails its daemon, an early end is warned about.
+async fn watch_task(life: &Life, name: &'static str, finite: bool, work: impl Fn() -> BoxFuture<'static, Result<()>>) {
+    let cancelled: &CancellationToken = &life.cancel;
+    tokio::select! {
+        biased;
+        () = life.intake.cancelled() => return,
+        () = life.ready.cancelled() => {}
+    }
+    match caught(work).await {
+        Err(failure) => {
+            life.failed(TaskKind::Task, name, &failure);
+            life.link.daemon_failed(&life.daemon, life.number, format!("task `{name}`: {failure}"));
+        }
+        Ok(()) if !finite && !cancelled.is_cancelled() => {
+            tracing::warn!(
+                daemon = &*life.daemon,
+                task = name,
+                "the task ended early; say `#[task(finite)]` if it may"
+            );
+        }
+        Ok(()) => {}
+    }
+}

@@ -1,0 +1,83 @@
+//! What generated code names, and nobody else: the traits, types and functions it needs, out of reach of the user's own names.
+//!
+//! Not part of the public interface: anything here may change in any release.
+
+pub use std::clone::Clone;
+pub use std::default::Default;
+pub use std::fmt::{self, Debug, Formatter};
+pub use std::marker::{Copy, Send, Sync};
+pub use std::option::Option;
+pub use std::primitive::str;
+pub use std::result::Result;
+pub use std::sync::Arc;
+pub use std::time::Duration;
+
+pub use daemon_grammar::Percent;
+pub use serde_json;
+
+pub use crate::call::{Call, CallError};
+pub use crate::const_check::{Text, Trail, assembled, period, report, topic};
+pub use crate::context::Context;
+pub use crate::daemon::Wired;
+pub use crate::definition::{
+    Check, Command, Declaration, Declared, Deferred, Definition, Dependency, Interval, OnReady, Task,
+};
+pub use crate::event::{Envelope, Event, Overflow};
+pub use crate::status::CheckKind;
+pub use crate::task::{EventHandler, place};
+
+use crate::definition::IntoOutcome;
+use crate::error::BoxError;
+
+/// Boxes the future of one call.
+pub fn boxed<'a, T>(future: impl Future<Output = T> + Send + 'a) -> crate::BoxFuture<'a, T> {
+    Box::pin(future)
+}
+
+/// What a handler returned, as the host counts it.
+pub fn outcome(returned: impl IntoOutcome) -> crate::error::Result<()> {
+    returned.into_outcome()
+}
+
+/// What a command returned, its error boxed.
+pub fn reply<R: Reply>(returned: R) -> crate::error::Result<R::Reply> {
+    returned.into_reply()
+}
+
+/// What a command may return: a result whose error can be boxed.
+#[diagnostic::on_unimplemented(
+    message = "a command cannot return `{Self}`",
+    label = "return a `Result<Reply>`",
+    note = "any error that converts into `Box<dyn std::error::Error + Send + Sync>` will do"
+)]
+pub trait Reply {
+    /// What it answers with on success.
+    type Reply;
+
+    /// The result with its error boxed.
+    fn into_reply(self) -> crate::error::Result<Self::Reply>;
+}
+
+impl<T, E: Into<BoxError>> Reply for Result<T, E> {
+    type Reply = T;
+
+    fn into_reply(self) -> crate::error::Result<T> {
+        self.map_err(Into::into)
+    }
+}
+
+/// The event as JSON.
+pub fn to_json<E: Carried>(event: &E) -> serde_json::Result<serde_json::Value> {
+    serde_json::to_value(event)
+}
+
+/// An event that can leave the process.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be written as JSON",
+    label = "an event that others may read needs `serde::Serialize`",
+    note = "derive `serde::Serialize`, or keep the event in this process: `#[event(\"..\", local)]`"
+)]
+pub trait Carried: serde::Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<E: serde::Serialize> Carried for E {}

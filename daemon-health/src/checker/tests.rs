@@ -1,0 +1,220 @@
+use super::*;
+use crate::{BoxError, from_fn};
+use std::{future::pending, sync::atomic::AtomicUsize, sync::atomic::Ordering::Relaxed, sync::mpsc};
+use tokio::time::{advance, sleep};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn checker_of<const N: usize>(checks: [(&str, Result<Verdict, String>); N]) -> HealthChecker {
+    let checker = HealthChecker::new();
+    for (name, answer) in checks {
+        let ask = move || {
+            let answer = answer.clone();
+            async move { answer.map_err(BoxError::from) }
+        };
+        checker.register(from_fn(name, ask)).unwrap();
+    }
+    checker
+}
+
+fn message(report: &HealthReport, name: &str) -> String {
+    report.checks[name].message.clone().unwrap_or_default()
+}
+
+/// A check that counts how often it is asked.
+fn counting(name: &str, count: &Arc<AtomicUsize>) -> impl HealthCheck + use<> {
+    let count = Arc::clone(count);
+    from_fn(name, move || {
+        count.fetch_add(1, Relaxed);
+        async { Ok(Verdict::healthy()) }
+    })
+}
+
+#[tokio::test]
+async fn each_answer_is_told_and_the_worst_speaks_for_all() {
+    let checker = checker_of([
+        ("a", Ok(Verdict::healthy())),
+        ("b", Ok(Verdict::degraded("slow"))),
+        ("c", Err("refused".to_owned())),
+    ]);
+    let report = checker.check().await;
+    assert_eq!(report.status, HealthStatus::Unhealthy);
+    let told: Vec<_> = report.checks.iter().map(|(name, check)| (name.as_str(), check.status)).collect();
+    assert_eq!(told, [("a", HealthStatus::Healthy), ("b", HealthStatus::Degraded), ("c", HealthStatus::Unhealthy)]);
+    assert_eq!((message(&report, "b"), message(&report, "c")), ("slow".to_owned(), "refused".to_owned()));
+}
+
+#[tokio::test]
+async fn without_checks_all_is_well() {
+    assert_eq!(HealthChecker::new().check().await.status, HealthStatus::Healthy);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stuck_check_delays_the_answer_by_its_timeout_and_no_more() {
+    let checker = checker_of([("well", Ok(Verdict::healthy()))]);
+    for (name, timeout) in [("first", SECOND), ("stuck", 3 * SECOND), ("third", 2 * SECOND)] {
+        checker.register_with_timeout(from_fn(name, pending), timeout).unwrap();
+    }
+    let asked_at = Instant::now();
+    let report = checker.check().await;
+    // The timer of a paused clock has a resolution of a millisecond.
+    assert!(asked_at.elapsed() <= 3 * SECOND + Duration::from_millis(1), "{:?}", asked_at.elapsed());
+    assert_eq!(message(&report, "stuck"), "no answer within 3s");
+    assert_eq!(report.checks["stuck"].duration.as_secs(), 3);
+    assert_eq!(report.checks["first"].duration.as_secs(), 1);
+    assert_eq!(report.checks["third"].duration.as_secs(), 2);
+    assert!(report.checks["well"].status.is_healthy());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_after_its_time_does_not_count_though_a_slower_check_is_waited_for() {
+    let checker = HealthChecker::new();
+    let slow = |name: &'static str| {
+        from_fn(name, || async {
+            sleep(2 * SECOND).await;
+            Ok(Verdict::healthy())
+        })
+    };
+    checker.register_with_timeout(slow("a"), 3 * SECOND).unwrap();
+    checker.register_with_timeout(slow("b"), SECOND).unwrap();
+    let report = checker.check().await;
+    assert_eq!(report.checks["a"].status, HealthStatus::Healthy);
+    assert_eq!(message(&report, "b"), "no answer within 1s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn checks_run_side_by_side() {
+    let checker = HealthChecker::new();
+    for name in ["a", "b", "c"] {
+        let ask = || async {
+            sleep(SECOND / 2).await;
+            Ok(Verdict::healthy())
+        };
+        checker.register(from_fn(name, ask)).unwrap();
+    }
+    let asked_at = Instant::now();
+    assert!(checker.check().await.status.is_healthy());
+    assert!(asked_at.elapsed() < SECOND);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_that_blocks_its_thread_is_given_up_too() {
+    let (release, held) = mpsc::channel::<()>();
+    let held = Arc::new(std::sync::Mutex::new(held));
+    let checker = HealthChecker::new();
+    let block = move || {
+        let held = Arc::clone(&held);
+        async move {
+            held.lock().unwrap().recv().ok();
+            Ok(Verdict::healthy())
+        }
+    };
+    checker.register_with_timeout(from_fn("blocked", block), Duration::from_millis(50)).unwrap();
+    let report = checker.check().await;
+    release.send(()).unwrap();
+    assert_eq!(message(&report, "blocked"), "no answer within 50ms");
+}
+
+#[tokio::test]
+async fn a_panic_is_an_answer() {
+    let checker = checker_of([("well", Ok(Verdict::healthy()))]);
+    checker.register(from_fn("bad", || async { panic!("no table {}", 7) })).unwrap();
+    checker.register(from_fn("worse", || -> std::future::Ready<_> { panic!("before the first await") })).unwrap();
+    let report = checker.check().await;
+    assert_eq!(message(&report, "bad"), "panicked: no table 7");
+    assert_eq!(message(&report, "worse"), "panicked: before the first await");
+    assert!(report.checks["well"].status.is_healthy());
+}
+
+#[tokio::test]
+async fn an_error_is_told_with_what_it_comes_from() {
+    #[derive(Debug, Error)]
+    #[error("store not reachable")]
+    struct Unreachable(#[source] std::io::Error);
+
+    let checker = HealthChecker::new();
+    let ask = || async { Err(Unreachable(std::io::Error::other("refused")).into()) };
+    checker.register(from_fn("store", ask)).unwrap();
+    assert_eq!(message(&checker.check().await, "store"), "store not reachable: refused");
+}
+
+#[tokio::test]
+async fn names_are_unique_and_the_first_of_two_stays() {
+    let checker = checker_of([("a", Err("first".to_owned()))]);
+    let refused = checker.register(from_fn("a", || async { Ok(Verdict::healthy()) })).unwrap_err();
+    assert!(matches!(&refused, HealthError::DuplicateName { name } if name == "a"), "{refused}");
+    assert_eq!(message(&checker.check().await, "a"), "first");
+
+    assert!(checker.unregister("a"));
+    assert!(!checker.unregister("a"));
+    checker.register(from_fn("a", || async { Ok(Verdict::healthy()) })).unwrap();
+    assert!(checker.check().await.status.is_healthy());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_answer_of_a_check_that_was_replaced_is_not_the_new_ones() {
+    let checker = Arc::new(HealthChecker::new());
+    checker.register(from_fn("a", pending)).unwrap();
+    let asking = tokio::spawn({
+        let checker = Arc::clone(&checker);
+        async move { checker.check().await }
+    });
+    sleep(SECOND).await;
+    assert!(checker.unregister("a"));
+    checker.register(from_fn("a", pending)).unwrap();
+    assert_eq!(asking.await.unwrap().checks["a"].status, HealthStatus::Unhealthy);
+    assert_eq!(checker.last().checks["a"].status, HealthStatus::Unknown);
+}
+
+#[test]
+fn a_check_needs_a_name_and_time() {
+    let checker = HealthChecker::new();
+    assert!(matches!(checker.register(from_fn("", pending)), Err(HealthError::NoName)));
+    let refused = checker.register_with_timeout(from_fn("a", pending), Duration::ZERO);
+    assert!(matches!(refused, Err(HealthError::NoTime { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_are_kept_with_their_age_and_used_while_they_are_fresh() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let checker = HealthChecker::new();
+    checker.register(counting("a", &count)).unwrap();
+    assert_eq!(checker.last().checks["a"].status, HealthStatus::Unknown);
+    assert_eq!(checker.last().checks["a"].age, None);
+
+    checker.check().await;
+    advance(3 * SECOND).await;
+    let report = checker.check_older_than(4 * SECOND).await;
+    assert_eq!((count.load(Relaxed), report.checks["a"].age), (1, Some(3 * SECOND)));
+    assert_eq!(checker.last(), report);
+
+    checker.check_older_than(3 * SECOND).await;
+    assert_eq!(count.load(Relaxed), 2);
+    assert_eq!(checker.last().checks["a"].age, Some(Duration::ZERO));
+    assert_eq!(checker.last().uptime, 3 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_nobody_waits_for_is_aborted() {
+    let (alive, dropped) = mpsc::channel::<()>();
+    let checker = HealthChecker::new();
+    let ask = move || {
+        let alive = alive.clone();
+        async move {
+            let _held = alive;
+            pending().await
+        }
+    };
+    checker.register(from_fn("stuck", ask)).unwrap();
+    assert!(timeout(SECOND / 2, checker.check()).await.is_err());
+    assert!(checker.unregister("stuck"));
+    tokio::task::yield_now().await;
+    assert_eq!(dropped.try_recv(), Err(mpsc::TryRecvError::Disconnected));
+}
+
+#[tokio::test]
+async fn the_longest_timeout_there_is_does_not_overflow() {
+    let checker = HealthChecker::new();
+    checker.register_with_timeout(from_fn("a", || async { Ok(Verdict::healthy()) }), Duration::MAX).unwrap();
+    assert!(checker.check().await.status.is_healthy());
+}

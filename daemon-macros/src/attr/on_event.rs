@@ -1,0 +1,62 @@
+//! `#[on_event("topic or pattern", capacity = n, overflow = block, startup = n)]`.
+
+use crate::attr::args::{Args, Known};
+use crate::errors::Faults;
+use daemon_grammar::topic;
+use proc_macro2::TokenStream;
+use syn::{LitInt, LitStr};
+
+const KNOWN: Known = Known {
+    attribute: "on_event",
+    options: &["capacity", "overflow", "startup"],
+    later: &[
+        ("concurrency", "today a handler takes its events in order, one at a time"),
+        ("queue", "today each handler has a queue of its own"),
+        ("isolated", "today the handlers of a daemon take turns on one task"),
+        ("when", "today test the event in the handler and return early"),
+        ("retain", "today an event reaches those subscribed when it is published"),
+        ("on_error", "today an error is logged and counted"),
+    ],
+};
+
+/// What a full queue does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overflow {
+    Block,
+    DropOldest,
+    DropNewest,
+}
+
+/// What the marker says.
+#[derive(Default)]
+pub(crate) struct OnEvent {
+    pub(crate) topic: Option<LitStr>,
+    pub(crate) capacity: Option<LitInt>,
+    pub(crate) overflow: Option<Overflow>,
+    pub(crate) startup: Option<LitInt>,
+}
+
+/// Reads the arguments.
+pub(crate) fn parse(tokens: TokenStream, faults: &mut Faults) -> OnEvent {
+    let mut args = Args::split(tokens, &KNOWN, faults);
+    let topic = args.leading().and_then(|tokens| match syn::parse2::<LitStr>(tokens.clone()) {
+        Ok(literal) => args.read(&literal, topic::check_pattern).map(|()| literal),
+        Err(_) => {
+            args.faults.at(tokens, "a topic is a string, such as \"data:users:created\"; quote it, or leave it out");
+            None
+        }
+    });
+    let capacity = args.count("capacity", "64");
+    let overflow = overflow(&mut args);
+    let startup = args.count("startup", "8192");
+    args.finish();
+    OnEvent { topic, capacity, overflow, startup }
+}
+
+fn overflow(args: &mut Args<'_>) -> Option<Overflow> {
+    Some(match args.word("overflow", &["block", "drop_oldest", "drop_newest"], &["latest"])? {
+        "drop_oldest" => Overflow::DropOldest,
+        "drop_newest" => Overflow::DropNewest,
+        _ => Overflow::Block,
+    })
+}

@@ -1,0 +1,86 @@
+//! The typed client: one method per command, over whatever carries the call.
+
+use crate::model::{Client, Command, Wired};
+use proc_macro2::TokenStream;
+use quote::quote;
+
+/// The client's type, its methods, and the daemon's function that makes one.
+///
+/// The traits are written out because `derive` is itself a name that a crate without a prelude lacks. The client is as public as
+/// can be: the block does not say how public its struct is, and an `allow` keeps that from being complained about.
+pub(crate) fn expand(model: &Wired, client: &Client) -> TokenStream {
+    let Client { ident, daemon, commands } = client;
+    let (krate, self_ty) = (&model.krate, &model.self_ty);
+    let p = quote!(#krate::__private);
+    let (impl_generics, _, clause) = model.generics.split_for_impl();
+    let text = ident.to_string();
+    let of_type = format!("Calls the commands of [`{daemon}`] from anywhere; [`{daemon}::client`] makes one.");
+    let of_make =
+        "The daemon's commands, called through `call`: a context, a host's handle, a connection, or a test double.";
+    let of_instance = "Calls the instance of this name instead of the type's own.";
+    let bound = (!model.generics.params.is_empty()).then(|| quote!(where Self: #p::Declared));
+    let methods = commands.iter().map(|command| method(&p, command));
+    quote! {
+        #[doc = #of_type]
+        #[allow(dead_code, unreachable_pub, private_interfaces)]
+        pub struct #ident<C> {
+            call: C,
+            daemon: &'static #p::str,
+        }
+        #[automatically_derived]
+        impl<C: #p::Clone> #p::Clone for #ident<C> {
+            fn clone(&self) -> Self {
+                Self { call: #p::Clone::clone(&self.call), daemon: self.daemon }
+            }
+        }
+        #[automatically_derived]
+        impl<C: #p::Copy> #p::Copy for #ident<C> {}
+        #[automatically_derived]
+        impl<C> #p::Debug for #ident<C> {
+            fn fmt(&self, f: &mut #p::Formatter<'_>) -> #p::fmt::Result {
+                f.debug_struct(#text).field("daemon", &self.daemon).finish_non_exhaustive()
+            }
+        }
+        #[allow(dead_code, unreachable_pub, private_interfaces)]
+        impl<C: #p::Call> #ident<C> {
+            #[doc = #of_instance]
+            #[must_use]
+            pub fn instance(mut self, name: &'static #p::str) -> Self {
+                self.daemon = name;
+                self
+            }
+            #(#methods)*
+        }
+        #[allow(dead_code, unreachable_pub, private_interfaces)]
+        impl #impl_generics #self_ty #clause {
+            #[doc = #of_make]
+            #[must_use]
+            pub fn client<C: #p::Call>(call: C) -> #ident<C> #bound {
+                #ident { call, daemon: <Self as #p::Declared>::NAME }
+            }
+        }
+    }
+}
+
+fn method(p: &TokenStream, command: &Command) -> TokenStream {
+    let Command { name, cfgs, docs, method, request, reply, .. } = command;
+    let own = format!("Calls the command `{}`.", name.value());
+    let own = docs.is_empty().then(|| quote!(#[doc = #own]));
+    let errors = "\n# Errors\n\nWhat the command failed with, or why it could not be called.";
+    let (parameter, sent) = match request {
+        Some(request) => {
+            let ty = &request.ty;
+            (quote!(, request: &#ty), quote!(request))
+        }
+        None => (TokenStream::new(), quote!(&())),
+    };
+    quote! {
+        #(#[#cfgs])*
+        #(#[#docs])*
+        #own
+        #[doc = #errors]
+        pub async fn #method(&self #parameter) -> #p::Result<#reply, #p::CallError> {
+            #p::Call::call(&self.call, self.daemon, #name, #sent).await
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! One row of a definition: what to call, and when.
+
+use crate::attr::args::compact;
+use crate::attr::health::Kind;
+use crate::attr::on_event::Overflow;
+use crate::attr::time::Time;
+use crate::expand::{at, declare, duration};
+use crate::model::{Call, Command, Row, RowKind, Source, Wired};
+use crate::validate::names;
+use crate::validate::shape::mentions;
+use proc_macro2::{Group, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use std::time::Duration;
+use syn::{LitStr, Type};
+
+/// The statement that adds the row, and the constant checks that belong to it.
+pub(crate) fn expand(model: &Wired, row: &Row) -> TokenStream {
+    let Row { cfgs, call, kind } = row;
+    let (row, check) = match kind {
+        RowKind::Event { source, capacity, overflow, startup } => {
+            let (new, check) = source_row(call, source);
+            let capacity = capacity.as_ref().map(|n| quote!(.capacity(#n)));
+            let overflow = overflow.map(|policy| {
+                let policy = match policy {
+                    Overflow::Block => quote!(Block),
+                    Overflow::DropOldest => quote!(DropOldest),
+                    Overflow::DropNewest => quote!(DropNewest),
+                };
+                quote!(.overflow(__private::Overflow::#policy))
+            });
+            let startup = startup.as_ref().map(|n| quote!(.startup(#n)));
+            (quote!(definition.on_event(#new #capacity #overflow #startup)), check)
+        }
+        RowKind::Every { name, period, jitter, timeout, immediately } => {
+            let (period, check) = every_period(model, name, period, *timeout);
+            let call = boxed(call);
+            let jitter = jitter.map(|percent| {
+                let hundredths = percent.hundredths();
+                quote!(.jitter(__private::Percent::from_hundredths(#hundredths)))
+            });
+            let timeout = timeout.map(|time| duration(&quote!(__private), time)).map(|time| quote!(.timeout(#time)));
+            let immediately = immediately.then(|| quote!(.immediately()));
+            let new = quote!(__private::Interval::<Self>::new(#name, #period, #call));
+            (quote!(definition.every(#new #immediately #jitter #timeout)), check)
+        }
+        RowKind::OnReady { name, of } => {
+            let (of, call) = (declare::dependency(&quote!(__private), of), boxed(call));
+            (quote!(definition.on_ready(__private::OnReady::<Self>::new(#name, #of, #call))), None)
+        }
+        RowKind::Deferred { name, delay } => {
+            let call = boxed(call);
+            let delay = match delay {
+                Time::Written(time, _) => duration(&quote!(__private), *time),
+                Time::Constant(path) => path.to_token_stream(),
+            };
+            (quote!(definition.deferred(__private::Deferred::<Self>::new(#name, #delay, #call))), None)
+        }
+        RowKind::Task { name, finite } => {
+            let (call, finite) = (boxed(call), finite.then(|| quote!(.finite())));
+            (quote!(definition.task(__private::Task::<Self>::new(#name, #call) #finite)), None)
+        }
+        RowKind::Check { name, kind, timeout } => {
+            let call = boxed(call);
+            let kind = match kind {
+                Kind::Readiness => quote!(Readiness),
+                Kind::Liveness => quote!(Liveness),
+                Kind::Startup => quote!(Startup),
+            };
+            let timeout = timeout.map(|time| duration(&quote!(__private), time)).map(|time| quote!(.timeout(#time)));
+            (
+                quote!(definition.check(__private::Check::<Self>::new(#name, __private::CheckKind::#kind, #call) #timeout)),
+                None,
+            )
+        }
+        RowKind::Command(command) => (command_row(call, command), None),
+    };
+    let check = check.map(|check| quote!(#(#[#cfgs])* #check));
+    quote!(#(#[#cfgs])* #row; #check)
+}
+
+/// The call of the method with `input` before the context, awaited if need be.
+fn invoked(call: &Call, input: Option<TokenStream>) -> TokenStream {
+    let method = &call.method;
+    let context = call.context.map(|span| quote_spanned!(at(span)=> cx));
+    let args = input.into_iter().chain(context);
+    let span = at(method.span());
+    let call_tokens = quote_spanned!(span=> Self::#method(daemon #(, #args)*));
+    if call.is_async { quote_spanned!(span=> #call_tokens.await) } else { call_tokens }
+}
+
+/// The parameter of a closure for the context: a name only if it is used.
+fn context(call: &Call) -> TokenStream {
+    if call.context.is_some() { quote!(cx) } else { quote!(_) }
+}
+
+/// What the method returns, as the host counts it. A wrong type is shown where the method says it.
+fn outcome(call: &Call, input: Option<TokenStream>) -> TokenStream {
+    let done = invoked(call, input);
+    quote_spanned!(at(call.returns)=> __private::outcome(#done))
+}
+
+/// The closure of a row that takes only its context. A future that is not `Send` is shown at the method's name.
+fn boxed(call: &Call) -> TokenStream {
+    let (cx, outcome) = (context(call), outcome(call, None));
+    quote_spanned!(at(call.method.span())=> |daemon, #cx| __private::boxed(async move { #outcome }))
+}
+
+fn source_row(call: &Call, source: &Source) -> (TokenStream, Option<TokenStream>) {
+    let cx = context(call);
+    let place = |event: &TokenStream, taken: bool| {
+        let outcome = outcome(call, taken.then(|| quote!(&event)));
+        quote_spanned! {at(call.method.span())=>
+            |daemon, #cx| __private::place(move |event: __private::Arc<#event>| async move {
+                let done = #outcome;
+                (event, done)
+            })
+        }
+    };
+    match source {
+        Source::Typed { name, event, topic, local } => {
+            let closure = place(&event.to_token_stream(), true);
+            let check = topic.as_ref().map(|topic| same_topic(topic, event, *local));
+            (quote!(__private::EventHandler::<Self, __private::Context>::typed::<#event>(#name, #closure)), check)
+        }
+        Source::Envelope { name, pattern, taken } => {
+            let closure = place(&quote!(__private::Envelope), *taken);
+            (quote!(__private::EventHandler::<Self, __private::Context>::envelope(#name, #pattern, #closure)), None)
+        }
+    }
+}
+
+fn same_topic(topic: &LitStr, event: &Type, local: bool) -> TokenStream {
+    let name = compact(event);
+    let span = at(topic.span());
+    let check = quote_spanned! {span=>
+        __private::report(__private::topic(#topic, <#event as __private::Event>::TOPIC, #name))
+    };
+    constant(span, &check, local)
+}
+
+/// A check at compile time: as an item if it can stand alone, which every `cargo check` evaluates, else where its types are known.
+fn constant(span: proc_macro2::Span, check: &TokenStream, local: bool) -> TokenStream {
+    if local { quote_spanned!(span=> const { #check };) } else { quote_spanned!(span=> const _: () = #check;) }
+}
+
+/// The period, and the check of one that is a constant of the user's.
+fn every_period(
+    model: &Wired,
+    name: &LitStr,
+    period: &Time,
+    timeout: Option<Duration>,
+) -> (TokenStream, Option<TokenStream>) {
+    let path = match period {
+        Time::Written(time, _) => return (duration(&quote!(__private), *time), None),
+        Time::Constant(path) => path,
+    };
+    let local = mentions(path, &names::params(&model.generics)).is_some()
+        || !model.generics.params.is_empty() && mentions(path, &["Self".to_owned()]).is_some();
+    let named = if local { path.to_token_stream() } else { concrete(path.to_token_stream(), &model.self_ty) };
+    let timeout = match timeout {
+        Some(time) => {
+            let time = duration(&quote!(__private), time);
+            quote!(__private::Option::Some(#time))
+        }
+        None => quote!(__private::Option::None),
+    };
+    let span = at(syn::spanned::Spanned::span(path));
+    let check = quote_spanned!(span=> __private::report(__private::period(#name, #named, #timeout)));
+    (path.to_token_stream(), Some(constant(span, &check, local)))
+}
+
+/// The tokens with `Self` spelt out, for an item, which has no `Self`.
+fn concrete(tokens: TokenStream, self_ty: &Type) -> TokenStream {
+    let spelt = |tree| match tree {
+        TokenTree::Ident(word) if word == "Self" => quote_spanned!(word.span()=> <#self_ty>),
+        TokenTree::Group(group) => {
+            TokenTree::Group(Group::new(group.delimiter(), concrete(group.stream(), self_ty))).into_token_stream()
+        }
+        other => other.into_token_stream(),
+    };
+    tokens.into_iter().map(spelt).collect()
+}
+
+fn command_row(call: &Call, command: &Command) -> TokenStream {
+    let Command { name, doc, request, reply, .. } = command;
+    let (ty, pattern, input) = match request {
+        Some(request) => {
+            let ty = &request.ty;
+            (quote!(#ty), quote!(request), Some(if request.by_reference { quote!(&request) } else { quote!(request) }))
+        }
+        None => (quote!(()), quote!(()), None),
+    };
+    let (cx, replied) = (context(call), invoked(call, input));
+    let replied = quote_spanned!(at(call.returns)=> __private::reply(#replied));
+    let closure = quote_spanned! {at(call.method.span())=>
+        |daemon, #pattern, #cx| __private::boxed(async move { #replied })
+    };
+    quote!(definition.command(__private::Command::<Self>::new::<#ty, #reply>(#name, #doc, #closure)))
+}

@@ -1,0 +1,105 @@
+//! The rules of a wiring: each method's shape against its marker, and names against each other.
+
+use crate::attr::marker::Marker;
+use crate::attr::on_event::OnEvent;
+use crate::errors::Faults;
+use crate::model::{Client, Row, RowKind, Source, Wired};
+use crate::parse::block::{Block, Method};
+use crate::validate::names::{self, Taken};
+use crate::validate::shape::{self, Shape, Takes};
+use crate::validate::{command, krate};
+use quote::format_ident;
+use syn::{Ident, Path, Type};
+
+/// Puts the block together; rows with faults are left out, so what is returned can be written.
+pub(crate) fn wired(given: Option<Path>, block: Block, faults: &mut Faults) -> Option<Wired> {
+    let Some(daemon) = daemon_ident(&block.self_ty) else {
+        faults.at(&block.self_ty, "`#[daemon]` goes above the `impl` block of a struct; name the struct");
+        return None;
+    };
+    let krate = krate(given);
+    let mut words = names::params(&block.generics);
+    words.push("Self".to_owned());
+    let mut taken = Taken::default();
+    let (mut rows, mut commands) = (Vec::new(), Vec::new());
+    for mut method in block.methods {
+        let marker = std::mem::replace(&mut method.marker, Marker::OnReady(None));
+        let row = match marker {
+            Marker::Command(name) => command::check(name, &method, &words, &krate, faults).map(|(call, command)| {
+                taken.add("a command", &command.name, &method, faults);
+                commands.push(command.clone());
+                Row { cfgs: method.cfgs.clone(), call, kind: RowKind::Command(command) }
+            }),
+            Marker::OnEvent(marker) => event(marker, &method, &words, faults),
+            other => plain(other, &method, &mut taken, faults),
+        };
+        rows.extend(row);
+    }
+    let client = (!commands.is_empty()).then(|| Client { ident: format_ident!("{daemon}Client"), daemon, commands });
+    Some(Wired { krate, generics: block.generics, self_ty: block.self_ty, rows, client })
+}
+
+fn daemon_ident(ty: &Type) -> Option<Ident> {
+    match ty {
+        Type::Path(path) => path.path.segments.last().map(|last| last.ident.clone()),
+        Type::Group(group) => daemon_ident(&group.elem),
+        Type::Paren(paren) => daemon_ident(&paren.elem),
+        _ => None,
+    }
+}
+
+/// A method that takes nothing but its context.
+fn plain(marker: Marker, method: &Method, taken: &mut Taken, faults: &mut Faults) -> Option<Row> {
+    let shape = shape::check(&method.sig, Takes::Nothing, faults);
+    let own = &method.sig.ident;
+    let kind = match marker {
+        Marker::Every(every) => {
+            let name = names::given_or_own(every.name, own, "every", faults);
+            taken.add("an interval", &name, method, faults);
+            let timeout = every.timeout.map(|(timeout, _)| timeout);
+            let (jitter, immediately) = (every.jitter, every.immediately);
+            every.period.map(|period| RowKind::Every { name, period, jitter, timeout, immediately })
+        }
+        Marker::Task(task) => {
+            let name = names::given_or_own(task.name, own, "task", faults);
+            taken.add("a task", &name, method, faults);
+            Some(RowKind::Task { name, finite: task.finite })
+        }
+        Marker::Health(check) => {
+            let name = names::given_or_own(check.name, own, "health", faults);
+            taken.add("a check", &name, method, faults);
+            Some(RowKind::Check { name, kind: check.kind, timeout: check.timeout })
+        }
+        Marker::Deferred(delay) => delay.map(|delay| RowKind::Deferred { name: names::of_method(own), delay }),
+        Marker::OnReady(of) => of.map(|of| RowKind::OnReady { name: names::of_method(own), of }),
+        Marker::OnEvent(_) | Marker::Command(_) => None,
+    };
+    Some(Row { cfgs: method.cfgs.clone(), call: shape?.call, kind: kind? })
+}
+
+fn event(marker: OnEvent, method: &Method, words: &[String], faults: &mut Faults) -> Option<Row> {
+    let Shape { call, input } = shape::check(&method.sig, Takes::Event, faults)?;
+    let name = names::of_method(&call.method);
+    let source = match (input, marker.topic) {
+        (Some(ty), Some(pattern)) if shape::is_named(&ty, "Envelope") => {
+            Source::Envelope { name, pattern, taken: true }
+        }
+        (Some(ty), None) if shape::is_named(&ty, "Envelope") => {
+            faults.at(ty, "an `Envelope` carries any event, so say which: `#[on_event(\"data:users:*\")]`");
+            return None;
+        }
+        (Some(ty), topic) => {
+            let event = shape::referent(&ty).clone();
+            let local = shape::mentions(&event, words).is_some();
+            Source::Typed { name, event, topic, local }
+        }
+        (None, Some(pattern)) => Source::Envelope { name, pattern, taken: false },
+        (None, None) => {
+            let text = "which event? take it, such as `event: &UserCreated`, or name its topic: `#[on_event(\"data:users:*\")]`";
+            faults.at(&call.method, text);
+            return None;
+        }
+    };
+    let (capacity, overflow, startup) = (marker.capacity, marker.overflow, marker.startup);
+    Some(Row { cfgs: method.cfgs.clone(), call, kind: RowKind::Event { source, capacity, overflow, startup } })
+}

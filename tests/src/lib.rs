@@ -1,0 +1,28 @@
+//! Support for tests that drive real processes of this workspace.
+//!
+//! [`program::built`] finds a binary or an example, [`Program`] starts it, [`Running`] is what it then is: its lines, its signals,
+//! its end. Nothing outlives the test: dropping a [`Running`] kills the process, dropping a [`TempDir`] removes the directory.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use tests::{Program, Signal, Source, program::{Target, built}};
+//!
+//! let chatroom = Program::new(built("chatroom", Target::Bin("chatroom"))?).args(["--watch", "."]);
+//! let mut running = chatroom.start()?;
+//! running.wait_for_line(Source::Stdout, Duration::from_secs(10), |line| line.contains("running"))?;
+//! running.write(b"general: hello\n")?;
+//! running.signal(Signal::TERM)?;
+//! assert_eq!(running.wait(Duration::from_secs(30))?.code(), Some(0));
+//! # Ok::<(), tests::ProcessError>(())
+//! ```
+
+#![cfg(unix)]
+#![forbid(unsafe_code)]
+
+mod lines;
+mod process;
+pub mod program;
+
+pub use process::{ProcessError, Program, Running, Source};
+pub use rustix::process::Signal;
+pub use tempfile::TempDir;
