@@ -1,4 +1,43 @@
-//! Production daemons from annotated structs.
+//! Production daemons from annotated structs: ordered start and stop, typed events, schedules, readiness, supervision.
+//!
+//! ```no_run
+//! use daemon_core::{DaemonBase, Host, daemon};
+//!
+//! #[daemon]
+//! #[derive(Default)]
+//! struct Heartbeat;
+//!
+//! #[daemon]
+//! impl Heartbeat {
+//!     #[every("1s")]
+//!     fn beat(&self) {
+//!         println!("still here");
+//!     }
+//! }
+//!
+//! impl DaemonBase for Heartbeat {}
+//!
+//! fn main() -> std::process::ExitCode {
+//!     Host::new("heartbeat").daemon(Heartbeat).run()
+//! }
+//! ```
+//!
+//! A daemon is three pieces of plain Rust:
+//!
+//! * [`#[daemon]`](macro@daemon) on its struct declares it: a name, what it requires and wants, its limits.
+//! * `#[daemon]` on one `impl` block wires it: [`#[on_event]`](macro@on_event), [`#[every]`](macro@every),
+//!   [`#[on_ready]`](macro@on_ready), [`#[deferred]`](macro@deferred), [`#[task]`](macro@task),
+//!   [`#[health]`](macro@health) and [`#[command]`](macro@command) mark methods that the host calls.
+//! * [`impl DaemonBase`](DaemonBase) overrides hooks; every one has a default.
+//!
+//! A [`Host`] runs daemons. Each method may take a [`Context`], a daemon's way to its host: publishing events,
+//! registering work at run time, looking up the daemons it depends on. Whatever the macros write, a person can: a
+//! [`Definition`] is plain data made of public types.
+//!
+//! # Features
+//!
+//! * `log` (default): [`Host::run`] shows warnings and errors on standard error where the program has installed no
+//!   tracing subscriber of its own; `RUST_LOG` says what to show.
 
 mod call;
 mod const_check;

@@ -98,7 +98,8 @@ pub(crate) struct Birth {
 impl Life {
     pub(crate) fn new(birth: Birth) -> Self {
         Self {
-            span: tracing::info_span!("daemon", name = &*birth.daemon),
+            // At the level of errors, so that it is there whatever is shown.
+            span: tracing::error_span!("daemon", name = &*birth.daemon),
             tasks: Tasks::new(birth.runtime),
             publisher: birth.bus.publisher(&birth.daemon),
             daemon: birth.daemon,

@@ -52,6 +52,10 @@ pub(crate) fn check(host: &str, units: &[Arc<dyn Unit>], limits: Limits) -> Resu
     checker.rows();
     checker.topics();
     let mut report = CheckReport::default();
+    if cfg!(panic = "abort") {
+        let note = "this program is built with panic = \"abort\": a panic ends the process instead of being caught";
+        report.notes.push(note.to_owned());
+    }
     let edges = checker.edges(&mut report);
     let graph = match Graph::new(edges) {
         Ok(graph) => graph,

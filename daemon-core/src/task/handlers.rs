@@ -43,7 +43,7 @@ impl<D: Sync + 'static, C: Sync + 'static> EventHandler<D, C> {
     ///     async fn tick(&self, tick: &Tick) {}
     /// }
     ///
-    /// let row = EventHandler::<Clock, ()>::typed::<Tick>("tick", |clock, _| {
+    /// let row = EventHandler::<Clock>::typed::<Tick>("tick", |clock, _| {
     ///     place(move |event: Arc<Tick>| async move {
     ///         clock.tick(&event).await;
     ///         (event, Ok(()))
