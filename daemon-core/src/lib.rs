@@ -54,7 +54,7 @@ mod task;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use crate::task::{Attach, Failure, Handler, Handlers, Observer, StillRunning, Wiring, place};
+pub use crate::task::{Attach, EventRow, Failure, Handler, Handlers, Observer, StillRunning, Wiring, place};
 pub use call::{Call, CallError};
 pub use context::{Context, HostHandle, TaskEnded, TaskHandle, Unsubscribe};
 pub use daemon::{DaemonBase, Wired};
@@ -65,7 +65,7 @@ pub use definition::{
 pub use error::{BoxError, Error, Result};
 pub use event::{
     Bus, Envelope, Event, Overflow, PublishError, Publisher, QueueOptions, SubscribeError, Subscription,
-    SubscriptionHandle, SubscriptionStatus,
+    SubscriptionHandle, SubscriptionStatus, TypeClash, TypedTopic, type_clashes,
 };
 pub use host::{
     Async, CheckError, Cut, DaemonStart, DaemonStop, EventAccount, Factory, Host, HostCheck, Left, Plain, RunningHost,

@@ -24,7 +24,7 @@ pub use crate::definition::{
 };
 pub use crate::event::{Envelope, Event, Overflow};
 pub use crate::status::CheckKind;
-pub use crate::task::{EventHandler, place};
+pub use crate::task::{EventRow as EventHandler, place};
 
 use crate::definition::IntoOutcome;
 use crate::error::BoxError;

@@ -19,6 +19,8 @@
 #![cfg(unix)]
 #![forbid(unsafe_code)]
 
+#[cfg(any(doctest, test))]
+mod documents;
 mod lines;
 mod process;
 pub mod program;

@@ -15,10 +15,10 @@ pub use outcome::IntoOutcome;
 pub use rows::{Check, Deferred, Interval, OnReady, RowCall, Task};
 
 use crate::context::Context;
-use crate::task::{EventHandler as Row, Handlers};
+use crate::task::{EventRow, Handlers};
 
 /// An event handler of a daemon of type `D`; see [`Definition::on_event`].
-pub type EventHandler<D> = Row<D, Context>;
+pub type EventHandler<D> = EventRow<D, Context>;
 
 /// Everything the host knows about a daemon of type `D`.
 ///

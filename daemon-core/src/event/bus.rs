@@ -8,11 +8,13 @@
 //! It is a leaf: no mailbox is locked and no user code runs inside.
 
 use super::error::SubscribeError;
-use super::mailbox::{Full, LanePlan, Mailbox, Phase};
+use super::mailbox::{LanePlan, Mailbox};
 use super::publish::{Message, Publisher};
 use super::routes::{Route, Routes, TopicEntry, Topics, TypeTag};
+use super::state::Phase;
 use super::topic::{Topic, hash};
 use super::wait_graph::WaitGraph;
+use super::waiting::Full;
 use arc_swap::ArcSwap;
 use daemon_grammar::topic::{check_pattern, is_pattern, matches};
 use rustc_hash::{FxHashMap, FxHashSet};

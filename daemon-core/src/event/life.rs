@@ -4,9 +4,10 @@
 //! anywhere. A consumer that ends, however it ends, gives back what it had not begun: events survive a restart, and only
 //! [`Mailbox::close`] turns them into abandoned ones. What was being handled is abandoned at once.
 
+use super::after::After;
 use super::event::{AnyEvent, discard};
-use super::mailbox::{After, Item, Mailbox, Phase, State};
-use super::queue::Queue;
+use super::mailbox::Mailbox;
+use super::state::{Item, Phase, State};
 use std::collections::VecDeque;
 use std::mem;
 use std::task::{Context, Poll};
@@ -208,110 +209,18 @@ impl Mailbox {
             let queue = &mut state.queues[index as usize];
             for parked in mem::take(&mut queue.waiting) {
                 self.end_wait(parked.from, index);
-                after.settled.push(parked.ticket);
+                after.settle(parked.ticket);
                 if state.phase == Phase::Buffering {
                     let evicted = queue.keep(state.order.end, parked.event);
                     state.order.end += 1;
-                    after.discard(evicted);
+                    if let Some(evicted) = evicted {
+                        after.discard(evicted);
+                    }
                 } else {
                     queue.abandoned += 1;
-                    after.discarded.push(parked.event);
+                    after.discard(parked.event);
                 }
             }
         }
-    }
-}
-
-impl State {
-    /// Hands what was kept to the consumer, in the order it was published.
-    fn release_kept(&mut self) {
-        let mut kept = Vec::new();
-        for (index, queue) in (0..).zip(&mut self.queues) {
-            queue.kept = 0;
-            queue.warned = false;
-            queue.accepted += queue.early.len() as u64;
-            let early = mem::take(&mut queue.early);
-            if queue.is_own {
-                queue.own.extend(early.into_iter().map(|early| early.event));
-                queue.listed = !queue.own.is_empty();
-                self.ready.extend(queue.listed.then_some(index));
-            } else {
-                let item = |event| Item { event, lane: queue.lane, queue: Some(index) };
-                kept.extend(early.into_iter().map(|early| (early.order, item(early.event))));
-            }
-        }
-        kept.sort_by_key(|(order, _)| *order);
-        self.line.extend(kept.into_iter().map(|(_, item)| item));
-        for lane in &mut self.lanes {
-            lane.credit = 0;
-            lane.is_fresh = true;
-        }
-        self.order = 0..0;
-    }
-
-    /// From here on every queue counts for itself what was pushed for its whole lane.
-    fn fold_lanes(&mut self) {
-        for lane in &mut self.lanes {
-            for queue in lane.queues.clone() {
-                let queue = &mut self.queues[queue as usize];
-                queue.offered += lane.whole;
-                queue.accepted += lane.whole;
-            }
-            lane.whole = 0;
-            lane.credit = 0;
-        }
-    }
-
-    /// One event per queue from items for whole lanes, and from queues that keep their own.
-    fn expand(&mut self, items: impl Iterator<Item = Item>, out: &mut Vec<(u32, AnyEvent)>) {
-        for Item { event, lane, queue } in items {
-            match queue {
-                Some(queue) => out.push((queue, event)),
-                None => out.extend(self.lanes[lane as usize].queues.clone().map(|queue| (queue, event.clone()))),
-            }
-        }
-        for (index, queue) in (0..).zip(&mut self.queues) {
-            queue.listed = false;
-            out.extend(queue.own.drain(..).map(|event| (index, event)));
-        }
-    }
-
-    /// Events that were accepted but not taken go in front of what was kept since.
-    fn carry_over(&mut self, events: Vec<(u32, AnyEvent)>) {
-        self.order.start -= events.len() as i64;
-        let newer: Vec<_> = self.queues.iter_mut().map(|queue| mem::take(&mut queue.early)).collect();
-        for (order, (queue, event)) in (self.order.start..).zip(events) {
-            let queue = &mut self.queues[queue as usize];
-            queue.accepted -= 1;
-            queue.kept += 1;
-            queue.early.push_back(super::queue::Early { order, event });
-        }
-        for (queue, newer) in self.queues.iter_mut().zip(newer) {
-            queue.early.extend(newer);
-        }
-    }
-
-    fn abandon(&mut self, events: Vec<(u32, AnyEvent)>) -> Vec<AnyEvent> {
-        let abandon = |(queue, event): (u32, AnyEvent)| {
-            let queue = &mut self.queues[queue as usize];
-            queue.accepted -= 1;
-            queue.abandoned += 1;
-            event
-        };
-        events.into_iter().map(abandon).collect()
-    }
-
-    fn abandon_all(&mut self) -> Vec<AnyEvent> {
-        let mut queued = Vec::new();
-        self.fold_lanes();
-        let line = mem::take(&mut self.line);
-        self.expand(line.into_iter(), &mut queued);
-        let mut abandoned = self.abandon(queued);
-        for Queue { early, abandoned: count, kept, .. } in &mut self.queues {
-            *count += early.len() as u64;
-            *kept = 0;
-            abandoned.extend(early.drain(..).map(|early| early.event));
-        }
-        abandoned
     }
 }

@@ -17,106 +17,19 @@
 //!    parks, and only it makes room, so no line waits for a parked consumer that has room.
 
 use super::QueueOptions;
+use super::after::After;
 use super::counters::{Progress, SubscriptionStatus};
-use super::event::{AnyEvent, discard};
+use super::event::AnyEvent;
 use super::publish::Message;
-use super::queue::{Offered, Queue};
+use super::queue::Queue;
 use super::routes::{Route, TypeTag};
-use super::wait_graph::{self, Node, WaitGraph};
-use super::waiting::{Parked, Ticket, Waiting};
+use super::state::{Item, Lane, Phase, State, list};
+use super::wait_graph::{Node, WaitGraph};
+use super::waiting::{Full, Parked, Ticket};
 use std::collections::VecDeque;
 use std::fmt;
-use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
-
-/// An event in the common line: for one queue, or for all of its lane.
-#[derive(Debug)]
-pub(crate) struct Item {
-    pub(crate) event: AnyEvent,
-    pub(crate) lane: u32,
-    /// `None`: every queue of the lane.
-    pub(crate) queue: Option<u32>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// Starting or backing off: events are kept for the next life.
-    Buffering,
-    /// A consumer is delivering.
-    Running,
-    /// No new events; what is queued is still delivered.
-    Draining,
-    /// No new events; nothing is delivered.
-    Closed,
-}
-
-#[derive(Debug)]
-pub(crate) struct Lane {
-    pub(crate) queues: Range<u32>,
-    pub(crate) is_own: bool,
-    /// How many events may be pushed for the whole lane without looking at its queues.
-    pub(crate) credit: u64,
-    /// Events pushed for the whole lane: offered to and accepted by each of its queues.
-    pub(crate) whole: u64,
-    /// Whether something was pushed since the consumer last looked.
-    pub(crate) is_fresh: bool,
-}
-
-#[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) phase: Phase,
-    /// Counts lives; a waker of an earlier one is ignored.
-    pub(crate) life: u64,
-    pub(crate) attached: bool,
-    pub(crate) line: VecDeque<Item>,
-    /// Queues whose handler was woken, or whose own events wait for it.
-    pub(crate) ready: VecDeque<u32>,
-    pub(crate) parked: Option<Waker>,
-    pub(crate) lanes: Vec<Lane>,
-    pub(crate) queues: Vec<Queue>,
-    /// Queues with a line of waiting publishers.
-    pub(crate) lined: Vec<u32>,
-    /// Places of kept events: the next one at the back, and the first one.
-    pub(crate) order: Range<i64>,
-}
-
-/// What must happen once the lock is released.
-#[derive(Debug, Default)]
-pub(crate) struct After {
-    pub(crate) waker: Option<Waker>,
-    pub(crate) evicted: Option<AnyEvent>,
-    pub(crate) discarded: Vec<AnyEvent>,
-    pub(crate) settled: Vec<Arc<Ticket>>,
-    pub(crate) overflowed: Vec<Arc<str>>,
-}
-
-impl After {
-    #[inline]
-    pub(crate) fn discard(&mut self, event: Option<AnyEvent>) {
-        if let Some(event) = event
-            && let Some(earlier) = self.evicted.replace(event)
-        {
-            self.discarded.push(earlier);
-        }
-    }
-
-    #[inline]
-    pub(crate) fn run(self) {
-        if let Some(waker) = self.waker {
-            waker.wake();
-        }
-        for ticket in self.settled {
-            ticket.settle();
-        }
-        self.evicted.into_iter().chain(self.discarded).for_each(discard);
-        for subscription in self.overflowed {
-            let subscription = &*subscription;
-            tracing::warn!(subscription, "startup buffer is full; the oldest events are dropped until it runs");
-        }
-    }
-}
 
 /// What became of an event that found its queue full.
 pub(crate) enum Insisted {
@@ -194,7 +107,7 @@ impl Mailbox {
         for route in routes {
             if let Some(event) = message.as_taken_by(route) {
                 state.offer_to_lane(&self.progress, route.lane, event, &mut after, |queue| {
-                    full.push(Full { mailbox: self.clone(), queue, event: event.clone() });
+                    full.push(Full::new(self.clone(), queue, event.clone()));
                 });
             }
         }
@@ -271,13 +184,13 @@ impl Mailbox {
                 && let Some(Parked { event, ticket, from }) = queue.waiting.pop_front()
             {
                 self.end_wait(from, index);
-                after.settled.push(ticket);
+                after.settle(ticket);
                 if queue.is_own {
                     queue.push_own(event, true);
                     list(queue, index, ready);
                 } else {
                     queue.accepted += 1;
-                    line.push_back(Item { event, lane: queue.lane, queue: Some(index) });
+                    line.push_back(Item { event, lane: queue.lane, queue: index });
                 }
             }
             !queue.waiting.is_empty()
@@ -317,124 +230,5 @@ impl Drop for Mailbox {
 impl fmt::Debug for Mailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mailbox").field("owner", &self.owner).field("id", &self.id).finish_non_exhaustive()
-    }
-}
-
-/// A queue that had no room for an event, and makes publishers wait.
-pub(crate) struct Full {
-    mailbox: Arc<Mailbox>,
-    queue: u32,
-    event: AnyEvent,
-}
-
-impl Full {
-    /// The handler that publishes, once its own mailbox is settled (see [`wait_graph`], invariant 3).
-    pub(crate) fn publisher(graph: &WaitGraph) -> Option<Node> {
-        let node = wait_graph::current()?;
-        if let Some(own) = graph.mailbox(node.mailbox) {
-            own.settle();
-        }
-        Some(node)
-    }
-
-    /// Offers the event again; `waiting` notes a place in line. False if it was refused, and with which label.
-    pub(crate) fn insist(self, waiting: Option<(&mut Waiting, Option<Node>)>) -> Result<(), Arc<str>> {
-        let Self { mailbox, queue, event } = self;
-        let Some((waiting, from)) = waiting else {
-            return match mailbox.insist(queue, &event, None) {
-                Insisted::Done | Insisted::Parked => Ok(()),
-                Insisted::Refused => Err(mailbox.label(queue)),
-            };
-        };
-        match mailbox.insist(queue, &event, Some((&waiting.ticket, from))) {
-            Insisted::Done => Ok(()),
-            Insisted::Parked => {
-                waiting.places.push((mailbox, queue));
-                Ok(())
-            }
-            Insisted::Refused => Err(mailbox.label(queue)),
-        }
-    }
-}
-
-fn list(queue: &mut Queue, index: u32, ready: &mut VecDeque<u32>) {
-    if !queue.listed {
-        queue.listed = true;
-        ready.push_back(index);
-    }
-}
-
-impl State {
-    #[inline]
-    pub(crate) fn wake_consumer(&mut self, after: &mut After) {
-        if !(self.line.is_empty() && self.ready.is_empty()) {
-            after.waker = self.parked.take();
-        }
-    }
-
-    #[inline]
-    fn offer_to_lane(
-        &mut self,
-        progress: &[Progress],
-        index: u32,
-        event: &AnyEvent,
-        after: &mut After,
-        mut full: impl FnMut(u32),
-    ) {
-        let lane = &mut self.lanes[index as usize];
-        if self.phase == Phase::Running && !lane.is_own {
-            if lane.credit == 0 {
-                let range = lane.queues.start as usize..lane.queues.end as usize;
-                let room = |(queue, progress): (&mut Queue, &Progress)| queue.room(lane.whole, progress);
-                lane.credit = self.queues[range.clone()].iter_mut().zip(&progress[range]).map(room).min().unwrap_or(0);
-            }
-            if lane.credit > 0 {
-                lane.credit -= 1;
-                lane.whole += 1;
-                lane.is_fresh = true;
-                self.line.push_back(Item { event: event.clone(), lane: index, queue: None });
-                return;
-            }
-        }
-        for queue in lane.queues.clone() {
-            if !self.offer_to_queue(progress, queue, event, after) {
-                full(queue);
-            }
-        }
-    }
-
-    /// Offers an event to one queue, whatever the phase. False, and nothing counted, if a publisher has to wait.
-    fn offer_to_queue(&mut self, progress: &[Progress], index: u32, event: &AnyEvent, after: &mut After) -> bool {
-        let queue = &mut self.queues[index as usize];
-        let lane = &mut self.lanes[queue.lane as usize];
-        match self.phase {
-            Phase::Draining | Phase::Closed => {
-                queue.offered += 1;
-                queue.abandoned += 1;
-            }
-            Phase::Buffering => {
-                queue.offered += 1;
-                let evicted = queue.keep(self.order.end, event.clone());
-                self.order.end += 1;
-                if evicted.is_some() && !std::mem::replace(&mut queue.warned, true) {
-                    after.overflowed.push(queue.label.clone());
-                }
-                after.discard(evicted);
-            }
-            Phase::Running => match queue.offer(lane.whole, &progress[index as usize], event) {
-                Offered::Full => return false,
-                Offered::Dropped => {}
-                Offered::Own(evicted) => {
-                    after.discard(evicted);
-                    list(queue, index, &mut self.ready);
-                }
-                Offered::Shared => {
-                    lane.credit = 0;
-                    lane.is_fresh = true;
-                    self.line.push_back(Item { event: event.clone(), lane: queue.lane, queue: Some(index) });
-                }
-            },
-        }
-        true
     }
 }

@@ -6,12 +6,15 @@
 //!                          without a lock)      one lock
 //! ```
 //!
-//! * `bus`, `routes`: who gets what. * `mailbox`, `queue`, `life`: what waits, and what becomes of it. * `publish`, `waiting`,
-//! `wait_graph`: what a publisher does about a full queue. * `subscription`: pulled events.
+//! `bus` and `routes` know who gets what; `mailbox`, `state`, `queue`, `life` and `carry` what waits, and what becomes of it; `publish`, `waiting`
+//! and `wait_graph` what a publisher does about a full queue; `subscription` is for events that are pulled.
 //!
 //! Not here: how handlers run (the task room), and who starts and stops daemons (the host).
 
+mod after;
 mod bus;
+mod carry;
+mod clash;
 mod counters;
 mod envelope;
 mod error;
@@ -23,12 +26,14 @@ mod policy;
 mod publish;
 mod queue;
 mod routes;
+mod state;
 mod subscription;
 mod topic;
 mod wait_graph;
 mod waiting;
 
 pub use bus::Bus;
+pub use clash::{TypeClash, TypedTopic, type_clashes};
 pub use counters::SubscriptionStatus;
 pub use envelope::Envelope;
 pub use error::{PublishError, SubscribeError};
@@ -40,6 +45,7 @@ pub use subscription::{Subscription, SubscriptionHandle};
 pub(crate) use bus::Registration;
 pub(crate) use event::AnyEvent;
 pub(crate) use life::{Batch, Work};
-pub(crate) use mailbox::{Item, LanePlan, Mailbox, Phase};
+pub(crate) use mailbox::{LanePlan, Mailbox};
 pub(crate) use routes::TypeTag;
+pub(crate) use state::{Item, Phase, WHOLE_LANE};
 pub(crate) use wait_graph::set_current;

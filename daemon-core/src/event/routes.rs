@@ -103,7 +103,9 @@ mod tests {
             Arc::new(TopicEntry { hash: u64::MAX, topic: Topic::Static(topic), routes })
         };
         let mut topics = Topics::default();
-        ["a", "b", "c"].map(|topic| topics.insert(entry(topic)));
+        for topic in ["a", "b", "c"] {
+            topics.insert(entry(topic));
+        }
         let found = |topics: &Topics, topic| topics.get(u64::MAX, topic).map(|entry| entry.topic.as_str().to_owned());
         assert_eq!(
             ["a", "b", "c", "d"].map(|topic| found(&topics, topic)),

@@ -87,11 +87,6 @@ impl WaitGraph {
             }
         }
     }
-
-    #[cfg(test)]
-    pub(crate) fn waits(&self) -> usize {
-        self.lock().edges.values().map(Vec::len).sum()
-    }
 }
 
 impl Graph {

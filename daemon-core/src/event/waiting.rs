@@ -1,8 +1,8 @@
-//! A publish that waits for room: the ticket its parked events share, and the future that waits for it.
+//! A publish that finds queues full: what it does about each, the ticket its parked events share, and the future that waits.
 
 use super::event::AnyEvent;
-use super::mailbox::Mailbox;
-use super::wait_graph::Node;
+use super::mailbox::{Insisted, Mailbox};
+use super::wait_graph::{self, Node, WaitGraph};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,6 +57,51 @@ impl Ticket {
         drop(old);
         // stored first, read again: whoever settles last either finds the waker or is seen here
         if self.is_settled() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+/// A queue that had no room for an event, and makes publishers wait.
+pub(crate) struct Full {
+    mailbox: Arc<Mailbox>,
+    queue: u32,
+    event: AnyEvent,
+}
+
+impl Full {
+    pub(crate) fn new(mailbox: Arc<Mailbox>, queue: u32, event: AnyEvent) -> Self {
+        Self { mailbox, queue, event }
+    }
+
+    /// The handler that publishes, once its own mailbox is settled (see [`wait_graph`], invariant 3).
+    pub(crate) fn publisher(graph: &WaitGraph) -> Option<Node> {
+        let node = wait_graph::current()?;
+        if let Some(own) = graph.mailbox(node.mailbox) {
+            own.settle();
+        }
+        Some(node)
+    }
+
+    /// Offers the event again; `waiting` notes its place in line, without one it does not wait.
+    ///
+    /// # Errors
+    ///
+    /// It was refused: the full subscription.
+    pub(crate) fn insist(self, waiting: Option<(&mut Waiting, Option<Node>)>) -> Result<(), Arc<str>> {
+        let Self { mailbox, queue, event } = self;
+        let Some((waiting, from)) = waiting else {
+            return match mailbox.insist(queue, &event, None) {
+                Insisted::Done | Insisted::Parked => Ok(()),
+                Insisted::Refused => Err(mailbox.label(queue)),
+            };
+        };
+        match mailbox.insist(queue, &event, Some((&waiting.ticket, from))) {
+            Insisted::Done => Ok(()),
+            Insisted::Parked => {
+                waiting.places.push((mailbox, queue));
+                Ok(())
+            }
+            Insisted::Refused => Err(mailbox.label(queue)),
+        }
     }
 }
 

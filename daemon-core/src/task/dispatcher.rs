@@ -15,9 +15,9 @@ use std::mem;
 
 use super::Observer;
 use super::drop_quietly;
-use super::handlers::Wiring;
-use super::lane::{Desk, Lane};
-use crate::event::{Batch, Item, Work};
+use super::handlers::{Lanes, Wiring};
+use super::lane::Desk;
+use crate::event::{Batch, Item, WHOLE_LANE, Work};
 
 /// A daemon has one dispatcher at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -26,8 +26,7 @@ pub struct StillRunning;
 
 struct Dispatcher<'d> {
     desk: Desk<'d>,
-    lanes: Vec<Box<dyn Lane + 'd>>,
-    places: Vec<(u32, u32)>,
+    attached: Lanes<'d>,
     batch: Batch,
 }
 
@@ -43,8 +42,8 @@ impl<D: Sync + 'static, C: Sync + 'static> Wiring<D, C> {
     pub async fn run(&self, daemon: &D, cx: &C, observer: &dyn Observer) -> Result<(), StillRunning> {
         let life = self.mailbox().attach().ok_or(StillRunning)?;
         let desk = Desk { mailbox: self.mailbox().clone(), observer, busy: 0 };
-        let mut dispatcher = Dispatcher { desk, lanes: Vec::new(), places: Vec::new(), batch: Batch::default() };
-        (dispatcher.lanes, dispatcher.places) = self.attach(daemon, cx, life);
+        let mut dispatcher = Dispatcher { desk, attached: Lanes::default(), batch: Batch::default() };
+        dispatcher.attached = self.attach(daemon, cx, life);
         dispatcher.run().await;
         Ok(())
     }
@@ -54,15 +53,15 @@ impl Dispatcher<'_> {
     async fn run(&mut self) {
         while poll_fn(|cx| self.desk.mailbox.poll_work(cx, &mut self.batch, self.desk.busy == 0)).await == Work::Some {
             while let Some(queue) = self.batch.ready.pop_front() {
-                let (lane, seat) = self.places[queue as usize];
-                while self.lanes[lane as usize].resume(seat as usize, &mut self.desk) {
+                let (lane, seat) = self.attached.places[queue as usize];
+                while self.attached.lanes[lane as usize].resume(seat as usize, &mut self.desk) {
                     tokio::task::coop::consume_budget().await;
                 }
                 tokio::task::coop::consume_budget().await;
             }
             while let Some(Item { event, lane, queue }) = self.batch.items.pop_front() {
-                let lane = &mut self.lanes[lane as usize];
-                let seat = queue.map(|queue| self.places[queue as usize].1 as usize);
+                let lane = &mut self.attached.lanes[lane as usize];
+                let seat = (queue != WHOLE_LANE).then(|| self.attached.places[queue as usize].1 as usize);
                 lane.deliver(event, seat, &mut self.desk);
                 while lane.step(&mut self.desk) {
                     tokio::task::coop::consume_budget().await;
@@ -76,7 +75,7 @@ impl Dispatcher<'_> {
 impl Drop for Dispatcher<'_> {
     fn drop(&mut self) {
         let (mut held, mut cut) = (Vec::new(), Vec::new());
-        for lane in &mut self.lanes {
+        for lane in &mut self.attached.lanes {
             lane.surrender(&mut held, &mut cut);
         }
         let items = mem::take(&mut self.batch.items);

@@ -12,17 +12,17 @@ use super::Handler;
 use super::lane::{Lane, LaneOf};
 use crate::event::{
     Bus, Envelope, Event, LanePlan, Mailbox, Overflow, Phase, QueueOptions, Registration, SubscribeError,
-    SubscriptionStatus, TypeTag,
+    SubscriptionStatus, TypeTag, TypedTopic,
 };
 
 /// How a row makes its handler: a function, so that a definition stays data. The handler borrows its daemon, and what it is
 /// given, for one life.
 ///
-/// A closure that captures nothing will do; see [`EventHandler::typed`].
+/// A closure that captures nothing will do; see [`EventRow::typed`].
 pub type Attach<D, C, E> = for<'d> fn(&'d D, &'d C) -> Pin<Box<dyn Handler<E> + Send + 'd>>;
 
 /// One event handler of a daemon `D`, which is given a `C` beside the event.
-pub struct EventHandler<D, C> {
+pub struct EventRow<D, C> {
     name: &'static str,
     topic: &'static str,
     takes: Option<TypeTag>,
@@ -30,11 +30,11 @@ pub struct EventHandler<D, C> {
     lane: Box<dyn AttachLane<D, C>>,
 }
 
-impl<D: Sync + 'static, C: Sync + 'static> EventHandler<D, C> {
+impl<D: Sync + 'static, C: Sync + 'static> EventRow<D, C> {
     /// A handler of one type of event, on that type's topic or pattern.
     ///
     /// ```
-    /// # use daemon_core::{Event, EventHandler, place};
+    /// # use daemon_core::{Event, EventRow, place};
     /// # use std::sync::Arc;
     /// # struct Tick(u64);
     /// # impl Event for Tick { const TOPIC: &'static str = "clock:tick"; }
@@ -43,7 +43,7 @@ impl<D: Sync + 'static, C: Sync + 'static> EventHandler<D, C> {
     ///     async fn tick(&self, tick: &Tick) {}
     /// }
     ///
-    /// let row = EventHandler::<Clock>::typed::<Tick>("tick", |clock, _| {
+    /// let row = EventRow::<Clock, ()>::typed::<Tick>("tick", |clock, _| {
     ///     place(move |event: Arc<Tick>| async move {
     ///         clock.tick(&event).await;
     ///         (event, Ok(()))
@@ -77,7 +77,7 @@ impl<D: Sync + 'static, C: Sync + 'static> EventHandler<D, C> {
     }
 }
 
-impl<D, C> EventHandler<D, C> {
+impl<D, C> EventRow<D, C> {
     /// Sets how many events wait at most \[1024\]; 0 counts as 1.
     #[must_use]
     pub fn capacity(mut self, events: usize) -> Self {
@@ -124,9 +124,9 @@ impl<D, C> EventHandler<D, C> {
     }
 }
 
-impl<D, C> fmt::Debug for EventHandler<D, C> {
+impl<D, C> fmt::Debug for EventRow<D, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut f = f.debug_struct("EventHandler");
+        let mut f = f.debug_struct("EventRow");
         f.field("name", &self.name).field("topic", &self.topic);
         f.field("event", &self.takes.map_or("any", |kind| kind.name)).field("options", &self.options).finish()
     }
@@ -170,7 +170,7 @@ impl<D: 'static, C: 'static, E: Any + Send + Sync> AttachLane<D, C> for SameType
 }
 
 /// All event handlers of a daemon.
-pub struct Handlers<D, C>(Vec<EventHandler<D, C>>);
+pub struct Handlers<D, C>(Vec<EventRow<D, C>>);
 
 impl<D, C> Default for Handlers<D, C> {
     fn default() -> Self {
@@ -186,14 +186,23 @@ impl<D, C> Handlers<D, C> {
     }
 
     /// Adds one.
-    pub fn push(&mut self, row: EventHandler<D, C>) -> &mut Self {
+    pub fn push(&mut self, row: EventRow<D, C>) -> &mut Self {
         self.0.push(row);
         self
     }
 
     /// The rows, in the order they were added.
-    pub fn iter(&self) -> impl Iterator<Item = &EventHandler<D, C>> {
+    pub fn iter(&self) -> impl Iterator<Item = &EventRow<D, C>> {
         self.0.iter()
+    }
+
+    /// Which types they expect on which topics, in the name of `daemon`; see [`type_clashes`](crate::type_clashes).
+    pub fn typed_topics(&self, daemon: &str) -> impl Iterator<Item = TypedTopic> {
+        self.0.iter().filter_map(move |row| {
+            let (type_id, type_name) = row.event_type()?;
+            let subscription = format!("{daemon}.{}", row.name);
+            Some(TypedTopic { subscription, topic: row.topic, type_id, type_name })
+        })
     }
 
     /// Subscribes them in the name of `daemon`. Events are kept from here on, and delivered once [`Wiring::run`] runs.
@@ -204,7 +213,7 @@ impl<D, C> Handlers<D, C> {
     pub fn register(self, bus: &Arc<Bus>, daemon: &str) -> Result<Wiring<D, C>, SubscribeError> {
         let mut lanes: Vec<Box<dyn AttachLane<D, C>>> = Vec::new();
         let mut plan: Vec<(LanePlan, Option<TypeTag>)> = Vec::new();
-        for EventHandler { name, topic, takes, options, lane } in self.0 {
+        for EventRow { name, topic, takes, options, lane } in self.0 {
             let is_own = options.overflow == Overflow::DropOldest;
             let queue = (name.to_owned(), options);
             let known =
@@ -227,6 +236,13 @@ impl<D, C> fmt::Debug for Handlers<D, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(&self.0).finish()
     }
+}
+
+/// The lanes of one life, and of each queue its lane and its place therein.
+#[derive(Default)]
+pub(super) struct Lanes<'d> {
+    pub(super) lanes: Vec<Box<dyn Lane + 'd>>,
+    pub(super) places: Vec<(u32, u32)>,
 }
 
 /// A daemon's handlers and their subscriptions, which outlive the daemon's restarts. Dropping it unsubscribes.
@@ -263,15 +279,15 @@ impl<D, C> Wiring<D, C> {
         self.registration.mailbox()
     }
 
-    /// The lanes of a new life, and of each queue its lane and its place therein.
-    pub(super) fn attach<'d>(&self, daemon: &'d D, cx: &'d C, life: u64) -> (Vec<Box<dyn Lane + 'd>>, Vec<(u32, u32)>) {
-        let (mut lanes, mut places) = (Vec::with_capacity(self.lanes.len()), Vec::new());
+    /// The lanes of a new life.
+    pub(super) fn attach<'d>(&self, daemon: &'d D, cx: &'d C, life: u64) -> Lanes<'d> {
+        let mut attached = Lanes::default();
         for (index, (lane, (seats, is_own))) in (0..).zip(&self.lanes) {
-            let at = Place { first: places.len() as u32, is_own: *is_own, mailbox: self.mailbox(), life };
-            lanes.push(lane.attach(daemon, cx, at));
-            places.extend((0..*seats as u32).map(|seat| (index, seat)));
+            let at = Place { first: attached.places.len() as u32, is_own: *is_own, mailbox: self.mailbox(), life };
+            attached.lanes.push(lane.attach(daemon, cx, at));
+            attached.places.extend((0..*seats as u32).map(|seat| (index, seat)));
         }
-        (lanes, places)
+        attached
     }
 }
 

@@ -12,7 +12,7 @@ mod tasks;
 pub use catch::Failure;
 pub(crate) use catch::{caught, drop_quietly};
 pub use dispatcher::StillRunning;
-pub use handlers::{Attach, EventHandler, Handlers, Wiring};
+pub use handlers::{Attach, EventRow, Handlers, Wiring};
 pub use lane::Observer;
 pub(crate) use periodic::{Periodic, Schedule};
 pub use place::{Handler, place};

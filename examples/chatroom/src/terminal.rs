@@ -5,8 +5,6 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tracing_subscriber::fmt::MakeWriter;
-
 const CLEAR: &[u8] = b"\r\x1b[K";
 
 /// The status line as it stands on the terminal; empty if there is none.
@@ -26,31 +24,13 @@ pub(crate) fn set_status(line: String) {
     }
 }
 
-/// Where the log is written to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LogWriter;
-
-impl<'a> MakeWriter<'a> for LogWriter {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        *self
-    }
-}
-
-impl Write for LogWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let status = status();
-        if status.is_empty() {
-            write(&[bytes]);
-        } else {
-            write(&[CLEAR, bytes, status.as_bytes()]);
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+/// Writes a line of the log, above the status line if there is one.
+pub(crate) fn write_line(line: &str) {
+    let status = status();
+    if status.is_empty() {
+        write(&[line.as_bytes()]);
+    } else {
+        write(&[CLEAR, line.as_bytes(), status.as_bytes()]);
     }
 }
 

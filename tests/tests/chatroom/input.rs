@@ -84,7 +84,9 @@ fn the_end_of_standard_input_stops_nothing() {
     let place = Place::with_files(0);
     let mut running = place.program().start().unwrap();
     running.close_stdin();
-    running.wait_for_line(Source::Stderr, PATIENCE, |line| line.contains("standard input ended after 0 lines")).unwrap();
+    running
+        .wait_for_line(Source::Stderr, PATIENCE, |line| line.contains("standard input ended after 0 lines"))
+        .unwrap();
     // It goes on following the tree.
     std::fs::write(place.path("tree/later.rs"), "").unwrap();
     place.wait_for_rows("SELECT 1 FROM code_index WHERE path = 'later.rs'", 1);

@@ -57,10 +57,10 @@ impl Place {
 
     /// As [`program`](Self::program), on another database.
     pub(crate) fn program_on(&self, database: &Path) -> Program {
-        Program::new(binary()).current_dir(self.dir.path()).args(["--watch", "tree", "--report", "report.json"]).args([
-            "--db".as_ref(),
-            database.as_os_str(),
-        ])
+        Program::new(binary())
+            .current_dir(self.dir.path())
+            .args(["--watch", "tree", "--report", "report.json"])
+            .args(["--db".as_ref(), database.as_os_str()])
     }
 
     pub(crate) fn report(&self) -> Report {
@@ -91,10 +91,10 @@ impl Place {
     fn has_rows(&self, sql: &str, count: usize) -> bool {
         let found = || {
             let database = Connection::open_with_flags(self.path("chat.db"), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-            database.query_row(&format!("SELECT count(*) FROM ({sql})"), [], |row| row.get::<_, usize>(0))
+            database.query_row(&format!("SELECT count(*) FROM ({sql})"), [], |row| row.get::<_, u32>(0))
         };
         // The file may be there before its tables are.
-        found().is_ok_and(|found: usize| found == count)
+        found().is_ok_and(|found| found as usize == count)
     }
 }
 

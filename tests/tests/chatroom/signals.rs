@@ -55,7 +55,7 @@ fn stop_after(moment: Duration, signal: Signal) {
     assert_eq!(report.exit_code, 0, "{}", told());
     for daemon in &report.daemons {
         assert_eq!(daemon.state, "stopped", "{daemon:?} {}", told());
-        assert_eq!(daemon.started_ms.is_some(), daemon.stopped_ms.is_some(), "{daemon:?} {}", told());
+        assert!(daemon.started_ms <= daemon.stopped_ms, "{daemon:?} {}", told());
     }
     if report.daemon("session").started_ms.is_some() {
         let stored = place.messages();

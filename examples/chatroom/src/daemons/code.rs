@@ -169,7 +169,7 @@ impl Seen {
 impl Watched {
     fn open(root: &Path) -> Result<Self> {
         let tree = Tree::open(root)?;
-        let changes = match Changes::start(root) {
+        let changes = match Changes::start(tree.root()) {
             Ok(changes) => Some(changes),
             Err(error) => {
                 tracing::warn!("changes of the tree are not followed: {error}");

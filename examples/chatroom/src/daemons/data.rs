@@ -5,7 +5,7 @@
 //! 3. A full disk or a lock holds writers up; it is told once, and once when it is over.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use daemon_core::{Context, DaemonBase, Result, daemon};
@@ -24,7 +24,8 @@ type Announcement = Box<dyn Announce>;
 pub(crate) struct DataDaemon {
     store: Store<Announcement>,
     commits: Mutex<mpsc::UnboundedReceiver<Committed<Announcement>>>,
-    refusing: AtomicBool,
+    /// Writers that wait because the database refuses for now.
+    refused: AtomicUsize,
 }
 
 #[daemon]
@@ -50,9 +51,8 @@ impl DataDaemon {
     async fn count(&self) -> Result<BTreeMap<String, i64>> {
         let mut counts = BTreeMap::new();
         for table in TABLES {
-            if let [[Value::Integer(count)]] =
-                self.store.read(Query::Count(table)).await?.iter().map(Vec::as_slice).collect::<Vec<_>>()[..]
-            {
+            let rows = self.store.read(Query::Count(table)).await?;
+            if let Some([Value::Integer(count)]) = rows.first().map(Vec::as_slice) {
                 counts.insert(table.name.to_owned(), *count);
             }
         }
@@ -76,7 +76,7 @@ impl DataDaemon {
     pub(crate) async fn open(location: Location) -> Result<Self> {
         let (committed, commits) = mpsc::unbounded_channel();
         let store = Store::open(location, &TABLES, committed).await?;
-        Ok(Self { store, commits: Mutex::new(commits), refusing: AtomicBool::new(false) })
+        Ok(Self { store, commits: Mutex::new(commits), refused: AtomicUsize::new(0) })
     }
 
     /// Inserts the rows or replaces those with their keys, all in one transaction.
@@ -130,18 +130,19 @@ impl DataDaemon {
         cx: &Context,
         prepare: impl Fn(oneshot::Sender<()>) -> (Vec<Change>, Announcement),
     ) -> Result<Written, StoreError> {
+        let mut refused = None;
         loop {
             let (announced, heard) = oneshot::channel();
             let (changes, announcement) = prepare(announced);
             match self.store.write(changes, announcement).await {
                 Ok(outcomes) => {
-                    if self.refusing.swap(false, Ordering::Relaxed) {
+                    if refused.take().is_some_and(Refused::was_last) {
                         tracing::info!("the database takes rows again");
                     }
                     return Ok(Written { outcomes, announced: heard });
                 }
                 Err(error) if error.is_transient() => {
-                    if !self.refusing.swap(true, Ordering::Relaxed) {
+                    if refused.is_none() && refused.insert(Refused::one_more(&self.refused)).is_first {
                         tracing::error!("{error}; what is to be written waits until then");
                     }
                     tokio::select! {
@@ -152,6 +153,28 @@ impl DataDaemon {
                 Err(error) => return Err(error),
             }
         }
+    }
+}
+
+/// One writer that waits because the database refuses for now; counted until it is dropped.
+struct Refused<'a> {
+    all: &'a AtomicUsize,
+    is_first: bool,
+}
+
+impl<'a> Refused<'a> {
+    fn one_more(all: &'a AtomicUsize) -> Self {
+        Self { all, is_first: all.fetch_add(1, Ordering::Relaxed) == 0 }
+    }
+
+    fn was_last(self) -> bool {
+        self.all.load(Ordering::Relaxed) == 1
+    }
+}
+
+impl Drop for Refused<'_> {
+    fn drop(&mut self) {
+        self.all.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

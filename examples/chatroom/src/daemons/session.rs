@@ -10,11 +10,13 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use daemon_core::{Context, DaemonBase, Result, daemon};
+use thiserror::Error;
 
 use super::DataDaemon;
 use crate::entity::{ChatMessage, Deleted, Room, Session, Status, User, UserKind, now_ms};
 use crate::input::{Input, Line};
 use crate::message::parse;
+use crate::store::StoreError;
 
 /// The user on standard input.
 const YOU: &str = "you";
@@ -34,6 +36,13 @@ pub(crate) struct SessionDaemon {
     input: OnceLock<Input>,
     lines: AtomicU64,
     lossy: AtomicU64,
+}
+
+#[derive(Debug, Error)]
+#[error("lines from {first} on of standard input are not stored")]
+struct Unstored {
+    first: u64,
+    source: StoreError,
 }
 
 #[daemon]
@@ -150,10 +159,7 @@ impl SessionDaemon {
         };
         match stored.await {
             Ok(written) => written.announced().await,
-            Err(error) => {
-                tracing::error!("lines from {first} on of standard input are not stored: {error}");
-                return Err(error.into());
-            }
+            Err(source) => return Err(Unstored { first, source }.into()),
         }
         self.lines.store(number + count, Ordering::Relaxed);
         if let Some(session) = self.sessions().get_mut(own) {
@@ -162,7 +168,7 @@ impl SessionDaemon {
         Ok(())
     }
 
-    async fn ensure_rooms(&self, cx: &Context, messages: &[ChatMessage]) -> Result<(), crate::store::StoreError> {
+    async fn ensure_rooms(&self, cx: &Context, messages: &[ChatMessage]) -> Result<(), StoreError> {
         let unknown: BTreeSet<&str> = {
             let known = self.rooms();
             messages.iter().map(|message| message.room.as_str()).filter(|room| !known.contains(*room)).collect()

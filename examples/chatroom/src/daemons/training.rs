@@ -26,19 +26,33 @@ pub(crate) struct DatasetReady {
 #[daemon(name = "training", requires(DataDaemon))]
 #[derive(Default)]
 pub(crate) struct TrainingDaemon {
-    windows: Mutex<Windows>,
+    work: Mutex<Work>,
     examples: AtomicU64,
+}
+
+/// Messages on their way to an example, and examples on their way to the database.
+#[derive(Debug, Default)]
+struct Work {
+    windows: Windows,
+    ready: Vec<TrainingExample>,
 }
 
 #[daemon]
 impl TrainingDaemon {
     #[on_event]
     async fn message_created(&self, message: &Created<ChatMessage>, cx: &Context) -> Result<()> {
-        let full = self.windows().add(message);
-        match full {
-            Some(turns) => self.keep(cx, vec![example(&message.room, turns)]).await,
-            None => Ok(()),
-        }
+        let enough = {
+            let mut work = self.work();
+            let full = work.windows.add(message).map(|turns| example(&message.room, turns));
+            work.ready.extend(full);
+            work.ready.len() as u64 >= DATASET
+        };
+        if enough { self.keep(cx).await } else { Ok(()) }
+    }
+
+    #[every("1s", name = "keep-examples")]
+    async fn keep_in_time(&self, cx: &Context) -> Result<()> {
+        self.keep(cx).await
     }
 
     /// How many examples there are.
@@ -55,23 +69,29 @@ impl DaemonBase for TrainingDaemon {
         Ok(())
     }
 
-    /// Keeps the conversations that did not fill a window.
+    /// Keeps what is left, with the conversations that did not fill a window.
     async fn cleanup(&self, cx: &Context) -> Result<()> {
-        let rest = self.windows().take_rest();
-        self.keep(cx, rest.into_iter().map(|(room, turns)| example(&room, turns)).collect()).await
+        {
+            let mut work = self.work();
+            let rest = work.windows.take_rest().into_iter().map(|(room, turns)| example(&room, turns));
+            work.ready.extend(rest);
+        }
+        self.keep(cx).await
     }
 }
 
 impl TrainingDaemon {
-    async fn keep(&self, cx: &Context, examples: Vec<TrainingExample>) -> Result<()> {
-        if examples.is_empty() {
+    /// Stores the examples that are ready, in one transaction, and publishes every dataset they complete.
+    async fn keep(&self, cx: &Context) -> Result<()> {
+        let ready = std::mem::take(&mut self.work().ready);
+        if ready.is_empty() {
             return Ok(());
         }
-        cx.daemon::<DataDaemon>().put(cx, &examples).await?;
-        let added = examples.len() as u64;
+        cx.daemon::<DataDaemon>().put(cx, &ready).await?;
+        let added = ready.len() as u64;
         let before = self.examples.fetch_add(added, Ordering::Relaxed);
-        for datasets in before / DATASET + 1..=(before + added) / DATASET {
-            let example_count = datasets * DATASET;
+        for dataset in before / DATASET + 1..=(before + added) / DATASET {
+            let example_count = dataset * DATASET;
             tracing::info!("{example_count} training examples: a dataset is ready");
             let (source, trigger) = ("auto-threshold", "training-daemon");
             cx.publish(DatasetReady { example_count, source, trigger, timestamp: now_ms() }).await?;
@@ -79,8 +99,8 @@ impl TrainingDaemon {
         Ok(())
     }
 
-    fn windows(&self) -> MutexGuard<'_, Windows> {
-        self.windows.lock().unwrap_or_else(PoisonError::into_inner)
+    fn work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,5 +1,4 @@
-//! Rows in memory only: the store of a build without a database, and the model the database is tested against.
-#![cfg_attr(feature = "sqlite", cfg(test))]
+//! Rows in memory only: the store of a build without a database.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -9,6 +9,7 @@
 //! 4. Closing, or dropping the last handle, carries out every job queued before it.
 
 mod error;
+#[cfg(not(feature = "sqlite"))]
 mod memory;
 #[cfg(feature = "sqlite")]
 mod sqlite;

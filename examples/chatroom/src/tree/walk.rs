@@ -57,8 +57,10 @@ impl Tree {
     /// # Errors
     /// The directory is missing, is not a directory, or may not be read.
     pub(crate) fn open(root: &Path) -> Result<Self, TreeError> {
+        // Notifications name absolute paths, so the root is one too.
         std::fs::read_dir(root)
-            .map(|_| Self { root: root.to_path_buf() })
+            .and_then(|_| std::path::absolute(root))
+            .map(|root| Self { root })
             .map_err(|source| TreeError::Unreadable { root: root.to_path_buf(), source })
     }
 

@@ -1,0 +1,129 @@
+//! A publish allocates its event, and a delivery nothing: counted exactly, once queues have grown to what they need.
+#![allow(missing_docs, missing_debug_implementations, unreachable_pub)]
+#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(unsafe_code, reason = "a counting allocator")]
+
+use daemon_core::{Attach, Bus, Event, EventRow, Failure, Handlers, Observer, place};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: everything is done by `System`; the count is a thread-local without destructor or allocation.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const DAEMONS: u64 = 10;
+const HANDLERS: u64 = 10;
+const BURST: u64 = 128;
+
+struct Tick(u64);
+
+impl Event for Tick {
+    const TOPIC: &'static str = "clock:tick";
+}
+
+#[derive(Default)]
+struct Adder {
+    calls: AtomicU64,
+    sum: AtomicU64,
+}
+
+impl Adder {
+    fn add(&self, tick: &Tick) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.sum.fetch_add(tick.0, Ordering::Relaxed);
+    }
+}
+
+impl Observer for Adder {
+    fn failed(&self, subscription: &str, failure: Failure, _: u32) {
+        unreachable!("{subscription} {failure}");
+    }
+}
+
+fn at_once() -> EventRow<Arc<Adder>, ()> {
+    let attach: Attach<Arc<Adder>, (), Tick> = |adder, ()| {
+        place(move |tick: Arc<Tick>| async move {
+            adder.add(&tick);
+            (tick, Ok(()))
+        })
+    };
+    EventRow::typed::<Tick>("at_once", attach)
+}
+
+fn suspending() -> EventRow<Arc<Adder>, ()> {
+    let attach: Attach<Arc<Adder>, (), Tick> = |adder, ()| {
+        place(move |tick: Arc<Tick>| async move {
+            tokio::task::yield_now().await;
+            adder.add(&tick);
+            (tick, Ok(()))
+        })
+    };
+    EventRow::typed::<Tick>("suspending", attach)
+}
+
+/// Allocations of one warm burst to all handlers.
+fn allocations_of_a_burst(row: fn() -> EventRow<Arc<Adder>, ()>) -> u64 {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let (bus, adder) = (Bus::new(), Arc::new(Adder::default()));
+        for _ in 0..DAEMONS {
+            let mut handlers = Handlers::new();
+            for _ in 0..HANDLERS {
+                handlers.push(row());
+            }
+            let (wiring, adder) = (handlers.register(&bus, "adder").unwrap(), adder.clone());
+            tokio::spawn(async move { wiring.run(&adder, &(), &*adder).await });
+        }
+        let publisher = bus.publisher("clock");
+        let mut counted = 0;
+        for burst in 1..=5 {
+            tokio::task::yield_now().await;
+            let before = COUNT.get();
+            for number in 0..BURST {
+                publisher.publish(Tick(number)).await.unwrap();
+            }
+            while adder.calls.load(Ordering::Relaxed) < burst * BURST * DAEMONS * HANDLERS {
+                tokio::task::yield_now().await;
+            }
+            counted = COUNT.get() - before;
+        }
+        counted
+    })
+}
+
+#[test]
+fn one_per_publish_and_none_per_delivery() {
+    assert_eq!(allocations_of_a_burst(at_once), BURST);
+}
+
+#[test]
+fn none_either_when_handlers_suspend() {
+    assert_eq!(allocations_of_a_burst(suspending), BURST);
+}

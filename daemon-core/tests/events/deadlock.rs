@@ -1,0 +1,181 @@
+use super::{Nth, Probe, Rig, Row, gated, idle, zero};
+use daemon_core::{Attach, Bus, Event, EventRow, place};
+use std::sync::Arc;
+
+/// For event 0: waits at the gate of its topic, publishes event 2 on another topic and notes how that went.
+fn ring<const FROM: usize, const TO: usize>() -> Row
+where
+    Nth<FROM>: Event,
+    Nth<TO>: Event,
+{
+    let attach: Attach<Probe, (), Nth<FROM>> = |probe, ()| {
+        place(move |event: Arc<Nth<FROM>>| async move {
+            if event.0 == 0 {
+                probe.pass(FROM).await;
+                note(probe, FROM, probe.publisher.publish(Nth::<TO>(2)).await);
+            }
+            probe.saw(["zero", "one", "two"][FROM], event.0);
+            (event, Ok(()))
+        })
+    };
+    EventRow::typed::<Nth<FROM>>(["zero", "one", "two"][FROM], attach).capacity(1)
+}
+
+fn note(probe: &Probe, who: usize, outcome: Result<(), daemon_core::PublishError>) {
+    let outcome = match outcome {
+        Ok(()) => "ok".to_owned(),
+        Err(error) => {
+            assert!(error.is_would_deadlock() && error.is_full(), "{error}");
+            error.to_string()
+        }
+    };
+    probe.published.lock().unwrap().push(format!("{who}: {outcome}"));
+}
+
+async fn fill<const TOPIC: usize>(rig: &Rig) {
+    for number in 0..2 {
+        rig.publisher.publish(Nth::<TOPIC>(number)).await.unwrap();
+        idle().await;
+    }
+}
+
+fn refused(who: usize, subscription: &str) -> String {
+    format!(
+        "{who}: `probe` would wait for ever for room in `{subscription}`; raise its capacity, let it drop, or publish \
+         from a task"
+    )
+}
+
+#[tokio::test]
+async fn ones_own_queue() {
+    let (rig, running) = Rig::new([ring::<0, 0>()]).started().await;
+    fill::<0>(&rig).await;
+    rig.probe.gates[0].add_permits(1);
+    idle().await;
+    assert_eq!(*rig.probe.published.lock().unwrap(), [refused(0, "rig.zero")]);
+    assert_eq!(rig.counts("zero"), [3, 2, 0, 1, 0, 0, 0]);
+    rig.drained(running).await;
+}
+
+/// The last handler of a ring of `rows` is refused, and then the others get on.
+async fn ring_of(rigs: Vec<Rig>, size: usize) {
+    let mut running = Vec::new();
+    for rig in &rigs {
+        running.push(rig.start());
+    }
+    idle().await;
+    fill::<0>(&rigs[0]).await;
+    fill::<1>(&rigs[0]).await;
+    if size == 3 {
+        fill::<2>(&rigs[0]).await;
+    }
+    let probe = |of: usize| &rigs[of % rigs.len()].probe;
+    for gate in 0..size {
+        assert_eq!(probe(gate).published.lock().unwrap().len(), 0);
+        probe(gate).gates[gate].add_permits(1);
+        idle().await;
+    }
+    let mut published: Vec<String> = Vec::new();
+    for rig in &rigs {
+        published.extend(rig.probe.published.lock().unwrap().iter().cloned());
+    }
+    published.sort();
+    let label = if rigs.len() == 1 { "rig.zero" } else { "zero.zero" };
+    let mut expected: Vec<String> = (0..size - 1).map(|who| format!("{who}: ok")).collect();
+    expected.push(refused(size - 1, label));
+    assert_eq!(published, expected);
+    for (rig, running) in rigs.iter().zip(running) {
+        rig.drained(running).await;
+        assert!(rig.wiring.status().iter().all(|status| status.offered == 3 && status.queued == 0));
+    }
+}
+
+#[tokio::test]
+async fn a_cycle_of_two_daemons() {
+    let bus = Bus::new();
+    ring_of(vec![Rig::on(&bus, "zero", [ring::<0, 1>()]), Rig::on(&bus, "one", [ring::<1, 0>()])], 2).await;
+}
+
+#[tokio::test]
+async fn a_cycle_of_two_handlers_of_one_daemon() {
+    ring_of(vec![Rig::new([ring::<0, 1>(), ring::<1, 0>()])], 2).await;
+}
+
+#[tokio::test]
+async fn a_cycle_of_three_daemons() {
+    let bus = Bus::new();
+    let rigs = vec![
+        Rig::on(&bus, "zero", [ring::<0, 1>()]),
+        Rig::on(&bus, "one", [ring::<1, 2>()]),
+        Rig::on(&bus, "two", [ring::<2, 0>()]),
+    ];
+    ring_of(rigs, 3).await;
+}
+
+#[tokio::test]
+async fn a_handler_may_wait_for_one_that_gets_on() {
+    let bus = Bus::new();
+    let (rig, running) = Rig::on(&bus, "zero", [ring::<0, 1>()]).started().await;
+    let (slow, slow_running) = Rig::on(&bus, "one", [gated::<1>().capacity(1)]).started().await;
+    fill::<0>(&rig).await;
+    fill::<1>(&rig).await;
+    rig.probe.gates[0].add_permits(1);
+    idle().await;
+    assert_eq!(rig.probe.published.lock().unwrap().len(), 0, "it waits");
+    slow.probe.gates[0].add_permits(3);
+    idle().await;
+    assert_eq!(*rig.probe.published.lock().unwrap(), ["0: ok"]);
+    rig.drained(running).await;
+    slow.drained(slow_running).await;
+    assert_eq!(slow.probe.seen_by("gated"), [0, 1, 2]);
+}
+
+#[tokio::test]
+async fn a_task_may_wait_for_a_handler_that_waits_for_another() {
+    let bus = Bus::new();
+    let (rig, running) = Rig::on(&bus, "zero", [ring::<0, 1>()]).started().await;
+    let (slow, slow_running) = Rig::on(&bus, "one", [gated::<1>().capacity(1)]).started().await;
+    fill::<0>(&rig).await;
+    fill::<1>(&rig).await;
+    rig.probe.gates[0].add_permits(1);
+    idle().await;
+    let publisher = rig.publisher.clone();
+    let task = tokio::spawn(async move { publisher.publish(zero(9)).await });
+    idle().await;
+    assert!(!task.is_finished());
+    slow.probe.gates[0].add_permits(3);
+    task.await.unwrap().unwrap();
+    rig.drained(running).await;
+    slow.drained(slow_running).await;
+}
+
+/// Handler one takes its queued event, which makes room for the waiting handler zero, and in the same breath waits for
+/// handler zero: no cycle, for zero's wait is over.
+#[tokio::test]
+async fn a_wait_that_is_over_makes_no_cycle() {
+    let attach: Attach<Probe, (), Nth<1>> = |probe, ()| {
+        place(move |event: Arc<Nth<1>>| async move {
+            match event.0 {
+                0 => probe.pass(1).await,
+                1 => note(probe, 1, probe.publisher.publish(zero(2)).await),
+                _ => {}
+            }
+            (event, Ok(()))
+        })
+    };
+    let one = EventRow::typed::<Nth<1>>("one", attach).capacity(1);
+    let (rig, running) = Rig::new([ring::<0, 1>(), one]).started().await;
+    fill::<0>(&rig).await;
+    fill::<1>(&rig).await;
+    rig.probe.gates[0].add_permits(1);
+    idle().await;
+    assert_eq!(rig.status("one").queued, 2, "zero waits in line");
+    rig.probe.gates[1].add_permits(1);
+    idle().await;
+    let mut published = rig.probe.published.lock().unwrap().clone();
+    published.sort();
+    assert_eq!(published, ["0: ok", "1: ok"]);
+    rig.drained(running).await;
+    assert_eq!(rig.counts("zero"), [3, 3, 0, 0, 0, 0, 0]);
+    assert_eq!(rig.counts("one"), [3, 3, 0, 0, 0, 0, 0]);
+}

@@ -1,0 +1,147 @@
+use super::{Nth, Probe, Rig, gated, idle, one, plain, zero};
+use daemon_core::{Attach, EventRow, Overflow, StillRunning, place};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Waker;
+
+#[tokio::test]
+async fn every_handler_sees_every_event_in_order_and_once() {
+    let (rig, running) = Rig::new([plain::<0>(), gated::<0>(), plain::<1>()]).started().await;
+    for number in 0..300 {
+        rig.publisher.publish(zero(number)).await.unwrap();
+    }
+    rig.probe.gates[0].add_permits(300);
+    rig.drained(running).await;
+    let all: Vec<u64> = (0..300).collect();
+    assert_eq!(rig.probe.seen_by("plain"), all);
+    assert_eq!(rig.probe.seen_by("gated"), all);
+    assert_eq!(rig.counts("gated"), [300, 300, 0, 0, 0, 0, 0]);
+    assert_eq!(rig.wiring.status()[2].offered, 0, "the other topic");
+}
+
+#[tokio::test]
+async fn a_suspended_handler_holds_nobody_up() {
+    let (rig, running) = Rig::new([gated::<0>(), plain::<0>(), plain::<1>()]).started().await;
+    rig.publisher.publish(zero(1)).await.unwrap();
+    rig.publisher.publish(one(2)).await.unwrap();
+    rig.publisher.publish(zero(3)).await.unwrap();
+    idle().await;
+    assert_eq!(rig.probe.seen_by("plain"), [1, 2, 3]);
+    assert_eq!(rig.counts("gated"), [2, 0, 0, 0, 0, 1, 1]);
+    rig.probe.gates[0].add_permits(2);
+    rig.drained(running).await;
+    assert_eq!(rig.probe.seen_by("gated"), [1, 3]);
+}
+
+#[tokio::test]
+async fn no_call_keeps_its_event() {
+    static DROPS: AtomicUsize = AtomicUsize::new(0);
+    struct Counted;
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            DROPS.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    impl daemon_core::Event for Counted {
+        const TOPIC: &'static str = "test:counted";
+    }
+    let attach: Attach<Probe, (), Counted> = |_, ()| {
+        place(|event| async move {
+            tokio::task::yield_now().await;
+            (event, Ok(()))
+        })
+    };
+    let row = || EventRow::typed::<Counted>("counted", attach);
+    let (rig, _running) = Rig::new([row(), row(), row()]).started().await;
+    for _ in 0..10 {
+        rig.publisher.publish(Counted).await.unwrap();
+    }
+    idle().await;
+    assert_eq!(DROPS.load(Ordering::Relaxed), 10);
+}
+
+#[tokio::test]
+async fn a_daemon_has_one_dispatcher_at_a_time() {
+    let (rig, running) = Rig::new([plain::<0>()]).started().await;
+    assert_eq!(rig.start().await.unwrap(), Err(StillRunning));
+    rig.drained(running).await;
+    rig.wiring.buffer();
+    let again = rig.start();
+    rig.publisher.publish(zero(7)).await.unwrap();
+    idle().await;
+    rig.drained(again).await;
+    assert_eq!(rig.probe.seen_by("plain"), [7]);
+}
+
+#[tokio::test]
+async fn a_long_queue_leaves_the_worker_to_others() {
+    let (rig, running) = Rig::new([plain::<0>().capacity(100_000)]).started().await;
+    for number in 0..50_000 {
+        rig.publisher.try_publish(zero(number)).unwrap();
+    }
+    tokio::task::yield_now().await;
+    tokio::task::yield_now().await;
+    let seen = rig.probe.seen_by("plain").len();
+    assert!(0 < seen && seen < 50_000, "{seen} of 50000 events in two turns");
+    rig.drained(running).await;
+}
+
+#[tokio::test]
+async fn a_long_fan_out_leaves_the_worker_to_others() {
+    let (rig, running) = Rig::new((0..20_000).map(|_| plain::<0>())).started().await;
+    rig.publisher.publish(zero(1)).await.unwrap();
+    tokio::task::yield_now().await;
+    tokio::task::yield_now().await;
+    let seen = rig.probe.seen_by("plain").len();
+    assert!(0 < seen && seen < 20_000, "{seen} of 20000 calls in two turns");
+    rig.drained(running).await;
+    assert_eq!(rig.probe.seen_by("plain").len(), 20_000);
+}
+
+static WAKERS: Mutex<Vec<Waker>> = Mutex::new(Vec::new());
+
+#[tokio::test]
+async fn wakers_may_be_woken_after_the_end_and_from_any_thread() {
+    let attach: Attach<Probe, (), Nth<2>> = |_, ()| {
+        place(|event: Arc<Nth<2>>| async move {
+            std::future::poll_fn(|cx| {
+                WAKERS.lock().unwrap().push(cx.waker().clone());
+                std::task::Poll::<()>::Pending
+            })
+            .await;
+            (event, Ok(()))
+        })
+    };
+    let (rig, running) = Rig::new([EventRow::typed::<Nth<2>>("stuck", attach)]).started().await;
+    rig.publisher.publish(Nth::<2>(0)).await.unwrap();
+    idle().await;
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    let again = rig.start();
+    rig.publisher.publish(Nth::<2>(1)).await.unwrap();
+    idle().await;
+    let wakers: Vec<Waker> = WAKERS.lock().unwrap().drain(..).collect();
+    assert_eq!(wakers.len(), 2);
+    let old = wakers[0].clone();
+    std::thread::spawn(move || (0..3).for_each(|_| old.wake_by_ref())).join().unwrap();
+    idle().await;
+    assert_eq!(WAKERS.lock().unwrap().len(), 0, "a waker of another life polls nothing");
+    again.abort();
+    assert!(again.await.unwrap_err().is_cancelled());
+    let probe = rig.counts("stuck");
+    drop(rig);
+    std::thread::spawn(move || wakers.into_iter().for_each(Waker::wake)).join().unwrap();
+    assert_eq!(probe, [2, 0, 0, 0, 2, 0, 0]);
+}
+
+#[tokio::test]
+async fn drop_oldest_handlers_get_their_events_too() {
+    let (rig, running) = Rig::new([plain::<0>().overflow(Overflow::DropOldest), gated::<0>()]).started().await;
+    for number in 0..10 {
+        rig.publisher.publish(zero(number)).await.unwrap();
+    }
+    rig.probe.gates[0].add_permits(10);
+    rig.drained(running).await;
+    assert_eq!(rig.probe.seen_by("plain"), (0..10).collect::<Vec<_>>());
+    assert_eq!(rig.probe.seen_by("gated"), (0..10).collect::<Vec<_>>());
+}

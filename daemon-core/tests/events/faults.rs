@@ -1,0 +1,115 @@
+use super::{Probe, Rig, Row, Zero, fault, gated, idle, plain, zero};
+use daemon_core::{Attach, EventRow, place};
+use std::sync::Arc;
+
+/// Panics at once for 2, later for 4, returns an error for 3.
+fn faulty() -> Row {
+    let attach: Attach<Probe, (), Zero> = |probe, ()| {
+        place(move |event: Arc<Zero>| async move {
+            match event.0 {
+                2 => panic!("two"),
+                3 => return (event, Err(fault("three"))),
+                4 => {
+                    tokio::task::yield_now().await;
+                    panic!("four {}", 4);
+                }
+                _ => {}
+            }
+            probe.saw("faulty", event.0);
+            (event, Ok(()))
+        })
+    };
+    EventRow::typed::<Zero>("faulty", attach)
+}
+
+#[tokio::test]
+async fn a_fault_is_counted_reported_and_stays_where_it_is() {
+    let (rig, running) = Rig::new([plain::<0>(), faulty(), gated::<0>()]).started().await;
+    rig.probe.gates[0].add_permits(7);
+    for number in 0..7 {
+        rig.publisher.publish(zero(number)).await.unwrap();
+    }
+    rig.drained(running).await;
+    assert_eq!(rig.counts("faulty"), [7, 4, 3, 0, 0, 0, 0]);
+    assert_eq!(rig.probe.seen_by("faulty"), [0, 1, 5, 6]);
+    assert_eq!(rig.probe.seen_by("plain"), (0..7).collect::<Vec<_>>());
+    assert_eq!(rig.probe.seen_by("gated"), (0..7).collect::<Vec<_>>());
+    let told = rig.probe.failures.lock().unwrap().clone();
+    assert_eq!(told, ["faulty panicked: two 1", "faulty three 2", "faulty panicked: four 4 3", "faulty recovered"]);
+}
+
+struct Bomb {
+    armed: bool,
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(!self.armed, "in a destructor");
+    }
+}
+
+/// Holds a bomb while it waits at gate 1, and defuses it if it gets through.
+fn armed() -> Row {
+    let attach: Attach<Probe, (), Zero> = |probe, ()| {
+        place(move |event: Arc<Zero>| async move {
+            let mut bomb = Bomb { armed: true };
+            probe.pass(1).await;
+            bomb.armed = false;
+            (event, Ok(()))
+        })
+    };
+    EventRow::typed::<Zero>("armed", attach)
+}
+
+#[tokio::test]
+async fn a_panic_in_a_destructor_loses_no_count() {
+    let (rig, running) = Rig::new([armed(), gated::<0>(), armed()]).started().await;
+    for number in 0..3 {
+        rig.publisher.publish(zero(number)).await.unwrap();
+    }
+    idle().await;
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    for status in rig.wiring.status() {
+        assert_eq!((status.abandoned, status.queued, status.in_flight), (1, 2, 0));
+    }
+    rig.probe.gates[0].add_permits(2);
+    rig.probe.gates[1].add_permits(4);
+    let running = rig.start();
+    idle().await;
+    rig.drained(running).await;
+    for status in rig.wiring.status() {
+        assert_eq!((status.handled, status.abandoned, status.queued), (2, 1, 0));
+    }
+}
+
+struct Explosive;
+
+impl daemon_core::Event for Explosive {
+    const TOPIC: &'static str = "test:explosive";
+}
+
+impl Drop for Explosive {
+    fn drop(&mut self) {
+        panic!("in an event's destructor");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_an_events_destructor_does_not_end_the_dispatcher() {
+    let attach: Attach<Probe, (), Explosive> = |probe, ()| {
+        place(move |event| async move {
+            probe.saw("explosive", 1);
+            (event, Ok(()))
+        })
+    };
+    let (rig, running) = Rig::new([EventRow::typed::<Explosive>("explosive", attach), plain::<0>()]).started().await;
+    for _ in 0..3 {
+        rig.publisher.publish(Explosive).await.unwrap();
+        idle().await;
+    }
+    rig.publisher.publish(zero(1)).await.unwrap();
+    rig.drained(running).await;
+    assert_eq!(rig.probe.seen_by("explosive").len(), 3);
+    assert_eq!(rig.probe.seen_by("plain"), [1]);
+}

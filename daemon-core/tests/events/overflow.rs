@@ -1,0 +1,169 @@
+use super::{Rig, gated, idle, plain, zero};
+use daemon_core::{Overflow, PublishError};
+use std::time::Duration;
+
+#[tokio::test]
+async fn drop_newest_keeps_the_first() {
+    let (rig, running) = Rig::new([gated::<0>().capacity(3).overflow(Overflow::DropNewest)]).started().await;
+    rig.publisher.publish(zero(0)).await.unwrap();
+    idle().await; // in flight
+    for number in 1..=10 {
+        rig.publisher.publish(zero(number)).await.unwrap();
+    }
+    assert_eq!(rig.counts("gated"), [11, 0, 0, 7, 0, 3, 1]);
+    assert_eq!(rig.status("gated").high_water, 3);
+    rig.probe.gates[0].add_permits(4);
+    rig.drained(running).await;
+    assert_eq!(rig.probe.seen_by("gated"), [0, 1, 2, 3]);
+}
+
+#[tokio::test]
+async fn drop_oldest_keeps_the_last() {
+    let (rig, running) = Rig::new([gated::<0>().capacity(3).overflow(Overflow::DropOldest)]).started().await;
+    rig.publisher.publish(zero(0)).await.unwrap();
+    idle().await;
+    for number in 1..=10 {
+        rig.publisher.publish(zero(number)).await.unwrap();
+    }
+    assert_eq!(rig.counts("gated"), [11, 0, 0, 7, 0, 3, 1]);
+    rig.probe.gates[0].add_permits(4);
+    rig.drained(running).await;
+    assert_eq!(rig.probe.seen_by("gated"), [0, 8, 9, 10]);
+}
+
+#[tokio::test]
+async fn block_waits_first_come_first_served() {
+    let (rig, running) = Rig::new([gated::<0>().capacity(2)]).started().await;
+    for number in 0..=2 {
+        rig.publisher.publish(zero(number)).await.unwrap();
+        idle().await;
+    }
+    let mut waiting = Vec::new();
+    for number in 3..6 {
+        let publisher = rig.publisher.clone();
+        waiting.push(tokio::spawn(async move { publisher.publish(zero(number)).await }));
+        idle().await;
+    }
+    assert!(waiting.iter().all(|publish| !publish.is_finished()));
+    assert_eq!(rig.counts("gated"), [6, 0, 0, 0, 0, 5, 1]);
+    rig.probe.gates[0].add_permits(1);
+    idle().await;
+    assert_eq!(waiting.iter().map(|publish| publish.is_finished()).collect::<Vec<_>>(), [true, false, false]);
+    rig.probe.gates[0].add_permits(5);
+    for publish in waiting {
+        publish.await.unwrap().unwrap();
+    }
+    rig.drained(running).await;
+    assert_eq!(rig.probe.seen_by("gated"), [0, 1, 2, 3, 4, 5]);
+    assert_eq!(rig.counts("gated"), [6, 6, 0, 0, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_publish_given_up_takes_its_event_back() {
+    let (rig, running) = Rig::new([gated::<0>().capacity(1), plain::<0>()]).started().await;
+    rig.publisher.publish(zero(0)).await.unwrap();
+    idle().await;
+    rig.publisher.publish(zero(1)).await.unwrap();
+    for number in [2, 3] {
+        let mut publish = Box::pin(rig.publisher.publish(zero(number)));
+        assert!(tokio::time::timeout(Duration::ZERO, &mut publish).await.is_err());
+    }
+    assert_eq!(rig.counts("gated"), [4, 0, 0, 2, 0, 1, 1]);
+    idle().await;
+    assert_eq!(rig.probe.seen_by("plain"), [0, 1, 2, 3], "the neighbour has them");
+    rig.probe.gates[0].add_permits(2);
+    rig.drained(running).await;
+    assert_eq!(rig.probe.seen_by("gated"), [0, 1]);
+}
+
+#[tokio::test]
+async fn try_publish_never_waits() {
+    let (rig, running) = Rig::new([gated::<0>().capacity(1), plain::<0>()]).started().await;
+    rig.publisher.try_publish(zero(0)).unwrap();
+    idle().await;
+    rig.publisher.try_publish(zero(1)).unwrap();
+    let error = rig.publisher.try_publish(zero(2)).unwrap_err();
+    assert_eq!(error, PublishError::Full { subscription: "rig.gated".into() });
+    assert!(error.is_full() && !error.is_would_deadlock());
+    assert_eq!(rig.counts("gated"), [3, 0, 0, 1, 0, 1, 1]);
+    rig.probe.gates[0].add_permits(2);
+    rig.drained(running).await;
+    assert_eq!(rig.probe.seen_by("plain"), [0, 1, 2]);
+}
+
+#[tokio::test]
+async fn a_full_queue_costs_its_neighbours_nothing() {
+    for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
+        let rows = [gated::<0>().capacity(1).overflow(overflow), plain::<0>().capacity(1000)];
+        let (rig, running) = Rig::new(rows).started().await;
+        for number in 0..500 {
+            rig.publisher.publish(zero(number)).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        idle().await;
+        assert_eq!(rig.counts("plain"), [500, 500, 0, 0, 0, 0, 0]);
+        assert_eq!(rig.counts("gated"), [500, 0, 0, 498, 0, 1, 1]);
+        rig.probe.gates[0].add_permits(2);
+        rig.drained(running).await;
+    }
+}
+
+#[tokio::test]
+async fn each_queue_has_its_own_bound() {
+    let rows = [2, 5, 9].map(|capacity| gated::<0>().capacity(capacity).overflow(Overflow::DropNewest));
+    let (rig, running) = Rig::new(rows).started().await;
+    rig.publisher.publish(zero(0)).await.unwrap();
+    idle().await;
+    for number in 1..=20 {
+        rig.publisher.publish(zero(number)).await.unwrap();
+    }
+    let queued: Vec<u64> = rig.wiring.status().iter().map(|status| status.queued).collect();
+    assert_eq!(queued, [2, 5, 9]);
+    rig.probe.gates[0].add_permits(100);
+    rig.drained(running).await;
+    let handled: Vec<u64> = rig.wiring.status().iter().map(|status| status.handled).collect();
+    assert_eq!(handled, [3, 6, 10]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_ends_when_the_subscriber_stops_or_backs_off() {
+    for stop in [true, false] {
+        let (rig, running) = Rig::new([gated::<0>().capacity(1)]).started().await;
+        for number in 0..2 {
+            rig.publisher.publish(zero(number)).await.unwrap();
+            idle().await;
+        }
+        let publisher = rig.publisher.clone();
+        let waiting = tokio::spawn(async move { publisher.publish(zero(2)).await });
+        idle().await;
+        if stop {
+            rig.wiring.drain()
+        } else {
+            rig.wiring.buffer()
+        }
+        waiting.await.unwrap().unwrap();
+        let [lost, kept] = if stop { [1, 0] } else { [0, 1] };
+        assert_eq!(rig.counts("gated"), [3, 0, 0, 0, lost, 1 + kept, 1]);
+        rig.probe.gates[0].add_permits(3);
+        running.await.unwrap().unwrap();
+        assert_eq!(rig.counts("gated"), [3, 2, 0, 0, lost, kept, 0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_wait_goes_on_after_its_warning() {
+    let (rig, running) = Rig::new([gated::<0>().capacity(1)]).started().await;
+    for number in 0..2 {
+        rig.publisher.publish(zero(number)).await.unwrap();
+        idle().await;
+    }
+    let wait = tokio::time::timeout(Duration::from_secs(5), rig.publisher.publish(zero(2)));
+    let open = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        rig.probe.gates[0].add_permits(3);
+    };
+    let (waited, ()) = tokio::join!(wait, open);
+    waited.unwrap().unwrap();
+    rig.drained(running).await;
+    assert_eq!(rig.probe.seen_by("gated"), [0, 1, 2]);
+}
