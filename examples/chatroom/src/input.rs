@@ -1,21 +1,25 @@
-//! Standard input as numbered lines, read on a plain thread and handed over through a bounded queue.
+//! Standard input as numbered lines, read on a plain thread and handed over in batches through a bounded queue.
 //!
 //! 1. The thread blocks in the read, never an async worker; a read that never returns dies with the process.
 //! 2. What was handed over is taken before the queue ends: [`Input::close`] stops the intake, [`Input::take`] then
 //!    gives the rest.
 //! 3. No byte is left out: bytes that are no text become `�`, and a line too long is handed over in pieces.
+//! 4. A line is handed over as soon as it is read: a batch is what is there already, it waits for nothing.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{Mutex, mpsc};
 
-/// Lines that may wait to be taken.
-const QUEUED_LINES: usize = 1024;
-
+/// Batches that may wait to be taken.
+const QUEUED_BATCHES: usize = 4;
+/// Lines of the largest batch.
+const LINES: usize = 512;
+/// Bytes after which a batch is large enough.
+const BYTES: usize = 256 * 1024;
 /// Bytes of the longest line that stays in one piece.
-const LONGEST_LINE: u64 = 64 * 1024;
+const LONGEST_LINE: u64 = 256 * 1024;
 
 /// One line, or one piece of a line that is too long.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,49 +34,46 @@ pub(crate) struct Line {
 /// The taking end.
 #[derive(Debug)]
 pub(crate) struct Input {
-    lines: Mutex<mpsc::Receiver<Line>>,
+    batches: Mutex<mpsc::Receiver<Vec<Line>>>,
     turned_away: Arc<AtomicU64>,
 }
 
 impl Input {
-    /// Starts reading. The thread ends with the input, or with the first line nobody takes.
+    /// Starts reading. The thread ends with the input, or with the first batch nobody takes.
     pub(crate) fn read(input: impl Read + Send + 'static) -> io::Result<Self> {
-        let (sender, lines) = mpsc::channel(QUEUED_LINES);
+        let (sender, batches) = mpsc::channel(QUEUED_BATCHES);
         let turned_away = Arc::new(AtomicU64::new(0));
-        let mut reader = Lines::new(io::BufReader::with_capacity(128 * 1024, input));
-        let number = turned_away.clone();
-        std::thread::Builder::new().name("standard-input".to_owned()).spawn(move || {
-            loop {
-                match reader.next_line() {
-                    Ok(None) => break,
-                    Ok(Some(line)) => {
-                        if let Err(refused) = sender.blocking_send(line) {
-                            number.store(refused.0.number, Ordering::Release);
-                            break;
-                        }
-                    }
-                    Err(error) => {
-                        tracing::error!("standard input cannot be read any further: {error}; what came before is kept");
-                        break;
-                    }
+        let told = turned_away.clone();
+        let hand_over = move || {
+            let mut lines = Lines::new(BufReader::with_capacity(128 * 1024, input));
+            let mut end = None;
+            while end.is_none() {
+                let batch;
+                (batch, end) = lines.next_batch();
+                let Some(first) = batch.first().map(|line| line.number) else { break };
+                if sender.blocking_send(batch).is_err() {
+                    told.store(first, Ordering::Release);
+                    return;
                 }
             }
-        })?;
-        Ok(Self { lines: Mutex::new(lines), turned_away })
+            if let Some(Err(error)) = end {
+                tracing::error!("standard input cannot be read any further: {error}; what came before is kept");
+            }
+        };
+        std::thread::Builder::new().name("standard-input".to_owned()).spawn(hand_over)?;
+        Ok(Self { batches: Mutex::new(batches), turned_away })
     }
 
-    /// Waits for lines and takes up to `most` of them; an empty answer is the end of the input.
+    /// Waits for lines; `None` is the end of the input.
     ///
     /// Cancel safe: a line is either in the answer or still queued.
-    pub(crate) async fn take(&self, most: usize) -> Vec<Line> {
-        let mut lines = Vec::new();
-        self.lines.lock().await.recv_many(&mut lines, most).await;
-        lines
+    pub(crate) async fn take(&self) -> Option<Vec<Line>> {
+        self.batches.lock().await.recv().await
     }
 
     /// Stops the intake; what was handed over before can still be taken.
     pub(crate) async fn close(&self) {
-        self.lines.lock().await.close();
+        self.batches.lock().await.close();
     }
 
     /// The first line that came after [`close`](Self::close) and was not taken, once it is known.
@@ -88,6 +89,27 @@ struct Lines<R> {
     /// Bytes of the line that did not fit in its last piece.
     rest: Vec<u8>,
     inside: bool,
+}
+
+impl<R: Read> Lines<BufReader<R>> {
+    /// Waits for a line and adds those that are there already; the second value is how the input ended, if it did.
+    fn next_batch(&mut self) -> (Vec<Line>, Option<io::Result<()>>) {
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        loop {
+            match self.next_line() {
+                Ok(Some(line)) => {
+                    bytes += line.text.len();
+                    batch.push(line);
+                }
+                Ok(None) => return (batch, Some(Ok(()))),
+                Err(error) => return (batch, Some(Err(error))),
+            }
+            if batch.len() == LINES || bytes >= BYTES || !self.reader.buffer().contains(&b'\n') {
+                return (batch, None);
+            }
+        }
+    }
 }
 
 impl<R: BufRead> Lines<R> {
@@ -182,20 +204,31 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_handed_over_before_the_close_is_taken_after_it() {
-        let text: String = (1..=3000).map(|n| format!("{n}\n")).collect();
+        let text: String = (1..=10_000).map(|n| format!("{n}\n")).collect();
         let input = Input::read(io::Cursor::new(text)).unwrap();
-        let mut taken = input.take(10).await.len();
+        let mut taken = input.take().await.unwrap();
+        assert_eq!(taken.len(), LINES);
         input.close().await;
-        loop {
-            match input.take(100).await.len() {
-                0 => break,
-                more => taken += more,
-            }
+        while let Some(more) = input.take().await {
+            taken.extend(more);
         }
-        assert!(taken >= 1);
+        assert!(taken.iter().map(|line| line.number).eq(1..=taken.len() as u64));
         while input.turned_away().is_none() {
             tokio::task::yield_now().await;
         }
-        assert_eq!(input.turned_away(), Some(taken as u64 + 1));
+        assert_eq!(input.turned_away(), Some(taken.len() as u64 + 1));
+    }
+
+    #[tokio::test]
+    async fn a_line_does_not_wait_for_the_next_one() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let input = Input::read(reader).unwrap();
+        for number in 1..=3 {
+            io::Write::write_all(&mut writer, b"one line\n").unwrap();
+            let batch = input.take().await.unwrap();
+            assert_eq!(batch, [Line { number, text: "one line".into(), lossy: false }]);
+        }
+        drop(writer);
+        assert_eq!(input.take().await, None);
     }
 }

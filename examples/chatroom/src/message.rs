@@ -28,9 +28,12 @@ fn is_room(word: &str) -> bool {
 
 /// The names mentioned in a text, as in `@ada what do you think?`.
 pub(crate) fn mentions(text: &str) -> impl Iterator<Item = &str> {
-    text.split_whitespace()
-        .filter_map(|word| word.strip_prefix('@'))
-        .map(|name| name.trim_end_matches(|character: char| !character.is_alphanumeric()))
+    let begins_word = |at: usize| text[..at].chars().next_back().is_none_or(char::is_whitespace);
+    text.match_indices('@').filter(move |(at, _)| begins_word(*at)).map(|(at, _)| {
+        let rest = &text[at + 1..];
+        let end = rest.find(|character: char| !character.is_alphanumeric());
+        &rest[..end.unwrap_or(rest.len())]
+    })
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use crate::entity::{ChatMessage, Turn};
 const WINDOW: usize = 10;
 /// Messages of the smallest conversation worth keeping.
 const SMALLEST: usize = 3;
+/// Characters that are kept of a message: an example is no archive.
+const TEXT: usize = 2000;
 
 /// The messages of each room that are not part of an example yet.
 #[derive(Debug, Default)]
@@ -19,7 +21,8 @@ impl Windows {
     /// Adds a message; the window of its room if that is full now.
     pub(crate) fn add(&mut self, message: &ChatMessage) -> Option<Vec<Turn>> {
         let turns = self.rooms.entry(message.room.clone()).or_default();
-        turns.push(Turn { sender: message.sender.clone(), text: message.text.clone() });
+        let text = message.text.chars().take(TEXT).collect();
+        turns.push(Turn { sender: message.sender.clone(), text });
         if turns.len() < WINDOW { None } else { self.rooms.remove(&message.room) }
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use daemon_core::{Context, DaemonBase, Result, daemon};
+use daemon_core::{Context, DaemonBase, Result, State, daemon};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::announce::{Announce, Removed, Rows};
@@ -124,7 +124,8 @@ impl DataDaemon {
         .await
     }
 
-    /// Writes, and writes again while the database refuses for now. Gives up when the caller's daemon is to end.
+    /// Writes, and writes again while the database refuses for now. Gives up when the host stops: a stop does not wait for
+    /// a disk.
     async fn write(
         &self,
         cx: &Context,
@@ -141,7 +142,7 @@ impl DataDaemon {
                     }
                     return Ok(Written { outcomes, announced: heard });
                 }
-                Err(error) if error.is_transient() => {
+                Err(error) if error.is_transient() && !is_stopping(cx) => {
                     if refused.is_none() && refused.insert(Refused::one_more(&self.refused)).is_first {
                         tracing::error!("{error}; what is to be written waits until then");
                     }
@@ -200,6 +201,11 @@ impl Written {
         // The sender is dropped unsent only when `data` is gone, and then there is nobody to wait for.
         self.announced.await.ok();
     }
+}
+
+/// Asked only when a write is refused, so the cost of a whole status does not matter.
+fn is_stopping(cx: &Context) -> bool {
+    cx.is_cancelled() || cx.host().status().state == State::Stopping
 }
 
 fn key(row: Row) -> Option<String> {

@@ -20,8 +20,6 @@ use crate::store::StoreError;
 
 /// The user on standard input.
 const YOU: &str = "you";
-/// Lines stored in one transaction.
-const LINES_PER_WRITE: usize = 512;
 /// A session without a sign of life for this long is over.
 const EXPIRY: Duration = Duration::from_secs(30 * 60);
 
@@ -53,21 +51,17 @@ impl SessionDaemon {
         let Some(input) = self.input.get() else { return Ok(()) };
         loop {
             let lines = tokio::select! {
-                lines = input.take(LINES_PER_WRITE) => lines,
+                lines = input.take() => lines,
                 () = cx.cancelled() => break,
             };
-            if lines.is_empty() {
+            let Some(lines) = lines else {
                 tracing::info!("standard input ended after {} lines", self.lines.load(Ordering::Relaxed));
                 return Ok(());
-            }
+            };
             self.store(cx, lines).await?;
         }
         input.close().await;
-        loop {
-            let lines = input.take(LINES_PER_WRITE).await;
-            if lines.is_empty() {
-                break;
-            }
+        while let Some(lines) = input.take().await {
             self.store(cx, lines).await?;
         }
         if let Some(line) = input.turned_away() {

@@ -1,4 +1,5 @@
 //! What can go wrong with the database, each with what to do about it.
+#![cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "memory knows no lock, no disk and no damage"))]
 
 use std::error::Error;
 use std::path::PathBuf;

@@ -57,7 +57,7 @@ impl Rows {
 }
 
 impl Backend for Memory {
-    fn apply<'a>(&mut self, changes: &mut dyn Iterator<Item = &'a Change>) -> Result<Vec<Outcome>, StoreError> {
+    fn apply(&mut self, changes: &mut dyn Iterator<Item = &Change>) -> Result<Vec<Outcome>, StoreError> {
         Ok(changes
             .map(|change| match change {
                 Change::Put(table, row) => self.rows(table).put(row, true),

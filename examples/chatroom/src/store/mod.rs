@@ -69,7 +69,7 @@ pub(crate) enum Query {
 /// One kind of storage. Its methods block; only the store's thread calls them.
 trait Backend: Send {
     /// Carries out all changes in one transaction: either every one or none.
-    fn apply<'a>(&mut self, changes: &mut dyn Iterator<Item = &'a Change>) -> Result<Vec<Outcome>, StoreError>;
+    fn apply(&mut self, changes: &mut dyn Iterator<Item = &Change>) -> Result<Vec<Outcome>, StoreError>;
     fn read(&mut self, query: &Query) -> Result<Vec<Row>, StoreError>;
     fn close(self: Box<Self>) -> Result<(), StoreError>;
 }

@@ -116,7 +116,7 @@ impl Statements {
 }
 
 impl Backend for Sqlite {
-    fn apply<'a>(&mut self, changes: &mut dyn Iterator<Item = &'a Change>) -> Result<Vec<Outcome>, StoreError> {
+    fn apply(&mut self, changes: &mut dyn Iterator<Item = &Change>) -> Result<Vec<Outcome>, StoreError> {
         let statements = &self.statements;
         let mut all = || {
             let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

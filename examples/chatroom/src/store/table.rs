@@ -18,6 +18,7 @@ pub(crate) type Row = Vec<Value>;
 
 /// A table: its name and columns, the first of which is the key.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "memory needs no columns"))]
 pub(crate) struct Table {
     pub(crate) name: &'static str,
     pub(crate) columns: &'static [Column],
@@ -25,6 +26,7 @@ pub(crate) struct Table {
 
 /// A column: its name and SQL type.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "memory needs no columns"))]
 pub(crate) struct Column {
     pub(crate) name: &'static str,
     pub(crate) sql: &'static str,

@@ -4,6 +4,7 @@
 //! itself lost count, the answer is "everything". Nothing is lost by a burst and nothing waits for a reader.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,14 +51,15 @@ impl Changes {
         Ok(Self { watcher: Mutex::new(watcher), pending })
     }
 
-    /// Watches one more directory. A directory that is gone already is no error: there is nothing to watch.
+    /// Watches one more directory. One that is gone already is no error, as there is nothing to watch; nor is one that may
+    /// not be read, as the walk tells of it.
     pub(crate) fn add(&self, directory: &Path) -> notify::Result<()> {
         if !PER_DIRECTORY {
             return Ok(());
         }
         let mut watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
         match watcher.watch(directory, RecursiveMode::NonRecursive) {
-            Err(error) if is_missing(&error) => Ok(()),
+            Err(error) if is_harmless(&error) => Ok(()),
             other => other,
         }
     }
@@ -111,10 +113,10 @@ impl Dirty {
     }
 }
 
-fn is_missing(error: &notify::Error) -> bool {
+fn is_harmless(error: &notify::Error) -> bool {
     match &error.kind {
         notify::ErrorKind::PathNotFound => true,
-        notify::ErrorKind::Io(error) => error.kind() == std::io::ErrorKind::NotFound,
+        notify::ErrorKind::Io(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied),
         _ => false,
     }
 }
