@@ -1,7 +1,8 @@
-//! What is checked while the user's crate is compiled, beyond what types say: dependency cycles, topics, periods, static lists.
+//! What is checked while the user's crate is compiled, beyond what types say: dependency cycles, topics, periods,
+//! static lists.
 //!
-//! Everything here is `const` and safe. A check makes a [`Text`] if something is wrong, and [`report`] panics with it, which the
-//! compiler shows as one error at the caller. Nothing here runs in a program.
+//! Everything here is `const` and safe. A check makes a [`Text`] if something is wrong, and [`report`] panics with it,
+//! which the compiler shows as one error at the caller. Nothing here runs in a program.
 
 use std::time::Duration;
 
@@ -12,11 +13,12 @@ use crate::definition::Declaration;
 pub struct Text {
     bytes: [u8; Self::CAPACITY],
     len: usize,
+    cut: bool,
 }
 
 impl Text {
     const CAPACITY: usize = 1024;
-    const EMPTY: Self = Self { bytes: [0; Self::CAPACITY], len: 0 };
+    const EMPTY: Self = Self { bytes: [0; Self::CAPACITY], len: 0, cut: false };
 
     const fn of(parts: &[&str]) -> Self {
         let mut text = Self::EMPTY;
@@ -26,13 +28,14 @@ impl Text {
 
     const fn push(&mut self, parts: &[&str]) {
         let mut p = 0;
-        while p < parts.len() {
+        while p < parts.len() && !self.cut {
             let part = parts[p].as_bytes();
             // Only whole parts are added, so that no character is cut in two.
             if self.len + part.len() > Self::CAPACITY - 2 {
                 self.bytes[self.len] = b'.';
                 self.bytes[self.len + 1] = b'.';
-                self.len = Self::CAPACITY;
+                self.len += 2;
+                self.cut = true;
                 return;
             }
             let mut i = 0;
@@ -174,6 +177,23 @@ const fn verb(wanted: bool) -> &'static str {
     if wanted { "wants" } else { "requires" }
 }
 
+/// Gives every type the edges of a leaf. A declared daemon has a constant of its own under this name, which goes first.
+pub trait Leaves: Sized {
+    /// What a walk finds here: nothing.
+    const __EDGES: Leaf = Leaf;
+}
+
+impl<T> Leaves for T {}
+
+/// A daemon that a walk cannot look into: one written by hand, or a type parameter.
+#[derive(Clone, Copy, Debug)]
+pub struct Leaf;
+
+impl Leaf {
+    /// Goes nowhere.
+    pub const fn walk(&self, _: &mut Trail) {}
+}
+
 /// Whether a topic literal is the topic of its event's type; if not, why that is wrong.
 #[must_use]
 pub const fn topic(literal: &str, of_type: &str, event: &str) -> Option<Text> {
@@ -184,20 +204,24 @@ pub const fn topic(literal: &str, of_type: &str, event: &str) -> Option<Text> {
     Some(Text::of(&parts))
 }
 
-/// Whether a period that the macro could not see is above zero and above its timeout; if not, why that is wrong.
+/// A period that the macro could not see; fails the compilation unless it is above zero and above its timeout.
+#[track_caller]
 #[must_use]
-pub const fn period(interval: &str, period: Duration, timeout: Option<Duration>) -> Option<Text> {
+pub const fn period(interval: &str, period: Duration, timeout: Option<Duration>) -> Duration {
     if period.is_zero() {
-        return Some(Text::of(&["interval `", interval, "` has a period of zero; give it a positive one"]));
+        report(Some(Text::of(&["interval `", interval, "` has a period of zero; give it a positive one"])));
     }
-    match timeout {
-        Some(timeout) if timeout.as_nanos() >= period.as_nanos() => Some(Text::of(&[
+    if let Some(timeout) = timeout
+        && timeout.as_nanos() >= period.as_nanos()
+    {
+        let parts = [
             "the timeout of interval `",
             interval,
             "` is not below its period, so ticks could overlap; give it a shorter one",
-        ])),
-        _ => None,
+        ];
+        report(Some(Text::of(&parts)));
     }
+    period
 }
 
 /// Whether a static list has every daemon that one of it requires, and no name twice; if not, what is wrong.
@@ -262,11 +286,23 @@ const fn before(a: &str, b: &str) -> bool {
 
 /// A list of daemons that the compiler checks: each that one of them requires is there, and no name stands twice.
 ///
-/// Each entry is a type and, after `=`, its value; without one its [`Default`]. `Cache as "cache-eu" = ..` adds an instance
-/// under a name of its own. The list goes to [`Host::daemons`](crate::Host::daemons).
+/// Each entry is a type and, after `=`, its value; without one its [`Default`]. `Cache as "cache-eu" = ..` adds an
+/// instance under a name of its own. The list goes to [`Host::daemons`](crate::Host::daemons).
 ///
-/// ```ignore
-/// Host::new("chat").daemons(daemons![DataDaemon = DataDaemon::open("chat.db"), UserDaemon]).run()
+/// ```no_run
+/// use daemon_core::{DaemonBase, Host, daemon, daemons};
+///
+/// #[daemon(no_handlers)]
+/// struct DataDaemon(String);
+///
+/// #[daemon(requires(DataDaemon), no_handlers)]
+/// #[derive(Default)]
+/// struct UserDaemon;
+///
+/// impl DaemonBase for DataDaemon {}
+/// impl DaemonBase for UserDaemon {}
+///
+/// Host::new("chat").daemons(daemons![DataDaemon = DataDaemon("chat.db".to_owned()), UserDaemon]).run();
 /// ```
 #[macro_export]
 macro_rules! daemons {
@@ -288,70 +324,4 @@ macro_rules! daemons {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Walks a graph as the generated functions do.
-    fn walk(edges: &[(&'static str, &[(&'static str, bool)])], at: &'static str, trail: &mut Trail) {
-        if trail.enter(at, true) {
-            let of = edges.iter().find(|(name, _)| *name == at).map_or(&[][..], |(_, of)| of);
-            for (next, wanted) in of {
-                if *wanted {
-                    trail.wants()
-                } else {
-                    trail.requires()
-                }
-                walk(edges, next, trail);
-            }
-            trail.leave();
-        }
-    }
-
-    fn cycle(edges: &[(&'static str, &[(&'static str, bool)])], from: &'static str) -> Option<String> {
-        let mut trail = Trail::start();
-        walk(edges, from, &mut trail);
-        trail.cycle().map(|text| text.as_str().to_owned())
-    }
-
-    #[test]
-    fn a_cycle_is_told_once_and_in_words() {
-        let edges: &[(_, &[_])] =
-            &[("data", &[("metrics", false)]), ("metrics", &[("user", true)]), ("user", &[("data", false)])];
-        let told = "dependency cycle: `data` requires `metrics`, which wants `user`, which requires `data`; remove one, or use `#[on_ready(..)]` for it";
-        assert_eq!(cycle(edges, "data").as_deref(), Some(told));
-        assert_eq!(cycle(edges, "metrics"), None);
-        assert_eq!(cycle(edges, "user"), None);
-    }
-
-    #[test]
-    fn a_daemon_on_itself_is_a_cycle() {
-        let edges: &[(_, &[_])] = &[("user", &[("user", false)])];
-        assert_eq!(cycle(edges, "user").as_deref(), Some("dependency cycle: `user` requires itself; remove it"));
-    }
-
-    #[test]
-    fn a_wide_graph_is_walked_once() {
-        // Every daemon requires all that follow: without rule 2 this is 2^40 steps.
-        const NAMES: [&str; 40] = {
-            let mut names = [""; 40];
-            let letters = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz";
-            let mut i = 0;
-            while i < 40 {
-                names[i] = letters.split_at(i).1.split_at(12).0;
-                i += 1;
-            }
-            names
-        };
-        let all: Vec<Vec<_>> = (0..40).map(|i| NAMES[i + 1..].iter().map(|name| (*name, false)).collect()).collect();
-        let edges: Vec<(_, &[_])> = NAMES.iter().zip(&all).map(|(name, of)| (*name, &of[..])).collect();
-        assert_eq!(cycle(&edges, NAMES[0]), None);
-    }
-
-    #[test]
-    fn a_long_text_is_cut_between_parts() {
-        let mut text = Text::of(&["é".repeat(500).as_str()]);
-        text.push(&["a part that does not fit any more"]);
-        text.push(&["nor this"]);
-        assert!(text.as_str().starts_with("éé") && text.as_str().contains("éé.."));
-    }
-}
+mod tests;

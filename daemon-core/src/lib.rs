@@ -47,6 +47,7 @@ mod definition;
 mod error;
 mod event;
 mod host;
+mod policy;
 mod status;
 mod task;
 
@@ -71,7 +72,10 @@ pub use host::{
     Async, CheckError, Cut, DaemonStart, DaemonStop, EventAccount, Factory, Host, HostCheck, Left, Plain, RunningHost,
     ShutdownReport, StartError, StartReport,
 };
-pub use status::{CheckKind, CheckReport, DaemonStatus, HostStatus, IntervalStatus, State, TaskKind, TaskStatus};
+pub use policy::{OnError, Restart, RestartPolicy};
+pub use status::{
+    CheckKind, CheckReport, DaemonStatus, HostStatus, IntervalStatus, State, TaskKind, TaskStatus, Transition,
+};
 
 pub use daemon_macros::{Event, command, daemon, deferred, every, health, on_event, on_ready, task};
 

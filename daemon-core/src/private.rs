@@ -1,11 +1,12 @@
-//! What generated code names, and nobody else: the traits, types and functions it needs, out of reach of the user's own names.
+//! What generated code names, and nobody else: the traits, types and functions it needs, out of reach of the user's own
+//! names.
 //!
 //! Not part of the public interface: anything here may change in any release.
 
 pub use std::clone::Clone;
 pub use std::default::Default;
 pub use std::fmt::{self, Debug, Formatter};
-pub use std::marker::{Copy, Send, Sync};
+pub use std::marker::{Copy, PhantomData, Send, Sync};
 pub use std::option::Option;
 pub use std::primitive::str;
 pub use std::result::Result;
@@ -16,7 +17,7 @@ pub use daemon_grammar::Percent;
 pub use serde_json;
 
 pub use crate::call::{Call, CallError};
-pub use crate::const_check::{Text, Trail, assembled, period, report, topic};
+pub use crate::const_check::{Leaves, Text, Trail, assembled, period, report, topic};
 pub use crate::context::Context;
 pub use crate::daemon::Wired;
 pub use crate::definition::{
@@ -64,6 +65,20 @@ impl<T, E: Into<BoxError>> Reply for Result<T, E> {
     fn into_reply(self) -> crate::error::Result<T> {
         self.map_err(Into::into)
     }
+}
+
+/// What a generated client does: one call, with its types to the fore, so that what they lack is said once and of them.
+pub fn ask<'a, Q, A>(
+    call: &'a impl Call,
+    daemon: &'a str,
+    command: &'a str,
+    request: &'a Q,
+) -> impl Future<Output = Result<A, CallError>> + Send
+where
+    Q: serde::Serialize + Send + Sync,
+    A: serde::de::DeserializeOwned + Send,
+{
+    call.call(daemon, command, request)
 }
 
 /// The event as JSON.

@@ -21,6 +21,8 @@ pub enum State {
     Running,
     /// On its way to stopped.
     Stopping,
+    /// Between two lives, waiting to be started again.
+    Backoff,
     /// Gave up; it will not run again.
     Failed,
 }
@@ -34,6 +36,7 @@ impl State {
             Self::Starting => "starting",
             Self::Running => "running",
             Self::Stopping => "stopping",
+            Self::Backoff => "backoff",
             Self::Failed => "failed",
         }
     }
@@ -83,8 +86,12 @@ pub struct DaemonStatus {
     pub wants: Vec<String>,
     /// Whether the host goes on without it.
     pub optional: bool,
-    /// Why it failed, if it did.
+    /// Why it last failed, if it ever did.
     pub reason: Option<String>,
+    /// How often it was started again.
+    pub restarts: u64,
+    /// What fails over and over: each handler, interval or task whose last three calls failed.
+    pub degraded: Vec<String>,
     /// Its event handlers and run-time subscriptions.
     pub subscriptions: Vec<SubscriptionStatus>,
     /// How many guards it registered with [`Context::register_subscription`](crate::Context::register_subscription).
@@ -189,6 +196,24 @@ pub struct TaskStatus {
     pub age: Duration,
     /// How long ago it was last polled.
     pub idle: Option<Duration>,
+    /// Whether a thread is polling it right now; if so and it has long been idle, it blocks that thread.
+    pub polling: bool,
+    /// The call of its context that it waits in.
+    pub waits_in: Option<String>,
+}
+
+/// One change of state, of a daemon or of the host.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Transition {
+    /// When, in milliseconds after the host's start.
+    pub at_ms: u64,
+    /// The daemon; `None` for the host itself.
+    pub daemon: Option<String>,
+    /// The state it came into.
+    pub state: State,
+    /// Why, where there is more to say than that it was next.
+    pub cause: Option<String>,
 }
 
 /// What a health check speaks of. The words are those of Kubernetes.

@@ -19,13 +19,13 @@ const SECOND: u128 = 1_000_000_000;
 
 /// Reads a duration such as `5s`, `100ms`, `1.5s`, `1h30m` or `2 hours 5 min`.
 ///
-/// Parts go from the largest unit to the smallest and name each unit once. Spaces may stand between the parts and between a
-/// number and its unit. Zero (`0s`) is a duration; a caller that has no use for it refuses it.
+/// Parts go from the largest unit to the smallest and name each unit once. Spaces may stand between the parts and
+/// between a number and its unit. Zero (`0s`) is a duration; a caller that has no use for it refuses it.
 ///
 /// # Errors
 ///
-/// A number without a unit, an unknown unit, units out of order, a fraction finer than a nanosecond, and anything longer
-/// than [`Duration::MAX`].
+/// A number without a unit, an unknown unit, units out of order, a fraction finer than a nanosecond, and anything
+/// longer than [`Duration::MAX`].
 ///
 /// # Example
 ///

@@ -2,8 +2,8 @@
 
 /// The word of `among` that `word` most likely means, if one is near enough to be worth naming.
 ///
-/// Near means: at most one slip (a letter left out, added, changed, or swapped with its neighbour) for every three letters,
-/// and at least one slip is always allowed. Of two equally near words the first wins.
+/// Near means: at most one slip (a letter left out, added, changed, or swapped with its neighbour) for every three
+/// letters, and at least one slip is always allowed. Of two equally near words the first wins.
 ///
 /// # Example
 ///

@@ -1,7 +1,7 @@
 //! Topics and the patterns that select them.
 //!
-//! A topic is segments split by `:`; a segment is one or more of `A-Z a-z 0-9 _ . -`. In a pattern a whole segment may be `*`
-//! (exactly one segment) and the last one may be `**` (any number of segments, none included).
+//! A topic is segments split by `:`; a segment is one or more of `A-Z a-z 0-9 _ . -`. In a pattern a whole segment may
+//! be `*` (exactly one segment) and the last one may be `**` (any number of segments, none included).
 
 use crate::GrammarError;
 

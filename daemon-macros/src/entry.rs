@@ -24,7 +24,7 @@ pub(crate) fn daemon(args: TokenStream, item: TokenStream) -> TokenStream {
         }
         Some(Item::Impl(parsed)) => {
             let krate = block::parse(args, faults);
-            let model = wiring::wired(krate, parsed, faults);
+            let model = wiring::wired(krate, *parsed, faults);
             let item = markers::stripped(item);
             match model {
                 Some(model) if faults.is_empty() => {
@@ -72,7 +72,7 @@ pub(crate) fn event(item: TokenStream) -> TokenStream {
     for second in attrs {
         faults.at(second, "`#[event]` stands twice; keep one");
     }
-    let code = expand::event::expand(&input, attr);
+    let code = expand::event::expand(&input, attr, !faults.is_empty());
     let errors = faults.to_compile_errors();
     quote!(#errors #code)
 }

@@ -1,6 +1,6 @@
-//! Faults, collected so that one compile shows them all.
+//! Faults, collected so that one compile shows them all, and how messages show what was written.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
 use std::fmt::Display;
 
@@ -53,4 +53,43 @@ pub(crate) fn one_of(words: &[&str]) -> String {
         Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
         None => String::new(),
     }
+}
+
+/// Tokens as a person would write them, for messages: without the spaces that printing puts around every token.
+pub(crate) fn compact(tokens: &impl ToTokens) -> String {
+    let mut text = String::new();
+    let (mut word_before, mut path_before) = (false, false);
+    for tree in tokens.to_token_stream() {
+        let is_word = !matches!(tree, TokenTree::Punct(_) | TokenTree::Group(_));
+        if word_before && is_word {
+            text.push(' ');
+        }
+        match &tree {
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::Brace => ("{", "}"),
+                    Delimiter::None => ("", ""),
+                };
+                text.push_str(open);
+                text.push_str(&compact(&group.stream()));
+                text.push_str(close);
+            }
+            TokenTree::Punct(punct) => {
+                let alone = punct.spacing() == Spacing::Alone && !path_before;
+                match punct.as_char() {
+                    ',' => text.push_str(", "),
+                    ';' => text.push_str("; "),
+                    ':' if alone => text.push_str(": "),
+                    mark @ ('+' | '=') if alone => text.extend([' ', mark, ' ']),
+                    mark => text.push(mark),
+                }
+            }
+            _ => text.push_str(&tree.to_string()),
+        }
+        word_before = is_word;
+        path_before = matches!(&tree, TokenTree::Punct(punct) if punct.spacing() == Spacing::Joint);
+    }
+    text
 }

@@ -1,5 +1,5 @@
-//! What is written when there are faults: the faults, the user's item without markers, and a hollow implementation, so that one
-//! mistake is one diagnostic and editors keep working.
+//! What is written when there are faults: the faults, the user's item without markers, and a hollow implementation, so
+//! that one mistake is one diagnostic and editors keep working.
 
 use crate::errors::Faults;
 use proc_macro2::TokenStream;

@@ -1,8 +1,8 @@
 //! The attribute macros of `daemon-core`. Use them through that crate, which documents and re-exports them.
 //!
-//! An attribute goes through phases, one module each: `attr` (what its arguments say) and `parse` (what it stands on), then
-//! `validate` (the rules), which makes a `model`, then `expand`. A fault stops no phase; `fallback` writes all of them out at
-//! once.
+//! An attribute goes through phases, one module each: `attr` (what its arguments say) and `parse` (what it stands on),
+//! then `validate` (the rules), which makes a `model`, then `expand`. A fault stops no phase; `fallback` writes all of
+//! them out at once.
 
 #![forbid(unsafe_code)]
 
@@ -22,9 +22,9 @@ use proc_macro::TokenStream;
 
 /// Declares a daemon (above its struct) or wires it (above the one `impl` block that holds its handlers).
 ///
-/// Above the struct it takes `name = ".."` [the struct's name in kebab case, without a trailing `Daemon`], `requires(A, B as
-/// "b")`, `wants(..)`, `start_timeout = ".."`, `stop_timeout = ".."`, `restart(never)`, `optional` and `no_handlers`; in both
-/// places `crate = path`, if the library goes by another name.
+/// Above the struct it takes `name = ".."` (the struct's name in kebab case, without a trailing `Daemon`), `requires(A,
+/// B as "b")`, `wants(..)`, `start_timeout = ".."`, `stop_timeout = ".."`, `restart(never)`, `optional` and
+/// `no_handlers`; in both places `crate = path`, if the library goes by another name.
 #[proc_macro_attribute]
 pub fn daemon(args: TokenStream, item: TokenStream) -> TokenStream {
     entry::daemon(args.into(), item.into()).into()
@@ -49,8 +49,8 @@ macro_rules! markers {
 }
 
 markers! {
-    /// Calls the method for each event of its parameter's type, or under a topic pattern: `#[on_event("data:*", capacity = 64,
-    /// overflow = drop_oldest, startup = 100)]`.
+    /// Calls the method for each event of its parameter's type, or under a topic pattern: `#[on_event("data:*",
+    /// capacity = 64, overflow = drop_oldest, startup = 100)]`.
     on_event;
     /// Calls the method at every multiple of a period: `#[every("30s", name = "sync", jitter = "10%", timeout = "20s",
     /// immediately)]`. The period may also be the path of a `const` `Duration`.
@@ -61,7 +61,7 @@ markers! {
     deferred;
     /// Runs the method for as long as the daemon does; `#[task(finite)]` if it may end earlier.
     task;
-    /// Makes the method a health check: `#[health(readiness, timeout = "1s")]`; the kinds are `readiness` [default],
+    /// Makes the method a health check: `#[health(readiness, timeout = "1s")]`; the kinds are `readiness` (the default),
     /// `liveness` and `startup`.
     health;
     /// Makes the method callable by name, from other daemons, connections and the command line.

@@ -58,14 +58,14 @@ pub(crate) enum RowKind {
     Deferred { name: LitStr, delay: Time },
     Task { name: LitStr, finite: bool },
     Check { name: LitStr, kind: Kind, timeout: Option<Duration> },
-    Command(Command),
+    Command(Box<Command>),
 }
 
 /// What an event handler listens to.
 pub(crate) enum Source {
-    /// Events of one type. `topic` is the literal to compare with the type's own topic; `local` says whether the type can be
-    /// named outside the block's generics.
-    Typed { name: LitStr, event: Type, topic: Option<LitStr>, local: bool },
+    /// Events of one type. `topic` is the literal to compare with the type's own topic; `local` says whether the type
+    /// can be named outside the block's generics.
+    Typed { name: LitStr, event: Box<Type>, topic: Option<LitStr>, local: bool },
     /// Whatever is published under a pattern; `taken` if the method takes the envelope.
     Envelope { name: LitStr, pattern: LitStr, taken: bool },
 }

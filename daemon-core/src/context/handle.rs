@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::link::{self, HostLink};
+use super::link::{self, HostLink, Wish};
 use crate::call::{Call, CallError};
 use crate::definition::Declared;
+use crate::error::Error;
 use crate::event::{Event, PublishError, Publisher};
-use crate::status::{CheckReport, HostStatus};
+use crate::status::{CheckReport, HostStatus, Transition};
 
 /// A handle on a host. Clones are cheap; a handle does not keep the host running.
 #[derive(Clone)]
@@ -24,10 +25,20 @@ impl HostHandle {
         Self { link, publisher }
     }
 
+    pub(crate) fn link(&self) -> Arc<dyn HostLink> {
+        self.link.clone()
+    }
+
     /// The host and its daemons as they are now.
     #[must_use]
     pub fn status(&self) -> HostStatus {
         self.link.status()
+    }
+
+    /// The latest changes of state of the host and its daemons, at most 1,000, oldest first.
+    #[must_use]
+    pub fn journal(&self) -> Vec<Transition> {
+        self.link.journal()
     }
 
     /// Begins the shutdown, and returns at once.
@@ -50,6 +61,52 @@ impl HostHandle {
     /// As [`Context::publish`](crate::Context::publish).
     pub async fn publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
         self.publisher.publish(event).await
+    }
+
+    /// As [`publish`](Self::publish), on a topic known only at run time.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    ///
+    /// # Cancel safety
+    /// As [`publish`](Self::publish).
+    pub async fn publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
+        self.publisher.publish_to(topic, event).await
+    }
+
+    /// Stops one daemon, after those that require it, and waits until it has stopped. It stays so until it is started
+    /// again; the host goes on.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDaemon`].
+    ///
+    /// # Cancel safety
+    /// The stop goes on even if the future is dropped.
+    pub async fn stop_daemon(&self, name: &str) -> Result<(), Error> {
+        self.link.steer(name, Wish::Stop).await
+    }
+
+    /// Starts one daemon that has stopped or failed, after those it requires, and waits until it runs.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDaemon`]; [`Error::DaemonFailed`]; [`Error::Stopping`] once the host shuts down.
+    ///
+    /// # Cancel safety
+    /// The start goes on even if the future is dropped.
+    pub async fn start_daemon(&self, name: &str) -> Result<(), Error> {
+        self.link.steer(name, Wish::Start).await
+    }
+
+    /// Stops one daemon and starts it again, with those that require it around it, and waits until it runs. No restart
+    /// limit is charged.
+    ///
+    /// # Errors
+    /// As [`start_daemon`](Self::start_daemon).
+    ///
+    /// # Cancel safety
+    /// The restart goes on even if the future is dropped.
+    pub async fn restart_daemon(&self, name: &str) -> Result<(), Error> {
+        self.link.steer(name, Wish::Restart).await
     }
 
     /// Runs the health checks of all running daemons, in parallel, each for no longer than its timeout.

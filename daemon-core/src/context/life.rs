@@ -4,7 +4,7 @@
 //! 1. `phase` only goes forward: open, cleaning, over.
 //! 2. What registrations hold is dropped outside the lock, each by itself, a panic in one harming no other.
 
-use std::any::{Any, TypeId};
+use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,16 +13,41 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::link::{AnyDaemon, HostLink};
+use super::register::Unsubscribe;
 use crate::error::Error;
 use crate::event::{Bus, Publisher, SubscriptionHandle, SubscriptionStatus};
+use crate::policy::OnError;
 use crate::status::{IntervalStatus, TaskKind};
-use crate::task::{Failure, Periodic, Tasks, drop_quietly};
+use crate::task::{Failure, Periodic, Tasks, attempt};
 
 /// Errors and panics of a daemon, over all its lives.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) errors: AtomicU64,
     pub(crate) panics: AtomicU64,
+    /// How often in a row each piece of work has failed.
+    streaks: Mutex<BTreeMap<String, u32>>,
+}
+
+/// How many failures in a row degrade a daemon.
+const DEGRADED_AFTER: u32 = 3;
+
+impl Tally {
+    /// What has failed often enough in a row.
+    pub(crate) fn degraded(&self) -> Vec<String> {
+        let streaks = self.streaks.lock().unwrap_or_else(PoisonError::into_inner);
+        streaks.iter().filter(|(_, times)| **times >= DEGRADED_AFTER).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Forgets what failed in the life before.
+    pub(crate) fn renew(&self) {
+        self.streaks.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn streak(&self, name: &str, times: u32) -> Option<u32> {
+        let mut streaks = self.streaks.lock().unwrap_or_else(PoisonError::into_inner);
+        if times == 0 { streaks.remove(name) } else { streaks.insert(name.to_owned(), times) }
+    }
 }
 
 /// How far the end of a life has come.
@@ -50,7 +75,7 @@ pub(crate) struct Ticking {
 #[derive(Default)]
 pub(super) struct Registrations {
     pub(super) phase: Phase,
-    pub(super) guards: Vec<Box<dyn Any + Send>>,
+    pub(super) guards: Vec<Box<dyn Unsubscribe>>,
     pub(super) pulled: Vec<SubscriptionHandle>,
     pub(super) intervals: BTreeMap<String, Ticking>,
 }
@@ -159,10 +184,37 @@ impl Life {
         pulled.iter().filter(|handle| handle.is_open()).filter_map(SubscriptionHandle::status).collect()
     }
 
-    /// Drops every guard the daemon registered.
+    /// Books that a handler or interval has failed `times` times in a row; 0: it has succeeded.
+    pub(crate) fn streak(&self, name: &str, times: u32) {
+        let before = self.tally.streak(name, times).unwrap_or(0);
+        let _span = self.span.enter();
+        if times == DEGRADED_AFTER {
+            tracing::warn!(daemon = &*self.daemon, work = name, "degraded: it failed {times} times in a row");
+        } else if times == 0 && before >= DEGRADED_AFTER {
+            tracing::warn!(daemon = &*self.daemon, work = name, "recovered");
+        }
+    }
+
+    /// Does what a handler or tick asks for when it fails.
+    pub(crate) fn on_error(&self, on_error: OnError, name: &str, failure: &Failure) {
+        let for_good = match on_error {
+            OnError::Log => return,
+            OnError::Restart => false,
+            OnError::Fail => true,
+        };
+        self.link.daemon_failed(&self.daemon, self.number, format!("`{name}` failed: {failure}"), for_good);
+    }
+
+    /// Ends every subscription the daemon registered.
     pub(crate) fn drop_guards(&self) {
         let guards = std::mem::take(&mut self.registrations().guards);
-        guards.into_iter().for_each(drop_quietly);
+        guards.into_iter().for_each(|guard| self.unsubscribe(guard));
+    }
+
+    pub(super) fn unsubscribe(&self, guard: Box<dyn Unsubscribe>) {
+        if let Err(failure) = attempt(|| guard.unsubscribe()) {
+            self.failed(TaskKind::Cleanup, "a registered subscription", &failure);
+        }
     }
 
     /// Stops all intervals and forgets them; returns what was still ticking, to be waited for.

@@ -10,20 +10,38 @@ use tokio::sync::watch;
 
 use crate::BoxFuture;
 use crate::call::CallError;
-use crate::status::{CheckReport, HostStatus};
+use crate::error::Error;
+use crate::status::{CheckReport, HostStatus, State, Transition};
 
-/// Whether a daemon is running, and in which of its lives. State, not an event: whoever looks late still sees it.
+/// A daemon's state and the number of its latest life. State, not an event: whoever looks late still sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Readiness {
     pub(crate) life: u64,
-    pub(crate) running: bool,
+    pub(crate) state: State,
+    /// How many states there have been.
+    pub(crate) changes: u64,
+}
+
+impl Readiness {
+    /// Whether a life other than the one seen before is running.
+    pub(crate) fn is_news(self, seen: Self) -> bool {
+        self.state == State::Running && self.life != seen.life
+    }
+}
+
+/// What an operator wants of one daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Stop,
+    Start,
+    Restart,
 }
 
 /// What a daemon's value is to everyone but its own code.
 pub(crate) type AnyDaemon = Arc<dyn Any + Send + Sync>;
 
 /// What contexts and handles ask of the host.
-pub(crate) trait HostLink: Send + Sync {
+pub(crate) trait HostLink: Any + Send + Sync {
     /// How ready a daemon is; `None` if there is no such daemon.
     fn readiness(&self, daemon: &str) -> Option<watch::Receiver<Readiness>>;
     /// The names of all daemons.
@@ -32,14 +50,18 @@ pub(crate) trait HostLink: Send + Sync {
     fn running(&self, type_id: TypeId, name: Option<&str>) -> Option<AnyDaemon>;
     /// Begins the shutdown.
     fn request_shutdown(&self, by: &str);
-    /// A task that its daemon cannot do without has failed.
-    fn daemon_failed(&self, daemon: &str, life: u64, reason: String);
+    /// A daemon cannot go on; `for_good` if it is not to be restarted.
+    fn daemon_failed(&self, daemon: &str, life: u64, reason: String, for_good: bool);
+    /// Stops, starts or restarts one daemon, and waits until that is so.
+    fn steer(&self, daemon: &str, wish: Wish) -> BoxFuture<'_, Result<(), Error>>;
     /// Calls a command.
     fn call(&self, daemon: &str, command: &str, request: Value) -> BoxFuture<'_, Result<Value, CallError>>;
     /// Runs the health checks of all running daemons.
     fn run_checks(&self) -> BoxFuture<'_, Vec<CheckReport>>;
     /// What can be seen of the host.
     fn status(&self) -> HostStatus;
+    /// Its latest transitions.
+    fn journal(&self) -> Vec<Transition>;
 }
 
 /// Calls a command with typed request and reply.

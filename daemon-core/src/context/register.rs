@@ -3,7 +3,6 @@
 //! These are the run-time twins of the markers. What waits for the daemon's readiness begins when the daemon runs;
 //! everything ends with its life.
 
-use std::any::Any;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,38 +15,33 @@ use super::link::Readiness;
 use crate::BoxFuture;
 use crate::definition::IntoOutcome;
 use crate::error::{Error, Result};
+use crate::event::Subscription;
+use crate::policy::OnError;
 use crate::status::TaskKind;
-use crate::task::{Label, Periodic, Schedule, caught, drop_quietly};
+use crate::task::{Failure, Label, Periodic, Schedule, caught, waits};
 
-/// Calls a function when dropped: the shape in which an unsubscribe function is registered.
+/// What [`Context::register_subscription`] keeps until the end of a life: a function, which is called then, or a
+/// [`Subscription`], which is dropped.
 ///
-/// ```
-/// use daemon_core::Unsubscribe;
-///
-/// let guard = Unsubscribe::new(|| println!("unsubscribed"));
-/// drop(guard);
-/// ```
-pub struct Unsubscribe<F: FnOnce()>(Option<F>);
+/// Whatever else unsubscribes when it is dropped is moved into a function: `move || drop(guard)`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be registered as a subscription",
+    label = "neither a function that unsubscribes nor a `Subscription`",
+    note = "if its drop unsubscribes, register a function that drops it: `move || drop(guard)`"
+)]
+pub trait Unsubscribe: Send + 'static {
+    /// Ends the subscription.
+    fn unsubscribe(self: Box<Self>);
+}
 
-impl<F: FnOnce()> Unsubscribe<F> {
-    /// Calls `unsubscribe` once, when the guard is dropped.
-    pub fn new(unsubscribe: F) -> Self {
-        Self(Some(unsubscribe))
+impl<F: FnOnce() + Send + 'static> Unsubscribe for F {
+    fn unsubscribe(self: Box<Self>) {
+        self();
     }
 }
 
-impl<F: FnOnce()> Drop for Unsubscribe<F> {
-    fn drop(&mut self) {
-        if let Some(unsubscribe) = self.0.take() {
-            unsubscribe();
-        }
-    }
-}
-
-impl<F: FnOnce()> std::fmt::Debug for Unsubscribe<F> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Unsubscribe").finish_non_exhaustive()
-    }
+impl<E: Send + Sync + 'static> Unsubscribe for Subscription<E> {
+    fn unsubscribe(self: Box<Self>) {}
 }
 
 /// A registered call, bound to whatever it works on.
@@ -66,13 +60,13 @@ where
 }
 
 impl Context {
-    /// Keeps `guard` until the end of this life: anything whose drop unsubscribes. A function is wrapped in
-    /// [`Unsubscribe`].
+    /// Keeps a subscription until the end of this life, and ends it then: a function that unsubscribes, or a
+    /// [`Subscription`].
     ///
     /// # Errors
-    /// [`Error::Stopping`] from the start of `cleanup` on; `guard` is dropped at once then.
-    pub fn register_subscription(&self, guard: impl Any + Send) -> Result<(), Error> {
-        let guard: Box<dyn Any + Send> = Box::new(guard);
+    /// [`Error::Stopping`] from the start of `cleanup` on; the subscription is ended at once then.
+    pub fn register_subscription(&self, subscription: impl Unsubscribe) -> Result<(), Error> {
+        let guard: Box<dyn Unsubscribe> = Box::new(subscription);
         let refused = {
             let mut registrations = self.life.registrations();
             if registrations.phase == Phase::Open {
@@ -81,11 +75,11 @@ impl Context {
             }
             guard
         };
-        drop_quietly(refused);
+        self.life.unsubscribe(refused);
         Err(self.life.stopping())
     }
 
-    /// Drops every guard registered so far, one by one; a panic in one harms no other.
+    /// Ends every subscription registered so far, one by one; a panic in one harms no other.
     pub fn cleanup_subscriptions(&self) {
         self.life.drop_guards();
     }
@@ -110,7 +104,14 @@ impl Context {
         if period.is_zero() {
             return Err(Error::ZeroPeriod { name: name.to_owned() });
         }
-        let schedule = Schedule { name: name.to_owned(), period, immediately: false, jitter: None, timeout: None };
+        let schedule = Schedule {
+            name: name.to_owned(),
+            period,
+            immediately: false,
+            jitter: None,
+            timeout: None,
+            on_error: OnError::Log,
+        };
         Life::tick(&self.life, schedule, bound(tick))
     }
 
@@ -122,7 +123,7 @@ impl Context {
     pub async fn clear_interval(&self, name: &str) -> bool {
         let Some(ticking) = self.life.registrations().intervals.remove(name) else { return false };
         ticking.stop.cancel();
-        ticking.ended().await;
+        waits("cx.clear_interval", ticking.ended()).await;
         true
     }
 
@@ -132,7 +133,7 @@ impl Context {
     /// As [`clear_interval`](Self::clear_interval).
     pub async fn cleanup_intervals(&self) {
         for ticking in self.life.drop_intervals() {
-            ticking.ended().await;
+            waits("cx.cleanup_intervals", ticking.ended()).await;
         }
     }
 
@@ -186,14 +187,14 @@ impl Life {
     #[track_caller]
     pub(crate) fn tick(self: &Arc<Self>, schedule: Schedule, tick: Bound) -> Result<(), Error> {
         let label = Label::new(TaskKind::Interval, schedule.name.clone());
-        let name = schedule.name.clone();
+        let (name, key, on_error) = (schedule.name.clone(), schedule.name.clone(), schedule.on_error);
         let periodic = Arc::new(Periodic::new(schedule));
         let (stop, done) = (self.intake.child_token(), CancellationToken::new());
         let mut registrations = self.registrations();
         if registrations.phase != Phase::Open {
             return Err(self.stopping());
         }
-        let before = registrations.intervals.remove(&name);
+        let before = registrations.intervals.remove(&key);
         if let Some(before) = &before {
             before.stop.cancel();
         }
@@ -208,10 +209,16 @@ impl Life {
                 () = until.cancelled() => return,
                 () = life.ready.cancelled() => {}
             }
-            let failed = |failure: &_| life.failed(TaskKind::Interval, &work.status().name, failure);
-            work.run(until, || tick(), failed).await;
+            let book = |outcome: &Result<(), Failure>, in_a_row| {
+                life.streak(&name, in_a_row);
+                if let Err(failure) = outcome {
+                    life.failed(TaskKind::Interval, &name, failure);
+                    life.on_error(on_error, &name, failure);
+                }
+            };
+            work.run(until, || tick(), book).await;
         });
-        registrations.intervals.insert(name, Ticking { periodic, stop, done, task });
+        registrations.intervals.insert(key, Ticking { periodic, stop, done, task });
         Ok(())
     }
 
@@ -227,7 +234,7 @@ impl Life {
             life.ready.cancelled().await;
             let mut seen = Readiness::default();
             loop {
-                let next = readiness.wait_for(|now| now.running && now.life != seen.life);
+                let next = readiness.wait_for(|now| now.is_news(seen));
                 tokio::select! {
                     biased;
                     () = life.cancel.cancelled() => return,

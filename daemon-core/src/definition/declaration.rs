@@ -3,6 +3,8 @@
 use std::any::TypeId;
 use std::time::Duration;
 
+use crate::policy::{Restart, RestartPolicy};
+
 /// Says of a type that it is a daemon, and which. Written by `#[daemon(..)]` on its struct, or by hand.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not declared as a daemon",
@@ -40,13 +42,16 @@ pub struct Declaration {
     pub stop_timeout: Option<Duration>,
     /// Whether the host goes on without this daemon.
     pub optional: bool,
+    /// When it is started again after it failed.
+    pub restart: RestartPolicy,
 }
 
 impl Declaration {
     /// A daemon that depends on nothing, with the default limits.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, requires: &[], wants: &[], start_timeout: None, stop_timeout: None, optional: false }
+        let restart = RestartPolicy::new(Restart::OnFailure);
+        Self { name, requires: &[], wants: &[], start_timeout: None, stop_timeout: None, optional: false, restart }
     }
 
     /// Sets the daemons that must be running first.
@@ -74,6 +79,13 @@ impl Declaration {
     #[must_use]
     pub const fn stop_timeout(mut self, timeout: Duration) -> Self {
         self.stop_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets when the daemon is started again after it failed [on failure].
+    #[must_use]
+    pub const fn restart(mut self, policy: RestartPolicy) -> Self {
+        self.restart = policy;
         self
     }
 

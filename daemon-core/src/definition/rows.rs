@@ -9,6 +9,7 @@ use super::Dependency;
 use crate::BoxFuture;
 use crate::context::Context;
 use crate::error::Result;
+use crate::policy::{OnError, Restart, RestartPolicy};
 use crate::status::CheckKind;
 
 /// How a row calls into its daemon: a function, so that a definition stays data.
@@ -23,6 +24,7 @@ pub struct Interval<D> {
     pub(crate) immediately: bool,
     pub(crate) jitter: Option<Percent>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) on_error: OnError,
     pub(crate) call: RowCall<D>,
 }
 
@@ -30,7 +32,7 @@ impl<D> Interval<D> {
     /// Calls `call` every `period`; the first time after one period.
     #[must_use]
     pub const fn new(name: &'static str, period: Duration, call: RowCall<D>) -> Self {
-        Self { name, period, immediately: false, jitter: None, timeout: None, call }
+        Self { name, period, immediately: false, jitter: None, timeout: None, on_error: OnError::Log, call }
     }
 
     /// Makes the first tick come at once.
@@ -44,6 +46,13 @@ impl<D> Interval<D> {
     #[must_use]
     pub const fn jitter(mut self, jitter: Percent) -> Self {
         self.jitter = Some(jitter);
+        self
+    }
+
+    /// Sets what a failed tick leads to, besides being logged and counted \[nothing\].
+    #[must_use]
+    pub const fn on_error(mut self, on_error: OnError) -> Self {
+        self.on_error = on_error;
         self
     }
 
@@ -89,6 +98,7 @@ impl<D> Deferred<D> {
 pub struct Task<D> {
     pub(crate) name: &'static str,
     pub(crate) finite: bool,
+    pub(crate) restart: RestartPolicy,
     pub(crate) call: RowCall<D>,
 }
 
@@ -96,7 +106,14 @@ impl<D> Task<D> {
     /// Runs `call` from the moment the daemon is ready.
     #[must_use]
     pub const fn new(name: &'static str, call: RowCall<D>) -> Self {
-        Self { name, finite: false, call }
+        Self { name, finite: false, restart: RestartPolicy::new(Restart::OnFailure), call }
+    }
+
+    /// Sets when the task is run again after it ended \[on failure\].
+    #[must_use]
+    pub const fn restart(mut self, policy: RestartPolicy) -> Self {
+        self.restart = policy;
+        self
     }
 
     /// Says that the task may end by itself; otherwise an early end is warned about.
@@ -149,9 +166,9 @@ macro_rules! debug_and_clone {
     )+};
 }
 debug_and_clone! {
-    Interval { name, period, immediately, jitter, timeout }
+    Interval { name, period, immediately, jitter, timeout, on_error }
     OnReady { name, of }
     Deferred { name, delay }
-    Task { name, finite }
+    Task { name, finite, restart }
     Check { name, kind, timeout }
 }

@@ -29,6 +29,28 @@ pub enum Error {
     /// A name, topic or duration does not follow its grammar.
     #[error(transparent)]
     Grammar(#[from] daemon_grammar::GrammarError),
+    /// A daemon that was to be started failed.
+    #[error("daemon `{daemon}` failed: {reason}")]
+    DaemonFailed {
+        /// The daemon.
+        daemon: String,
+        /// Why it failed.
+        reason: String,
+    },
+    /// The host has a daemon of that name already.
+    #[error("this host has a daemon named `{name}` already; give the new one a name of its own")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// A daemon cannot be added as it is.
+    #[error("daemon `{daemon}` cannot be added: {fault}")]
+    Refused {
+        /// The daemon.
+        daemon: String,
+        /// What is wrong with it.
+        fault: String,
+    },
     /// A period of zero was given.
     #[error("interval `{name}` has a period of zero; give it a positive one")]
     ZeroPeriod {

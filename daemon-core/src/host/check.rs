@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::graph::{Edges, Graph};
 use super::unit::{Outline, Unit};
 use crate::definition::Dependency;
+use crate::event::type_clashes;
 
 /// A host that can be started.
 #[derive(Clone, Debug, Default)]
@@ -135,55 +136,13 @@ impl Checker<'_> {
 
     fn rows(&mut self) {
         for (unit, outline) in self.units.iter().zip(&self.outlines) {
-            let name = unit.name();
-            let intervals: Vec<_> = outline.intervals.iter().map(|(name, ..)| *name).collect();
-            let rows = [
-                ("interval", &intervals),
-                ("deferred call", &outline.deferred),
-                ("task", &outline.tasks),
-                ("check", &outline.checks),
-                ("command", &outline.commands),
-            ];
-            for (what, rows) in rows {
-                for (at, row) in rows.iter().enumerate() {
-                    if rows[..at].contains(row) {
-                        self.faults.push(format!("`{name}` has two {what}s named `{row}`; rename one"));
-                    }
-                    if let Err(error) = daemon_grammar::name::check(row) {
-                        self.faults.push(format!("a {what} of `{name}`: {error}"));
-                    }
-                }
-            }
-            for (interval, period, timeout) in &outline.intervals {
-                if period.is_zero() {
-                    self.faults.push(format!("interval `{interval}` of `{name}` has a period of zero"));
-                } else if timeout.is_some_and(|timeout| timeout >= *period || timeout.is_zero()) {
-                    self.faults.push(format!(
-                        "interval `{interval}` of `{name}`: its timeout must be more than zero and less than its period"
-                    ));
-                }
-            }
+            self.faults.extend(row_faults(unit.name(), outline));
         }
     }
 
     fn topics(&mut self) {
-        let mut typed = Vec::new();
-        for (unit, outline) in self.units.iter().zip(&self.outlines) {
-            for (topic, takes) in &outline.topics {
-                if let Some((id, takes)) = takes {
-                    typed.push((unit.name(), *topic, *id, *takes));
-                }
-            }
-        }
-        for (at, (daemon, topic, id, takes)) in typed.iter().enumerate() {
-            for (other, also, other_id, other_takes) in &typed[..at] {
-                if id != other_id && daemon_grammar::topic::overlaps(topic, also) {
-                    self.faults.push(format!(
-                        "two types on one topic: `{other}` takes {other_takes} on \"{also}\", `{daemon}` takes {takes} on \"{topic}\""
-                    ));
-                }
-            }
-        }
+        let topics = self.outlines.iter().flat_map(|outline| outline.topics.clone());
+        self.faults.extend(type_clashes(topics).iter().map(ToString::to_string));
     }
 
     /// Finds the daemon a dependency names; a fault is booked if there is none, or more than one.
@@ -280,6 +239,39 @@ impl Checker<'_> {
             ));
         }
     }
+}
+
+/// What is wrong with the rows of one daemon.
+pub(crate) fn row_faults(daemon: &str, outline: &Outline) -> Vec<String> {
+    let mut faults = Vec::new();
+    let intervals: Vec<_> = outline.intervals.iter().map(|(name, ..)| *name).collect();
+    let rows = [
+        ("interval", &intervals),
+        ("deferred call", &outline.deferred),
+        ("task", &outline.tasks),
+        ("check", &outline.checks),
+        ("command", &outline.commands),
+    ];
+    for (what, rows) in rows {
+        for (at, row) in rows.iter().enumerate() {
+            if rows[..at].contains(row) {
+                faults.push(format!("`{daemon}` has two {what}s named `{row}`; rename one"));
+            }
+            if let Err(error) = daemon_grammar::name::check(row) {
+                faults.push(format!("a {what} of `{daemon}`: {error}"));
+            }
+        }
+    }
+    for (interval, period, timeout) in &outline.intervals {
+        if period.is_zero() {
+            faults.push(format!("interval `{interval}` of `{daemon}` has a period of zero"));
+        } else if timeout.is_some_and(|timeout| timeout >= *period || timeout.is_zero()) {
+            faults.push(format!(
+                "interval `{interval}` of `{daemon}`: its timeout must be more than zero and less than its period"
+            ));
+        }
+    }
+    faults
 }
 
 enum Target {

@@ -1,10 +1,12 @@
-//! Conducts the start and the stop: turns what has happened into what is to be done next, and does it.
+//! Conducts the start, the restarts and the stop: turns what has happened into what is to be done next, and does it.
 //!
-//! The decisions are those of [`phase`](super::phase); this is their edge. It runs on the main thread, so it calls no
-//! user code, wakes no user task and logs nothing: lives do that, on the workers.
+//! The decisions are those of [`phase`](super::phase) and [`supervisor`](super::supervisor); this is their edge. It runs
+//! on the main thread, so it calls no user code, wakes no user task and logs nothing: lives do that, on the workers.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -12,12 +14,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::board::Board;
+use super::board::{Board, Happening};
 use super::budget::share;
-use super::graph::Graph;
+use super::graph::{Edges, Graph};
 use super::lives::{Lifecycle, StopOrder, stop_ceiling};
-use super::phase::{Action, Input, Machine};
+use super::phase::{Action, Input, Machine, Stage, Verdict};
 use super::report::StartReport;
+use super::supervisor::{Decision, Ending, History};
 use super::unit::Unit;
 use crate::event::Bus;
 use crate::status::State;
@@ -26,18 +29,48 @@ use crate::status::State;
 pub(crate) struct Conductor {
     pub(crate) board: Arc<Board>,
     pub(crate) bus: Arc<Bus>,
-    pub(crate) graph: Arc<Graph>,
+    pub(crate) graph: Graph,
     pub(crate) units: Vec<Arc<dyn Unit>>,
-    pub(crate) inputs: mpsc::UnboundedReceiver<Input>,
+    pub(crate) happenings: mpsc::UnboundedReceiver<Happening>,
     pub(crate) stop_budget: Duration,
     pub(crate) start_timeout: Duration,
 }
 
-/// What the conductor keeps of the lives under way.
-struct Lives {
-    orders: Vec<watch::Sender<StopOrder>>,
-    tasks: JoinSet<()>,
+/// What the conductor keeps of one daemon.
+struct Player {
+    unit: Arc<dyn Unit>,
+    order: watch::Sender<StopOrder>,
+    history: History,
+    /// When its latest life began.
+    began: Instant,
+    /// How long it waits before its next life.
+    after: Duration,
+    lives: u64,
+}
+
+impl Player {
+    fn new(unit: Arc<dyn Unit>) -> Self {
+        let (order, history) = (watch::Sender::new(None), History::default());
+        Self { unit, order, history, began: Instant::now(), after: Duration::ZERO, lives: 0 }
+    }
+}
+
+/// A host under way.
+struct Conducting {
+    board: Arc<Board>,
+    bus: Arc<Bus>,
+    machine: Machine,
+    players: Vec<Player>,
+    happenings: mpsc::UnboundedReceiver<Happening>,
+    stop_budget: Duration,
+    start_timeout: Duration,
+    runtime: Handle,
+    settled: Option<oneshot::Sender<StartReport>>,
+    lives: JoinSet<()>,
     at: HashMap<tokio::task::Id, usize>,
+    /// Who waits for a restart, and until when.
+    backing_off: Vec<(Instant, usize)>,
+    chances: RandomState,
     count: u64,
 }
 
@@ -45,63 +78,69 @@ impl Conductor {
     /// Runs the host to its end. `settled` hears once every daemon has started or failed to.
     ///
     /// Returns whether a daemon that the host requires failed.
-    pub(crate) async fn conduct(mut self, runtime: Handle, settled: oneshot::Sender<StartReport>) -> bool {
-        let optional = |at: usize| self.units[at].declaration().optional;
-        let mut machine = Machine::new(self.graph.clone(), optional);
-        let mut lives = Lives {
-            orders: self.units.iter().map(|_| watch::Sender::new(None)).collect(),
-            tasks: JoinSet::new(),
+    pub(crate) async fn conduct(self, runtime: Handle, settled: oneshot::Sender<StartReport>) -> bool {
+        let units = self.units;
+        let machine = Machine::new(self.graph, |at| units[at].declaration().optional);
+        let conducting = Conducting {
+            board: self.board,
+            bus: self.bus,
+            machine,
+            players: units.into_iter().map(Player::new).collect(),
+            happenings: self.happenings,
+            stop_budget: self.stop_budget,
+            start_timeout: self.start_timeout,
+            runtime,
+            settled: Some(settled),
+            lives: JoinSet::new(),
             at: HashMap::new(),
+            backing_off: Vec::new(),
+            chances: RandomState::new(),
             count: 0,
         };
-        let mut settled = Some(settled);
+        conducting.run().await
+    }
+}
+
+impl Conducting {
+    async fn run(mut self) -> bool {
         self.board.set_state(State::Starting);
-        let mut actions = machine.begin();
+        let mut actions = self.machine.begin();
         loop {
             let mut over = false;
             for action in actions {
-                over |= self.act(&action, &machine, &mut lives, &runtime, &mut settled);
+                over |= self.act(&action);
             }
+            self.show();
             if over {
                 break;
             }
-            let input = self.next_input(&mut lives, &machine).await;
-            actions = machine.step(&input);
+            actions = self.next().await;
         }
-        self.release(&runtime).await;
+        self.release().await;
         self.board.set_state(State::Stopped);
-        machine.has_failed()
+        self.machine.has_failed()
     }
 
     /// Does what is to be done; returns whether that was the last of it.
-    fn act(
-        &self,
-        action: &Action,
-        machine: &Machine,
-        lives: &mut Lives,
-        runtime: &Handle,
-        settled: &mut Option<oneshot::Sender<StartReport>>,
-    ) -> bool {
+    fn act(&mut self, action: &Action) -> bool {
         match action {
-            Action::Start(at) => self.start(*at, lives, runtime),
+            Action::Start(at) => self.start(*at),
             Action::Stop(at) => {
-                let share = self.share(*at, machine);
-                lives.orders[*at].send_replace(Some(share));
+                let share = self.share(*at);
+                self.players[*at].order.send_replace(Some(share));
             }
+            Action::BackOff(at) => self.backing_off.push((Instant::now() + self.players[*at].after, *at)),
             Action::FailedBy(at, on) => {
-                let mut inner = self.board.slots[*at].inner();
-                inner.reason.get_or_insert_with(|| format!("requires `{on}`, which failed"));
-                if inner.life.is_none() && inner.state == State::Stopped {
-                    inner.state = State::Failed;
-                }
+                self.board.slot(*at).inner().reason = Some(format!("requires `{on}`, which failed"));
             }
             Action::HostRunning => {
                 self.board.set_state(State::Running);
-                self.tell_settled(settled, true);
+                self.tell_settled(true);
             }
             Action::HostStopping => {
-                self.board.set_cause(if machine.has_failed() { "a required daemon failed" } else { "asked for" });
-                self.tell_settled(settled, false);
+                self.board.set_cause(if self.machine.has_failed() { "a required daemon failed" } else { "asked for" });
+                self.show();
+                self.tell_settled(false);
                 self.board.set_state(State::Stopping);
             }
             Action::HostStopped => return true,
@@ -109,71 +148,166 @@ impl Conductor {
         false
     }
 
-    fn tell_settled(&self, settled: &mut Option<oneshot::Sender<StartReport>>, started: bool) {
-        if let Some(settled) = settled.take() {
-            drop(settled.send(self.board.start_report(started))); // nobody may want it
-        }
-    }
-
-    fn start(&self, at: usize, lives: &mut Lives, runtime: &Handle) {
-        let unit = self.units[at].clone();
-        let latest = self.graph.nodes[at].dependencies().filter_map(|on| {
-            let slot = &self.board.slots[on];
-            Some((slot.name.to_string(), slot.inner().started?))
-        });
-        self.board.slots[at].inner().waited = latest.max_by_key(|(_, at)| *at);
-        lives.count += 1;
-        let lifecycle = Lifecycle {
-            at,
-            board: self.board.clone(),
-            bus: self.bus.clone(),
-            number: lives.count,
-            start_timeout: unit.declaration().start_timeout.unwrap_or(self.start_timeout),
-            stop: lives.orders[at].subscribe(),
-            runtime: runtime.clone(),
-            unit,
-        };
-        let task = lives.tasks.spawn_on(lifecycle.run(), runtime);
-        lives.at.insert(task.id(), at);
-    }
-
-    /// What a daemon gets of the time that is left.
-    fn share(&self, at: usize, machine: &Machine) -> Duration {
-        let ceiling = stop_ceiling(&*self.units[at]);
-        let Some(since) = *self.board.stopping.borrow() else { return ceiling };
-        let remaining = (since + self.stop_budget).saturating_duration_since(Instant::now());
-        let weight = |on: usize| if machine.is_up(on) { stop_ceiling(&*self.units[on]) } else { Duration::ZERO };
-        share(ceiling, remaining, self.graph.longest_chain(at, &weight))
-    }
-
-    /// The next thing that happens. A life whose own task dies counts as failed or stopped, so that nothing waits for it.
-    async fn next_input(&mut self, lives: &mut Lives, machine: &Machine) -> Input {
-        loop {
-            tokio::select! {
-                biased;
-                Some(input) = self.inputs.recv() => return input,
-                Some(ended) = lives.tasks.join_next_with_id() => {
-                    let (id, died) = match &ended {
-                        Ok((id, ())) => (*id, false),
-                        Err(error) => (error.id(), true),
-                    };
-                    let Some(at) = lives.at.remove(&id) else { continue };
-                    if died && machine.is_up(at) {
-                        let mut inner = self.board.slots[at].inner();
-                        inner.reason.get_or_insert_with(|| "its lifecycle task died".to_owned());
-                        inner.state = State::Failed;
-                        return Input::StartFailed { at, cancelled: false };
-                    }
-                }
-                else => return Input::Shutdown,
+    /// Shows on the board the states of those that have no life under way to show it.
+    fn show(&self) {
+        for at in 0..self.players.len() {
+            let state = match self.machine.stage(at) {
+                Stage::Waiting | Stage::Stopped => State::Stopped,
+                Stage::BackingOff => State::Backoff,
+                Stage::Failed => State::Failed,
+                Stage::Starting | Stage::Running | Stage::Stopping => continue,
+            };
+            let slot = self.board.slot(at);
+            if slot.state() != state {
+                slot.enter(state);
             }
         }
     }
 
-    /// Lets go of the values that live through restarts, on the workers: their destructors are user code.
-    async fn release(&mut self, runtime: &Handle) {
-        let units = std::mem::take(&mut self.units);
-        let released = runtime.spawn(async move { units.iter().for_each(|unit| unit.release()) });
+    fn tell_settled(&mut self, started: bool) {
+        if let Some(settled) = self.settled.take() {
+            drop(settled.send(self.board.start_report(started))); // nobody may want it
+        }
+    }
+
+    fn start(&mut self, at: usize) {
+        let slot = self.board.slot(at);
+        let latest = self.machine.graph().nodes[at].dependencies().filter_map(|on| {
+            let on = self.board.slot(on);
+            let started = on.inner().started?;
+            Some((on.name.to_string(), started))
+        });
+        slot.inner().waited = latest.max_by_key(|(_, at)| *at);
+        self.count += 1;
+        let player = &mut self.players[at];
+        if player.lives > 0 {
+            slot.restarts.fetch_add(1, Ordering::Relaxed);
+        }
+        player.lives += 1;
+        player.began = Instant::now();
+        player.order = watch::Sender::new(None);
+        let lifecycle = Lifecycle {
+            at,
+            slot,
+            board: self.board.clone(),
+            bus: self.bus.clone(),
+            number: self.count,
+            start_timeout: player.unit.declaration().start_timeout.unwrap_or(self.start_timeout),
+            stop: player.order.subscribe(),
+            runtime: self.runtime.clone(),
+            unit: player.unit.clone(),
+        };
+        let task = self.lives.spawn_on(lifecycle.run(), &self.runtime);
+        self.at.insert(task.id(), at);
+    }
+
+    /// What a daemon gets of the time that is left.
+    fn share(&self, at: usize) -> Duration {
+        let ceiling = |at: usize| stop_ceiling(&*self.players[at].unit);
+        let Some(since) = *self.board.stopping.borrow() else { return ceiling(at) };
+        let remaining = (since + self.stop_budget).saturating_duration_since(Instant::now());
+        let weight = |on: usize| if self.machine.is_up(on) { ceiling(on) } else { Duration::ZERO };
+        share(ceiling(at), remaining, self.machine.graph().longest_chain(at, &weight))
+    }
+
+    /// Waits for the next thing to happen, and returns what is to be done about it.
+    async fn next(&mut self) -> Vec<Action> {
+        let next_restart = self.backing_off.iter().min().copied();
+        let backed_off = async {
+            match next_restart {
+                Some((at, _)) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            Some(happening) = self.happenings.recv() => self.judge(happening),
+            Some(ended) = self.lives.join_next_with_id() => match ended {
+                Ok((id, ())) => {
+                    self.at.remove(&id);
+                    Vec::new()
+                }
+                Err(error) => self.life_died(error.id()),
+            },
+            () = backed_off => {
+                let Some(restart) = next_restart else { return Vec::new() };
+                self.backing_off.retain(|other| *other != restart);
+                self.machine.step(Input::BackedOff(restart.1))
+            }
+        }
+    }
+
+    fn judge(&mut self, happening: Happening) -> Vec<Action> {
+        let input = match happening {
+            Happening::Started(at) => Input::Started(at),
+            Happening::StartFailed { at, cancelled } => {
+                // The first start is never retried.
+                let again = self.machine.has_run() && !cancelled;
+                let verdict = if again { self.verdict(at) } else { Verdict::GiveUp };
+                Input::StartFailed { at, cancelled, verdict }
+            }
+            Happening::Stopped(at) => Input::Stopped(at),
+            Happening::Broke { at, for_good } => {
+                let goes_on = self.machine.stage(at) == Stage::Running && !for_good;
+                Input::Broke { at, verdict: if goes_on { self.verdict(at) } else { Verdict::GiveUp } }
+            }
+            Happening::Stop(at) => Input::Rest(at),
+            Happening::Start(at) => Input::Wake(at),
+            Happening::Restart(at) => Input::Renew(at),
+            Happening::Add { unit, requires, wants } => {
+                let name = unit.name().clone();
+                let optional = unit.declaration().optional;
+                self.players.push(Player::new(unit));
+                return self.machine.add(Edges { name, requires, wants }, optional);
+            }
+            Happening::Shutdown => Input::Shutdown,
+        };
+        self.machine.step(input)
+    }
+
+    /// Asks the supervisor whether a daemon that failed is started again.
+    fn verdict(&mut self, at: usize) -> Verdict {
+        let chance = self.chances.hash_one((self.count, at)) as f64 / u64::MAX as f64;
+        let player = &mut self.players[at];
+        let policy = player.unit.declaration().restart;
+        match player.history.decide(&policy, Ending::Failed, player.began, Instant::now(), chance) {
+            Decision::Restart { after } => {
+                player.after = after;
+                Verdict::Retry
+            }
+            Decision::Leave => Verdict::GiveUp,
+            Decision::GiveUp { exhausted } => {
+                if exhausted {
+                    let slot = self.board.slot(at);
+                    let mut inner = slot.inner();
+                    let limit = policy.limit;
+                    let reason = inner.reason.take().unwrap_or_default();
+                    inner.reason = Some(format!("{reason}; {} restarts in {:?} are used up", limit.count, limit.per));
+                }
+                Verdict::GiveUp
+            }
+        }
+    }
+
+    /// A life whose own task died counts as failed, so that nothing waits for it.
+    fn life_died(&mut self, id: tokio::task::Id) -> Vec<Action> {
+        let Some(at) = self.at.remove(&id) else { return Vec::new() };
+        if !self.machine.is_up(at) {
+            return Vec::new();
+        }
+        self.board.slot(at).inner().reason = Some("its lifecycle task died".to_owned());
+        self.machine.step(Input::StartFailed { at, cancelled: false, verdict: Verdict::GiveUp })
+    }
+
+    /// Lets go of the values that live through restarts, on the workers: their destructors are user code. What events
+    /// were kept for lives that will not come are abandoned.
+    async fn release(&mut self) {
+        let units: Vec<_> = self.players.drain(..).map(|player| player.unit).collect();
+        let slots = self.board.slots();
+        let released = self.runtime.spawn(async move {
+            slots.iter().for_each(|slot| slot.intake.close());
+            units.iter().for_each(|unit| unit.release());
+        });
         let since = (*self.board.stopping.borrow()).unwrap_or_else(Instant::now);
         drop(tokio::time::timeout_at(since + self.stop_budget, released).await); // late: the process ends without it
     }

@@ -119,6 +119,46 @@ impl Graph {
         None
     }
 
+    /// All that require `at`, over any number of steps.
+    pub(crate) fn those_that_require(&self, at: usize) -> Vec<usize> {
+        let requires = |on: usize, by: &usize| self.nodes[*by].requires.contains(&on);
+        self.reach(at, |on| self.nodes[on].dependents.iter().copied().filter(|by| requires(on, by)).collect())
+    }
+
+    /// All that `at` requires, over any number of steps.
+    pub(crate) fn what_it_requires(&self, at: usize) -> Vec<usize> {
+        self.reach(at, |on| self.nodes[on].requires.clone())
+    }
+
+    fn reach(&self, from: usize, next: impl Fn(usize) -> Vec<usize>) -> Vec<usize> {
+        let (mut reached, mut queue) = (Vec::new(), vec![from]);
+        while let Some(at) = queue.pop() {
+            for on in next(at) {
+                if !reached.contains(&on) {
+                    reached.push(on);
+                    queue.push(on);
+                }
+            }
+        }
+        reached
+    }
+
+    /// Adds a daemon that depends on those already there, and gives it its wave.
+    pub(crate) fn add(&mut self, edges: Edges) -> usize {
+        let at = self.nodes.len();
+        let Edges { name, requires, wants } = edges;
+        let mut node = Node { name, requires, wants, dependents: Vec::new(), wave: 0 };
+        let on: Vec<_> = node.dependencies().collect();
+        node.wave = 1 + on.iter().map(|&on| self.nodes[on].wave).max().unwrap_or(0);
+        for on in on {
+            if !self.nodes[on].dependents.contains(&at) {
+                self.nodes[on].dependents.push(at);
+            }
+        }
+        self.nodes.push(node);
+        at
+    }
+
     /// The greatest sum of `weight` along a chain of dependencies that begins with `from`.
     pub(crate) fn longest_chain(&self, from: usize, weight: &dyn Fn(usize) -> Duration) -> Duration {
         fn walk(

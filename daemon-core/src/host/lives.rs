@@ -15,12 +15,12 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
-use super::board::{Board, Slot};
+use super::board::{Board, Happening};
 use super::budget::Steps;
-use super::phase::Input;
 use super::report::Cut;
+use super::slot::Slot;
 use super::unit::{Lived, Unit};
-use crate::context::{Birth, Context, HostLink, Life, Phase, Readiness};
+use crate::context::{Birth, Context, HostLink, Life, Phase};
 use crate::error::Result;
 use crate::event::Bus;
 use crate::status::{State, TaskKind};
@@ -33,6 +33,7 @@ pub(crate) type StopOrder = Option<Duration>;
 pub(crate) struct Lifecycle {
     pub(crate) at: usize,
     pub(crate) board: Arc<Board>,
+    pub(crate) slot: Arc<Slot>,
     pub(crate) unit: Arc<dyn Unit>,
     pub(crate) bus: Arc<Bus>,
     pub(crate) number: u64,
@@ -52,37 +53,37 @@ impl Lifecycle {
     pub(crate) async fn run(mut self) {
         let begun = Instant::now();
         let life = self.birth();
-        let slot = &self.board.slots[self.at];
         {
-            let mut inner = slot.inner();
-            inner.state = State::Starting;
+            let mut inner = self.slot.inner();
+            inner.number = self.number;
             inner.life = Some(life.clone());
         }
+        self.slot.tally.renew();
+        self.slot.enter(State::Starting);
         let mut entered = false;
         let started = self.start(&life, &mut entered).await;
-        let slot = &self.board.slots[self.at];
-        slot.inner().start_took = begun.elapsed();
+        self.slot.inner().start_took = begun.elapsed();
         match started {
             Ok(()) => {
                 tracing::info!(parent: &life.span, took = ?begun.elapsed(), "running");
-                self.board.tell(Input::Started(self.at));
+                self.board.tell(Happening::Started(self.at));
                 let share = self.ordered().await;
                 tracing::info!(parent: &life.span, "stopping");
                 self.stop(&life, share, true).await;
                 tracing::info!(parent: &life.span, "stopped");
-                self.board.tell(Input::Stopped(self.at));
+                self.board.tell(Happening::Stopped(self.at));
             }
             Err(why) => {
                 let cancelled = matches!(why, NotStarted::Cancelled);
                 if let NotStarted::Failed(failure) = why {
                     let kind = if entered { TaskKind::Initialize } else { TaskKind::Make };
                     life.failed(kind, "start", &failure);
-                    slot.inner().reason.get_or_insert_with(|| failure.to_string());
+                    self.slot.inner().reason = Some(failure.to_string());
                 }
                 let ordered = *self.stop.borrow();
                 let share = ordered.unwrap_or_else(|| stop_ceiling(&*self.unit));
                 self.stop(&life, share, entered).await;
-                self.board.tell(Input::StartFailed { at: self.at, cancelled });
+                self.board.tell(Happening::StartFailed { at: self.at, cancelled });
             }
         }
     }
@@ -99,7 +100,7 @@ impl Lifecycle {
             bus: self.bus.clone(),
             link: self.board.clone(),
             runtime: self.runtime.clone(),
-            tally: self.board.slots[self.at].tally.clone(),
+            tally: self.slot.tally.clone(),
             required: required.collect(),
         }))
     }
@@ -116,25 +117,20 @@ impl Lifecycle {
         lived.await?;
         let Ok(lived) = made.await else { return Err(NotStarted::Cancelled) };
         let lived: Arc<dyn Lived> = lived.into();
-        let slot = &self.board.slots[self.at];
+        let slot = self.slot.clone();
         slot.inner().lived = Some(lived.clone());
         slot.intake.buffer();
         *entered = true;
         let initialize = lived.hook(TaskKind::Initialize, cx.clone());
         self.step(life, TaskKind::Initialize, deadline, initialize).await?;
-        let slot = &self.board.slots[self.at];
         let dispatch = lived.dispatch(cx);
         drop(life.spawn(Label::new(TaskKind::Handlers, "event handlers"), dispatch)); // open: it cannot be refused
         if let Err(error) = lived.begin(life) {
             return Err(NotStarted::Failed(Failure::Error(error.into())));
         }
-        {
-            let mut inner = slot.inner();
-            inner.state = State::Running;
-            inner.started = Some(self.board.since.elapsed());
-        }
+        slot.inner().started = Some(self.board.since.elapsed());
+        slot.enter(State::Running);
         life.ready.cancel();
-        slot.readiness.send_replace(Readiness { life: self.number, running: true });
         Ok(())
     }
 
@@ -178,11 +174,10 @@ impl Lifecycle {
     /// Takes every step of the stop, within `share`.
     async fn stop(&self, life: &Arc<Life>, share: Duration, entered: bool) {
         let begun = Instant::now();
-        let slot = &self.board.slots[self.at];
+        let slot = &*self.slot;
         let steps = Steps::of(share);
         let stopping = Stopping { life, slot, begun };
-        slot.inner().state = State::Stopping;
-        slot.readiness.send_replace(Readiness { life: self.number, running: false });
+        slot.enter(State::Stopping);
 
         life.intake.cancel();
         slot.intake.drain();
@@ -204,19 +199,30 @@ impl Lifecycle {
                 Ok(())
             })
             .await;
-        slot.intake.close();
+        if self.is_last() {
+            slot.intake.close();
+        } else {
+            slot.intake.buffer(); // what is queued is for the next life
+        }
         drop(life.drop_intervals()); // they have ended; what could not end is in the report
         life.tasks.close();
         stopping.idle(steps.end, |_| true).await;
         self.let_go(&stopping, steps.end).await;
 
-        let mut inner = slot.inner();
-        inner.stop_took = begun.elapsed();
-        inner.stopped = Some(self.board.since.elapsed());
-        inner.state = if inner.reason.is_some() { State::Failed } else { State::Stopped };
-        if inner.cut.iter().all(|cut| cut.gone) {
-            inner.life = None;
+        {
+            let mut inner = slot.inner();
+            inner.stop_took = begun.elapsed();
+            inner.stopped = Some(self.board.since.elapsed());
+            if inner.cut.iter().all(|cut| cut.gone) {
+                inner.life = None;
+            }
         }
+        slot.enter(State::Stopped);
+    }
+
+    /// Whether the host shuts down, so that no life follows.
+    fn is_last(&self) -> bool {
+        self.board.stopping.borrow().is_some()
     }
 
     /// Drops the daemon's value, in a task of its own since its destructor is user code.

@@ -1,5 +1,6 @@
 //! Who owns lives: assembling a host, starting it in waves, stopping it in reverse, ending the process.
 
+mod add;
 mod board;
 mod budget;
 mod builder;
@@ -7,12 +8,17 @@ mod check;
 mod conductor;
 mod embed;
 mod graph;
+mod journal;
+mod link;
 mod lives;
 mod phase;
 mod report;
 mod run;
 mod signals;
+mod slot;
+mod supervisor;
 mod unit;
+mod view;
 
 use std::time::Duration;
 

@@ -2,12 +2,13 @@
 //!
 //! Invariants:
 //! 1. A daemon starts only when all it requires are running and all it wants have settled.
-//! 2. A daemon stops only when none of its dependents, of either kind, is starting, running or stopping.
+//! 2. A daemon stops only when none that requires it is up and, in a shutdown, none that wants it either.
 //! 3. Once the shutdown has begun nothing starts.
+//! 4. A restart stops and starts again exactly those that require, over any number of steps, the daemon that failed.
 
 use std::sync::Arc;
 
-use super::graph::Graph;
+use super::graph::{Edges, Graph};
 
 /// Where one daemon is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,31 +17,75 @@ pub(crate) enum Stage {
     Starting,
     Running,
     Stopping,
+    BackingOff,
     Stopped,
     Failed,
 }
 
 impl Stage {
+    /// Whether those who merely want the daemon need wait no longer.
     fn is_settled(self) -> bool {
-        !matches!(self, Self::Waiting | Self::Starting)
+        matches!(self, Self::Running | Self::Stopped | Self::Failed)
     }
 
     fn is_over(self) -> bool {
         matches!(self, Self::Stopped | Self::Failed)
     }
+
+    /// Whether a life of the daemon is under way.
+    fn is_up(self) -> bool {
+        matches!(self, Self::Starting | Self::Running | Self::Stopping)
+    }
+}
+
+/// What becomes of a daemon once its life under way has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// No end is in sight.
+    Stay,
+    /// It starts again after its delay.
+    Retry,
+    /// It starts again at once.
+    Again,
+    /// It starts again as soon as what it requires runs.
+    Follow,
+    /// It rests until somebody starts it.
+    Rest,
+    /// It has failed for good.
+    Doomed,
+}
+
+/// What the supervisor says of a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Retry,
+    GiveUp,
 }
 
 /// What has happened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Input {
     /// A start ended well.
     Started(usize),
     /// A start ended badly, its own cleaning up included; `cancelled` if only because it was asked to stop.
-    StartFailed { at: usize, cancelled: bool },
+    StartFailed {
+        at: usize,
+        cancelled: bool,
+        verdict: Verdict,
+    },
     /// A stop ended.
     Stopped(usize),
     /// A running daemon cannot go on.
-    Broke(usize),
+    Broke {
+        at: usize,
+        verdict: Verdict,
+    },
+    /// The delay before a restart is over.
+    BackedOff(usize),
+    /// Somebody asked for one daemon to be stopped, started or stopped and started.
+    Rest(usize),
+    Wake(usize),
+    Renew(usize),
     /// Somebody asked for the shutdown.
     Shutdown,
 }
@@ -50,6 +95,8 @@ pub(crate) enum Input {
 pub(crate) enum Action {
     Start(usize),
     Stop(usize),
+    /// Tell when the delay before this daemon's restart is over.
+    BackOff(usize),
     /// The daemon will not start, or stops for good, because one that it requires failed.
     FailedBy(usize, Arc<str>),
     /// Every daemon has settled and none that is required failed.
@@ -63,15 +110,14 @@ pub(crate) enum Action {
 #[derive(Clone, Debug)]
 struct Member {
     stage: Stage,
+    fate: Fate,
     optional: bool,
-    /// It is to end as failed, not as stopped.
-    doomed: bool,
 }
 
 /// The state of a host's daemons.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
-    graph: Arc<Graph>,
+    graph: Graph,
     members: Vec<Member>,
     running: bool,
     stopping: bool,
@@ -80,10 +126,14 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    pub(crate) fn new(graph: Arc<Graph>, optional: impl Fn(usize) -> bool) -> Self {
-        let member = |at| Member { stage: Stage::Waiting, optional: optional(at), doomed: false };
+    pub(crate) fn new(graph: Graph, optional: impl Fn(usize) -> bool) -> Self {
+        let member = |at| Member { stage: Stage::Waiting, fate: Fate::Stay, optional: optional(at) };
         let members = (0..graph.nodes.len()).map(member).collect();
         Self { graph, members, running: false, stopping: false, stopped: false, failed: false }
+    }
+
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
     }
 
     /// Whether a daemon that the host requires has failed.
@@ -91,9 +141,26 @@ impl Machine {
         self.failed
     }
 
-    /// Whether the daemon at `at` has yet to stop.
+    /// Whether the host has once been running.
+    pub(crate) fn has_run(&self) -> bool {
+        self.running
+    }
+
+    /// Whether a life of the daemon is under way.
     pub(crate) fn is_up(&self, at: usize) -> bool {
-        !self.members[at].stage.is_over()
+        self.members[at].stage.is_up()
+    }
+
+    pub(crate) fn stage(&self, at: usize) -> Stage {
+        self.members[at].stage
+    }
+
+    /// Adds a daemon, which starts as soon as it can.
+    pub(crate) fn add(&mut self, edges: Edges, optional: bool) -> Vec<Action> {
+        self.graph.add(edges);
+        self.members.push(Member { stage: Stage::Waiting, fate: Fate::Stay, optional });
+        self.stopped = false;
+        self.advance()
     }
 
     /// What can be done before anything has happened.
@@ -102,35 +169,128 @@ impl Machine {
     }
 
     /// What can be done now that `input` has happened.
-    pub(crate) fn step(&mut self, input: &Input) -> Vec<Action> {
+    pub(crate) fn step(&mut self, input: Input) -> Vec<Action> {
         let mut actions = Vec::new();
-        match *input {
+        match input {
             Input::Started(at) => {
                 if self.members[at].stage == Stage::Starting {
                     self.members[at].stage = Stage::Running;
                 }
             }
-            Input::StartFailed { at, cancelled } => {
-                let cancelled = cancelled && !self.members[at].doomed;
-                self.members[at].stage = if cancelled { Stage::Stopped } else { Stage::Failed };
-                if !cancelled {
-                    self.fail(at, &mut actions);
+            Input::StartFailed { at, cancelled, verdict } => self.start_failed(at, cancelled, verdict, &mut actions),
+            Input::Stopped(at) => self.ended(at, &mut actions),
+            Input::Broke { at, verdict } => {
+                let member = &self.members[at];
+                if member.stage == Stage::Running && member.fate == Fate::Stay && !self.stopping {
+                    match verdict {
+                        Verdict::Retry => self.stop_with_those_that_require(at, Fate::Retry),
+                        Verdict::GiveUp => {
+                            self.members[at].fate = Fate::Doomed;
+                            self.fail(at, &mut actions);
+                        }
+                    }
                 }
             }
-            Input::Stopped(at) => {
-                let doomed = self.members[at].doomed;
-                self.members[at].stage = if doomed { Stage::Failed } else { Stage::Stopped };
-            }
-            Input::Broke(at) => {
-                if self.members[at].stage == Stage::Running && !self.members[at].doomed {
-                    self.members[at].doomed = true;
-                    self.fail(at, &mut actions);
+            Input::BackedOff(at) => {
+                if self.members[at].stage == Stage::BackingOff {
+                    self.members[at].stage = Stage::Waiting;
                 }
             }
+            Input::Rest(at) => self.rest(at),
+            Input::Wake(at) => self.wake(at),
+            Input::Renew(at) => self.renew(at),
             Input::Shutdown => self.begin_stop(&mut actions),
         }
         actions.extend(self.advance());
         actions
+    }
+
+    fn start_failed(&mut self, at: usize, cancelled: bool, verdict: Verdict, actions: &mut Vec<Action>) {
+        if cancelled || self.stopping || self.members[at].fate != Fate::Stay {
+            let failed_by_itself = !cancelled && self.members[at].fate == Fate::Stay;
+            if failed_by_itself {
+                self.members[at].fate = Fate::Doomed;
+            }
+            self.ended(at, actions);
+            if failed_by_itself {
+                self.fail(at, actions);
+            }
+            return;
+        }
+        self.members[at].fate = if verdict == Verdict::Retry { Fate::Retry } else { Fate::Doomed };
+        self.ended(at, actions);
+        if verdict == Verdict::GiveUp {
+            self.fail(at, actions);
+        }
+    }
+
+    /// A life has ended: what its daemon does next is its fate.
+    fn ended(&mut self, at: usize, actions: &mut Vec<Action>) {
+        let member = &mut self.members[at];
+        let fate = std::mem::replace(&mut member.fate, Fate::Stay);
+        member.stage = match fate {
+            Fate::Doomed => {
+                member.fate = Fate::Doomed;
+                Stage::Failed
+            }
+            _ if self.stopping => Stage::Stopped,
+            Fate::Retry => {
+                actions.push(Action::BackOff(at));
+                Stage::BackingOff
+            }
+            Fate::Again | Fate::Follow => Stage::Waiting,
+            Fate::Rest | Fate::Stay => Stage::Stopped,
+        };
+    }
+
+    /// Stops `at`, which then meets `fate`, and all that require it, which then follow it.
+    fn stop_with_those_that_require(&mut self, at: usize, fate: Fate) {
+        self.members[at].fate = fate;
+        for on in self.graph.those_that_require(at) {
+            let member = &mut self.members[on];
+            if member.stage.is_up() && member.fate == Fate::Stay {
+                member.fate = Fate::Follow;
+            }
+        }
+    }
+
+    fn rest(&mut self, at: usize) {
+        for on in self.graph.those_that_require(at).into_iter().chain([at]) {
+            let member = &mut self.members[on];
+            match member.stage {
+                Stage::Failed | Stage::Stopped => {}
+                Stage::Waiting | Stage::BackingOff => member.stage = Stage::Stopped,
+                _ if member.fate != Fate::Doomed => member.fate = Fate::Rest,
+                _ => {}
+            }
+        }
+    }
+
+    fn wake(&mut self, at: usize) {
+        if self.stopping {
+            return;
+        }
+        for on in self.graph.what_it_requires(at).into_iter().chain([at]) {
+            let member = &mut self.members[on];
+            match (member.stage, member.fate) {
+                (Stage::Stopped | Stage::Failed | Stage::BackingOff, _) => {
+                    member.stage = Stage::Waiting;
+                    member.fate = Fate::Stay;
+                }
+                (_, Fate::Rest) => member.fate = Fate::Again,
+                _ => {}
+            }
+        }
+    }
+
+    fn renew(&mut self, at: usize) {
+        if self.members[at].stage.is_up() && !self.stopping {
+            if matches!(self.members[at].fate, Fate::Stay | Fate::Rest | Fate::Retry) {
+                self.stop_with_those_that_require(at, Fate::Again);
+            }
+        } else {
+            self.wake(at);
+        }
     }
 
     fn begin_stop(&mut self, actions: &mut Vec<Action>) {
@@ -151,14 +311,14 @@ impl Machine {
                 }
             }
             let name = self.graph.nodes[at].name.clone();
-            for &dependent in &self.graph.clone().nodes[at].dependents {
+            for dependent in self.graph.nodes[at].dependents.clone() {
                 let requires = self.graph.nodes[dependent].requires.contains(&at);
                 let member = &mut self.members[dependent];
-                if !requires || member.doomed || member.stage.is_over() {
+                if !requires || member.fate == Fate::Doomed || member.stage.is_over() {
                     continue;
                 }
-                member.doomed = true;
-                if member.stage == Stage::Waiting {
+                member.fate = Fate::Doomed;
+                if !member.stage.is_up() {
                     member.stage = Stage::Failed;
                 }
                 actions.push(Action::FailedBy(dependent, name.clone()));
@@ -194,7 +354,9 @@ impl Machine {
                 continue;
             }
             let node = &self.graph.nodes[at];
-            let running = node.requires.iter().all(|&on| self.members[on].stage == Stage::Running);
+            // One that is about to stop is no ground to start on.
+            let runs = |on: &usize| self.members[*on].stage == Stage::Running && self.members[*on].fate == Fate::Stay;
+            let running = node.requires.iter().all(runs);
             let settled = node.wants.iter().all(|&on| self.members[on].stage.is_settled());
             if running && settled {
                 self.members[at].stage = Stage::Starting;
@@ -206,24 +368,23 @@ impl Machine {
     fn stop_what_can(&mut self, actions: &mut Vec<Action>) {
         if self.stopping {
             for member in &mut self.members {
-                if member.stage == Stage::Waiting {
+                if matches!(member.stage, Stage::Waiting | Stage::BackingOff) {
                     member.stage = Stage::Stopped;
                 }
             }
         }
         for at in 0..self.members.len() {
             let member = &self.members[at];
-            let up = matches!(member.stage, Stage::Starting | Stage::Running);
-            let dependents = &self.graph.nodes[at].dependents;
-            if up
-                && (self.stopping || member.doomed)
-                && dependents.iter().all(|&on| {
-                    let dependent = &self.members[on];
-                    // Outside a shutdown, one that merely wants this daemon goes on without it.
-                    let holds = self.stopping || self.graph.nodes[on].requires.contains(&at);
-                    !holds || dependent.stage.is_over() || dependent.stage == Stage::Waiting
-                })
-            {
+            let may = matches!(member.stage, Stage::Starting | Stage::Running);
+            if !may || !(self.stopping || member.fate != Fate::Stay) {
+                continue;
+            }
+            let holds = |on: &usize| {
+                // Outside a shutdown, one that merely wants this daemon goes on without it.
+                let matters = self.stopping || self.graph.nodes[*on].requires.contains(&at);
+                matters && self.members[*on].stage.is_up()
+            };
+            if !self.graph.nodes[at].dependents.iter().any(holds) {
                 self.members[at].stage = Stage::Stopping;
                 actions.push(Action::Stop(at));
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::status::State;
+use crate::status::{State, Transition};
 
 /// How the start went.
 #[derive(Clone, Debug, Serialize)]
@@ -63,6 +63,9 @@ pub struct ShutdownReport {
     pub left: Left,
     /// Every subscription's account.
     pub events: Vec<EventAccount>,
+    /// What happened, where the exit code is not 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub journal: Vec<Transition>,
 }
 
 /// How one daemon ended.
@@ -85,6 +88,8 @@ pub struct DaemonStop {
     pub stop_ms: u64,
     /// Why it failed.
     pub reason: Option<String>,
+    /// How often it was started again.
+    pub restarts: u64,
     /// Work that had to be aborted, or could not even be.
     pub cut: Vec<Cut>,
     /// What went wrong while it stopped.
@@ -107,7 +112,11 @@ pub struct Cut {
     pub polls: u64,
     /// How long ago it was last polled when it was cut, in milliseconds.
     pub idle_ms: Option<u64>,
-    /// Whether it is gone; if not, it blocks a thread.
+    /// The call of its context that it waited in.
+    pub waits_in: Option<String>,
+    /// Whether it did not even yield, but blocked its thread.
+    pub blocking: bool,
+    /// Whether it is gone.
     pub gone: bool,
 }
 
@@ -231,6 +240,9 @@ impl fmt::Display for ShutdownReport {
             if daemon.errors + daemon.panics > 0 {
                 write!(f, "  {} errors, {} panics", daemon.errors, daemon.panics)?;
             }
+            if daemon.restarts > 0 {
+                write!(f, "  {} restarts", daemon.restarts)?;
+            }
             if let Some(reason) = &daemon.reason {
                 write!(f, "  {reason}")?;
             }
@@ -271,11 +283,13 @@ fn write_events(f: &mut fmt::Formatter<'_>, events: &[EventAccount]) -> fmt::Res
 
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fate = if self.gone { "aborted" } else { "still blocks its thread" };
-        write!(f, "{} {fate}: spawned at {}, polled {} times", self.work, self.spawned_at, self.polls)?;
-        match self.idle_ms {
-            Some(idle) => write!(f, ", last {} before", short(idle)),
-            None => write!(f, ", never begun"),
+        let fate = if self.gone { "aborted" } else { "could not be aborted" };
+        write!(f, "{} {fate}: spawned at {}, polled {} times, ", self.work, self.spawned_at, self.polls)?;
+        match (self.idle_ms, &self.waits_in) {
+            (None, _) => f.write_str("never begun"),
+            (Some(idle), _) if self.blocking => write!(f, "blocks its thread for {}", short(idle)),
+            (Some(idle), Some(call)) => write!(f, "waits in {call} for {}", short(idle)),
+            (Some(idle), None) => write!(f, "last {} before", short(idle)),
         }
     }
 }

@@ -1,20 +1,24 @@
 //! A daemon with its type erased: how the host makes its value and calls into it.
 
 use std::any::TypeId;
+use std::collections::HashMap;
 use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 
+use super::supervisor::{Decision, Ending, History};
 use crate::BoxFuture;
 use crate::call::CallError;
 use crate::context::{AnyDaemon, Context, Life};
 use crate::daemon::DaemonBase;
 use crate::definition::{Declaration, Definition, RowCall};
 use crate::error::{BoxError, Error, Result};
-use crate::event::{Bus, SubscribeError, SubscriptionStatus};
+use crate::event::{Bus, SubscribeError, SubscriptionStatus, TypedTopic};
+use crate::policy::{OnError, RestartPolicy};
 use crate::status::{CheckKind, TaskKind};
 use crate::task::{Failure, Handlers, Label, Observer, Schedule, Wiring, caught, drop_quietly};
 
@@ -80,7 +84,7 @@ pub(crate) struct Outline {
     pub(crate) type_id: TypeId,
     pub(crate) type_name: &'static str,
     /// The topics of the event handlers, with the type each takes.
-    pub(crate) topics: Vec<(&'static str, Option<(TypeId, &'static str)>)>,
+    pub(crate) topics: Vec<TypedTopic>,
     pub(crate) ready: Vec<crate::definition::Dependency>,
     pub(crate) intervals: Vec<(&'static str, Duration, Option<Duration>)>,
     pub(crate) deferred: Vec<&'static str>,
@@ -156,7 +160,9 @@ pub(crate) struct BoundCheck {
 pub(crate) struct UnitOf<D> {
     name: Arc<str>,
     definition: Arc<Definition<D>>,
-    topics: Vec<(&'static str, Option<(TypeId, &'static str)>)>,
+    topics: Vec<TypedTopic>,
+    /// What a failure of each event handler leads to.
+    on_error: Arc<HashMap<&'static str, OnError>>,
     handlers: Mutex<Option<Handlers<D, Context>>>,
     wiring: Arc<OnceLock<Arc<Wiring<D, Context>>>>,
     source: Arc<Source<D>>,
@@ -168,7 +174,8 @@ impl<D: DaemonBase> UnitOf<D> {
         let handlers = std::mem::take(&mut definition.events);
         Self {
             name: name.into(),
-            topics: handlers.iter().map(|row| (row.topic(), row.event_type())).collect(),
+            topics: handlers.typed_topics(name).collect(),
+            on_error: Arc::new(handlers.iter().map(|row| (row.name(), row.failure_policy())).collect()),
             handlers: Mutex::new(Some(handlers)),
             wiring: Arc::default(),
             definition: Arc::new(definition),
@@ -210,6 +217,7 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
 
     fn value(&self) -> BoxFuture<'static, Result<Box<dyn Lived>>> {
         let (definition, source, wiring) = (self.definition.clone(), self.source.clone(), self.wiring.clone());
+        let on_error = self.on_error.clone();
         Box::pin(async move {
             let daemon = match &*source {
                 Source::Factory(make) => Arc::new(make().await?),
@@ -218,7 +226,7 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
                     value.ok_or("the host has stopped")?
                 }
             };
-            let lived: Box<dyn Lived> = Box::new(LivedOf { daemon, definition, wiring });
+            let lived: Box<dyn Lived> = Box::new(LivedOf { daemon, definition, wiring, on_error });
             Ok(lived)
         })
     }
@@ -235,14 +243,25 @@ struct LivedOf<D> {
     daemon: Arc<D>,
     definition: Arc<Definition<D>>,
     wiring: Arc<OnceLock<Arc<Wiring<D, Context>>>>,
+    on_error: Arc<HashMap<&'static str, OnError>>,
 }
 
 /// Books what goes wrong in event handlers.
-struct Booked<'a>(&'a Life);
+struct Booked<'a> {
+    life: &'a Life,
+    on_error: &'a HashMap<&'static str, OnError>,
+}
 
 impl Observer for Booked<'_> {
-    fn failed(&self, subscription: &str, failure: Failure, _in_a_row: u32) {
-        self.0.failed(TaskKind::Handlers, subscription, &failure);
+    fn failed(&self, subscription: &str, failure: Failure, in_a_row: u32) {
+        self.life.streak(subscription, in_a_row);
+        self.life.failed(TaskKind::Handlers, subscription, &failure);
+        let on_error = self.on_error.get(subscription).copied().unwrap_or_default();
+        self.life.on_error(on_error, subscription, &failure);
+    }
+
+    fn recovered(&self, subscription: &str) {
+        self.life.streak(subscription, 0);
     }
 }
 
@@ -279,10 +298,10 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
     }
 
     fn dispatch(&self, cx: Context) -> BoxFuture<'static, ()> {
-        let (daemon, wiring) = (self.daemon.clone(), self.wiring.clone());
+        let (daemon, wiring, on_error) = (self.daemon.clone(), self.wiring.clone(), self.on_error.clone());
         Box::pin(async move {
             let Some(wiring) = wiring.get() else { return };
-            if let Err(error) = wiring.run(&daemon, &cx, &Booked(&cx.life)).await {
+            if let Err(error) = wiring.run(&daemon, &cx, &Booked { life: &cx.life, on_error: &on_error }).await {
                 tracing::error!(daemon = &*cx.life.daemon, %error, "events are not delivered");
             }
         })
@@ -299,6 +318,7 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
                 immediately: row.immediately,
                 jitter: row.jitter,
                 timeout: row.timeout,
+                on_error: row.on_error,
             };
             life.tick(schedule, Arc::new(self.bind(&cx, row.call)))?;
         }
@@ -310,9 +330,9 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
         }
         for row in &self.definition.tasks {
             let (life, work) = (life.clone(), self.bind(&cx, row.call));
-            let (name, finite) = (row.name, row.finite);
+            let (name, finite, policy) = (row.name, row.finite, row.restart);
             let label = Label::new(TaskKind::Task, name);
-            cx.life.spawn(label, async move { watch_task(&life, name, finite, work).await })?;
+            cx.life.spawn(label, async move { Watched { life: &life, name, finite, policy, work }.run().await })?;
         }
         Ok(())
     }
@@ -334,26 +354,74 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
     }
 }
 
-/// Runs a `#[task]` and judges its end: an error or a panic fails its daemon, an early end is warned about.
-async fn watch_task(life: &Life, name: &'static str, finite: bool, work: impl Fn() -> BoxFuture<'static, Result<()>>) {
-    let cancelled: &CancellationToken = &life.cancel;
-    tokio::select! {
-        biased;
-        () = life.intake.cancelled() => return,
-        () = life.ready.cancelled() => {}
-    }
-    match caught(work).await {
-        Err(failure) => {
-            life.failed(TaskKind::Task, name, &failure);
-            life.link.daemon_failed(&life.daemon, life.number, format!("task `{name}`: {failure}"));
+/// What a `#[task]` is to its watcher.
+struct Watched<'a, W> {
+    life: &'a Life,
+    name: &'static str,
+    finite: bool,
+    policy: RestartPolicy,
+    work: W,
+}
+
+impl<W: Fn() -> BoxFuture<'static, Result<()>>> Watched<'_, W> {
+    /// Runs the task, and again as its policy says. A task that has failed for good fails its daemon; an early end
+    /// is warned about.
+    async fn run(self) {
+        let Self { life, name, .. } = self;
+        tokio::select! {
+            biased;
+            () = life.intake.cancelled() => return,
+            () = life.ready.cancelled() => {}
         }
-        Ok(()) if !finite && !cancelled.is_cancelled() => {
-            tracing::warn!(
-                daemon = &*life.daemon,
-                task = name,
-                "the task ended early; say `#[task(finite)]` if it may"
-            );
+        let mut history = History::default();
+        loop {
+            let began = Instant::now();
+            let ended = caught(&self.work).await;
+            if life.cancel.is_cancelled() {
+                if let Err(failure) = &ended {
+                    life.failed(TaskKind::Task, name, failure);
+                }
+                return;
+            }
+            let Some(after) = self.judge(&mut history, began, ended) else { return };
+            tokio::select! {
+                biased;
+                () = life.cancel.cancelled() => return,
+                () = life.intake.cancelled() => return,
+                () = tokio::time::sleep(after) => {}
+            }
         }
-        Ok(()) => {}
     }
+
+    /// Says after what delay the task runs again, if it does.
+    fn judge(&self, history: &mut History, began: Instant, ended: Result<(), Failure>) -> Option<Duration> {
+        let Self { life, name, finite, ref policy, .. } = *self;
+        let ending = if ended.is_ok() { Ending::Done } else { Ending::Failed };
+        if let Err(failure) = &ended {
+            life.failed(TaskKind::Task, name, failure);
+        }
+        match history.decide(policy, ending, began, Instant::now(), chance()) {
+            Decision::Restart { after } => {
+                tracing::warn!(parent: &life.span, task = name, ?after, "the task is run again");
+                Some(after)
+            }
+            Decision::Leave if finite => None,
+            Decision::Leave => {
+                let advice = "the task ended early; say `#[task(finite)]` if it may";
+                tracing::warn!(parent: &life.span, daemon = &*life.daemon, task = name, "{advice}");
+                None
+            }
+            Decision::GiveUp { exhausted } => {
+                let why = ended.err().map_or_else(|| "it keeps ending".to_owned(), |failure| failure.to_string());
+                let used = if exhausted { ", and its restarts are used up" } else { "" };
+                life.link.daemon_failed(&life.daemon, life.number, format!("task `{name}`: {why}{used}"), false);
+                None
+            }
+        }
+    }
+}
+
+/// A number from 0 to 1.
+fn chance() -> f64 {
+    RandomState::new().hash_one(0) as f64 / u64::MAX as f64
 }

@@ -65,9 +65,14 @@ pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
 
 /// Drops `value`; a panic in its destructor is logged and goes no further.
 pub(crate) fn drop_quietly<T>(value: T) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-        tracing::error!(panic = panic_text(&*payload), "a destructor panicked");
+    if let Err(failure) = attempt(|| drop(value)) {
+        tracing::error!(%failure, "a destructor failed");
     }
+}
+
+/// Does `work`; a panic becomes [`Failure::Panic`].
+pub(crate) fn attempt(work: impl FnOnce()) -> Result<(), Failure> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| Failure::panic(&*payload))
 }
 
 pin_project_lite::pin_project! {

@@ -14,6 +14,7 @@ use crate::event::{
     Bus, Envelope, Event, LanePlan, Mailbox, Overflow, Phase, QueueOptions, Registration, SubscribeError,
     SubscriptionStatus, TypeTag, TypedTopic,
 };
+use crate::policy::OnError;
 
 /// How a row makes its handler: a function, so that a definition stays data. The handler borrows its daemon, and what it is
 /// given, for one life.
@@ -27,6 +28,7 @@ pub struct EventRow<D, C> {
     topic: &'static str,
     takes: Option<TypeTag>,
     options: QueueOptions,
+    on_error: OnError,
     lane: Box<dyn AttachLane<D, C>>,
 }
 
@@ -72,6 +74,7 @@ impl<D: Sync + 'static, C: Sync + 'static> EventRow<D, C> {
             topic,
             takes,
             options: QueueOptions::default(),
+            on_error: OnError::Log,
             lane: Box::new(SameType { attach: vec![(name, attach)] }),
         }
     }
@@ -97,6 +100,19 @@ impl<D, C> EventRow<D, C> {
     pub fn startup(mut self, events: usize) -> Self {
         self.options = self.options.startup(events);
         self
+    }
+
+    /// Sets what a failed call leads to, besides being logged and counted \[nothing\].
+    #[must_use]
+    pub fn on_error(mut self, on_error: OnError) -> Self {
+        self.on_error = on_error;
+        self
+    }
+
+    /// What a failed call leads to.
+    #[must_use]
+    pub fn failure_policy(&self) -> OnError {
+        self.on_error
     }
 
     /// Its name.
@@ -213,7 +229,7 @@ impl<D, C> Handlers<D, C> {
     pub fn register(self, bus: &Arc<Bus>, daemon: &str) -> Result<Wiring<D, C>, SubscribeError> {
         let mut lanes: Vec<Box<dyn AttachLane<D, C>>> = Vec::new();
         let mut plan: Vec<(LanePlan, Option<TypeTag>)> = Vec::new();
-        for EventRow { name, topic, takes, options, lane } in self.0 {
+        for EventRow { name, topic, takes, options, lane, .. } in self.0 {
             let is_own = options.overflow == Overflow::DropOldest;
             let queue = (name.to_owned(), options);
             let known =

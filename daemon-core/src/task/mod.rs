@@ -8,12 +8,14 @@ mod lane;
 mod periodic;
 mod place;
 mod tasks;
+mod waits;
 
 pub use catch::Failure;
-pub(crate) use catch::{caught, drop_quietly};
+pub(crate) use catch::{attempt, caught, drop_quietly};
 pub use dispatcher::StillRunning;
 pub use handlers::{Attach, EventRow, Handlers, Wiring};
 pub use lane::Observer;
 pub(crate) use periodic::{Periodic, Schedule};
 pub use place::{Handler, place};
 pub(crate) use tasks::{Label, Tasks};
+pub(crate) use waits::waits;

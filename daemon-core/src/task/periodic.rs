@@ -15,6 +15,7 @@ use super::catch::{Failure, caught};
 use super::jitter::Jitter;
 use crate::BoxFuture;
 use crate::error::Result;
+use crate::policy::OnError;
 use crate::status::IntervalStatus;
 
 /// How late a tick of any period may be and still count as on time.
@@ -28,6 +29,7 @@ pub(crate) struct Schedule {
     pub(crate) immediately: bool,
     pub(crate) jitter: Option<Percent>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) on_error: OnError,
 }
 
 #[derive(Debug, Default)]
@@ -38,6 +40,8 @@ struct Seen {
     running: bool,
     last_duration: Option<Duration>,
     last_error: Option<String>,
+    /// How many ticks in a row have failed.
+    streak: u32,
 }
 
 /// An interval and what has become of it.
@@ -70,12 +74,13 @@ impl Periodic {
         }
     }
 
-    /// Ticks until `stop` is cancelled; a tick under way then ends first.
+    /// Ticks until `stop` is cancelled; a tick under way then ends first. `book` hears of each tick's end, and of how
+    /// many in a row have failed.
     pub(crate) async fn run(
         &self,
         stop: CancellationToken,
         mut tick: impl FnMut() -> BoxFuture<'static, Result<()>> + Send,
-        failed: impl Fn(&Failure) + Send,
+        book: impl Fn(&Result<(), Failure>, u32) + Send,
     ) {
         let period = self.schedule.period;
         let origin = Instant::now();
@@ -98,7 +103,7 @@ impl Periodic {
                 due = latest.saturating_add(1);
                 continue;
             }
-            self.tick(&mut tick, &failed, skipped).await;
+            self.tick(&mut tick, &book, skipped).await;
             due = latest.saturating_add(1);
             let now = latest_multiple(origin, period, Instant::now());
             let passed = now.saturating_sub(due)
@@ -111,7 +116,7 @@ impl Periodic {
     async fn tick(
         &self,
         tick: &mut (impl FnMut() -> BoxFuture<'static, Result<()>> + Send),
-        failed: &(impl Fn(&Failure) + Send),
+        book: &(impl Fn(&Result<(), Failure>, u32) + Send),
         skipped: u32,
     ) {
         {
@@ -129,10 +134,10 @@ impl Periodic {
         let mut seen = self.seen();
         seen.last_error = outcome.as_ref().err().map(ToString::to_string);
         seen.failed += u64::from(outcome.is_err());
+        seen.streak = if outcome.is_err() { seen.streak.saturating_add(1) } else { 0 };
+        let streak = seen.streak;
         drop(seen);
-        if let Err(failure) = &outcome {
-            failed(failure);
-        }
+        book(&outcome, streak);
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -21,6 +21,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tracing::Instrument;
 
+use super::waits::Polling;
 use crate::status::{TaskKind, TaskStatus};
 
 /// What is known of one piece of work.
@@ -33,13 +34,25 @@ pub(crate) struct Record {
     polls: AtomicU64,
     /// Nanoseconds after `since`.
     last_poll: AtomicU64,
+    /// Whether a thread is polling it right now.
+    polling: AtomicBool,
+    waits_in: Mutex<Option<&'static str>>,
 }
 
 impl Record {
-    fn polled(&self) {
+    pub(super) fn begin_poll(&self) {
         self.polls.fetch_add(1, Ordering::Relaxed);
         let after = u64::try_from(self.since.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.last_poll.store(after, Ordering::Relaxed);
+        self.polling.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn end_poll(&self) {
+        self.polling.store(false, Ordering::Relaxed);
+    }
+
+    pub(super) fn waits_in(&self, what: Option<&'static str>) {
+        *self.waits_in.lock().unwrap_or_else(PoisonError::into_inner) = what;
     }
 
     pub(crate) fn status(&self) -> TaskStatus {
@@ -53,6 +66,8 @@ impl Record {
             polls,
             age,
             idle: (polls > 0).then(|| age.saturating_sub(last)),
+            polling: self.polling.load(Ordering::Relaxed),
+            waits_in: self.waits_in.lock().unwrap_or_else(PoisonError::into_inner).map(str::to_owned),
         }
     }
 }
@@ -118,6 +133,8 @@ impl Tasks {
             since: Instant::now(),
             polls: AtomicU64::new(0),
             last_poll: AtomicU64::new(0),
+            polling: AtomicBool::new(false),
+            waits_in: Mutex::new(None),
         });
         live.entries.insert(id, Entry { record: record.clone(), abort: None });
         Some((record, Gone { tasks: self.clone(), id }))
@@ -151,7 +168,7 @@ impl Tasks {
         let handle = self.runtime.spawn_blocking(move || {
             let _gone = gone;
             let _span = span.enter();
-            record.polled();
+            let _polling = Polling::enter(&record);
             work();
         });
         // An abort keeps blocking work that has not begun from beginning.
@@ -246,7 +263,7 @@ impl<F: Future> Future for Tracked<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        this.record.polled();
+        let _polling = Polling::enter(this.record);
         this.future.poll(cx)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Splitting before reading is what lets one fault leave the other options readable.
 
-use crate::errors::{Faults, one_of};
+use crate::errors::{Faults, compact, one_of};
 use daemon_grammar::{GrammarError, did_you_mean};
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -272,38 +272,4 @@ impl<'f> Args<'f> {
             self.faults.at(key, format!("unknown option `{word}`; {hint}"));
         }
     }
-}
-
-/// Tokens as a person would write them, for messages: without the spaces that printing puts around every token.
-pub(crate) fn compact(tokens: &impl ToTokens) -> String {
-    let mut text = String::new();
-    let mut word_before = false;
-    for tree in tokens.to_token_stream() {
-        let is_word = !matches!(tree, TokenTree::Punct(_) | TokenTree::Group(_));
-        if word_before && is_word {
-            text.push(' ');
-        }
-        match &tree {
-            TokenTree::Group(group) => {
-                let (open, close) = match group.delimiter() {
-                    proc_macro2::Delimiter::Parenthesis => ("(", ")"),
-                    proc_macro2::Delimiter::Bracket => ("[", "]"),
-                    proc_macro2::Delimiter::Brace => ("{", "}"),
-                    proc_macro2::Delimiter::None => ("", ""),
-                };
-                text.push_str(open);
-                text.push_str(&compact(&group.stream()));
-                text.push_str(close);
-            }
-            TokenTree::Punct(punct) => {
-                text.push(punct.as_char());
-                if punct.as_char() == ',' {
-                    text.push(' ');
-                }
-            }
-            _ => text.push_str(&tree.to_string()),
-        }
-        word_before = is_word;
-    }
-    text
 }

@@ -15,7 +15,7 @@ pub(crate) fn parse(marker: &dyn ToTokens, tokens: TokenStream, faults: &mut Fau
     if leading.is_none() {
         args.faults.at(marker.to_token_stream(), "no delay; write one, such as `#[deferred(\"2s\")]`");
     }
-    let delay = Time::leading(&mut args, leading, "delay", "2s");
+    let delay = Time::leading(&mut args, leading, "a delay", "2s");
     args.finish();
     delay
 }

@@ -37,7 +37,7 @@ pub(crate) fn parse(marker: &dyn ToTokens, tokens: TokenStream, faults: &mut Fau
     if leading.is_none() && !cron {
         args.faults.at(marker.to_token_stream(), "no period; write one first, such as `#[every(\"5s\")]`");
     }
-    let period = Time::leading(&mut args, leading, "period", "5s").filter(|period| positive(period, &mut args));
+    let period = Time::leading(&mut args, leading, "a period", "5s").filter(|period| positive(period, &mut args));
     let every = Every {
         period,
         name: args.name("state-reconciliation"),

@@ -25,8 +25,8 @@ pub(crate) struct Health {
     pub(crate) name: Option<LitStr>,
 }
 
-/// Reads the arguments. A check that names no kind speaks of readiness: a failed one takes the daemon out of service and
-/// kills nothing.
+/// Reads the arguments. A check that names no kind speaks of readiness: a failed one takes the daemon out of service
+/// and kills nothing.
 pub(crate) fn parse(tokens: TokenStream, faults: &mut Faults) -> Health {
     let all = tokens.clone();
     let mut args = Args::split(tokens, &KNOWN, faults);

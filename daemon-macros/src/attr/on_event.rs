@@ -31,6 +31,8 @@ pub(crate) enum Overflow {
 #[derive(Default)]
 pub(crate) struct OnEvent {
     pub(crate) topic: Option<LitStr>,
+    /// Whether there is a topic that cannot be read, which has been reported.
+    pub(crate) faulty: bool,
     pub(crate) capacity: Option<LitInt>,
     pub(crate) overflow: Option<Overflow>,
     pub(crate) startup: Option<LitInt>,
@@ -39,7 +41,9 @@ pub(crate) struct OnEvent {
 /// Reads the arguments.
 pub(crate) fn parse(tokens: TokenStream, faults: &mut Faults) -> OnEvent {
     let mut args = Args::split(tokens, &KNOWN, faults);
-    let topic = args.leading().and_then(|tokens| match syn::parse2::<LitStr>(tokens.clone()) {
+    let leading = args.leading();
+    let is_given = leading.is_some();
+    let topic = leading.and_then(|tokens| match syn::parse2::<LitStr>(tokens.clone()) {
         Ok(literal) => args.read(&literal, topic::check_pattern).map(|()| literal),
         Err(_) => {
             args.faults.at(tokens, "a topic is a string, such as \"data:users:created\"; quote it, or leave it out");
@@ -50,7 +54,7 @@ pub(crate) fn parse(tokens: TokenStream, faults: &mut Faults) -> OnEvent {
     let overflow = overflow(&mut args);
     let startup = args.count("startup", "8192");
     args.finish();
-    OnEvent { topic, capacity, overflow, startup }
+    OnEvent { faulty: is_given && topic.is_none(), topic, capacity, overflow, startup }
 }
 
 fn overflow(args: &mut Args<'_>) -> Option<Overflow> {

@@ -1,6 +1,7 @@
 //! A daemon that another names: `DataDaemon`, or `Cache as "cache-eu"` for one of several instances.
 
-use crate::attr::args::{Args, compact};
+use crate::attr::args::Args;
+use crate::errors::compact;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{LitStr, Token, Type, punctuated::Punctuated};
 

@@ -1,6 +1,7 @@
 //! A span of time in an attribute: written as text, or a path to a constant.
 
-use crate::{attr::args::Args, attr::args::compact};
+use crate::attr::args::Args;
+use crate::errors::compact;
 use proc_macro2::TokenStream;
 use std::time::Duration;
 use syn::{Expr, ExprPath, LitStr};
@@ -30,7 +31,7 @@ impl Time {
                 let found = compact(&tokens);
                 args.faults.at(
                     &tokens,
-                    format!("`{found}` is no {what}; write a string such as {example:?}, or the path of a `const` `Duration`"),
+                    format!("`{found}` is not {what}; write a string such as {example:?}, or the path of a `const` `Duration`"),
                 );
                 None
             }

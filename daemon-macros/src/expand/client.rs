@@ -1,23 +1,26 @@
 //! The typed client: one method per command, over whatever carries the call.
 
-use crate::model::{Client, Command, Wired};
+use crate::expand::at;
+use crate::model::{Client, Command, Request, Wired};
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
 
 /// The client's type, its methods, and the daemon's function that makes one.
 ///
-/// The traits are written out because `derive` is itself a name that a crate without a prelude lacks. The client is as public as
-/// can be: the block does not say how public its struct is, and an `allow` keeps that from being complained about.
+/// The traits are written out because `derive` is itself a name that a crate without a prelude lacks. The client is as
+/// public as can be: the block does not say how public its struct is, and an `allow` keeps that from being complained
+/// about.
 pub(crate) fn expand(model: &Wired, client: &Client) -> TokenStream {
     let Client { ident, daemon, commands } = client;
     let (krate, self_ty) = (&model.krate, &model.self_ty);
     let p = quote!(#krate::__private);
     let (impl_generics, _, clause) = model.generics.split_for_impl();
     let text = ident.to_string();
-    let of_type = format!("Calls the commands of [`{daemon}`] from anywhere; [`{daemon}::client`] makes one.");
+    let of_type = format!(" Calls the commands of [`{daemon}`] from anywhere; [`{daemon}::client`] makes one.");
     let of_make =
-        "The daemon's commands, called through `call`: a context, a host's handle, a connection, or a test double.";
-    let of_instance = "Calls the instance of this name instead of the type's own.";
+        " The daemon's commands, called through `call`: a context, a host's handle, a connection, or a test double.";
+    let of_instance = " Calls the instance of this name instead of the type's own.";
     let bound = (!model.generics.params.is_empty()).then(|| quote!(where Self: #p::Declared));
     let methods = commands.iter().map(|command| method(&p, command));
     quote! {
@@ -64,23 +67,24 @@ pub(crate) fn expand(model: &Wired, client: &Client) -> TokenStream {
 
 fn method(p: &TokenStream, command: &Command) -> TokenStream {
     let Command { name, cfgs, docs, method, request, reply, .. } = command;
-    let own = format!("Calls the command `{}`.", name.value());
+    let own = format!(" Calls the command `{}`.", name.value());
     let own = docs.is_empty().then(|| quote!(#[doc = #own]));
-    let errors = "\n# Errors\n\nWhat the command failed with, or why it could not be called.";
-    let (parameter, sent) = match request {
-        Some(request) => {
-            let ty = &request.ty;
-            (quote!(, request: &#ty), quote!(request))
-        }
-        None => (TokenStream::new(), quote!(&())),
+    let errors = ["", " # Errors", "", " What the command failed with, or why it could not be called."];
+    let (parameter, ty, sent) = match request {
+        Some(Request { ty, .. }) => (quote!(, request: &#ty), ty.to_token_stream(), quote!(request)),
+        None => (TokenStream::new(), quote!(()), quote!(&())),
     };
+    // The types are written out, and the whole call stands at them, so that what they lack is shown once and there.
+    let span = at(request.as_ref().map_or(method.span(), |request| request.ty.span()));
+    let asked = quote_spanned!(span=> __private::ask::<#ty, #reply>(&self.call, self.daemon, #name, #sent).await);
     quote! {
         #(#[#cfgs])*
         #(#[#docs])*
         #own
-        #[doc = #errors]
+        #(#[doc = #errors])*
         pub async fn #method(&self #parameter) -> #p::Result<#reply, #p::CallError> {
-            #p::Call::call(&self.call, self.daemon, #name, #sent).await
+            use #p as __private;
+            #asked
         }
     }
 }

@@ -3,10 +3,9 @@
 use crate::attr::requirement::Requirement;
 use crate::expand::{at, bounded, duration};
 use crate::model::Declared;
-use crate::validate::shape::mentions;
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
-use syn::{Type, spanned::Spanned};
+use quote::{format_ident, quote, quote_spanned};
+use syn::{ext::IdentExt, spanned::Spanned};
 
 /// The whole declaration.
 pub(crate) fn expand(model: &Declared) -> TokenStream {
@@ -57,42 +56,57 @@ pub(crate) fn dependency(p: &TokenStream, requirement: &Requirement) -> TokenStr
     }
 }
 
-/// The walk over this daemon's edges. It is an inherent function because a trait's cannot be `const`.
+/// The walk over this daemon's edges, as the method of a type of its own.
+///
+/// It is an inherent method because a trait's cannot be `const`, and it is reached through an associated constant
+/// because that falls back on a trait's: what has no walk, such as a type parameter or a daemon written by hand, is a
+/// leaf, and `Host::check` sees further.
 fn edges(model: &Declared) -> TokenStream {
-    let Declared { krate, vis, ident, generics, name, .. } = model;
+    let Declared { krate, vis, ident, generics, name, requires, wants, .. } = model;
     let p = quote!(#krate::__private);
     let (impl_generics, ty_generics, clause) = generics.split_for_impl();
-    let params: Vec<_> = generics.type_params().map(|param| param.ident.to_string()).collect();
+    let walker = format_ident!("__{}Edges", ident.unraw());
+    let text = walker.to_string();
     let follow = |list: &[Requirement], verb: TokenStream| {
-        let known = list.iter().filter(|requirement| !is_parameter(&requirement.ty, &params));
-        let steps = known.map(|Requirement { ty, .. }| {
+        let steps = list.iter().map(|Requirement { ty, .. }| {
             quote_spanned! {at(ty.span())=>
                 trail.#verb();
-                <#ty>::__edges(trail);
+                <#ty>::__EDGES.walk(trail);
             }
         });
         steps.collect::<TokenStream>()
     };
-    let (requires, wants) = (follow(&model.requires, quote!(requires)), follow(&model.wants, quote!(wants)));
+    let (follow_requires, follow_wants) = (follow(requires, quote!(requires)), follow(wants, quote!(wants)));
+    let leaves = (!requires.is_empty() || !wants.is_empty()).then(|| quote!(use #p::Leaves as _;));
     let is_checked = generics.params.is_empty();
     quote! {
+        #[doc(hidden)]
+        #vis struct #walker #generics #clause {
+            of: #p::PhantomData<fn() -> #ident #ty_generics>,
+        }
+        #[automatically_derived]
+        impl #impl_generics #p::Debug for #walker #ty_generics #clause {
+            fn fmt(&self, f: &mut #p::Formatter<'_>) -> #p::fmt::Result {
+                f.write_str(#text)
+            }
+        }
         #[automatically_derived]
         impl #impl_generics #ident #ty_generics #clause {
             #[doc(hidden)]
-            #vis const fn __edges(trail: &mut #p::Trail) {
+            #vis const __EDGES: #walker #ty_generics = #walker { of: #p::PhantomData };
+        }
+        #[automatically_derived]
+        impl #impl_generics #walker #ty_generics #clause {
+            #vis const fn walk(&self, trail: &mut #p::Trail) {
+                #leaves
                 if trail.enter(#name, #is_checked) {
-                    #requires
-                    #wants
+                    #follow_requires
+                    #follow_wants
                     trail.leave();
                 }
             }
         }
     }
-}
-
-/// What is one of the type's own parameters cannot be followed here; `Host::check` sees it.
-fn is_parameter(ty: &Type, params: &[String]) -> bool {
-    matches!(ty, Type::Path(path) if path.qself.is_none() && path.path.segments.first().is_some_and(|first| mentions(&first.ident, params).is_some()))
 }
 
 /// The walk from here, unless it needs type arguments. The fault lands on the first edge.
@@ -102,11 +116,13 @@ fn acyclic(model: &Declared) -> Option<TokenStream> {
     if !generics.params.is_empty() {
         return None;
     }
-    Some(quote_spanned! {at(first.ty.span())=>
+    let report = quote_spanned!(at(first.ty.span())=> __private::report(trail.cycle()));
+    Some(quote! {
         const _: () = {
-            let mut trail = #krate::__private::Trail::start();
-            <#ident>::__edges(&mut trail);
-            #krate::__private::report(trail.cycle());
+            use #krate::__private;
+            let mut trail = __private::Trail::start();
+            <#ident>::__EDGES.walk(&mut trail);
+            #report;
         };
     })
 }

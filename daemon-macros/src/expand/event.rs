@@ -7,14 +7,13 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::DeriveInput;
 
-/// The implementation. Without a topic, after a fault, it names one that nobody publishes on.
-pub(crate) fn expand(input: &DeriveInput, attr: EventAttr) -> TokenStream {
+/// The implementation; after a fault a hollow one, which asks nothing of the type.
+pub(crate) fn expand(input: &DeriveInput, attr: EventAttr, faulty: bool) -> TokenStream {
     let krate = krate(attr.krate);
     let p = quote!(#krate::__private);
     let ident = &input.ident;
     let (impl_generics, ty_generics, _) = input.generics.split_for_impl();
     let clause = bounded(&krate, &input.generics);
-    let faulty = attr.topic.is_none();
     let topic = attr.topic.map_or_else(|| quote!("faulty"), |topic| quote!(#topic));
     let to_json = (!attr.local && !faulty).then(|| {
         let json = quote_spanned!(at(ident.span())=> #p::to_json(self));

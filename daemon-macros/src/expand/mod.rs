@@ -1,7 +1,7 @@
 //! From the model to code: one file per thing written. Nothing here decides or fails.
 //!
-//! Every path goes through `__private`, so that the user's own names and preludes cannot get in the way. Tokens that rustc may
-//! find fault with carry the span of what the user wrote, but resolve where the macro was called.
+//! Every path goes through `__private`, so that the user's own names and preludes cannot get in the way. Tokens that
+//! rustc may find fault with carry the span of what the user wrote, but resolve where the macro was called.
 
 pub(crate) mod client;
 pub(crate) mod declare;
@@ -25,7 +25,8 @@ fn duration(p: &TokenStream, time: Duration) -> TokenStream {
     quote!(#p::Duration::new(#seconds, #nanos))
 }
 
-/// The where clause of an impl that asks what a daemon must be. Without parameters rustc sees it by itself, and says it better.
+/// The where clause of an impl that asks what a daemon must be. Without parameters rustc sees it by itself, and says it
+/// better.
 fn bounded(krate: &Path, generics: &Generics) -> Option<WhereClause> {
     let mut clause = generics.where_clause.clone();
     if !generics.params.is_empty() {

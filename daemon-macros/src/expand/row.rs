@@ -1,9 +1,9 @@
 //! One row of a definition: what to call, and when.
 
-use crate::attr::args::compact;
 use crate::attr::health::Kind;
 use crate::attr::on_event::Overflow;
 use crate::attr::time::Time;
+use crate::errors::compact;
 use crate::expand::{at, declare, duration};
 use crate::model::{Call, Command, Row, RowKind, Source, Wired};
 use crate::validate::names;
@@ -11,7 +11,7 @@ use crate::validate::shape::mentions;
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use std::time::Duration;
-use syn::{LitStr, Type};
+use syn::{LitStr, Type, spanned::Spanned};
 
 /// The statement that adds the row, and the constant checks that belong to it.
 pub(crate) fn expand(model: &Wired, row: &Row) -> TokenStream {
@@ -32,7 +32,7 @@ pub(crate) fn expand(model: &Wired, row: &Row) -> TokenStream {
             (quote!(definition.on_event(#new #capacity #overflow #startup)), check)
         }
         RowKind::Every { name, period, jitter, timeout, immediately } => {
-            let (period, check) = every_period(model, name, period, *timeout);
+            let period = every_period(model, name, period, *timeout);
             let call = boxed(call);
             let jitter = jitter.map(|percent| {
                 let hundredths = percent.hundredths();
@@ -41,7 +41,7 @@ pub(crate) fn expand(model: &Wired, row: &Row) -> TokenStream {
             let timeout = timeout.map(|time| duration(&quote!(__private), time)).map(|time| quote!(.timeout(#time)));
             let immediately = immediately.then(|| quote!(.immediately()));
             let new = quote!(__private::Interval::<Self>::new(#name, #period, #call));
-            (quote!(definition.every(#new #immediately #jitter #timeout)), check)
+            (quote!(definition.every(#new #immediately #jitter #timeout)), None)
         }
         RowKind::OnReady { name, of } => {
             let (of, call) = (declare::dependency(&quote!(__private), of), boxed(call));
@@ -135,28 +135,16 @@ fn same_topic(topic: &LitStr, event: &Type, local: bool) -> TokenStream {
     let check = quote_spanned! {span=>
         __private::report(__private::topic(#topic, <#event as __private::Event>::TOPIC, #name))
     };
-    constant(span, &check, local)
-}
-
-/// A check at compile time: as an item if it can stand alone, which every `cargo check` evaluates, else where its types are known.
-fn constant(span: proc_macro2::Span, check: &TokenStream, local: bool) -> TokenStream {
+    // An item is evaluated by every `cargo check`, but cannot name a type parameter.
     if local { quote_spanned!(span=> const { #check };) } else { quote_spanned!(span=> const _: () = #check;) }
 }
 
-/// The period, and the check of one that is a constant of the user's.
-fn every_period(
-    model: &Wired,
-    name: &LitStr,
-    period: &Time,
-    timeout: Option<Duration>,
-) -> (TokenStream, Option<TokenStream>) {
+/// The period. One that is a constant of the user's is checked while it is compiled.
+fn every_period(model: &Wired, name: &LitStr, period: &Time, timeout: Option<Duration>) -> TokenStream {
     let path = match period {
-        Time::Written(time, _) => return (duration(&quote!(__private), *time), None),
+        Time::Written(time, _) => return duration(&quote!(__private), *time),
         Time::Constant(path) => path,
     };
-    let local = mentions(path, &names::params(&model.generics)).is_some()
-        || !model.generics.params.is_empty() && mentions(path, &["Self".to_owned()]).is_some();
-    let named = if local { path.to_token_stream() } else { concrete(path.to_token_stream(), &model.self_ty) };
     let timeout = match timeout {
         Some(time) => {
             let time = duration(&quote!(__private), time);
@@ -164,9 +152,18 @@ fn every_period(
         }
         None => quote!(__private::Option::None),
     };
-    let span = at(syn::spanned::Spanned::span(path));
-    let check = quote_spanned!(span=> __private::report(__private::period(#name, #named, #timeout)));
-    (path.to_token_stream(), Some(constant(span, &check, local)))
+    let span = at(path.span());
+    let is_generic = !model.generics.params.is_empty();
+    if mentions(path, &names::params(&model.generics)).is_some()
+        || is_generic && mentions(path, &["Self".to_owned()]).is_some()
+    {
+        return quote_spanned!(span=> const { __private::period(#name, #path, #timeout) });
+    }
+    let path = concrete(path.to_token_stream(), &model.self_ty);
+    quote_spanned! {span=> {
+        const __PERIOD: __private::Duration = __private::period(#name, #path, #timeout);
+        __PERIOD
+    }}
 }
 
 /// The tokens with `Self` spelt out, for an item, which has no `Self`.

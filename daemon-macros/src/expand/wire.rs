@@ -24,7 +24,8 @@ fn write(model: &Wired, rows: &TokenStream) -> TokenStream {
         #[automatically_derived]
         impl #impl_generics #krate::__private::Wired for #self_ty #clause {
             fn wire(definition: &mut #krate::__private::Definition<Self>) {
-                // A fault in a call is shown at its first token; this keeps the first token of each row's at the user's method.
+                // A fault in a call is shown at its first token; this keeps the first token of each row's at the user's
+                // method.
                 use #krate::__private;
                 // Keeps both names in use when every row is configured away.
                 let _: &__private::Definition<Self> = definition;

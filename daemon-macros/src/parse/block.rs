@@ -1,8 +1,7 @@
 //! The `impl` block that wires a daemon: its head, and the attributes and signatures of its methods.
 
-use crate::attr::args::compact;
 use crate::attr::marker::{self, Marker};
-use crate::errors::{Faults, one_of};
+use crate::errors::{Faults, compact, one_of};
 use crate::parse::markers;
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream, Parser};

@@ -35,7 +35,8 @@ fn without(body: TokenStream) -> TokenStream {
     kept
 }
 
-/// Whether the brackets of an attribute hold a marker, or a `cfg_attr` with one. Malformed ones count by their first word.
+/// Whether the brackets of an attribute hold a marker, or a `cfg_attr` with one. Malformed ones count by their first
+/// word.
 fn is_marker(attribute: &Group) -> bool {
     if attribute.delimiter() != Delimiter::Bracket {
         return false;

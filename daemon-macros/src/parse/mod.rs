@@ -1,5 +1,5 @@
-//! From tokens to the parts of an item that matter here. Fields and method bodies stay raw tokens, so that a half-typed one
-//! costs neither the daemon nor the editor's help inside it.
+//! From tokens to the parts of an item that matter here. Fields and method bodies stay raw tokens, so that a half-typed
+//! one costs neither the daemon nor the editor's help inside it.
 
 pub(crate) mod block;
 pub(crate) mod declaration;
@@ -15,7 +15,7 @@ use syn::{Attribute, Token, Visibility};
 /// What `#[daemon]` was found above.
 pub(crate) enum Item {
     Struct(Declaration),
-    Impl(Block),
+    Impl(Box<Block>),
 }
 
 /// Reads the item; nothing after a fault that leaves no name to hold on to.
@@ -29,7 +29,7 @@ pub(crate) fn item(tokens: TokenStream, faults: &mut Faults) -> Option<Item> {
         }
         ahead.parse::<Option<Token![unsafe]>>()?;
         if ahead.peek(Token![impl]) {
-            return Ok(Block::parse(input, faults)?.map(Item::Impl));
+            return Ok(Block::parse(input, faults)?.map(|block| Item::Impl(Box::new(block))));
         }
         let keyword: TokenTree = ahead.parse()?;
         input.parse::<TokenStream>()?;

@@ -1,15 +1,21 @@
 //! The rules of a command: what it takes and gives must be nameable by a client that knows no type parameter.
 
-use crate::attr::args::compact;
-use crate::errors::Faults;
+use crate::errors::{Faults, compact};
 use crate::model::{Call, Command, Request};
 use crate::parse::block::Method;
 use crate::validate::{names, shape};
 use quote::{ToTokens, quote};
 use syn::{Expr, ExprLit, GenericArgument, Lit, LitStr, Meta, Path, PathArguments, ReturnType, Type};
 
-/// Methods that every client has of its own.
-const RESERVED: &[&str] = &["instance"];
+/// Names of what is generated beside a command's method, and what they are.
+const RESERVED: &[(&str, &str)] =
+    &[("instance", "a method that every client has"), ("client", "the function that makes the client")];
+
+/// Types that are plainly no results. Any other name may be an alias of one, so rustc is asked.
+const NO_RESULTS: &[&str] = &[
+    "bool", "char", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32",
+    "f64", "String", "Vec", "Option", "Box", "Arc", "HashMap", "BTreeMap", "Value", "Duration",
+];
 
 /// Checks a command; `words` are `Self` and the parameters of the block.
 pub(crate) fn check(
@@ -22,8 +28,10 @@ pub(crate) fn check(
     let before = faults.count();
     let shape = shape::check(&method.sig, shape::Takes::Request, faults);
     let reply = reply(method, words, krate, faults);
-    if RESERVED.iter().any(|reserved| method.sig.ident == reserved) {
-        let text = "`instance` is a method that every client has; give the method another name, and the command this one: `#[command(name = \"instance\")]`";
+    if let Some((word, what)) = RESERVED.iter().find(|(word, _)| method.sig.ident == word) {
+        let text = format!(
+            "`{word}` is {what}; give the method another name, and the command this one: `#[command(name = \"{word}\")]`"
+        );
         faults.at(&method.sig.ident, text);
     }
     let name = names::given_or_own(name, &method.sig.ident, "command", faults);
@@ -55,6 +63,12 @@ fn reply(method: &Method, words: &[String], krate: &Path, faults: &mut Faults) -
         return None;
     };
     nameable(ty, words, faults);
+    if NO_RESULTS.iter().any(|name| shape::is_named(ty, name)) || !matches!(ty.as_ref(), Type::Path(_) | Type::Group(_))
+    {
+        let reply = compact(ty);
+        faults.at(ty, format!("a command answers with a `Result`; write `-> Result<{reply}>`"));
+        return None;
+    }
     if let Some(reply) = first_of_result(ty) {
         return Some(reply.to_token_stream());
     }

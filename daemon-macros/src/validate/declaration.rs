@@ -5,6 +5,7 @@ use crate::attr::requirement::Requirement;
 use crate::errors::Faults;
 use crate::model::Declared;
 use crate::parse::declaration::Declaration;
+use crate::validate::shape::mentions;
 use crate::validate::{krate, names};
 use quote::ToTokens;
 use std::collections::BTreeMap;
@@ -14,6 +15,14 @@ use syn::{Ident, LitStr, ext::IdentExt};
 pub(crate) fn declared(attr: DaemonAttr, item: Declaration, faults: &mut Faults) -> Declared {
     let name = attr.name.unwrap_or_else(|| default_name(&item.ident, faults));
     named_once(&attr.requires, &attr.wants, faults);
+    for requirement in attr.requires.iter().chain(&attr.wants) {
+        if mentions(&requirement.ty, &["Self".to_owned()]).is_some() {
+            faults.at(
+                &requirement.ty,
+                "`Self` does not say which daemon; write a type's name, and not this daemon's own",
+            );
+        }
+    }
     Declared {
         krate: krate(attr.krate),
         vis: item.vis,

@@ -37,7 +37,10 @@ pub(crate) fn given_or_own(given: Option<LitStr>, method: &Ident, marker: &str, 
     given.unwrap_or_else(|| {
         let own = of_method(method);
         if let Err(error) = daemon_grammar::name::check(&own.value()) {
-            faults.at(method, format!("{error}; or give it one: `#[{marker}(.., name = \"..\")]`"));
+            faults.at(
+                method,
+                format!("the method's name does not serve: {error}, or write `#[{marker}(.., name = \"..\")]`"),
+            );
         }
         own
     })

@@ -1,7 +1,6 @@
 //! The shape of a handler: `&self`, optionally what it handles, optionally `&Context`, in that order.
 
-use crate::attr::args::compact;
-use crate::errors::Faults;
+use crate::errors::{Faults, compact};
 use crate::model::Call;
 use proc_macro2::Span;
 use quote::ToTokens;
@@ -29,20 +28,24 @@ pub(crate) fn check(sig: &Signature, takes: Takes, faults: &mut Faults) -> Optio
     qualifiers(sig, faults);
     receiver(sig, faults);
     let mut params: Vec<_> = sig.inputs.iter().filter_map(typed).collect();
-    let context = match params.last() {
-        Some(last) if takes == Takes::Nothing || is_named(last, "Context") => {
+    let context = match (takes, params.last()) {
+        (Takes::Nothing, Some(_)) => context(params.remove(0), faults),
+        (_, Some(last)) if is_named(last, "Context") && (params.len() == 1 || !is_named(params[0], "Context")) => {
             params.pop().and_then(|ty| context(ty, faults))
         }
         _ => None,
     };
     let input = if takes == Takes::Nothing || params.is_empty() { None } else { Some(params.remove(0).clone()) };
+    match &input {
+        Some(input) if is_named(input, "Context") => {
+            faults.at(input, "the context comes last; write it after the event or request");
+            params.clear();
+        }
+        Some(input) if takes == Takes::Event => by_reference(input, faults),
+        _ => {}
+    }
     for extra in &params {
         faults.at(extra, format!("one parameter too many; a handler takes {}", expected(takes)));
-    }
-    if let Some(input) = &input
-        && (is_named(input, "Context") || faults.count() == before && takes == Takes::Event && !is_reference(input))
-    {
-        input_fault(input, faults);
     }
     let returns = match &sig.output {
         ReturnType::Default => sig.ident.span(),
@@ -52,15 +55,18 @@ pub(crate) fn check(sig: &Signature, takes: Takes, faults: &mut Faults) -> Optio
     (faults.count() == before).then_some(Shape { call, input })
 }
 
-fn input_fault(input: &Type, faults: &mut Faults) {
-    let text = compact(input);
-    if is_named(input, "Context") {
-        faults.at(input, "the context comes last; write it after the event or request");
-    } else if let Type::Reference(TypeReference { elem, .. }) = input {
-        let text = compact(elem);
-        faults.at(input, format!("an event is shared between its handlers; take it as `&{text}`"));
-    } else {
-        faults.at(input, format!("an event is shared between its handlers; take it by reference: `&{text}`"));
+fn by_reference(event: &Type, faults: &mut Faults) {
+    match event {
+        Type::Reference(TypeReference { mutability: None, .. }) | Type::ImplTrait(_) => {}
+        Type::Reference(TypeReference { elem, .. }) => {
+            let text = compact(elem);
+            faults.at(event, format!("an event is shared between its handlers; take it as `&{text}`"));
+        }
+        Type::Group(group) => by_reference(&group.elem, faults),
+        _ => {
+            let text = compact(event);
+            faults.at(event, format!("an event is shared between its handlers; take it by reference: `&{text}`"));
+        }
     }
 }
 
@@ -147,15 +153,6 @@ pub(crate) fn is_named(ty: &Type, name: &str) -> bool {
         Type::Group(group) => is_named(&group.elem, name),
         Type::Paren(paren) => is_named(&paren.elem, name),
         Type::Path(path) => path.path.segments.last().is_some_and(|last| last.ident == name),
-        _ => false,
-    }
-}
-
-fn is_reference(ty: &Type) -> bool {
-    match ty {
-        Type::Reference(reference) => reference.mutability.is_none(),
-        Type::Group(group) => is_reference(&group.elem),
-        Type::Paren(paren) => is_reference(&paren.elem),
         _ => false,
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn wired(given: Option<Path>, block: Block, faults: &mut Faults) -> O
             Marker::Command(name) => command::check(name, &method, &words, &krate, faults).map(|(call, command)| {
                 taken.add("a command", &command.name, &method, faults);
                 commands.push(command.clone());
-                Row { cfgs: method.cfgs.clone(), call, kind: RowKind::Command(command) }
+                Row { cfgs: method.cfgs.clone(), call, kind: RowKind::Command(Box::new(command)) }
             }),
             Marker::OnEvent(marker) => event(marker, &method, &words, faults),
             other => plain(other, &method, &mut taken, faults),
@@ -80,6 +80,9 @@ fn plain(marker: Marker, method: &Method, taken: &mut Taken, faults: &mut Faults
 fn event(marker: OnEvent, method: &Method, words: &[String], faults: &mut Faults) -> Option<Row> {
     let Shape { call, input } = shape::check(&method.sig, Takes::Event, faults)?;
     let name = names::of_method(&call.method);
+    if marker.faulty {
+        return None;
+    }
     let source = match (input, marker.topic) {
         (Some(ty), Some(pattern)) if shape::is_named(&ty, "Envelope") => {
             Source::Envelope { name, pattern, taken: true }
@@ -89,8 +92,8 @@ fn event(marker: OnEvent, method: &Method, words: &[String], faults: &mut Faults
             return None;
         }
         (Some(ty), topic) => {
-            let event = shape::referent(&ty).clone();
-            let local = shape::mentions(&event, words).is_some();
+            let event = Box::new(shape::referent(&ty).clone());
+            let local = shape::mentions(&*event, words).is_some();
             Source::Typed { name, event, topic, local }
         }
         (None, Some(pattern)) => Source::Envelope { name, pattern, taken: false },

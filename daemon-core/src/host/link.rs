@@ -1,0 +1,164 @@
+//! What contexts and handles ask of the host, answered from the board.
+
+use std::any::TypeId;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
+
+use super::board::{Board, Happening};
+use super::slot::Slot;
+use crate::BoxFuture;
+use crate::call::CallError;
+use crate::context::{AnyDaemon, Context, HostLink, Readiness, Wish};
+use crate::error::Error;
+use crate::status::{CheckReport, HostStatus, State, TaskKind, Transition};
+use crate::task::{Failure, Label, caught};
+
+impl HostLink for Board {
+    fn readiness(&self, daemon: &str) -> Option<watch::Receiver<Readiness>> {
+        self.find(daemon).map(|(_, slot)| slot.readiness.subscribe())
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.slots().iter().map(|slot| slot.name.to_string()).collect()
+    }
+
+    fn running(&self, type_id: TypeId, name: Option<&str>) -> Option<AnyDaemon> {
+        let wanted = |slot: &&Arc<Slot>| slot.type_id == type_id && name.is_none_or(|name| *slot.name == *name);
+        self.slots().iter().filter(wanted).find_map(|slot| slot.running()).map(|alive| alive.lived.any())
+    }
+
+    fn request_shutdown(&self, by: &str) {
+        self.shut_down(&format!("asked for by {by}"));
+    }
+
+    fn daemon_failed(&self, daemon: &str, life: u64, reason: String, for_good: bool) {
+        let Some((at, slot)) = self.find(daemon) else { return };
+        {
+            let mut inner = slot.inner();
+            if inner.life.as_ref().is_none_or(|now| now.number != life) {
+                return;
+            }
+            inner.reason = Some(reason);
+        }
+        self.tell(Happening::Broke { at, for_good });
+    }
+
+    fn steer(&self, daemon: &str, wish: Wish) -> BoxFuture<'_, Result<(), Error>> {
+        let daemon = daemon.to_owned();
+        Box::pin(async move {
+            let unknown = || Error::UnknownDaemon { name: daemon.clone(), known: self.names().join(", ") };
+            let (at, slot) = self.find(&daemon).ok_or_else(unknown)?;
+            let mut readiness = slot.readiness.subscribe();
+            let before = *readiness.borrow();
+            self.tell(match wish {
+                Wish::Stop => Happening::Stop(at),
+                Wish::Start => Happening::Start(at),
+                Wish::Restart => Happening::Restart(at),
+            });
+            let mut stopping = self.stopping.subscribe();
+            let reached = readiness.wait_for(|now| match (wish, now.state) {
+                (Wish::Stop, state) => matches!(state, State::Stopped | State::Failed),
+                (Wish::Start, State::Failed) => now.changes != before.changes,
+                (Wish::Start, state) => state == State::Running,
+                (Wish::Restart, state) => now.life != before.life && matches!(state, State::Running | State::Failed),
+            });
+            let state = tokio::select! {
+                biased;
+                reached = reached => reached.map(|now| now.state).unwrap_or_default(),
+                _ = stopping.wait_for(Option::is_some), if wish != Wish::Stop => {
+                    return Err(Error::Stopping { daemon });
+                }
+            };
+            if state == State::Failed && wish != Wish::Stop {
+                let reason = slot.inner().reason.clone().unwrap_or_default();
+                return Err(Error::DaemonFailed { daemon, reason });
+            }
+            Ok(())
+        })
+    }
+
+    fn call(&self, daemon: &str, command: &str, request: Value) -> BoxFuture<'_, Result<Value, CallError>> {
+        let (daemon, command) = (daemon.to_owned(), command.to_owned());
+        Box::pin(async move {
+            let Some((_, slot)) = self.find(&daemon) else { return Err(CallError::UnknownDaemon { daemon }) };
+            let Some(alive) = slot.running() else {
+                return Err(CallError::Unavailable { daemon, state: slot.state().to_string() });
+            };
+            let cx = Context { life: alive.life.clone() };
+            let Some(work) = alive.lived.command(&command, request, cx) else {
+                return Err(CallError::UnknownCommand { daemon, command, known: slot.commands.join(", ") });
+            };
+            let (sender, reply) = oneshot::channel();
+            let life = alive.life;
+            let watch = life.clone();
+            let run = async move {
+                let mut answer = None;
+                let ended = caught(|| async {
+                    answer = Some(work.await);
+                    Ok(())
+                });
+                let outcome = match (ended.await, answer) {
+                    (Ok(()), Some(answer)) => answer,
+                    (Ok(()), None) => return,
+                    (Err(failure), _) => {
+                        watch.failed(TaskKind::Command, &command, &failure);
+                        Err(CallError::Panicked(failure.to_string()))
+                    }
+                };
+                drop(sender.send(outcome)); // the caller may have gone
+            };
+            if life.intake.is_cancelled() {
+                return Err(CallError::ShuttingDown { daemon });
+            }
+            let label = Label::new(TaskKind::Command, "command");
+            life.spawn(label, run).map_err(|_| CallError::ShuttingDown { daemon: daemon.clone() })?;
+            reply.await.unwrap_or(Err(CallError::ShuttingDown { daemon }))
+        })
+    }
+
+    fn run_checks(&self) -> BoxFuture<'_, Vec<CheckReport>> {
+        Box::pin(async move {
+            let mut under_way = Vec::new();
+            for slot in self.slots() {
+                let Some(alive) = slot.running() else { continue };
+                let cx = Context { life: alive.life.clone() };
+                for check in alive.lived.checks(&cx) {
+                    let (sender, outcome) = oneshot::channel();
+                    let life = alive.life.clone();
+                    let (name, kind, limit, since) = (check.name, check.kind, check.timeout, Instant::now());
+                    let run = async move {
+                        let ended = tokio::time::timeout(limit, caught(|| check.run)).await;
+                        let ended = ended.unwrap_or(Err(Failure::Timeout(limit)));
+                        if let Err(failure @ Failure::Panic(_)) = &ended {
+                            life.failed(TaskKind::Check, name, failure);
+                        }
+                        drop(sender.send((ended, since.elapsed()))); // the asker may have gone
+                    };
+                    drop(alive.life.spawn(Label::new(TaskKind::Check, name), run)); // refused: no outcome arrives
+                    under_way.push((slot.name.to_string(), name, kind, limit, since, outcome));
+                }
+            }
+            let mut reports = Vec::with_capacity(under_way.len());
+            for (daemon, name, kind, limit, since, outcome) in under_way {
+                let (failure, duration) = match tokio::time::timeout_at(since + limit, outcome).await {
+                    Ok(Ok((outcome, took))) => (outcome.err().map(|failure| failure.to_string()), took),
+                    Ok(Err(_)) => (Some("its daemon is shutting down".to_owned()), since.elapsed()),
+                    Err(_) => (Some(Failure::Timeout(limit).to_string()), limit),
+                };
+                reports.push(CheckReport { daemon, name: name.to_owned(), kind, failure, duration });
+            }
+            reports
+        })
+    }
+
+    fn status(&self) -> HostStatus {
+        self.host_status()
+    }
+
+    fn journal(&self) -> Vec<Transition> {
+        self.journal.transitions()
+    }
+}

@@ -1,0 +1,128 @@
+//! One daemon's place on the board, through all its lives.
+//!
+//! Invariants:
+//! 1. No lock here is held while user code runs or is dropped.
+//! 2. A slot holds a life and its value exactly while that life may still do something, so that a host that has
+//!    stopped keeps nothing alive.
+
+use std::any::TypeId;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::journal::Journal;
+use super::report::Cut;
+use super::unit::{Intake, Lived};
+use crate::context::{Life, Readiness, Tally};
+use crate::status::State;
+
+/// One daemon on the board.
+pub(crate) struct Slot {
+    pub(crate) name: Arc<str>,
+    pub(crate) type_id: TypeId,
+    pub(crate) wave: u32,
+    pub(crate) requires: Vec<String>,
+    pub(crate) wants: Vec<String>,
+    pub(crate) optional: bool,
+    pub(crate) commands: Vec<&'static str>,
+    pub(crate) intake: Arc<dyn Intake>,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) readiness: watch::Sender<Readiness>,
+    /// How often it was started again.
+    pub(crate) restarts: AtomicU64,
+    journal: Arc<Journal>,
+    inner: Mutex<Inner>,
+}
+
+/// A life under way and its value.
+#[derive(Clone)]
+pub(crate) struct Alive {
+    pub(crate) life: Arc<Life>,
+    pub(crate) lived: Arc<dyn Lived>,
+}
+
+#[derive(Default)]
+pub(crate) struct Inner {
+    pub(crate) state: State,
+    pub(crate) reason: Option<String>,
+    /// The number of the latest life.
+    pub(crate) number: u64,
+    /// The life under way, from before its value is made.
+    pub(crate) life: Option<Arc<Life>>,
+    /// Its value, once made.
+    pub(crate) lived: Option<Arc<dyn Lived>>,
+    pub(crate) waited: Option<(String, Duration)>,
+    pub(crate) start_took: Duration,
+    pub(crate) started: Option<Duration>,
+    pub(crate) stopped: Option<Duration>,
+    pub(crate) stop_took: Duration,
+    pub(crate) cut: Vec<Cut>,
+    pub(crate) problems: Vec<String>,
+}
+
+impl Slot {
+    pub(crate) fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.inner().state
+    }
+
+    /// Books a state, and tells those who wait for it.
+    pub(crate) fn enter(&self, state: State) {
+        let (life, cause) = {
+            let mut inner = self.inner();
+            inner.state = state;
+            let failed = matches!(state, State::Failed | State::Backoff);
+            (inner.number, inner.reason.clone().filter(|_| failed))
+        };
+        self.journal.book(Some(&self.name), state, cause);
+        self.readiness.send_modify(|now| *now = Readiness { life, state, changes: now.changes + 1 });
+    }
+
+    /// The life under way, if its value was made.
+    pub(crate) fn alive(&self) -> Option<Alive> {
+        let inner = self.inner();
+        Some(Alive { life: inner.life.clone()?, lived: inner.lived.clone()? })
+    }
+
+    pub(crate) fn running(&self) -> Option<Alive> {
+        (self.state() == State::Running).then(|| self.alive()).flatten()
+    }
+}
+
+/// What a slot is made of.
+pub(crate) struct NewSlot {
+    pub(crate) name: Arc<str>,
+    pub(crate) type_id: TypeId,
+    pub(crate) wave: u32,
+    pub(crate) requires: Vec<String>,
+    pub(crate) wants: Vec<String>,
+    pub(crate) optional: bool,
+    pub(crate) commands: Vec<&'static str>,
+    pub(crate) intake: Arc<dyn Intake>,
+    pub(crate) journal: Arc<Journal>,
+}
+
+impl From<NewSlot> for Slot {
+    fn from(new: NewSlot) -> Self {
+        Self {
+            name: new.name,
+            type_id: new.type_id,
+            wave: new.wave,
+            requires: new.requires,
+            wants: new.wants,
+            optional: new.optional,
+            commands: new.commands,
+            intake: new.intake,
+            tally: Arc::default(),
+            readiness: watch::Sender::default(),
+            restarts: AtomicU64::new(0),
+            journal: new.journal,
+            inner: Mutex::default(),
+        }
+    }
+}

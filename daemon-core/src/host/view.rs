@@ -1,0 +1,141 @@
+//! What others see of the board: statuses and reports, made from it on the spot.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::board::Board;
+use super::report::{Cut, DaemonStart, DaemonStop, EventAccount, Left, ShutdownReport, StartReport, millis};
+use super::slot::Slot;
+use crate::status::{DaemonStatus, HostStatus, State, TaskKind, TaskStatus};
+
+impl Board {
+    pub(crate) fn start_report(&self, started: bool) -> StartReport {
+        let took = self.start_took().unwrap_or_else(|| self.since.elapsed());
+        let daemon = |slot: &std::sync::Arc<Slot>| {
+            let inner = slot.inner();
+            DaemonStart {
+                name: slot.name.to_string(),
+                wave: slot.wave,
+                state: inner.state,
+                waited_for: inner.waited.as_ref().map(|(on, _)| on.clone()),
+                waited_ms: inner.waited.as_ref().map_or(0, |(_, after)| millis(*after)),
+                took_ms: millis(inner.start_took),
+                reason: inner.reason.clone(),
+            }
+        };
+        let daemons = self.by_wave().iter().map(daemon).collect();
+        StartReport { name: self.name.clone(), started, took_ms: millis(took), daemons, notes: self.notes.clone() }
+    }
+
+    /// The report as things are now; complete once the host has stopped, truthful before.
+    pub(crate) fn shutdown_report(&self, exit_code: u8) -> ShutdownReport {
+        let (cause, since) = self.ending();
+        let mut left = Left::default();
+        let mut events = Vec::new();
+        let mut daemons = Vec::new();
+        for slot in self.by_wave() {
+            let status = daemon_status(&slot);
+            let open = status.state != State::Stopped && status.state != State::Failed;
+            left.subscriptions += status.guards + if open { status.subscriptions.len() } else { 0 };
+            left.intervals += status.intervals.len();
+            left.tasks += status.tasks.iter().filter(|task| task.kind != TaskKind::Interval).count();
+            events.extend(status.subscriptions.into_iter().map(|account| EventAccount {
+                subscription: format!("{}.{}", slot.name, account.name),
+                offered: account.offered,
+                handled: account.handled,
+                failed: account.failed,
+                dropped: account.dropped,
+                abandoned: account.abandoned,
+            }));
+            let mut cut = slot.inner().cut.clone();
+            if status.state == State::Stopping || status.state == State::Starting {
+                cut.extend(status.tasks.iter().map(|task| Cut::new(task, false)));
+            }
+            let inner = slot.inner();
+            daemons.push(DaemonStop {
+                name: status.name,
+                wave: slot.wave,
+                requires: status.requires,
+                started_ms: inner.started.map(millis),
+                stopped_ms: inner.stopped.map(millis),
+                state: inner.state,
+                stop_ms: millis(inner.stop_took),
+                reason: inner.reason.clone().filter(|_| inner.state == State::Failed),
+                restarts: status.restarts,
+                cut,
+                problems: inner.problems.clone(),
+                errors: status.errors,
+                panics: status.panics,
+            });
+        }
+        ShutdownReport {
+            name: self.name.clone(),
+            exit_code,
+            cause: cause.unwrap_or_else(|| "it is still running".to_owned()),
+            uptime_ms: millis(self.since.elapsed()),
+            stop_ms: since.map_or(0, |since| millis(since.elapsed())),
+            daemons,
+            left,
+            events,
+            journal: if exit_code == 0 { Vec::new() } else { self.journal.transitions() },
+        }
+    }
+
+    /// What can be seen of the host now.
+    pub(crate) fn host_status(&self) -> HostStatus {
+        HostStatus {
+            name: self.name.clone(),
+            state: self.state(),
+            uptime: self.since.elapsed(),
+            daemons: self.by_wave().iter().map(|slot| daemon_status(slot)).collect(),
+        }
+    }
+}
+
+fn daemon_status(slot: &Slot) -> DaemonStatus {
+    let (state, reason, life) = {
+        let inner = slot.inner();
+        (inner.state, inner.reason.clone(), inner.life.clone())
+    };
+    let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    DaemonStatus {
+        name: slot.name.to_string(),
+        state,
+        wave: slot.wave,
+        requires: slot.requires.clone(),
+        wants: slot.wants.clone(),
+        optional: slot.optional,
+        reason,
+        subscriptions: {
+            let mut all = slot.intake.statuses();
+            all.extend(life.as_ref().map(|life| life.pulled()).unwrap_or_default());
+            all
+        },
+        guards: life.as_ref().map_or(0, |life| life.guards()),
+        intervals: life.as_ref().map(|life| life.intervals()).unwrap_or_default(),
+        tasks: life.as_ref().map(|life| life.tasks.statuses()).unwrap_or_default(),
+        commands: slot.commands.iter().map(ToString::to_string).collect(),
+        errors: load(&slot.tally.errors),
+        panics: load(&slot.tally.panics),
+        restarts: load(&slot.restarts),
+        degraded: slot.tally.degraded(),
+    }
+}
+
+impl Cut {
+    pub(crate) fn new(task: &TaskStatus, gone: bool) -> Self {
+        let work = if task.kind.to_string() == task.name {
+            task.name.clone()
+        } else {
+            format!("{} `{}`", task.kind, task.name)
+        };
+        Self {
+            work,
+            spawned_at: task.spawned_at.clone(),
+            polls: task.polls,
+            idle_ms: task.idle.map(millis),
+            waits_in: task.waits_in.clone(),
+            blocking: task.polling,
+            gone,
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! Restarts: which ends lead to one, who stops and starts with it, what it costs, what survives; and steering by hand.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use daemon_core::{
+    Context, DaemonBase, Definition, Error, Event, EventHandler, Host, HostHandle, Restart, RestartPolicy, Result,
+    RunningHost, State, Task, Wired, daemon, place,
+};
+
+type Log = Arc<Mutex<Vec<String>>>;
+
+fn say(log: &Log, text: impl Into<String>) {
+    log.lock().unwrap().push(text.into());
+}
+
+fn said(log: &Log) -> Vec<String> {
+    std::mem::take(&mut *log.lock().unwrap())
+}
+
+macro_rules! chain {
+    ($($name:literal $ty:ident $(requires $requires:ident)? $(wants $wants:ident)?;)+) => {$(
+        #[daemon(name = $name, no_handlers $(, requires($requires))? $(, wants($wants))?)]
+        struct $ty(Log);
+        impl DaemonBase for $ty {
+            async fn initialize(&self, _cx: &Context) -> Result<()> {
+                say(&self.0, concat!("+", $name));
+                Ok(())
+            }
+            async fn cleanup(&self, _cx: &Context) -> Result<()> {
+                say(&self.0, concat!("-", $name));
+                Ok(())
+            }
+        }
+    )+};
+}
+chain! {
+    "base" Base;
+    "top" Top requires Fragile;
+    "tip" Tip requires Top;
+    "friend" Friend wants Fragile;
+    "stranger" Stranger;
+}
+
+#[derive(Event, serde::Serialize)]
+#[event("fragile:work")]
+struct Work(u32);
+
+/// Breaks when it is told to.
+#[daemon(name = "fragile", requires(Base))]
+struct Fragile {
+    log: Log,
+    breaks: tokio::sync::Notify,
+    /// How many further starts fail.
+    bad_starts: AtomicU32,
+}
+
+impl Fragile {
+    fn new(log: &Log) -> Self {
+        Self { log: log.clone(), breaks: tokio::sync::Notify::new(), bad_starts: AtomicU32::new(0) }
+    }
+}
+
+impl Wired for Fragile {
+    fn wire(definition: &mut Definition<Self>) {
+        let watch = Task::new("watch", |daemon: &Self, cx| {
+            Box::pin(async move {
+                tokio::select! {
+                    () = cx.cancelled() => Ok(()),
+                    () = daemon.breaks.notified() => Err("it broke".into()),
+                }
+            })
+        });
+        definition.task(watch.restart(RestartPolicy::new(Restart::Never)));
+        definition.on_event(EventHandler::<Self>::typed::<Work>("work", |daemon, _| {
+            place(move |event: Arc<Work>| async move {
+                say(&daemon.log, format!("work {}", event.0));
+                (event, Ok(()))
+            })
+        }));
+    }
+}
+
+impl DaemonBase for Fragile {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        if self.bad_starts.load(Ordering::Relaxed) > 0 {
+            self.bad_starts.fetch_sub(1, Ordering::Relaxed);
+            say(&self.log, "!fragile");
+            return Err("a bad start".into());
+        }
+        say(&self.log, "+fragile");
+        Ok(())
+    }
+
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        say(&self.log, "-fragile");
+        Ok(())
+    }
+}
+
+struct Stage {
+    log: Log,
+    host: RunningHost,
+}
+
+impl Stage {
+    async fn set() -> Self {
+        let log = Log::default();
+        let host = Host::new("test")
+            .daemon(Base(log.clone()))
+            .daemon(Fragile::new(&log))
+            .daemon(Top(log.clone()))
+            .daemon(Tip(log.clone()))
+            .daemon(Friend(log.clone()))
+            .daemon(Stranger(log.clone()));
+        let host = host.start().await.unwrap();
+        said(&log);
+        Self { log, host }
+    }
+
+    fn handle(&self) -> HostHandle {
+        self.host.handle()
+    }
+
+    fn fragile(&self) -> Arc<Fragile> {
+        self.handle().daemon::<Fragile>().unwrap()
+    }
+
+    async fn until(&self, daemon: &str, state: State) {
+        while self.handle().status().daemon(daemon).unwrap().state != state {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_takes_those_that_require_it_along_and_nobody_else() {
+    let stage = Stage::set().await;
+    stage.fragile().breaks.notify_one();
+    stage.until("fragile", State::Backoff).await;
+    assert_eq!(said(&stage.log), ["-tip", "-top", "-fragile"]);
+    let status = stage.handle().status();
+    let state = |name| status.daemon(name).unwrap().state;
+    assert_eq!([state("base"), state("friend"), state("stranger")], [State::Running; 3]);
+    assert_eq!([state("top"), state("tip")], [State::Stopped; 2]);
+    assert_eq!(status.daemon("fragile").unwrap().reason.as_deref(), Some("task `watch`: it broke"));
+
+    stage.until("tip", State::Running).await;
+    assert_eq!(said(&stage.log), ["+fragile", "+top", "+tip"]);
+    let status = stage.handle().status();
+    let restarts = |name| status.daemon(name).unwrap().restarts;
+    assert_eq!(["base", "fragile", "top", "tip", "friend"].map(restarts), [0, 1, 1, 1, 0]);
+
+    let report = stage.host.shutdown().await.unwrap();
+    assert!(report.is_clean(), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn delays_double_and_the_limit_ends_in_failure_by_name() {
+    let stage = Stage::set().await;
+    stage.fragile().bad_starts.store(u32::MAX, Ordering::Relaxed);
+    stage.fragile().breaks.notify_one();
+    let since = tokio::time::Instant::now();
+    let report = stage.host.wait().await.unwrap();
+    assert_eq!(report.exit_code, 1, "{report}");
+    // 100 + 200 + 400 + 800 + 1600 ms, each less up to a quarter
+    let took = since.elapsed();
+    assert!(took >= Duration::from_millis(2325) && took <= Duration::from_millis(3150), "{took:?}");
+    assert_eq!(said(&stage.log).iter().filter(|line| *line == "!fragile").count(), 5);
+    let fragile = report.daemon("fragile").unwrap();
+    assert_eq!(fragile.state, State::Failed);
+    assert_eq!(fragile.reason.as_deref(), Some("a bad start; 5 restarts in 60s are used up"));
+    let tip = report.daemon("tip").unwrap();
+    assert_eq!((tip.state, tip.reason.as_deref()), (State::Failed, Some("requires `top`, which failed")));
+    assert_eq!(report.daemon("friend").unwrap().state, State::Stopped);
+    assert!(report.left.is_nothing());
+}
+
+#[tokio::test(start_paused = true)]
+async fn queued_events_survive_a_restart() {
+    let stage = Stage::set().await;
+    stage.fragile().breaks.notify_one();
+    stage.until("fragile", State::Backoff).await;
+    for at in 0..3 {
+        stage.handle().publish(Work(at)).await.unwrap();
+    }
+    stage.until("fragile", State::Running).await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let said = said(&stage.log);
+    let work: Vec<_> = said.iter().filter(|line| line.starts_with("work")).collect();
+    assert_eq!(work, ["work 0", "work 1", "work 2"]);
+    let report = stage.host.shutdown().await.unwrap();
+    let account = &report.events[0];
+    assert_eq!((account.offered, account.handled), (3, 3), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_is_stopped_started_and_restarted_by_hand() {
+    let stage = Stage::set().await;
+    let handle = stage.handle();
+    handle.stop_daemon("fragile").await.unwrap();
+    assert_eq!(said(&stage.log), ["-tip", "-top", "-fragile"]);
+    handle.stop_daemon("fragile").await.unwrap();
+    assert_eq!(said(&stage.log), [""; 0]);
+    handle.start_daemon("tip").await.unwrap();
+    assert_eq!(said(&stage.log), ["+fragile", "+top", "+tip"]);
+    handle.restart_daemon("top").await.unwrap();
+    stage.until("tip", State::Running).await;
+    assert_eq!(said(&stage.log), ["-tip", "-top", "+top", "+tip"]);
+    let unknown = handle.restart_daemon("nobody").await.unwrap_err();
+    assert!(matches!(unknown, Error::UnknownDaemon { .. }), "{unknown}");
+    let report = stage.host.shutdown().await.unwrap();
+    assert!(report.is_clean(), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_daemon_that_nobody_needs_can_be_started_again() {
+    #[daemon(name = "extra", optional)]
+    struct Extra(tokio::sync::Notify);
+    impl Wired for Extra {
+        fn wire(definition: &mut Definition<Self>) {
+            let work = Task::new("work", |daemon: &Self, cx| {
+                Box::pin(async move {
+                    tokio::select! {
+                        () = cx.cancelled() => Ok(()),
+                        () = daemon.0.notified() => Err("no more".into()),
+                    }
+                })
+            });
+            definition.task(work.restart(RestartPolicy::new(Restart::Never).limit(0, Duration::from_secs(1))));
+        }
+    }
+    impl DaemonBase for Extra {}
+
+    let stage = Stage::set().await;
+    let handle = stage.handle();
+    handle.add_daemon(Extra(tokio::sync::Notify::new())).await.unwrap();
+    for restart in 1..=5 {
+        handle.daemon::<Extra>().unwrap().0.notify_one();
+        stage.until("extra", State::Backoff).await;
+        stage.until("extra", State::Running).await;
+        assert_eq!(handle.status().daemon("extra").unwrap().restarts, restart);
+    }
+    handle.daemon::<Extra>().unwrap().0.notify_one();
+    stage.until("extra", State::Failed).await;
+    assert_eq!(handle.status().state, State::Running);
+    handle.start_daemon("extra").await.unwrap();
+    let report = stage.host.shutdown().await.unwrap();
+    assert_eq!(report.exit_code, 0, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_added_late_is_one_like_any_other() {
+    #[daemon(name = "late", requires(Fragile), no_handlers)]
+    struct Late(Log);
+    impl DaemonBase for Late {
+        async fn initialize(&self, cx: &Context) -> Result<()> {
+            assert_eq!(cx.daemon::<Fragile>().bad_starts.load(Ordering::Relaxed), 0);
+            say(&self.0, "+late");
+            Ok(())
+        }
+        async fn cleanup(&self, _cx: &Context) -> Result<()> {
+            say(&self.0, "-late");
+            Ok(())
+        }
+    }
+
+    let stage = Stage::set().await;
+    let handle = stage.handle();
+    handle.add_daemon(Late(stage.log.clone())).await.unwrap();
+    assert_eq!(said(&stage.log), ["+late"]);
+    let taken = handle.add_daemon(Late(stage.log.clone())).await.unwrap_err();
+    assert!(matches!(taken, Error::NameTaken { .. }), "{taken}");
+    handle.restart_daemon("fragile").await.unwrap();
+    stage.until("late", State::Running).await;
+    let lines = said(&stage.log);
+    assert_eq!(lines.iter().filter(|line| line.ends_with("late")).count(), 2, "{lines:?}");
+    let report = stage.host.shutdown().await.unwrap();
+    let lines = said(&stage.log);
+    let place = |line: &str| lines.iter().position(|other| other == line).unwrap();
+    assert!(place("-late") < place("-fragile"));
+    assert!(report.is_clean(), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_ends_a_backoff() {
+    let stage = Stage::set().await;
+    stage.fragile().breaks.notify_one();
+    stage.until("fragile", State::Backoff).await;
+    let since = tokio::time::Instant::now();
+    let report = stage.host.shutdown().await.unwrap();
+    assert!(report.is_clean(), "{report}");
+    assert!(since.elapsed() < Duration::from_millis(50));
+    assert_eq!(said(&stage.log).iter().filter(|line| *line == "+fragile").count(), 0);
+}

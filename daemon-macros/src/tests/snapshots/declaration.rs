@@ -1,0 +1,60 @@
+pub struct UserDaemon {
+    users: Users,
+}
+#[automatically_derived]
+impl ::daemon_core::__private::Declared for UserDaemon {
+    const DECLARATION: ::daemon_core::__private::Declaration = ::daemon_core::__private::Declaration::new(
+            "user",
+        )
+        .requires(
+            &[
+                ::daemon_core::__private::Dependency::on::<DataDaemon>(),
+                ::daemon_core::__private::Dependency::named::<Cache>("cache-eu"),
+            ],
+        )
+        .wants(&[::daemon_core::__private::Dependency::on::<Metrics>()])
+        .start_timeout(::daemon_core::__private::Duration::new(10u64, 0u32))
+        .optional();
+    const NAME: &'static ::daemon_core::__private::str = "user";
+}
+#[doc(hidden)]
+pub struct __UserDaemonEdges {
+    of: ::daemon_core::__private::PhantomData<fn() -> UserDaemon>,
+}
+#[automatically_derived]
+impl ::daemon_core::__private::Debug for __UserDaemonEdges {
+    fn fmt(
+        &self,
+        f: &mut ::daemon_core::__private::Formatter<'_>,
+    ) -> ::daemon_core::__private::fmt::Result {
+        f.write_str("__UserDaemonEdges")
+    }
+}
+#[automatically_derived]
+impl UserDaemon {
+    #[doc(hidden)]
+    pub const __EDGES: __UserDaemonEdges = __UserDaemonEdges {
+        of: ::daemon_core::__private::PhantomData,
+    };
+}
+#[automatically_derived]
+impl __UserDaemonEdges {
+    pub const fn walk(&self, trail: &mut ::daemon_core::__private::Trail) {
+        use ::daemon_core::__private::Leaves as _;
+        if trail.enter("user", true) {
+            trail.requires();
+            <DataDaemon>::__EDGES.walk(trail);
+            trail.requires();
+            <Cache>::__EDGES.walk(trail);
+            trail.wants();
+            <Metrics>::__EDGES.walk(trail);
+            trail.leave();
+        }
+    }
+}
+const _: () = {
+    use ::daemon_core::__private;
+    let mut trail = __private::Trail::start();
+    <UserDaemon>::__EDGES.walk(&mut trail);
+    __private::report(trail.cycle());
+};

@@ -1,0 +1,4 @@
+#[automatically_derived]
+impl ::daemon_core::__private::Event for Created {
+    const TOPIC: &'static ::daemon_core::__private::str = "data:*:created";
+}

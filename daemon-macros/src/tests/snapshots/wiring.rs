@@ -1,0 +1,152 @@
+impl UserDaemon {
+    async fn user_created(&self, event: &data::UserCreated) -> Result<()> {
+        self.add(event).await
+    }
+    #[cfg(unix)]
+    fn any(&self, event: &Envelope, cx: &Context) {}
+    async fn sync(&self, cx: &Context) -> Result<()> {
+        Ok(())
+    }
+    async fn tick(&self) {}
+    async fn warm(&self) {}
+    async fn later(&self) {}
+    async fn import(&self) {}
+    async fn warmed_up(&self) {}
+    fn helper(&self) {}
+}
+#[automatically_derived]
+impl ::daemon_core::__private::Wired for UserDaemon {
+    fn wire(definition: &mut ::daemon_core::__private::Definition<Self>) {
+        use ::daemon_core::__private;
+        let _: &__private::Definition<Self> = definition;
+        definition
+            .on_event(
+                __private::EventHandler::<
+                    Self,
+                    __private::Context,
+                >::typed::<
+                    data::UserCreated,
+                >(
+                        "user_created",
+                        |daemon, _| __private::place(move |
+                            event: __private::Arc<data::UserCreated>|
+                        async move {
+                            let done = __private::outcome(
+                                Self::user_created(daemon, &event).await,
+                            );
+                            (event, done)
+                        }),
+                    )
+                    .capacity(64)
+                    .overflow(__private::Overflow::DropOldest)
+                    .startup(9),
+            );
+        const _: () = __private::report(
+            __private::topic(
+                "data:users:created",
+                <data::UserCreated as __private::Event>::TOPIC,
+                "data::UserCreated",
+            ),
+        );
+        #[cfg(unix)]
+        definition
+            .on_event(
+                __private::EventHandler::<
+                    Self,
+                    __private::Context,
+                >::envelope(
+                    "any",
+                    "data:*",
+                    |daemon, cx| __private::place(move |
+                        event: __private::Arc<__private::Envelope>|
+                    async move {
+                        let done = __private::outcome(Self::any(daemon, &event, cx));
+                        (event, done)
+                    }),
+                ),
+            );
+        definition
+            .every(
+                __private::Interval::<
+                    Self,
+                >::new(
+                        "sync",
+                        __private::Duration::new(30u64, 0u32),
+                        |daemon, cx| __private::boxed(async move {
+                            __private::outcome(Self::sync(daemon, cx).await)
+                        }),
+                    )
+                    .immediately()
+                    .jitter(__private::Percent::from_hundredths(1000u16))
+                    .timeout(__private::Duration::new(20u64, 0u32)),
+            );
+        definition
+            .every(
+                __private::Interval::<
+                    Self,
+                >::new(
+                    "tick",
+                    {
+                        const __PERIOD: __private::Duration = __private::period(
+                            "tick",
+                            <UserDaemon>::PERIOD,
+                            __private::Option::None,
+                        );
+                        __PERIOD
+                    },
+                    |daemon, _| __private::boxed(async move {
+                        __private::outcome(Self::tick(daemon).await)
+                    }),
+                ),
+            );
+        definition
+            .on_ready(
+                __private::OnReady::<
+                    Self,
+                >::new(
+                    "warm",
+                    __private::Dependency::named::<Cache>("cache-eu"),
+                    |daemon, _| __private::boxed(async move {
+                        __private::outcome(Self::warm(daemon).await)
+                    }),
+                ),
+            );
+        definition
+            .deferred(
+                __private::Deferred::<
+                    Self,
+                >::new(
+                    "later",
+                    __private::Duration::new(2u64, 0u32),
+                    |daemon, _| __private::boxed(async move {
+                        __private::outcome(Self::later(daemon).await)
+                    }),
+                ),
+            );
+        definition
+            .task(
+                __private::Task::<
+                    Self,
+                >::new(
+                        "import",
+                        |daemon, _| __private::boxed(async move {
+                            __private::outcome(Self::import(daemon).await)
+                        }),
+                    )
+                    .finite(),
+            );
+        definition
+            .check(
+                __private::Check::<
+                    Self,
+                >::new(
+                        "warmed_up",
+                        __private::CheckKind::Startup,
+                        |daemon, _| __private::boxed(async move {
+                            __private::outcome(Self::warmed_up(daemon).await)
+                        }),
+                    )
+                    .timeout(__private::Duration::new(1u64, 0u32)),
+            );
+    }
+}

@@ -1,0 +1,14 @@
+use daemon_core::{DaemonBase, daemon};
+
+#[daemon(no_handlers)]
+struct UserDaemon;
+
+#[daemon]
+impl UserDaemon {
+    #[every("5s")]
+    async fn tick(&self) {}
+}
+
+impl DaemonBase for UserDaemon {}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use daemon_core::{DaemonBase, daemon};
+
+#[daemon]
+struct UserDaemon;
+
+#[daemon]
+impl UserDaemon {
+    #[every("5s")]
+    const PERIOD: u32 = 5;
+}
+
+impl DaemonBase for UserDaemon {}
+
+fn main() {}

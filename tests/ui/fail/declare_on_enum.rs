@@ -1,0 +1,6 @@
+use daemon_core::daemon;
+
+#[daemon]
+enum UserDaemon {}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use daemon_core::Event;
+
+#[derive(Event)]
+#[event("a:b")]
+struct A;
+
+fn main() {}

@@ -1,0 +1,22 @@
+use daemon_core::{DaemonBase, Event, daemon};
+
+#[daemon]
+struct UserDaemon;
+
+#[derive(Event)]
+#[event("data:users:created", local)]
+struct UserCreated;
+
+#[daemon]
+impl UserDaemon {
+    #[on_event]
+    async fn user_created(&self, _event: &UserCreated) {
+        let shared = std::rc::Rc::new(());
+        std::future::ready(()).await;
+        drop(shared);
+    }
+}
+
+impl DaemonBase for UserDaemon {}
+
+fn main() {}

@@ -1,0 +1,16 @@
+use daemon_core::{DaemonBase, daemon};
+
+#[daemon]
+struct UserDaemon;
+
+#[daemon]
+impl UserDaemon {
+    #[every("5s")]
+    async fn a(&self) -> u32 {
+        5
+    }
+}
+
+impl DaemonBase for UserDaemon {}
+
+fn main() {}

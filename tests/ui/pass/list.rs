@@ -1,0 +1,18 @@
+//! A static list: values, defaults, and a second instance under a name of its own.
+#![deny(warnings)]
+
+use daemon_core::{DaemonBase, Host, daemon, daemons};
+
+#[daemon(no_handlers)]
+#[derive(Default)]
+struct Data;
+impl DaemonBase for Data {}
+
+#[daemon(requires(Data), no_handlers)]
+#[derive(Default)]
+struct User;
+impl DaemonBase for User {}
+
+fn main() {
+    let _ = Host::new("chat").daemons(daemons![User, Data = Data, Data as "data-eu", Data as "data-us" = Data]);
+}
