@@ -36,6 +36,19 @@ pub(crate) fn mentions(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// The command of a text that begins with a mention, and what it is asked: `@ada lease acquire {"path": "a.rs"}` is
+/// `lease acquire` with that JSON.
+pub(crate) fn command(text: &str) -> Option<(String, &str)> {
+    let mut rest = text.trim_start();
+    while rest.starts_with('@') {
+        rest = rest.split_once(char::is_whitespace)?.1.trim_start();
+    }
+    let (daemon, rest) = rest.split_once(char::is_whitespace)?;
+    let (command, request) = rest.trim_start().split_once(char::is_whitespace).unwrap_or((rest.trim(), ""));
+    let is_spoken_to = text.trim_start().starts_with('@') && !command.is_empty();
+    is_spoken_to.then(|| (format!("{daemon} {command}"), request.trim()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,5 +75,21 @@ mod tests {
     #[test]
     fn mentions_are_words_that_begin_with_an_at() {
         assert_eq!(mentions("@ada, and @grace: mail me@home @").collect::<Vec<_>>(), ["ada", "grace", ""]);
+    }
+
+    #[test]
+    fn a_command_follows_the_mentions_at_the_beginning() {
+        let cases = [
+            ("@ada health ping", Some(("health ping", ""))),
+            (" @ada @grace  lease  acquire  {\"path\": 1} ", Some(("lease acquire", "{\"path\": 1}"))),
+            ("health ping", None),
+            ("well, @ada health ping", None),
+            ("@ada hello", None),
+            ("@ada", None),
+        ];
+        for (text, expected) in cases {
+            let found = command(text);
+            assert_eq!(found.as_ref().map(|(name, request)| (name.as_str(), *request)), expected, "{text:?}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::daemons::{CommandDaemon, Invocation};
 use crate::entity::{ChatMessage, Created, Status, User, UserKind};
-use crate::message::mentions;
+use crate::message::{command, mentions};
 
 /// Their ids and names.
 const PERSONAS: [(&str, &str); 14] = [
@@ -86,13 +86,20 @@ impl PersonaClient {
     }
 }
 
-/// A persona that is spoken to runs what follows its name as a command: `@ada health ping`.
+/// A persona that is spoken to runs the command that follows its name.
 async fn answer(cx: &Context, id: &str, message: &ChatMessage) {
-    let words = message.text.split_whitespace().filter(|word| !word.starts_with('@'));
-    let name = words.take(2).collect::<Vec<_>>().join(" ");
-    let invocation = Invocation { name, request: serde_json::Value::Null };
-    match CommandDaemon::client(cx).run(&invocation).await {
-        Ok(reply) => tracing::info!("{}: {id} says: {reply}", message.room),
-        Err(error) => tracing::info!("{}: {id} does not understand: {error}", message.room),
+    let Some((name, request)) = command(&message.text) else { return };
+    let request = match request {
+        "" => Ok(serde_json::Value::Null),
+        text => serde_json::from_str(text),
+    };
+    let room = &message.room;
+    let request = match request {
+        Ok(request) => request,
+        Err(error) => return tracing::info!("{room}: {id} cannot read what `{name}` is asked: {error}"),
+    };
+    match CommandDaemon::client(cx).run(&Invocation { name, request }).await {
+        Ok(reply) => tracing::info!("{room}: {id} says: {reply}"),
+        Err(error) => tracing::info!("{room}: {id} says: {error}"),
     }
 }

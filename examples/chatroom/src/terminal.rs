@@ -6,6 +6,9 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const CLEAR: &[u8] = b"\r\x1b[K";
+/// Around the status line, so that one wider than the terminal is cut off and not continued below, where it would stay.
+const NO_WRAP: &[u8] = b"\x1b[?7l";
+const WRAP: &[u8] = b"\x1b[?7h";
 
 /// The status line as it stands on the terminal; empty if there is none.
 static STATUS: Mutex<String> = Mutex::new(String::new());
@@ -20,7 +23,7 @@ pub(crate) fn set_status(line: String) {
     let mut status = status();
     if *status != line {
         *status = line;
-        write(&[CLEAR, status.as_bytes()]);
+        write(&[CLEAR, NO_WRAP, status.as_bytes(), WRAP]);
     }
 }
 
@@ -30,7 +33,7 @@ pub(crate) fn write_line(line: &str) {
     if status.is_empty() {
         write(&[line.as_bytes()]);
     } else {
-        write(&[CLEAR, line.as_bytes(), status.as_bytes()]);
+        write(&[CLEAR, line.as_bytes(), NO_WRAP, status.as_bytes(), WRAP]);
     }
 }
 

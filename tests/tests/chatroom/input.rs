@@ -139,15 +139,3 @@ fn a_second_run_on_the_same_file_keeps_what_was_there_and_forgets_files_that_are
     assert_eq!(ids.len(), 2);
     assert_eq!(place.rows("SELECT id FROM sessions").len(), 2);
 }
-
-#[test]
-fn a_persona_that_is_spoken_to_runs_a_command() {
-    let place = Place::with_files(0);
-    let mut running = place.program().start().unwrap();
-    running.wait_for_line(Source::Stderr, PATIENCE, |line| line.contains("14 personas listen")).unwrap();
-    running.write(b"@ada health ping\n@grace dance\n").unwrap();
-    running.wait_for_line(Source::Stderr, PATIENCE, |line| line.contains("ada says: \"pong\"")).unwrap();
-    running.wait_for_line(Source::Stderr, PATIENCE, |line| line.contains("no command `dance`")).unwrap();
-    running.signal(tests::Signal::TERM).unwrap();
-    assert_eq!(running.wait(PATIENCE).unwrap().code(), Some(0));
-}
