@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -33,13 +33,26 @@ pub(crate) struct Record {
     polls: AtomicU64,
     /// Nanoseconds after `since`.
     last_poll: AtomicU64,
+    /// Whether a thread is inside it.
+    running: AtomicBool,
+}
+
+/// A poll under way.
+struct Polling<'a>(&'a Record);
+
+impl Drop for Polling<'_> {
+    fn drop(&mut self) {
+        self.0.running.store(false, Ordering::Relaxed);
+    }
 }
 
 impl Record {
-    fn polled(&self) {
+    fn poll(&self) -> Polling<'_> {
+        self.running.store(true, Ordering::Relaxed);
         self.polls.fetch_add(1, Ordering::Relaxed);
         let after = u64::try_from(self.since.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.last_poll.store(after, Ordering::Relaxed);
+        Polling(self)
     }
 
     pub(crate) fn status(&self) -> TaskStatus {
@@ -53,6 +66,7 @@ impl Record {
             polls,
             age,
             idle: (polls > 0).then(|| age.saturating_sub(last)),
+            running: self.running.load(Ordering::Relaxed),
         }
     }
 }
@@ -118,6 +132,7 @@ impl Tasks {
             since: Instant::now(),
             polls: AtomicU64::new(0),
             last_poll: AtomicU64::new(0),
+            running: AtomicBool::new(false),
         });
         live.entries.insert(id, Entry { record: record.clone(), abort: None });
         Some((record, Gone { tasks: self.clone(), id }))
@@ -151,7 +166,7 @@ impl Tasks {
         let handle = self.runtime.spawn_blocking(move || {
             let _gone = gone;
             let _span = span.enter();
-            record.polled();
+            let _polling = record.poll();
             work();
         });
         // An abort keeps blocking work that has not begun from beginning.
@@ -175,11 +190,22 @@ impl Tasks {
     ///
     /// Cancel safe.
     pub(crate) async fn idle(&self, of: impl Fn(TaskKind) -> bool) {
+        self.gone(|record| of(record.kind)).await;
+    }
+
+    /// Waits until no work of that name is left.
+    ///
+    /// Cancel safe.
+    pub(crate) async fn idle_of(&self, name: &str) {
+        self.gone(|record| record.name == name).await;
+    }
+
+    async fn gone(&self, of: impl Fn(&Record) -> bool) {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if !self.lock().entries.values().any(|entry| of(entry.record.kind)) {
+            if !self.lock().entries.values().any(|entry| of(&entry.record)) {
                 return;
             }
             changed.await;
@@ -246,7 +272,7 @@ impl<F: Future> Future for Tracked<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        this.record.polled();
+        let _polling = this.record.poll();
         this.future.poll(cx)
     }
 }
