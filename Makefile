@@ -42,7 +42,7 @@ unit: ## only the tests inside the crates
 	$(CARGO) test --locked --workspace --lib --bins
 
 ui: ## only the compile-fail cases
-	$(CARGO) test --locked -p daemon-core --test ui
+	$(CARGO) test --locked -p tests --test ui
 
 e2e: ## only the tests that drive real processes
 	$(CARGO) test --locked -p tests

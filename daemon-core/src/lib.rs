@@ -73,7 +73,9 @@ pub use host::{
     ShutdownReport, StartError, StartReport,
 };
 pub use policy::{OnError, Restart, RestartPolicy};
-pub use status::{CheckKind, CheckReport, DaemonStatus, HostStatus, IntervalStatus, State, TaskKind, TaskStatus};
+pub use status::{
+    CheckKind, CheckReport, DaemonStatus, HostStatus, IntervalStatus, State, TaskKind, TaskStatus, Transition,
+};
 
 pub use daemon_macros::{Event, command, daemon, deferred, every, health, on_event, on_ready, task};
 

@@ -199,8 +199,24 @@ pub struct TaskStatus {
     pub age: Duration,
     /// How long ago it was last polled.
     pub idle: Option<Duration>,
-    /// Whether a thread is inside it now; for how long already, `idle` tells.
-    pub running: bool,
+    /// Whether a thread is polling it right now; if so and it has long been idle, it blocks that thread.
+    pub polling: bool,
+    /// The call of its context that it waits in.
+    pub waits_in: Option<String>,
+}
+
+/// One change of state, of a daemon or of the host.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Transition {
+    /// When, in milliseconds after the host's start.
+    pub at_ms: u64,
+    /// The daemon; `None` for the host itself.
+    pub daemon: Option<String>,
+    /// The state it came into.
+    pub state: State,
+    /// Why, where there is more to say than that it was next.
+    pub cause: Option<String>,
 }
 
 /// What a health check speaks of. The words are those of Kubernetes.

@@ -1,4 +1,7 @@
 //! A host of annotated daemons.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use daemon_core::{Context, DaemonBase, Envelope, Event, Host, Result, daemon, daemons};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex};

@@ -22,7 +22,7 @@ use proc_macro::TokenStream;
 
 /// Declares a daemon (above its struct) or wires it (above the one `impl` block that holds its handlers).
 ///
-/// Above the struct it takes `name = ".."` [the struct's name in kebab case, without a trailing `Daemon`], `requires(A,
+/// Above the struct it takes `name = ".."` (the struct's name in kebab case, without a trailing `Daemon`), `requires(A,
 /// B as "b")`, `wants(..)`, `start_timeout = ".."`, `stop_timeout = ".."`, `restart(never)`, `optional` and
 /// `no_handlers`; in both places `crate = path`, if the library goes by another name.
 #[proc_macro_attribute]
@@ -61,7 +61,7 @@ markers! {
     deferred;
     /// Runs the method for as long as the daemon does; `#[task(finite)]` if it may end earlier.
     task;
-    /// Makes the method a health check: `#[health(readiness, timeout = "1s")]`; the kinds are `readiness` [default],
+    /// Makes the method a health check: `#[health(readiness, timeout = "1s")]`; the kinds are `readiness` (the default),
     /// `liveness` and `startup`.
     health;
     /// Makes the method callable by name, from other daemons, connections and the command line.

@@ -11,7 +11,7 @@ use crate::call::{Call, CallError};
 use crate::definition::Declared;
 use crate::error::Error;
 use crate::event::{Event, PublishError, Publisher};
-use crate::status::{CheckReport, HostStatus};
+use crate::status::{CheckReport, HostStatus, Transition};
 
 /// A handle on a host. Clones are cheap; a handle does not keep the host running.
 #[derive(Clone)]
@@ -35,6 +35,12 @@ impl HostHandle {
         self.link.status()
     }
 
+    /// The latest changes of state of the host and its daemons, at most 1,000, oldest first.
+    #[must_use]
+    pub fn journal(&self) -> Vec<Transition> {
+        self.link.journal()
+    }
+
     /// Begins the shutdown, and returns at once.
     pub fn request_shutdown(&self) {
         self.link.request_shutdown("the host's handle");
@@ -55,6 +61,17 @@ impl HostHandle {
     /// As [`Context::publish`](crate::Context::publish).
     pub async fn publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
         self.publisher.publish(event).await
+    }
+
+    /// As [`publish`](Self::publish), on a topic known only at run time.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    ///
+    /// # Cancel safety
+    /// As [`publish`](Self::publish).
+    pub async fn publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
+        self.publisher.publish_to(topic, event).await
     }
 
     /// Stops one daemon, after those that require it, and waits until it has stopped. It stays so until it is started

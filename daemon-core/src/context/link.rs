@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::BoxFuture;
 use crate::call::CallError;
 use crate::error::Error;
-use crate::status::{CheckReport, HostStatus, State};
+use crate::status::{CheckReport, HostStatus, State, Transition};
 
 /// A daemon's state and the number of its latest life. State, not an event: whoever looks late still sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub(crate) trait HostLink: Any + Send + Sync {
     fn run_checks(&self) -> BoxFuture<'_, Vec<CheckReport>>;
     /// What can be seen of the host.
     fn status(&self) -> HostStatus;
+    /// Its latest transitions.
+    fn journal(&self) -> Vec<Transition>;
 }
 
 /// Calls a command with typed request and reply.

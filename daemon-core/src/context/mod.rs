@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 
 use crate::call::{Call, CallError};
 use crate::definition::Declared;
+use crate::task::waits;
 
 /// A daemon's way to its host: publishing, registering, spawning, looking up the daemons it depends on.
 ///
@@ -45,7 +46,7 @@ impl Context {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn cancelled(&self) {
-        self.life.cancel.cancelled().await;
+        waits("cx.cancelled", self.life.cancel.cancelled()).await;
     }
 
     /// Whether [`cancelled`](Self::cancelled) would return at once.
@@ -109,6 +110,6 @@ impl Call for Context {
         Q: Serialize + Send + Sync,
         A: DeserializeOwned + Send,
     {
-        link::call(&*self.life.link, daemon, command, request).await
+        waits("cx.call", link::call(&*self.life.link, daemon, command, request)).await
     }
 }

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::event::Subscription;
 use crate::policy::OnError;
 use crate::status::TaskKind;
-use crate::task::{Failure, Label, Periodic, Schedule, caught};
+use crate::task::{Failure, Label, Periodic, Schedule, caught, waits};
 
 /// What [`Context::register_subscription`] keeps until the end of a life: a function, which is called then, or a
 /// [`Subscription`], which is dropped.
@@ -123,7 +123,7 @@ impl Context {
     pub async fn clear_interval(&self, name: &str) -> bool {
         let Some(ticking) = self.life.registrations().intervals.remove(name) else { return false };
         ticking.stop.cancel();
-        ticking.ended().await;
+        waits("cx.clear_interval", ticking.ended()).await;
         true
     }
 
@@ -133,7 +133,7 @@ impl Context {
     /// As [`clear_interval`](Self::clear_interval).
     pub async fn cleanup_intervals(&self) {
         for ticking in self.life.drop_intervals() {
-            ticking.ended().await;
+            waits("cx.cleanup_intervals", ticking.ended()).await;
         }
     }
 

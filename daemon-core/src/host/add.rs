@@ -77,6 +77,7 @@ impl Board {
             optional: declaration.optional,
             commands: outline.commands,
             intake: intake.clone(),
+            journal: self.journal.clone(),
         });
         // Told under the lock that orders slots, so that the conductor counts them as the board does.
         let told = self.add(slot, || Happening::Add { unit, requires, wants });

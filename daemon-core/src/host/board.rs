@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::journal::Journal;
 use super::slot::Slot;
 use super::unit::Unit;
 use crate::event::Bus;
@@ -49,6 +50,7 @@ pub(crate) struct Board {
     pub(crate) since: Instant,
     pub(crate) notes: Vec<String>,
     pub(crate) bus: Arc<Bus>,
+    pub(crate) journal: Arc<Journal>,
     slots: RwLock<Vec<Arc<Slot>>>,
     happenings: mpsc::UnboundedSender<Happening>,
     whole: Mutex<Whole>,
@@ -64,11 +66,24 @@ impl Board {
         slots: Vec<Slot>,
         notes: Vec<String>,
         bus: Arc<Bus>,
+        journal: Arc<Journal>,
         happenings: mpsc::UnboundedSender<Happening>,
     ) -> Arc<Self> {
         let slots = RwLock::new(slots.into_iter().map(Arc::new).collect());
-        let (since, whole, stopping) = (Instant::now(), Mutex::default(), watch::Sender::default());
-        Arc::new(Self { name, since, slots, notes, bus, happenings, whole, leaving: OnceLock::new(), stopping })
+        let (whole, stopping) = (Mutex::default(), watch::Sender::default());
+        let since = journal.since();
+        Arc::new(Self {
+            name,
+            since,
+            slots,
+            notes,
+            bus,
+            journal,
+            happenings,
+            whole,
+            leaving: OnceLock::new(),
+            stopping,
+        })
     }
 
     fn whole(&self) -> MutexGuard<'_, Whole> {
@@ -115,6 +130,8 @@ impl Board {
     pub(crate) fn set_state(&self, state: State) {
         let mut whole = self.whole();
         whole.state = state;
+        let cause = whole.cause.clone().filter(|_| state == State::Stopping);
+        self.journal.book(None, state, cause);
         if whole.start_took.is_none() && !matches!(state, State::Stopped | State::Starting) {
             whole.start_took = Some(self.since.elapsed());
         }
@@ -138,6 +155,11 @@ impl Board {
         if self.set_cause(cause) {
             self.tell(Happening::Shutdown);
         }
+    }
+    /// The daemons that have yet to stop.
+    pub(crate) fn still_up(&self) -> Vec<String> {
+        let up = |slot: &&Arc<Slot>| !matches!(slot.state(), State::Stopped | State::Failed);
+        self.slots().iter().filter(up).map(|slot| slot.name.to_string()).collect()
     }
 
     /// Drops a value of the daemon `name` on the workers, since its destructor is user code. The future ends when it is

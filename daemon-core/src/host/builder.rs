@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::board::Board;
 use super::check::{CheckError, CheckReport, Limits, check};
 use super::conductor::Conductor;
+use super::journal::Journal;
 use super::slot::{NewSlot, Slot};
 use super::unit::{Factory, Source, Unit, UnitOf};
 use super::{DEFAULT_START_TIMEOUT, DEFAULT_STOP_BUDGET};
@@ -128,7 +130,7 @@ impl Host {
     /// Checks the host and makes it ready to be conducted.
     pub(super) fn assemble(self) -> Result<Conductor, CheckError> {
         let (graph, report) = check(&self.name, &self.units, self.limits)?;
-        let bus = Bus::new();
+        let (bus, journal) = (Bus::new(), Arc::new(Journal::new(Instant::now())));
         let (sender, happenings) = mpsc::unbounded_channel();
         let mut faults = Vec::new();
         let mut slots: Vec<Slot> = Vec::new();
@@ -146,6 +148,7 @@ impl Host {
                     optional: unit.declaration().optional,
                     commands: outline.commands,
                     intake,
+                    journal: journal.clone(),
                 })),
             }
         }
@@ -153,7 +156,7 @@ impl Host {
             return Err(CheckError { faults });
         }
         let (stop_budget, start_timeout) = (self.budget(), self.limits.start_timeout.unwrap_or(DEFAULT_START_TIMEOUT));
-        let board = Board::new(self.name, slots, report.notes, bus.clone(), sender);
+        let board = Board::new(self.name, slots, report.notes, bus.clone(), journal, sender);
         Ok(Conductor { board, bus, graph, units: self.units, happenings, stop_budget, start_timeout })
     }
 }

@@ -13,7 +13,7 @@ use crate::BoxFuture;
 use crate::call::CallError;
 use crate::context::{AnyDaemon, Context, HostLink, Readiness, Wish};
 use crate::error::Error;
-use crate::status::{CheckReport, HostStatus, State, TaskKind};
+use crate::status::{CheckReport, HostStatus, State, TaskKind, Transition};
 use crate::task::{Failure, Label, caught};
 
 impl HostLink for Board {
@@ -156,5 +156,9 @@ impl HostLink for Board {
 
     fn status(&self) -> HostStatus {
         self.host_status()
+    }
+
+    fn journal(&self) -> Vec<Transition> {
+        self.journal.transitions()
     }
 }

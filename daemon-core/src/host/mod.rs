@@ -8,6 +8,7 @@ mod check;
 mod conductor;
 mod embed;
 mod graph;
+mod journal;
 mod link;
 mod lives;
 mod phase;

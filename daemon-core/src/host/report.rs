@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::status::State;
+use crate::status::{State, Transition};
 
 /// How the start went.
 #[derive(Clone, Debug, Serialize)]
@@ -63,6 +63,9 @@ pub struct ShutdownReport {
     pub left: Left,
     /// Every subscription's account.
     pub events: Vec<EventAccount>,
+    /// What happened, where the exit code is not 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub journal: Vec<Transition>,
 }
 
 /// How one daemon ended.
@@ -109,11 +112,12 @@ pub struct Cut {
     pub polls: u64,
     /// How long ago it was last polled when it was cut, in milliseconds.
     pub idle_ms: Option<u64>,
+    /// The call of its context that it waited in.
+    pub waits_in: Option<String>,
+    /// Whether it did not even yield, but blocked its thread.
+    pub blocking: bool,
     /// Whether it is gone.
     pub gone: bool,
-    /// Whether a thread was still inside it when it was last looked at.
-    #[serde(default)]
-    pub blocking: bool,
 }
 
 /// What is left after a stop.
@@ -303,6 +307,9 @@ impl fmt::Display for Cut {
             (Some(since), false, _) => write!(f, "{} did not end, and last ran {since} before", self.work)?,
             (None, true, _) => write!(f, "{} was aborted before it ran", self.work)?,
             (None, false, _) => write!(f, "{} never got a thread to run on", self.work)?,
+        }
+        if let (Some(call), false) = (&self.waits_in, self.blocking) {
+            write!(f, ", waiting in {call}")?;
         }
         write!(f, " (polled {}", if self.polls == 1 { "once".to_owned() } else { format!("{} times", self.polls) })?;
         if !self.spawned_at.starts_with(HOST) {

@@ -26,6 +26,8 @@ use super::signals::{Meaning, Presses, Signals};
 const GRACE: Duration = Duration::from_millis(250);
 /// How much of that is kept for writing the report.
 const WRITING: Duration = Duration::from_millis(100);
+/// How often a stop on a terminal says whom it waits for.
+const WORD_EVERY: Duration = Duration::from_secs(1);
 /// How long a clean end waits for its report to be written, if the budget allows.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -42,6 +44,8 @@ enum End {
 /// Where the main thread's words go.
 struct Voice {
     quiet: bool,
+    /// Whether a person watches who would like to know whom the stop waits for.
+    counts_down: bool,
     report_file: Option<PathBuf>,
     /// Writes the start receipt, which comes before the report.
     receipt: Option<JoinHandle<()>>,
@@ -59,7 +63,12 @@ impl Host {
     ///
     /// When the exit is forced or the budget is overrun the process exits from inside this function.
     pub fn run(self) -> ExitCode {
-        let mut voice = Voice { quiet: self.quiet, report_file: self.report_file.clone(), receipt: None };
+        let mut voice = Voice {
+            quiet: self.quiet,
+            counts_down: !self.quiet && std::io::stderr().is_terminal(),
+            report_file: self.report_file.clone(),
+            receipt: None,
+        };
         show_logs();
         let workers = self.worker_threads();
         let conductor = match self.assemble() {
@@ -125,6 +134,7 @@ async fn watch(
     let mut told = false;
     let mut limit = budget;
     let mut began: Option<Instant> = None;
+    let mut next_word: Option<Instant> = None;
     loop {
         let deadline = began.map(|began| began + limit + GRACE);
         let must_end = deadline.unwrap_or_else(|| Instant::now() + limit + GRACE);
@@ -149,7 +159,15 @@ async fn watch(
                     voice.receipt(start.to_string(), start.started);
                 }
             }
-            Ok(now) = stopping.wait_for(Option::is_some), if began.is_none() => began = *now,
+            Ok(now) = stopping.wait_for(Option::is_some), if began.is_none() => {
+                began = *now;
+                next_word = began.map(|began| began + WORD_EVERY);
+            }
+            () = until(next_word), if voice.counts_down => {
+                let left = deadline.map_or(limit, |deadline| deadline.saturating_duration_since(Instant::now()));
+                voice.count_down(left, &board.still_up());
+                next_word = next_word.map(|at| at + WORD_EVERY);
+            }
         }
     }
 }
@@ -167,6 +185,12 @@ impl Voice {
         if !(self.quiet && started) {
             self.receipt = aside(move || write_error(&text)).0;
         }
+    }
+
+    /// Says whom the stop waits for.
+    fn count_down(&self, left: Duration, up: &[String]) {
+        let text = format!("stopping, {} s left; waiting for {}\n", left.as_secs(), up.join(", "));
+        drop(aside(move || write_error(&text))); // nobody waits for it
     }
 
     /// Shows and files the shutdown report, for no longer than `patience`.

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::journal::Journal;
 use super::report::Cut;
 use super::unit::{Intake, Lived};
 use crate::context::{Life, Readiness, Tally};
@@ -31,6 +32,7 @@ pub(crate) struct Slot {
     pub(crate) readiness: watch::Sender<Readiness>,
     /// How often it was started again.
     pub(crate) restarts: AtomicU64,
+    journal: Arc<Journal>,
     inner: Mutex<Inner>,
 }
 
@@ -71,11 +73,13 @@ impl Slot {
 
     /// Books a state, and tells those who wait for it.
     pub(crate) fn enter(&self, state: State) {
-        let life = {
+        let (life, cause) = {
             let mut inner = self.inner();
             inner.state = state;
-            inner.number
+            let failed = matches!(state, State::Failed | State::Backoff);
+            (inner.number, inner.reason.clone().filter(|_| failed))
         };
+        self.journal.book(Some(&self.name), state, cause);
         self.readiness.send_modify(|now| *now = Readiness { life, state, changes: now.changes + 1 });
     }
 
@@ -106,6 +110,7 @@ pub(crate) struct NewSlot {
     pub(crate) optional: bool,
     pub(crate) commands: Vec<&'static str>,
     pub(crate) intake: Arc<dyn Intake>,
+    pub(crate) journal: Arc<Journal>,
 }
 
 impl From<NewSlot> for Slot {
@@ -122,6 +127,7 @@ impl From<NewSlot> for Slot {
             tally: Arc::default(),
             readiness: watch::Sender::default(),
             restarts: AtomicU64::new(0),
+            journal: new.journal,
             inner: Mutex::default(),
         }
     }

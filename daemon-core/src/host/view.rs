@@ -83,6 +83,7 @@ impl Board {
             daemons,
             left,
             events,
+            journal: if exit_code == 0 { Vec::new() } else { self.journal.transitions() },
         }
     }
 
@@ -132,7 +133,7 @@ fn still_there(slot: &Slot, status: &DaemonStatus) -> impl Iterator<Item = Cut> 
     let busy = slot.busy_handlers();
     let ends = matches!(status.state, State::Starting | State::Stopping);
     let runs = status.state == State::Running;
-    let holds = move |task: &&TaskStatus| ends || (runs && task.running);
+    let holds = move |task: &&TaskStatus| ends || (runs && task.polling);
     status.tasks.iter().filter(holds).map(move |task| Cut::new(task, false, &busy))
 }
 
@@ -151,8 +152,9 @@ impl Cut {
             spawned_at: task.spawned_at.clone(),
             polls: task.polls,
             idle_ms: task.idle.map(millis),
+            waits_in: task.waits_in.clone(),
+            blocking: !gone && task.polling,
             gone,
-            blocking: !gone && task.running,
         }
     }
 }

@@ -8,6 +8,7 @@ mod lane;
 mod periodic;
 mod place;
 mod tasks;
+mod waits;
 
 pub use catch::Failure;
 pub(crate) use catch::{attempt, caught, drop_quietly};
@@ -17,3 +18,4 @@ pub use lane::Observer;
 pub(crate) use periodic::{Periodic, Schedule};
 pub use place::{Handler, place};
 pub(crate) use tasks::{Label, Tasks};
+pub(crate) use waits::waits;

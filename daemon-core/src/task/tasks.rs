@@ -21,6 +21,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tracing::Instrument;
 
+use super::waits::Polling;
 use crate::status::{TaskKind, TaskStatus};
 
 /// What is known of one piece of work.
@@ -33,26 +34,25 @@ pub(crate) struct Record {
     polls: AtomicU64,
     /// Nanoseconds after `since`.
     last_poll: AtomicU64,
-    /// Whether a thread is inside it.
-    running: AtomicBool,
-}
-
-/// A poll under way.
-struct Polling<'a>(&'a Record);
-
-impl Drop for Polling<'_> {
-    fn drop(&mut self) {
-        self.0.running.store(false, Ordering::Relaxed);
-    }
+    /// Whether a thread is polling it right now.
+    polling: AtomicBool,
+    waits_in: Mutex<Option<&'static str>>,
 }
 
 impl Record {
-    fn poll(&self) -> Polling<'_> {
-        self.running.store(true, Ordering::Relaxed);
+    pub(super) fn begin_poll(&self) {
         self.polls.fetch_add(1, Ordering::Relaxed);
         let after = u64::try_from(self.since.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.last_poll.store(after, Ordering::Relaxed);
-        Polling(self)
+        self.polling.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn end_poll(&self) {
+        self.polling.store(false, Ordering::Relaxed);
+    }
+
+    pub(super) fn waits_in(&self, what: Option<&'static str>) {
+        *self.waits_in.lock().unwrap_or_else(PoisonError::into_inner) = what;
     }
 
     pub(crate) fn status(&self) -> TaskStatus {
@@ -66,7 +66,8 @@ impl Record {
             polls,
             age,
             idle: (polls > 0).then(|| age.saturating_sub(last)),
-            running: self.running.load(Ordering::Relaxed),
+            polling: self.polling.load(Ordering::Relaxed),
+            waits_in: self.waits_in.lock().unwrap_or_else(PoisonError::into_inner).map(str::to_owned),
         }
     }
 }
@@ -132,7 +133,8 @@ impl Tasks {
             since: Instant::now(),
             polls: AtomicU64::new(0),
             last_poll: AtomicU64::new(0),
-            running: AtomicBool::new(false),
+            polling: AtomicBool::new(false),
+            waits_in: Mutex::new(None),
         });
         live.entries.insert(id, Entry { record: record.clone(), abort: None });
         Some((record, Gone { tasks: self.clone(), id }))
@@ -166,7 +168,7 @@ impl Tasks {
         let handle = self.runtime.spawn_blocking(move || {
             let _gone = gone;
             let _span = span.enter();
-            let _polling = record.poll();
+            let _polling = Polling::enter(&record);
             work();
         });
         // An abort keeps blocking work that has not begun from beginning.
@@ -272,7 +274,7 @@ impl<F: Future> Future for Tracked<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let _polling = this.record.poll();
+        let _polling = Polling::enter(this.record);
         this.future.poll(cx)
     }
 }

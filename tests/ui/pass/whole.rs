@@ -1,7 +1,7 @@
 //! Every marker and every option that works today.
 #![deny(warnings, missing_docs, unsafe_code, unreachable_pub)]
 
-use daemon_core::{daemon, Context, DaemonBase, Envelope, Event, Result};
+use daemon_core::{Context, DaemonBase, Envelope, Event, Result, daemon};
 use std::time::Duration;
 
 const PERIOD: Duration = Duration::from_secs(5);
@@ -75,11 +75,7 @@ impl UserDaemon {
 
     #[on_event]
     async fn user_created(&self, event: &UserCreated) -> Result<()> {
-        if event.id.is_empty() {
-            Err("empty".into())
-        } else {
-            Ok(())
-        }
+        if event.id.is_empty() { Err("empty".into()) } else { Ok(()) }
     }
 
     #[on_event("data:users:created", capacity = 64, overflow = drop_oldest, startup = 100)]
@@ -201,7 +197,7 @@ impl DaemonBase for UserDaemon {
 async fn through<C: daemon_core::Call>(call: C) -> std::result::Result<u32, daemon_core::CallError> {
     let user = UserDaemon::client(&call);
     user.forget().await?;
-    user.clone().instance("user-eu").by_reference(&StatsRequest { depth: 1 }).await?;
+    user.instance("user-eu").by_reference(&StatsRequest { depth: 1 }).await?;
     Ok(user.stats(&StatsRequest { depth: 1 }).await?.users)
 }
 
