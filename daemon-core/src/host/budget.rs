@@ -21,15 +21,27 @@ pub(crate) struct Steps {
     pub(crate) join: Duration,
     /// Waiting for what was aborted to be gone.
     pub(crate) abort: Duration,
-    /// `cleanup`, and dropping what was registered.
+    /// `cleanup`.
     pub(crate) cleanup: Duration,
+    /// Dropping what was registered.
+    pub(crate) drop: Duration,
+    /// Aborting what `cleanup` spawned.
+    pub(crate) close: Duration,
     /// Everything.
     pub(crate) end: Duration,
 }
 
 impl Steps {
     pub(crate) fn of(share: Duration) -> Self {
-        Self { drain: share / 2, join: share * 7 / 10, abort: share * 3 / 4, cleanup: share * 19 / 20, end: share }
+        Self {
+            drain: share / 2,
+            join: share * 7 / 10,
+            abort: share * 3 / 4,
+            cleanup: share * 9 / 10,
+            drop: share * 19 / 20,
+            close: share * 97 / 100,
+            end: share,
+        }
     }
 }
 

@@ -25,6 +25,9 @@ use super::unit::Unit;
 use crate::event::Bus;
 use crate::status::State;
 
+/// How much longer than the stop budget the values that live through restarts may take to be dropped.
+const LEAVING: Duration = Duration::from_millis(100);
+
 /// A host that has been assembled and found sound.
 pub(crate) struct Conductor {
     pub(crate) board: Arc<Board>,
@@ -138,7 +141,8 @@ impl Conducting {
                 self.tell_settled(true);
             }
             Action::HostStopping => {
-                self.board.set_cause(if self.machine.has_failed() { "a required daemon failed" } else { "asked for" });
+                let failed = self.machine.culprit().map(|name| format!("required daemon `{name}` failed"));
+                self.board.set_cause(&failed.unwrap_or_else(|| "asked for".to_owned()));
                 self.show();
                 self.tell_settled(false);
                 self.board.set_state(State::Stopping);
@@ -302,13 +306,19 @@ impl Conducting {
     /// Lets go of the values that live through restarts, on the workers: their destructors are user code. What events
     /// were kept for lives that will not come are abandoned.
     async fn release(&mut self) {
-        let units: Vec<_> = self.players.drain(..).map(|player| player.unit).collect();
         let slots = self.board.slots();
-        let released = self.runtime.spawn(async move {
-            slots.iter().for_each(|slot| slot.intake.close());
-            units.iter().for_each(|unit| unit.release());
-        });
+        let mut leaving = Vec::new();
+        for (player, slot) in self.players.drain(..).zip(&slots) {
+            let intake = slot.intake.clone();
+            leaving.push(self.board.let_go(&self.runtime, &slot.name, move || {
+                intake.close();
+                player.unit.release();
+                drop(player.unit);
+            }));
+        }
         let since = (*self.board.stopping.borrow()).unwrap_or_else(Instant::now);
-        drop(tokio::time::timeout_at(since + self.stop_budget, released).await); // late: the process ends without it
+        for gone in leaving {
+            drop(tokio::time::timeout_at(since + self.stop_budget + LEAVING, gone).await); // late: shown in the report
+        }
     }
 }

@@ -26,6 +26,9 @@ use crate::event::Bus;
 use crate::status::{State, TaskKind};
 use crate::task::{Failure, Label, caught, drop_quietly};
 
+/// How long the parts of a stop that run alone wait for what they abort.
+const ABORTING: Duration = Duration::from_millis(5);
+
 /// The order to stop, with the time it may take.
 pub(crate) type StopOrder = Option<Duration>;
 
@@ -194,7 +197,7 @@ impl Lifecycle {
         life.enter(Phase::Over);
         let guards = life.clone();
         stopping
-            .apart("subscriptions", steps, async move {
+            .apart("unsubscribing", steps.drop, async move {
                 guards.drop_guards();
                 Ok(())
             })
@@ -206,8 +209,8 @@ impl Lifecycle {
         }
         drop(life.drop_intervals()); // they have ended; what could not end is in the report
         life.tasks.close();
-        stopping.idle(steps.end, |_| true).await;
-        self.let_go(&stopping, steps.end).await;
+        stopping.idle(steps.close, |_| true).await;
+        self.let_go(begun + steps.end).await;
 
         {
             let mut inner = slot.inner();
@@ -225,17 +228,11 @@ impl Lifecycle {
         self.board.stopping.borrow().is_some()
     }
 
-    /// Drops the daemon's value, in a task of its own since its destructor is user code.
-    async fn let_go(&self, stopping: &Stopping<'_>, within: Duration) {
-        let lived = stopping.slot.inner().lived.take();
-        let (sender, gone) = oneshot::channel();
-        self.runtime.spawn(async move {
-            drop_quietly(lived);
-            let _ = sender.send(()); // the waiting side may have given up
-        });
-        if timeout_at(stopping.begun + within, gone).await.is_err() {
-            stopping.problem("the daemon's destructor did not end in time");
-        }
+    /// Drops the daemon's value. Where that does not end the board shows it.
+    async fn let_go(&self, until: Instant) {
+        let lived = self.slot.inner().lived.take();
+        let gone = self.board.let_go(&self.runtime, &self.slot.name, move || drop_quietly(lived));
+        drop(timeout_at(until, gone).await);
     }
 }
 
@@ -256,8 +253,9 @@ impl Stopping<'_> {
         drop(timeout_at(self.begun + within, self.life.tasks.idle(of)).await); // what is left is aborted later
     }
 
-    /// Aborts such work, and books it.
+    /// Aborts such work, and books it once.
     async fn abort(&self, within: Duration, of: impl Fn(TaskKind) -> bool + Copy) {
+        let busy = self.slot.busy_handlers();
         let cut = self.life.tasks.abort(of);
         if cut.is_empty() {
             return;
@@ -265,15 +263,24 @@ impl Stopping<'_> {
         let gone = timeout_at(self.begun + within, self.life.tasks.idle(of)).await.is_ok();
         let left = if gone { Vec::new() } else { self.life.tasks.statuses() };
         for task in cut {
-            let gone = !left.iter().any(|left| left.name == task.name && left.kind == task.kind);
-            let cut = Cut::new(&task, gone);
-            tracing::warn!(parent: &self.life.span, "{cut}");
-            self.slot.inner().cut.push(cut);
+            let now = left.iter().find(|left| left.name == task.name && left.kind == task.kind);
+            let cut = Cut::new(now.unwrap_or(&task), now.is_none(), &busy);
+            let booked = {
+                let mut inner = self.slot.inner();
+                let booked = inner.cut.iter().any(|other| other.work == cut.work && !other.gone);
+                if !booked {
+                    inner.cut.push(cut.clone());
+                }
+                booked
+            };
+            if !booked {
+                tracing::warn!(parent: &self.life.span, "{cut}");
+            }
         }
     }
 
-    /// Runs `work` in a task of its own; what overruns is aborted and booked.
-    async fn apart(&self, name: &str, steps: Steps, work: impl Future<Output = Result<()>> + Send + 'static) {
+    /// Runs `work` in a task of its own; what has not ended `within` that long after the beginning is aborted and booked.
+    async fn apart(&self, name: &str, within: Duration, work: impl Future<Output = Result<()>> + Send + 'static) {
         let (sender, outcome) = oneshot::channel();
         let label = Label::new(TaskKind::Cleanup, name);
         let run = async move {
@@ -282,14 +289,14 @@ impl Stopping<'_> {
         if self.life.spawn(label, run).is_err() {
             return;
         }
-        match timeout_at(self.begun + steps.cleanup, outcome).await {
+        match timeout_at(self.begun + within, outcome).await {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(failure))) => {
                 self.life.failed(TaskKind::Cleanup, name, &failure);
                 self.problem(format!("{name}: {failure}"));
             }
             Ok(Err(_)) => self.problem(format!("{name} was aborted")),
-            Err(_) => self.abort(steps.end, |kind| kind == TaskKind::Cleanup).await,
+            Err(_) => self.abort(within + ABORTING, |kind| kind == TaskKind::Cleanup).await,
         }
     }
 
@@ -299,7 +306,7 @@ impl Stopping<'_> {
         let Some(lived) = lived else { return };
         let cleanup = lived.hook(TaskKind::Cleanup, Context { life: self.life.clone() });
         drop(lived);
-        self.apart("cleanup", steps, cleanup).await;
+        self.apart("cleanup", steps.cleanup, cleanup).await;
     }
 }
 
