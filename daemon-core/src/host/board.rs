@@ -156,6 +156,7 @@ impl Board {
             self.tell(Happening::Shutdown);
         }
     }
+
     /// The daemons that have yet to stop.
     pub(crate) fn still_up(&self) -> Vec<String> {
         let up = |slot: &&Arc<Slot>| !matches!(slot.state(), State::Stopped | State::Failed);

@@ -23,8 +23,10 @@ pub(crate) struct Steps {
     pub(crate) abort: Duration,
     /// `cleanup`.
     pub(crate) cleanup: Duration,
+    /// Waiting for a `cleanup` that was aborted to be gone.
+    pub(crate) abort_cleanup: Duration,
     /// Dropping what was registered.
-    pub(crate) drop: Duration,
+    pub(crate) registered: Duration,
     /// Aborting what `cleanup` spawned.
     pub(crate) close: Duration,
     /// Everything.
@@ -33,13 +35,15 @@ pub(crate) struct Steps {
 
 impl Steps {
     pub(crate) fn of(share: Duration) -> Self {
+        let at = |percent: u32| share * percent / 100;
         Self {
-            drain: share / 2,
-            join: share * 7 / 10,
-            abort: share * 3 / 4,
-            cleanup: share * 9 / 10,
-            drop: share * 19 / 20,
-            close: share * 97 / 100,
+            drain: at(50),
+            join: at(70),
+            abort: at(75),
+            cleanup: at(90),
+            abort_cleanup: at(92),
+            registered: at(95),
+            close: at(97),
             end: share,
         }
     }

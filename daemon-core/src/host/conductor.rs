@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::board::{Board, Happening};
 use super::budget::share;
 use super::graph::{Edges, Graph};
-use super::lives::{Lifecycle, StopOrder, stop_ceiling};
+use super::lives::{Lifecycle, StopOrder, destructor_failed, stop_ceiling};
 use super::phase::{Action, Input, Machine, Stage, Verdict};
 use super::report::StartReport;
 use super::supervisor::{Decision, Ending, History};
@@ -303,21 +303,22 @@ impl Conducting {
         self.machine.step(Input::StartFailed { at, cancelled: false, verdict: Verdict::GiveUp })
     }
 
-    /// Lets go of the values that live through restarts, on the workers: their destructors are user code. What events
-    /// were kept for lives that will not come are abandoned.
+    /// Lets go of what outlives the lives, on the workers, those first that stopped first: values, whose destructors are
+    /// user code, and events kept for lives that will not come.
     async fn release(&mut self) {
-        let slots = self.board.slots();
-        let mut leaving = Vec::new();
-        for (player, slot) in self.players.drain(..).zip(&slots) {
-            let intake = slot.intake.clone();
-            leaving.push(self.board.let_go(&self.runtime, &slot.name, move || {
-                intake.close();
-                player.unit.release();
-                drop(player.unit);
-            }));
-        }
+        let units = self.players.drain(..).map(|player| player.unit);
+        let mut ended: Vec<_> = self.board.slots().into_iter().zip(units).collect();
+        ended.sort_by_key(|(slot, _)| std::cmp::Reverse(slot.wave));
         let since = (*self.board.stopping.borrow()).unwrap_or_else(Instant::now);
-        for gone in leaving {
+        for (slot, unit) in ended {
+            let told = slot.clone();
+            let gone = self.board.let_go(&self.runtime, &slot.name, move || {
+                told.intake.close();
+                if let Err(failure) = unit.release() {
+                    told.inner().problems.push(destructor_failed(&failure));
+                }
+                drop(unit);
+            });
             drop(tokio::time::timeout_at(since + self.stop_budget + LEAVING, gone).await); // late: shown in the report
         }
     }

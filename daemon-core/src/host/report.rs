@@ -31,6 +31,8 @@ pub struct DaemonStart {
     pub name: String,
     /// Its wave.
     pub wave: u32,
+    /// Whether the host goes on without it.
+    pub optional: bool,
     /// Its state when the start ended.
     pub state: State,
     /// The last of its dependencies to settle.

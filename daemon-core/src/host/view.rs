@@ -15,6 +15,7 @@ impl Board {
             DaemonStart {
                 name: slot.name.to_string(),
                 wave: slot.wave,
+                optional: slot.optional,
                 state: inner.state,
                 waited_for: inner.waited.as_ref().map(|(on, _)| on.clone()),
                 waited_ms: inner.waited.as_ref().map_or(0, |(_, after)| millis(*after)),
