@@ -216,7 +216,7 @@ impl Life {
                     life.on_error(on_error, &name, failure);
                 }
             };
-            work.run(until, || tick(), book).await;
+            work.run(until, || life.call(&name, || tick()), book).await;
         });
         registrations.intervals.insert(key, Ticking { periodic, stop, done, task });
         Ok(())
@@ -243,7 +243,7 @@ impl Life {
                         Err(_) => return, // the host is gone
                     },
                 }
-                if let Err(failure) = caught(|| react()).await {
+                if let Err(failure) = caught(|| life.call(&name, || react())).await {
                     life.failed(TaskKind::OnReady, &name, &failure);
                 }
             }
@@ -267,7 +267,7 @@ impl Life {
                 () = life.intake.cancelled() => return,
                 () = async { life.ready.cancelled().await; tokio::time::sleep(delay).await } => {}
             }
-            if let Err(failure) = caught(late).await {
+            if let Err(failure) = caught(|| life.call(&name, late)).await {
                 life.failed(kind, &name, &failure);
             }
         })

@@ -54,6 +54,9 @@ pub(crate) struct Board {
     whole: Mutex<Whole>,
     /// When the shutdown began.
     pub(crate) stopping: watch::Sender<Option<Instant>>,
+    /// The faults a test has asked for.
+    #[cfg(feature = "testing")]
+    pub(crate) faults: Arc<crate::task::Faults>,
 }
 
 impl Board {
@@ -68,7 +71,19 @@ impl Board {
         let slots = RwLock::new(slots.into_iter().map(Arc::new).collect());
         let (whole, stopping) = (Mutex::default(), watch::Sender::default());
         let since = journal.since();
-        Arc::new(Self { name, since, slots, notes, bus, journal, happenings, whole, stopping })
+        Arc::new(Self {
+            name,
+            since,
+            slots,
+            notes,
+            bus,
+            journal,
+            happenings,
+            whole,
+            stopping,
+            #[cfg(feature = "testing")]
+            faults: Arc::default(),
+        })
     }
 
     fn whole(&self) -> MutexGuard<'_, Whole> {
