@@ -99,7 +99,7 @@ pub(super) async fn launch(
         return Ok(RunningHost { handle, start, task });
     }
     let shutdown = task.await.map_err(|_| StartError::Died)?;
-    if start.daemons.iter().all(|daemon| daemon.reason.is_none()) {
+    if start.daemons.iter().all(|daemon| daemon.optional || daemon.reason.is_none()) {
         return Err(StartError::Stopped { shutdown: Box::new(shutdown) });
     }
     Err(StartError::Failed { start: Box::new(start), shutdown: Box::new(shutdown) })

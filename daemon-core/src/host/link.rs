@@ -36,14 +36,16 @@ impl HostLink for Board {
 
     fn daemon_failed(&self, daemon: &str, life: u64, reason: String, for_good: bool) {
         let Some((at, slot)) = self.find(daemon) else { return };
-        {
-            let mut inner = slot.inner();
-            if inner.life.as_ref().is_none_or(|now| now.number != life) {
-                return;
-            }
-            inner.reason = Some(reason);
+        let mut inner = slot.inner();
+        if inner.life.as_ref().is_none_or(|now| now.number != life) {
+            return;
         }
-        self.tell(Happening::Broke { at, for_good });
+        if inner.state == State::Running && self.stopping.borrow().is_none() {
+            inner.reason = Some(reason);
+            self.tell(Happening::Broke { at, for_good }); // under the lock: before the life can tell of its end
+        } else {
+            inner.problems.push(reason); // it is to end, and does, if badly
+        }
     }
 
     fn steer(&self, daemon: &str, wish: Wish) -> BoxFuture<'_, Result<(), Error>> {
@@ -92,6 +94,7 @@ impl HostLink for Board {
                 return Err(CallError::UnknownCommand { daemon, command, known: slot.commands.join(", ") });
             };
             let (sender, reply) = oneshot::channel();
+            let label = Label::new(TaskKind::Command, command.clone());
             let life = alive.life;
             let watch = life.clone();
             let run = async move {
@@ -110,10 +113,6 @@ impl HostLink for Board {
                 };
                 drop(sender.send(outcome)); // the caller may have gone
             };
-            if life.intake.is_cancelled() {
-                return Err(CallError::ShuttingDown { daemon });
-            }
-            let label = Label::new(TaskKind::Command, "command");
             life.spawn(label, run).map_err(|_| CallError::ShuttingDown { daemon: daemon.clone() })?;
             reply.await.unwrap_or(Err(CallError::ShuttingDown { daemon }))
         })

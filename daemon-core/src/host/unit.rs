@@ -20,7 +20,7 @@ use crate::error::{BoxError, Error, Result};
 use crate::event::{Bus, SubscribeError, SubscriptionStatus, TypedTopic};
 use crate::policy::{OnError, RestartPolicy};
 use crate::status::{CheckKind, TaskKind};
-use crate::task::{Failure, Handlers, Label, Observer, Schedule, Wiring, caught, drop_quietly};
+use crate::task::{Failure, Handlers, Label, Observer, Schedule, Wiring, attempt, caught};
 
 /// Makes a daemon's value at each start.
 pub(crate) type Make<D> = Box<dyn Fn() -> BoxFuture<'static, Result<D>> + Send + Sync>;
@@ -102,8 +102,8 @@ pub(crate) trait Unit: Send + Sync {
     fn subscribe(&self, bus: &Arc<Bus>) -> Result<Arc<dyn Intake>, SubscribeError>;
     /// Makes the value of the next life.
     fn value(&self) -> BoxFuture<'static, Result<Box<dyn Lived>>>;
-    /// Lets go of the value that lives through restarts.
-    fn release(&self);
+    /// Lets go of the value that lives through restarts; the error is a panic in its destructor.
+    fn release(&self) -> Result<(), Failure>;
 }
 
 /// The events of a daemon, through all its lives.
@@ -231,11 +231,10 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
         })
     }
 
-    fn release(&self) {
-        if let Source::Value(value) = &*self.source {
-            let value = value.lock().unwrap_or_else(PoisonError::into_inner).take();
-            drop_quietly(value);
-        }
+    fn release(&self) -> Result<(), Failure> {
+        let Source::Value(value) = &*self.source else { return Ok(()) };
+        let value = value.lock().unwrap_or_else(PoisonError::into_inner).take();
+        attempt(|| drop(value))
     }
 }
 
@@ -383,6 +382,7 @@ impl<W: Fn() -> BoxFuture<'static, Result<()>>> Watched<'_, W> {
             if life.cancel.is_cancelled() {
                 if let Err(failure) = &ended {
                     life.failed(TaskKind::Task, name, failure);
+                    life.link.daemon_failed(&life.daemon, life.number, format!("task `{name}`: {failure}"), false);
                 }
                 return;
             }
