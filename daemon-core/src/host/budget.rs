@@ -27,6 +27,8 @@ pub(crate) struct Steps {
     pub(crate) abort_cleanup: Duration,
     /// Dropping what was registered.
     pub(crate) registered: Duration,
+    /// Aborting what `cleanup` spawned.
+    pub(crate) close: Duration,
     /// Everything.
     pub(crate) end: Duration,
 }
@@ -40,7 +42,8 @@ impl Steps {
             abort: at(75),
             cleanup: at(90),
             abort_cleanup: at(92),
-            registered: at(96),
+            registered: at(95),
+            close: at(97),
             end: share,
         }
     }

@@ -58,10 +58,11 @@ pub(crate) fn check(host: &str, units: &[Arc<dyn Unit>], limits: Limits) -> Resu
         report.notes.push(note.to_owned());
     }
     let edges = checker.edges(&mut report);
-    let graph = match Graph::new(edges.clone()) {
+    let graph = match Graph::new(edges) {
         Ok(graph) => graph,
         Err(cycles) => {
-            checker.faults.extend(cycles.iter().map(|cycle| cycle_text(cycle, &edges)));
+            let told: Vec<_> = cycles.iter().map(|cycle| checker.cycle(cycle)).collect();
+            checker.faults.extend(told);
             Graph::default()
         }
     };
@@ -71,22 +72,6 @@ pub(crate) fn check(host: &str, units: &[Arc<dyn Unit>], limits: Limits) -> Resu
     if checker.faults.is_empty() { Ok((graph, report)) } else { Err(CheckError { faults: checker.faults }) }
 }
 
-/// `dependency cycle: a requires b, which wants a; ..`, in the words of the compile-time check.
-fn cycle_text(cycle: &[Arc<str>], edges: &[Edges]) -> String {
-    let requires = |from: &Arc<str>, to: &Arc<str>| {
-        let from = edges.iter().find(|edges| edges.name == *from);
-        from.is_some_and(|from| from.requires.iter().any(|&on| edges[on].name == *to))
-    };
-    let (Some(first), Some(last)) = (cycle.first(), cycle.last()) else { return String::new() };
-    let verb = |from, to| if requires(from, to) { "requires" } else { "wants" };
-    if cycle.len() == 1 {
-        return format!("dependency cycle: `{first}` {} itself; remove it", verb(first, first));
-    }
-    let steps = cycle.windows(2).map(|step| format!("{} `{}`, which ", verb(&step[0], &step[1]), step[1]));
-    let (steps, back) = (steps.collect::<String>(), verb(last, first));
-    format!("dependency cycle: `{first}` {steps}{back} `{first}`; remove one, or use `#[on_ready(..)]` for it")
-}
-
 struct Checker<'a> {
     units: &'a [Arc<dyn Unit>],
     outlines: Vec<Outline>,
@@ -94,6 +79,22 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
+    /// A cycle in words; those of the compile-time check.
+    fn cycle(&self, cycle: &[Arc<str>]) -> String {
+        let Some(first) = cycle.first() else { return String::new() };
+        let verb = |from: &str, to: &str| {
+            let unit = self.units.iter().find(|unit| **unit.name() == *from);
+            let is_hard = unit.is_some_and(|unit| unit.declaration().requires.iter().any(|on| on.name() == to));
+            if is_hard { "requires" } else { "wants" }
+        };
+        if cycle.len() == 1 {
+            return format!("dependency cycle: `{first}` {} itself; remove it", verb(first, first));
+        }
+        let next = cycle.iter().skip(1).chain([first]);
+        let steps: Vec<_> = cycle.iter().zip(next).map(|(from, to)| format!("{} `{to}`", verb(from, to))).collect();
+        format!("dependency cycle: `{first}` {}; remove one, or use `#[on_ready(..)]` for it", steps.join(", which "))
+    }
+
     fn names(&mut self, host: &str) {
         if let Err(error) = daemon_grammar::name::check(host) {
             self.faults.push(format!("the host's name: {error}"));
@@ -109,7 +110,7 @@ impl Checker<'_> {
         twice.sort_unstable();
         for name in twice {
             self.faults.push(format!(
-                "two daemons are named `{name}`; give one of them a name of its own with `.daemon_as(\"..\", ..)`"
+                "two daemons are named `{name}`; remove one, or give it a name of its own: `.daemon_as(\"name\", ..)`"
             ));
         }
     }
@@ -180,10 +181,9 @@ impl Checker<'_> {
             for dependency in declaration.requires {
                 match self.target(at, dependency, "requires") {
                     Target::At(on) => requires.push(on),
-                    Target::Absent => self.faults.push(format!(
-                        "this host lacks `{}`, which `{name}` requires; add it with `.daemon(..)`",
-                        dependency.name()
-                    )),
+                    Target::Absent => self
+                        .faults
+                        .push(format!("`{name}` requires `{}`, which is missing here; add it", dependency.name())),
                     Target::Faulty => {}
                 }
             }
@@ -200,7 +200,7 @@ impl Checker<'_> {
             for dependency in self.outlines[at].ready.clone() {
                 if matches!(self.target(at, &dependency, "on_ready"), Target::Absent) {
                     self.faults.push(format!(
-                        "`{name}` reacts to the readiness of `{}`, which this host lacks; add it with `.daemon(..)`",
+                        "`{name}` reacts to the readiness of `{}`, which is missing here; add it",
                         dependency.name()
                     ));
                 }

@@ -25,6 +25,9 @@ use super::unit::Unit;
 use crate::event::Bus;
 use crate::status::State;
 
+/// How much longer than the stop budget the values that live through restarts may take to be dropped.
+const LEAVING: Duration = Duration::from_millis(100);
+
 /// A host that has been assembled and found sound.
 pub(crate) struct Conductor {
     pub(crate) board: Arc<Board>,
@@ -138,7 +141,8 @@ impl Conducting {
                 self.tell_settled(true);
             }
             Action::HostStopping => {
-                self.board.set_cause(if self.machine.has_failed() { "a required daemon failed" } else { "asked for" });
+                let failed = self.machine.culprit().map(|name| format!("required daemon `{name}` failed"));
+                self.board.set_cause(&failed.unwrap_or_else(|| "asked for".to_owned()));
                 self.show();
                 self.tell_settled(false);
                 self.board.set_state(State::Stopping);
@@ -305,15 +309,17 @@ impl Conducting {
         let units = self.players.drain(..).map(|player| player.unit);
         let mut ended: Vec<_> = self.board.slots().into_iter().zip(units).collect();
         ended.sort_by_key(|(slot, _)| std::cmp::Reverse(slot.wave));
-        let released = self.runtime.spawn(async move {
-            for (slot, unit) in ended {
-                slot.intake.close();
-                if let Err(failure) = unit.release() {
-                    slot.inner().problems.push(destructor_failed(&failure));
-                }
-            }
-        });
         let since = (*self.board.stopping.borrow()).unwrap_or_else(Instant::now);
-        drop(tokio::time::timeout_at(since + self.stop_budget, released).await); // late: the process ends without it
+        for (slot, unit) in ended {
+            let told = slot.clone();
+            let gone = self.board.let_go(&self.runtime, &slot.name, move || {
+                told.intake.close();
+                if let Err(failure) = unit.release() {
+                    told.inner().problems.push(destructor_failed(&failure));
+                }
+                drop(unit);
+            });
+            drop(tokio::time::timeout_at(since + self.stop_budget + LEAVING, gone).await); // late: shown in the report
+        }
     }
 }

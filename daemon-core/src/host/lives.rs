@@ -217,9 +217,9 @@ impl Lifecycle {
             slot.intake.buffer(); // what is queued is for the next life
         }
         life.tasks.close();
-        stopping.idle(steps.end, |_| true).await;
+        stopping.idle(steps.close, |_| true).await;
         stopping.book_what_is_left();
-        self.let_go(&stopping, steps.end).await;
+        self.let_go(stopping.by(steps.end)).await;
 
         {
             let mut inner = slot.inner();
@@ -237,18 +237,15 @@ impl Lifecycle {
         self.board.stopping.borrow().is_some()
     }
 
-    /// Drops the daemon's value, in a task of its own since its destructor is user code.
-    async fn let_go(&self, stopping: &Stopping<'_>, within: Duration) {
-        let lived = stopping.slot.inner().lived.take();
-        let (sender, gone) = oneshot::channel();
-        self.runtime.spawn(async move {
-            drop(sender.send(attempt(|| drop(lived)))); // the waiting side may have given up
+    /// Drops the daemon's value. Where that does not end the board shows it.
+    async fn let_go(&self, until: Instant) {
+        let (lived, slot) = (self.slot.inner().lived.take(), self.slot.clone());
+        let gone = self.board.let_go(&self.runtime, &self.slot.name, move || {
+            if let Err(failure) = attempt(|| drop(lived)) {
+                slot.inner().problems.push(destructor_failed(&failure));
+            }
         });
-        match timeout_at(stopping.by(within), gone).await {
-            Ok(Ok(Err(failure))) => stopping.problem(destructor_failed(&failure)),
-            Ok(_) => {}
-            Err(_) => stopping.problem("the daemon's destructor did not end in time"),
-        }
+        drop(timeout_at(until, gone).await);
     }
 }
 
@@ -282,8 +279,9 @@ impl Stopping<'_> {
         drop(timeout_at(self.begun + within, self.life.tasks.idle(of)).await); // what is left is aborted later
     }
 
-    /// Aborts such work, and books it.
+    /// Aborts such work, and books it once.
     async fn abort(&self, within: Duration, of: impl Fn(TaskKind) -> bool + Copy) {
+        let busy = self.slot.busy_handlers();
         let cut = self.life.tasks.abort(of);
         if cut.is_empty() {
             return;
@@ -291,17 +289,27 @@ impl Stopping<'_> {
         let gone = timeout_at(self.by(within), self.life.tasks.idle(of)).await.is_ok();
         let left = if gone { Vec::new() } else { self.life.tasks.statuses() };
         for task in cut {
-            let gone = !left.iter().any(|left| left.name == task.name && left.kind == task.kind);
-            let cut = Cut::new(&task, gone);
-            tracing::warn!(parent: &self.life.span, "{cut}");
-            self.slot.inner().cut.push(cut);
+            let now = left.iter().find(|left| left.name == task.name && left.kind == task.kind);
+            let cut = Cut::new(now.unwrap_or(&task), now.is_none(), &busy);
+            let booked = {
+                let mut inner = self.slot.inner();
+                let booked = inner.cut.iter().any(|other| other.work == cut.work && !other.gone);
+                if !booked {
+                    inner.cut.push(cut.clone());
+                }
+                booked
+            };
+            if !booked {
+                tracing::warn!(parent: &self.life.span, "{cut}");
+            }
         }
     }
 
     /// Books what could not be aborted and is not in the report yet, such as blocking work that `cleanup` began.
     fn book_what_is_left(&self) {
+        let busy = self.slot.busy_handlers();
         for task in self.life.tasks.statuses() {
-            let cut = Cut::new(&task, false);
+            let cut = Cut::new(&task, false, &busy);
             let mut inner = self.slot.inner();
             if !inner.cut.iter().any(|known| known.work == cut.work && !known.gone) {
                 inner.cut.push(cut);

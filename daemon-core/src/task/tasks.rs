@@ -194,11 +194,22 @@ impl Tasks {
     ///
     /// Cancel safe.
     pub(crate) async fn idle(&self, of: impl Fn(TaskKind) -> bool) {
+        self.gone(|record| of(record.kind)).await;
+    }
+
+    /// Waits until no work of that name is left.
+    ///
+    /// Cancel safe.
+    pub(crate) async fn idle_of(&self, name: &str) {
+        self.gone(|record| record.name == name).await;
+    }
+
+    async fn gone(&self, of: impl Fn(&Record) -> bool) {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if !self.lock().entries.values().any(|entry| of(entry.record.kind)) {
+            if !self.lock().entries.values().any(|entry| of(&entry.record)) {
                 return;
             }
             changed.await;
