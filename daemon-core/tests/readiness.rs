@@ -278,7 +278,7 @@ async fn a_task_that_fails_or_panics_fails_its_daemon_and_ends_the_host_with_1()
         assert_eq!(dependent.state, State::Failed);
         assert_eq!(dependent.reason.as_deref(), Some("requires `tasked`, which failed"));
         assert_eq!(report.daemon("admirer").unwrap().state, State::Stopped);
-        assert_eq!((report.exit_code, &*report.cause), (1, "a required daemon failed"));
+        assert_eq!((report.exit_code, &*report.cause), (1, "required daemon `tasked` failed"));
         assert_nothing_left(&report);
     }
 }

@@ -299,7 +299,7 @@ impl Hangs {
 impl Hangs {
     #[on_event]
     async fn handler(&self, _job: &Job) {
-        self.here("event handlers").await;
+        self.here("event handler `handler`").await;
     }
     #[every("1s")]
     async fn tick(&self) {
@@ -343,7 +343,7 @@ impl DaemonBase for Hangs {
 #[tokio::test(start_paused = true)]
 async fn what_hangs_is_aborted_and_named() {
     for place in [
-        "event handlers",
+        "event handler `handler`",
         "interval `tick`",
         "task `pump`",
         "on_ready `react`",
