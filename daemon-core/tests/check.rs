@@ -76,7 +76,7 @@ fn a_wanted_daemon_that_is_absent_is_a_note() {
 
 #[test]
 fn a_required_daemon_that_is_absent() {
-    let says = "this host lacks `plain`, which `needs-plain` requires; add it with `.daemon(..)`";
+    let says = "`needs-plain` requires `plain`, which is missing here; add it";
     assert_fault(Host::new("t").daemon(NeedsPlain), &[says]);
 }
 
@@ -84,7 +84,7 @@ fn a_required_daemon_that_is_absent() {
 fn two_daemons_of_one_name() {
     assert_fault(
         Host::new("t").daemon(Plain).daemon(Plain),
-        &["two daemons are named `plain`", "give one of them a name of its own with `.daemon_as(\"..\", ..)`"],
+        &["two daemons are named `plain`", "remove one, or give it a name of its own: `.daemon_as(\"name\", ..)`"],
     );
 }
 
@@ -220,7 +220,7 @@ fn every_fault_of_a_definition_is_told_at_once() {
         "an interval of `rows`: ",
         "`rows` has two checks named `well`; rename one",
         "check `hasty` of `rows` has a timeout of zero",
-        "`rows` reacts to the readiness of `plain`, which this host lacks; add it with `.daemon(..)`",
+        "`rows` reacts to the readiness of `plain`, which is missing here; add it",
     ] {
         assert!(text.contains(says), "{text}\ndoes not say: {says}");
     }
@@ -240,7 +240,7 @@ async fn a_host_with_a_fault_starts_nothing() {
     };
     let error = Host::new("t").daemon_with(make).daemon(NeedsPlain).start().await.unwrap_err();
     assert!(matches!(error, StartError::Check(_)));
-    assert!(error.to_string().contains("this host lacks `plain`"), "{error}");
+    assert!(error.to_string().contains("requires `plain`, which is missing here"), "{error}");
     assert!(!MADE.load(Ordering::Relaxed));
 }
 
