@@ -22,6 +22,7 @@ documents! {
     run_time "docs/guide/run_time.md"
     stopping "docs/guide/stopping.md"
     task "docs/guide/task.md"
+    testing "docs/guide/testing.md"
 }
 
 /// A page that is not listed above would not be tested.
