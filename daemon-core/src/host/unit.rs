@@ -89,7 +89,7 @@ pub(crate) struct Outline {
     pub(crate) intervals: Vec<(&'static str, Duration, Option<Duration>)>,
     pub(crate) deferred: Vec<&'static str>,
     pub(crate) tasks: Vec<&'static str>,
-    pub(crate) checks: Vec<&'static str>,
+    pub(crate) checks: Vec<(&'static str, Duration)>,
     pub(crate) commands: Vec<&'static str>,
 }
 
@@ -203,7 +203,7 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
             intervals: definition.intervals.iter().map(|row| (row.name, row.period, row.timeout)).collect(),
             deferred: definition.deferred.iter().map(|row| row.name).collect(),
             tasks: definition.tasks.iter().map(|row| row.name).collect(),
-            checks: definition.checks.iter().map(|row| row.name).collect(),
+            checks: definition.checks.iter().map(|row| (row.name, row.timeout)).collect(),
             commands: definition.commands.iter().map(|row| row.name).collect(),
         }
     }

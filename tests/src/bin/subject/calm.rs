@@ -34,7 +34,7 @@ impl DaemonBase for SlowStop {
 }
 
 /// Never gets ready by itself.
-#[daemon(name = "slow-start", no_handlers)]
+#[daemon(name = "slow-start", no_handlers, requires(Idle))]
 struct SlowStart;
 
 impl DaemonBase for SlowStart {

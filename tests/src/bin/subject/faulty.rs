@@ -61,7 +61,7 @@ struct Pump {
 
 #[daemon]
 impl Pump {
-    #[task]
+    #[task(restart(never))]
     async fn flow(&self) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(!self.panics, "the pipe burst");
