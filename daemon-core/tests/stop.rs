@@ -1,4 +1,5 @@
 //! Stopping: reverse order, every step whatever the one before did, and nothing left.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test states what it expects")]
 
 mod probe;
 
@@ -210,7 +211,7 @@ impl DaemonBase for Wreck {
             pending::<()>().await;
         })?);
         let log = self.log.clone();
-        cx.register_interval("beat", S(1), move || std::future::ready(log.say("tick")))?;
+        cx.register_interval("beat", S(1), move || log.tell("tick"))?;
         Ok(())
     }
     async fn cleanup(&self, _cx: &Context) -> Result<()> {

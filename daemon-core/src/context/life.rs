@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::link::{AnyDaemon, HostLink};
 use super::register::{Bound, Unsubscribe};
-use crate::error::Error;
+use crate::BoxFuture;
+use crate::error::{Error, Result};
 use crate::event::{Bus, Publisher, SubscriptionHandle, SubscriptionStatus};
 use crate::policy::OnError;
 use crate::status::{IntervalStatus, TaskKind};
@@ -179,6 +180,30 @@ impl Life {
         tally.fetch_add(1, Ordering::Relaxed);
         let _span = self.span.enter();
         tracing::error!(daemon = &*self.daemon, work = name, %failure, "{kind} failed");
+    }
+
+    /// Makes one call of user code, or what a test asked for in its place.
+    #[cfg(feature = "testing")]
+    pub(crate) fn call(
+        &self,
+        name: &str,
+        make: impl FnOnce() -> BoxFuture<'static, Result<()>>,
+    ) -> BoxFuture<'static, Result<()>> {
+        match self.link.fault(&self.daemon, name) {
+            Some(fault) => Box::pin(async move { fault() }),
+            None => make(),
+        }
+    }
+
+    /// Makes one call of user code.
+    #[cfg(not(feature = "testing"))]
+    #[inline]
+    pub(crate) fn call(
+        &self,
+        _name: &str,
+        make: impl FnOnce() -> BoxFuture<'static, Result<()>>,
+    ) -> BoxFuture<'static, Result<()>> {
+        make()
     }
 
     /// Stops the intake of the subscriptions made at run time; what they hold can still be received.

@@ -233,7 +233,7 @@ impl Life {
                     life.on_error(on_error, &name, failure);
                 }
             };
-            work.run(until, || call(), book).await;
+            work.run(until, || life.call(&name, || call()), book).await;
         });
         registrations.intervals.insert(key, Ticking { _tick: tick, periodic, stop, run: Run { task, done }, before });
         drop(registrations);
@@ -266,7 +266,7 @@ impl Life {
                         Err(_) => return, // the host is gone
                     },
                 }
-                if let Err(failure) = caught(|| react()).await {
+                if let Err(failure) = caught(|| life.call(&name, || react())).await {
                     life.failed(TaskKind::OnReady, &name, &failure);
                 }
             }
@@ -290,7 +290,7 @@ impl Life {
                 () = life.intake.cancelled() => return,
                 () = async { life.ready.cancelled().await; tokio::time::sleep(delay).await } => {}
             }
-            if let Err(failure) = caught(late).await {
+            if let Err(failure) = caught(|| life.call(&name, late)).await {
                 life.failed(kind, &name, &failure);
             }
         })

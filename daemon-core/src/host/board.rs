@@ -58,6 +58,9 @@ pub(crate) struct Board {
     leaving: OnceLock<Arc<Tasks>>,
     /// When the shutdown began.
     pub(crate) stopping: watch::Sender<Option<Instant>>,
+    /// The faults a test has asked for.
+    #[cfg(feature = "testing")]
+    pub(crate) faults: Arc<crate::task::Faults>,
 }
 
 impl Board {
@@ -83,6 +86,8 @@ impl Board {
             whole,
             leaving: OnceLock::new(),
             stopping,
+            #[cfg(feature = "testing")]
+            faults: Arc::default(),
         })
     }
 

@@ -245,20 +245,21 @@ impl Checker<'_> {
 pub(crate) fn row_faults(daemon: &str, outline: &Outline) -> Vec<String> {
     let mut faults = Vec::new();
     let intervals: Vec<_> = outline.intervals.iter().map(|(name, ..)| *name).collect();
+    let checks: Vec<_> = outline.checks.iter().map(|(name, _)| *name).collect();
     let rows = [
-        ("interval", &intervals),
-        ("deferred call", &outline.deferred),
-        ("task", &outline.tasks),
-        ("check", &outline.checks),
-        ("command", &outline.commands),
+        ("an interval", "intervals", &intervals),
+        ("a deferred call", "deferred calls", &outline.deferred),
+        ("a task", "tasks", &outline.tasks),
+        ("a check", "checks", &checks),
+        ("a command", "commands", &outline.commands),
     ];
-    for (what, rows) in rows {
+    for (one, many, rows) in rows {
         for (at, row) in rows.iter().enumerate() {
             if rows[..at].contains(row) {
-                faults.push(format!("`{daemon}` has two {what}s named `{row}`; rename one"));
+                faults.push(format!("`{daemon}` has two {many} named `{row}`; rename one"));
             }
             if let Err(error) = daemon_grammar::name::check(row) {
-                faults.push(format!("a {what} of `{daemon}`: {error}"));
+                faults.push(format!("{one} of `{daemon}`: {error}"));
             }
         }
     }
@@ -270,6 +271,9 @@ pub(crate) fn row_faults(daemon: &str, outline: &Outline) -> Vec<String> {
                 "interval `{interval}` of `{daemon}`: its timeout must be more than zero and less than its period"
             ));
         }
+    }
+    for (check, _) in outline.checks.iter().filter(|(_, timeout)| timeout.is_zero()) {
+        faults.push(format!("check `{check}` of `{daemon}` has a timeout of zero; give it some time"));
     }
     faults
 }

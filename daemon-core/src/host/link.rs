@@ -128,8 +128,9 @@ impl HostLink for Board {
                     let (sender, outcome) = oneshot::channel();
                     let life = alive.life.clone();
                     let (name, kind, limit, since) = (check.name, check.kind, check.timeout, Instant::now());
+                    let work = life.call(name, move || check.run);
                     let run = async move {
-                        let ended = tokio::time::timeout(limit, caught(|| check.run)).await;
+                        let ended = tokio::time::timeout(limit, caught(|| work)).await;
                         let ended = ended.unwrap_or(Err(Failure::Timeout(limit)));
                         if let Err(failure @ Failure::Panic(_)) = &ended {
                             life.failed(TaskKind::Check, name, failure);
@@ -159,5 +160,10 @@ impl HostLink for Board {
 
     fn journal(&self) -> Vec<Transition> {
         self.journal.transitions()
+    }
+
+    #[cfg(feature = "testing")]
+    fn fault(&self, daemon: &str, name: &str) -> Option<crate::task::Fault> {
+        self.faults.take(daemon, name)
     }
 }

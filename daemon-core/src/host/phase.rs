@@ -397,3 +397,6 @@ impl Machine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

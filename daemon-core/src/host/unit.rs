@@ -89,7 +89,7 @@ pub(crate) struct Outline {
     pub(crate) intervals: Vec<(&'static str, Duration, Option<Duration>)>,
     pub(crate) deferred: Vec<&'static str>,
     pub(crate) tasks: Vec<&'static str>,
-    pub(crate) checks: Vec<&'static str>,
+    pub(crate) checks: Vec<(&'static str, Duration)>,
     pub(crate) commands: Vec<&'static str>,
 }
 
@@ -203,7 +203,7 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
             intervals: definition.intervals.iter().map(|row| (row.name, row.period, row.timeout)).collect(),
             deferred: definition.deferred.iter().map(|row| row.name).collect(),
             tasks: definition.tasks.iter().map(|row| row.name).collect(),
-            checks: definition.checks.iter().map(|row| row.name).collect(),
+            checks: definition.checks.iter().map(|row| (row.name, row.timeout)).collect(),
             commands: definition.commands.iter().map(|row| row.name).collect(),
         }
     }
@@ -262,6 +262,11 @@ impl Observer for Booked<'_> {
     fn recovered(&self, subscription: &str) {
         self.life.streak(subscription, 0);
     }
+
+    #[cfg(feature = "testing")]
+    fn fault(&self, subscription: &str) -> Option<crate::task::Fault> {
+        self.life.link.fault(&self.life.daemon, subscription)
+    }
 }
 
 impl<D: DaemonBase> LivedOf<D> {
@@ -285,15 +290,13 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
     }
 
     fn hook(&self, which: TaskKind, cx: Context) -> BoxFuture<'static, Result<()>> {
-        let daemon = self.daemon.clone();
-        Box::pin(async move {
-            match which {
-                TaskKind::Initialize => daemon.initialize(&cx).await,
-                TaskKind::InitializeDeferred => daemon.initialize_deferred(&cx).await,
-                TaskKind::Cleanup => daemon.cleanup(&cx).await,
-                _ => Ok(()),
-            }
-        })
+        let (daemon, life) = (self.daemon.clone(), cx.life.clone());
+        match which {
+            TaskKind::Initialize => life.call("initialize", || Box::pin(async move { daemon.initialize(&cx).await })),
+            TaskKind::InitializeDeferred => Box::pin(async move { daemon.initialize_deferred(&cx).await }),
+            TaskKind::Cleanup => life.call("cleanup", || Box::pin(async move { daemon.cleanup(&cx).await })),
+            _ => Box::pin(std::future::ready(Ok(()))),
+        }
     }
 
     fn dispatch(&self, cx: Context) -> BoxFuture<'static, ()> {
@@ -375,7 +378,7 @@ impl<W: Fn() -> BoxFuture<'static, Result<()>>> Watched<'_, W> {
         let mut history = History::default();
         loop {
             let began = Instant::now();
-            let ended = caught(&self.work).await;
+            let ended = caught(|| life.call(name, &self.work)).await;
             if life.cancel.is_cancelled() {
                 if let Err(failure) = &ended {
                     life.failed(TaskKind::Task, name, failure);

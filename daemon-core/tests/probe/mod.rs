@@ -1,5 +1,5 @@
 //! What the integration tests look through: a shared log, conditions to wait for, guards that tell of their end.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test file uses a part of it")]
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,6 +16,12 @@ pub struct Log(Arc<Mutex<Vec<String>>>);
 impl Log {
     pub fn say(&self, line: impl Into<String>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.into());
+    }
+
+    /// As [`say`](Self::say), where a future is wanted.
+    pub fn tell(&self, line: &str) -> std::future::Ready<()> {
+        self.say(line);
+        std::future::ready(())
     }
 
     pub fn lines(&self) -> Vec<String> {

@@ -99,7 +99,7 @@ fn a_host_with_faults_names_them_all_and_starts_nothing() -> Result {
         "for 4 faults",
         "\"No Name\"",
         "two daemons are named `data`",
-        "lacks `store`, which `web` requires",
+        "`web` requires `store`, which is missing here; add it",
         "`No Name` requires `data`, of which this host has several",
     ] {
         assert!(ended.err.contains(fault), "{fault}: {ended:#?}");

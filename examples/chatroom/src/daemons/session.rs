@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use daemon_core::{Context, DaemonBase, Result, daemon};
+use daemon_core::{Context, DaemonBase, Result, State, daemon};
 use thiserror::Error;
 
 use super::DataDaemon;
+use super::data::Written;
 use crate::entity::{ChatMessage, Deleted, Room, Session, Status, User, UserKind, now_ms};
 use crate::input::{Input, Line};
 use crate::message::parse;
@@ -32,6 +33,8 @@ pub(crate) struct SessionDaemon {
     own: OnceLock<String>,
     /// One reader for the whole process, whatever becomes of this daemon.
     input: OnceLock<Input>,
+    /// Lines that were taken and could not be stored yet.
+    unstored: Mutex<Vec<Line>>,
     lines: AtomicU64,
     lossy: AtomicU64,
 }
@@ -49,6 +52,7 @@ impl SessionDaemon {
     #[task(finite)]
     async fn standard_input(&self, cx: &Context) -> Result<()> {
         let Some(input) = self.input.get() else { return Ok(()) };
+        self.store(cx, Vec::new()).await?;
         loop {
             let lines = tokio::select! {
                 lines = input.take() => lines,
@@ -59,6 +63,10 @@ impl SessionDaemon {
                 return Ok(());
             };
             self.store(cx, lines).await?;
+        }
+        if cx.host().status().state != State::Stopping {
+            // Only this daemon ends, to be started anew; what is queued waits for that.
+            return Ok(());
         }
         input.close().await;
         while let Some(lines) = input.take().await {
@@ -132,34 +140,43 @@ impl DaemonBase for SessionDaemon {
 }
 
 impl SessionDaemon {
-    /// Stores lines as messages, the rooms they name first.
+    /// Stores lines as messages, after those that could not be stored before.
     async fn store(&self, cx: &Context, lines: Vec<Line>) -> Result<()> {
-        let Some((first, own)) = lines.first().map(|line| line.number).zip(self.own.get()) else { return Ok(()) };
         self.tell_lossy(&lines);
+        let mut all = std::mem::take(&mut *self.unstored());
+        all.extend(lines);
+        let Some(first) = all.first().map(|line| line.number) else { return Ok(()) };
+        match self.store_messages(cx, &all).await {
+            Ok(written) => written.announced().await,
+            Err(source) => {
+                *self.unstored() = all;
+                return Err(Unstored { first, source }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores lines as messages, the rooms they name first.
+    async fn store_messages(&self, cx: &Context, lines: &[Line]) -> Result<Written, StoreError> {
+        let own = self.own.get().map_or("", String::as_str);
         let now = now_ms();
         let count = lines.len() as u64;
         let number = self.lines.load(Ordering::Relaxed);
         let messages: Vec<ChatMessage> = (number + 1..)
-            .zip(&lines)
+            .zip(lines)
             .map(|(number, line)| {
                 let (room, text) = parse(&line.text);
                 let (room, text, sender) = (room.to_owned(), text.to_owned(), YOU.to_owned());
                 ChatMessage { id: format!("{own}-{number}"), room, sender, text, sent_ms: now }
             })
             .collect();
-        let stored = async {
-            self.ensure_rooms(cx, &messages).await?;
-            cx.daemon::<DataDaemon>().put(cx, &messages).await
-        };
-        match stored.await {
-            Ok(written) => written.announced().await,
-            Err(source) => return Err(Unstored { first, source }.into()),
-        }
+        self.ensure_rooms(cx, &messages).await?;
+        let written = cx.daemon::<DataDaemon>().put(cx, &messages).await?;
         self.lines.store(number + count, Ordering::Relaxed);
         if let Some(session) = self.sessions().get_mut(own) {
             session.seen_ms = now;
         }
-        Ok(())
+        Ok(written)
     }
 
     async fn ensure_rooms(&self, cx: &Context, messages: &[ChatMessage]) -> Result<(), StoreError> {
@@ -194,6 +211,10 @@ impl SessionDaemon {
 
     fn sessions(&self) -> MutexGuard<'_, BTreeMap<String, Session>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unstored(&self) -> MutexGuard<'_, Vec<Line>> {
+        self.unstored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn rooms(&self) -> MutexGuard<'_, BTreeSet<String>> {

@@ -50,6 +50,7 @@ impl UserDaemon {
         for user in data.all::<User>().await? {
             self.ensure_client(cx, &user)?;
         }
+        self.reconcile(cx).await?;
         tracing::info!("{} personas listen", self.clients().len());
         Ok(())
     }
