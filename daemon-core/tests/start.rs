@@ -240,6 +240,37 @@ async fn a_failure_that_comes_with_the_shutdown_is_told_of() {
     assert_eq!((shutdown.exit_code, log.count("cleanup")), (1, 1));
 }
 
+#[daemon(name = "leaves")]
+struct Leaves(Log);
+#[daemon]
+impl Leaves {
+    #[task]
+    async fn pump(&self) {
+        self.0.say("task");
+    }
+}
+impl DaemonBase for Leaves {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        cx.request_shutdown();
+        self.0.say("initialize");
+        Ok(())
+    }
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        self.0.say("cleanup");
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_ends_well_when_the_shutdown_comes_begins_nothing() {
+    let log = Log::default();
+    let error = Host::new("t").daemon(Leaves(log.clone())).start().await.unwrap_err();
+    let StartError::Stopped { shutdown } = error else { panic!("{error}") };
+    assert_eq!(shutdown.daemon("leaves").unwrap().started_ms, None);
+    assert_eq!(log.lines(), ["initialize", "cleanup"]);
+    assert!(shutdown.is_clean(), "{shutdown}");
+}
+
 #[daemon(name = "made", start_timeout = "10s", no_handlers)]
 struct Made(Log);
 impl DaemonBase for Made {

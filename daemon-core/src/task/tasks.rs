@@ -285,3 +285,21 @@ impl<F: Future> Future for Tracked<F> {
         this.future.poll(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_sealed_registry_takes_no_command_and_no_check_and_a_closed_one_nothing() {
+        let tasks = Tasks::new(Handle::current());
+        let spawn = |kind| tasks.spawn(Label::new(kind, "work"), &tracing::Span::none(), async {}).is_some();
+        assert!(spawn(TaskKind::Command) && spawn(TaskKind::Check) && spawn(TaskKind::Task));
+        tasks.seal();
+        assert!(!spawn(TaskKind::Command) && !spawn(TaskKind::Check) && spawn(TaskKind::Task));
+        tasks.close();
+        assert!(!spawn(TaskKind::Task));
+        tasks.idle(|_| true).await;
+        assert!(tasks.statuses().is_empty());
+    }
+}
