@@ -4,10 +4,10 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust deny hack typos clean
+.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust deny hack typos compile-time clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what this machine lacks to build and test
 	@tools/setup.sh
@@ -55,6 +55,9 @@ hack: ## every feature by itself (needs cargo-hack)
 
 typos: ## spelling (needs typos)
 	typos
+
+compile-time: ## what the macros cost to compile; rewrites docs/compile-time.md
+	CARGO=$(CARGO) tools/compile-time.py
 
 clean: ## remove what was built
 	$(CARGO) clean

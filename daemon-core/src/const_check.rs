@@ -234,9 +234,9 @@ pub const fn assembled(list: &[(&str, Declaration)]) -> Option<Text> {
         let (name, declaration) = list[i];
         if index(list, name) < i {
             return Some(Text::of(&[
-                "this list has two daemons named `",
+                "two daemons are named `",
                 name,
-                "`; remove one, or name it: `Type as \"name\"`",
+                "`; remove one, or give it a name of its own: `Type as \"name\"`",
             ]));
         }
         let mut r = 0;
@@ -244,11 +244,11 @@ pub const fn assembled(list: &[(&str, Declaration)]) -> Option<Text> {
             let required = declaration.requires[r];
             if !required.is_named() && index(list, required.name()) == list.len() {
                 return Some(Text::of(&[
-                    "this list lacks `",
-                    required.name(),
-                    "`, which `",
+                    "`",
                     name,
-                    "` requires; add it",
+                    "` requires `",
+                    required.name(),
+                    "`, which is missing here; add it",
                 ]));
             }
             r += 1;

@@ -38,6 +38,7 @@
 //!
 //! * `log` (default): [`Host::run`] shows warnings and errors on standard error where the program has installed no
 //!   tracing subscriber of its own; `RUST_LOG` says what to show.
+//! * `testing`: the module `testing`, a host under a paused clock for your own tests; a dev-dependency asks for it.
 
 mod call;
 mod const_check;
@@ -50,6 +51,8 @@ mod host;
 mod policy;
 mod status;
 mod task;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 #[doc(hidden)]
 #[path = "private.rs"]

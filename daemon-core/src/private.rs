@@ -24,6 +24,7 @@ pub use crate::definition::{
     Check, Command, Declaration, Declared, Deferred, Definition, Dependency, Interval, OnReady, Task,
 };
 pub use crate::event::{Envelope, Event, Overflow};
+pub use crate::policy::{OnError, Restart, RestartPolicy};
 pub use crate::status::CheckKind;
 pub use crate::task::{EventRow as EventHandler, place};
 

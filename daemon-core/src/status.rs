@@ -159,6 +159,8 @@ pub enum TaskKind {
     Check,
     /// What [`Context::spawn_blocking`](crate::Context::spawn_blocking) started.
     Blocking,
+    /// The destructor of the daemon's value.
+    Destructor,
 }
 
 impl fmt::Display for TaskKind {
@@ -176,6 +178,7 @@ impl fmt::Display for TaskKind {
             Self::Command => "command",
             Self::Check => "check",
             Self::Blocking => "blocking work",
+            Self::Destructor => "destructor",
         })
     }
 }

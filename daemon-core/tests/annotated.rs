@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use daemon_core::{Context, DaemonBase, Envelope, Event, Host, Result, daemon, daemons};
+use daemon_core::{Context, DaemonBase, Envelope, Event, Host, Result, State, daemon, daemons};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -119,4 +119,71 @@ async fn an_annotated_daemon_lives_its_life() {
     log[2..4].sort(); // between two subscriptions there is no order
     assert_eq!(log, expected);
     assert!(report.is_clean(), "{report:#?}");
+}
+
+/// What was asked for is what happens: a task that runs again, and an event that restarts its daemon.
+#[tokio::test(start_paused = true)]
+async fn policies_do_what_they_say() {
+    #[derive(Event, Serialize)]
+    #[event("feed:broken")]
+    struct Broken;
+
+    #[daemon(restart(on_failure, backoff = "3s..3s"))]
+    struct Feed(Log);
+
+    #[daemon]
+    impl Feed {
+        #[task(restart(always, backoff = "1s..1s", limit = "2/1h"))]
+        async fn session(&self) {
+            self.0.lock().unwrap().push("session".into());
+        }
+
+        #[on_event(on_error = restart)]
+        fn broken(&self, _: &Broken) -> Result<()> {
+            Err("broken".into())
+        }
+    }
+
+    impl DaemonBase for Feed {}
+
+    let log = Log::default();
+    let host = Host::new("test").daemon(Feed(log.clone())).start().await.unwrap();
+    let handle = host.handle();
+    let feed = || handle.status().daemon("feed").unwrap().clone();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    handle.publish(Broken).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(feed().state, State::Backoff);
+    assert_eq!(feed().reason.as_deref(), Some("`broken` failed: broken"));
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!((feed().state, feed().restarts), (State::Running, 1));
+    assert_eq!(log.lock().unwrap().len(), 2);
+    // Two sessions more, then the task may not run again, and its daemon is restarted; and so on.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!((feed().state, log.lock().unwrap().len()), (State::Backoff, 4));
+    assert_eq!(feed().reason.as_deref(), Some("task `session`: it keeps ending, and its restarts are used up"));
+    host.shutdown().await.unwrap();
+}
+
+/// `fail` is for good, whatever the daemon's policy.
+#[tokio::test(start_paused = true)]
+async fn a_tick_may_fail_its_daemon_for_good() {
+    #[daemon(restart(always))]
+    struct Disk;
+
+    #[daemon]
+    impl Disk {
+        #[every("10s", on_error = fail)]
+        fn probe(&self) -> Result<()> {
+            Err("gone".into())
+        }
+    }
+
+    impl DaemonBase for Disk {}
+
+    let host = Host::new("test").daemon(Disk).start().await.unwrap();
+    let report = host.wait().await.unwrap();
+    assert_eq!(report.exit_code, 1, "{report}");
+    let disk = report.daemon("disk").unwrap();
+    assert_eq!((disk.state, disk.reason.as_deref()), (State::Failed, Some("`probe` failed: gone")));
 }

@@ -23,8 +23,8 @@ use proc_macro::TokenStream;
 /// Declares a daemon (above its struct) or wires it (above the one `impl` block that holds its handlers).
 ///
 /// Above the struct it takes `name = ".."` (the struct's name in kebab case, without a trailing `Daemon`), `requires(A,
-/// B as "b")`, `wants(..)`, `start_timeout = ".."`, `stop_timeout = ".."`, `restart(never)`, `optional` and
-/// `no_handlers`; in both places `crate = path`, if the library goes by another name.
+/// B as "b")`, `wants(..)`, `start_timeout = ".."`, `stop_timeout = ".."`, `restart(on_failure, backoff = "100ms..30s", limit =
+/// "5/1m")` (or `never`, `always`), `optional` and `no_handlers`; in both places `crate = path`, if the library goes by another name.
 #[proc_macro_attribute]
 pub fn daemon(args: TokenStream, item: TokenStream) -> TokenStream {
     entry::daemon(args.into(), item.into()).into()
@@ -50,16 +50,17 @@ macro_rules! markers {
 
 markers! {
     /// Calls the method for each event of its parameter's type, or under a topic pattern: `#[on_event("data:*",
-    /// capacity = 64, overflow = drop_oldest, startup = 100)]`.
+    /// capacity = 64, overflow = drop_oldest, startup = 100, on_error = restart)]`.
     on_event;
     /// Calls the method at every multiple of a period: `#[every("30s", name = "sync", jitter = "10%", timeout = "20s",
-    /// immediately)]`. The period may also be the path of a `const` `Duration`.
+    /// immediately, on_error = fail)]`. The period may also be the path of a `const` `Duration`.
     every;
     /// Calls the method once another daemon is ready, however long it has been: `#[on_ready(DataDaemon)]`.
     on_ready;
     /// Calls the method once, some time after its own daemon is ready: `#[deferred("2s")]`.
     deferred;
-    /// Runs the method for as long as the daemon does; `#[task(finite)]` if it may end earlier.
+    /// Runs the method for as long as the daemon does; `#[task(finite)]` if it may end earlier, `#[task(restart(always))]`
+    /// if it is then to run again.
     task;
     /// Makes the method a health check: `#[health(readiness, timeout = "1s")]`; the kinds are `readiness` (the default),
     /// `liveness` and `startup`.

@@ -1,8 +1,10 @@
 //! What is to be written, decided: valid by construction, so that expansion cannot fail.
 
 use crate::attr::health::Kind;
+use crate::attr::on_error::OnError;
 use crate::attr::on_event::Overflow;
 use crate::attr::requirement::Requirement;
+use crate::attr::restart::Restart;
 use crate::attr::time::Time;
 use daemon_grammar::Percent;
 use proc_macro2::{Span, TokenStream};
@@ -18,6 +20,7 @@ pub(crate) struct Declared {
     pub(crate) name: LitStr,
     pub(crate) requires: Vec<Requirement>,
     pub(crate) wants: Vec<Requirement>,
+    pub(crate) restart: Option<Restart>,
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) stop_timeout: Option<Duration>,
     pub(crate) optional: bool,
@@ -52,12 +55,39 @@ pub(crate) struct Call {
 
 /// What a row is.
 pub(crate) enum RowKind {
-    Event { source: Source, capacity: Option<LitInt>, overflow: Option<Overflow>, startup: Option<LitInt> },
-    Every { name: LitStr, period: Time, jitter: Option<Percent>, timeout: Option<Duration>, immediately: bool },
-    OnReady { name: LitStr, of: Requirement },
-    Deferred { name: LitStr, delay: Time },
-    Task { name: LitStr, finite: bool },
-    Check { name: LitStr, kind: Kind, timeout: Option<Duration> },
+    Event {
+        source: Source,
+        capacity: Option<LitInt>,
+        overflow: Option<Overflow>,
+        startup: Option<LitInt>,
+        on_error: Option<OnError>,
+    },
+    Every {
+        name: LitStr,
+        period: Time,
+        jitter: Option<Percent>,
+        timeout: Option<Duration>,
+        immediately: bool,
+        on_error: Option<OnError>,
+    },
+    OnReady {
+        name: LitStr,
+        of: Requirement,
+    },
+    Deferred {
+        name: LitStr,
+        delay: Time,
+    },
+    Task {
+        name: LitStr,
+        finite: bool,
+        restart: Option<Restart>,
+    },
+    Check {
+        name: LitStr,
+        kind: Kind,
+        timeout: Option<Duration>,
+    },
     Command(Box<Command>),
 }
 

@@ -22,7 +22,8 @@ fn snapshot(name: &str, expanded: TokenStream) {
 #[test]
 fn declaration() {
     let args = quote! {
-        name = "user", requires(DataDaemon, Cache as "cache-eu"), wants(Metrics), start_timeout = "10s", optional
+        name = "user", requires(DataDaemon, Cache as "cache-eu"), wants(Metrics), start_timeout = "10s", optional,
+        restart(on_failure, backoff = "1s..1m", limit = "10/1h")
     };
     snapshot(
         "declaration",
@@ -51,14 +52,14 @@ fn generic_declaration_without_handlers() {
 fn wiring() {
     let block = quote! {
         impl UserDaemon {
-            #[on_event("data:users:created", capacity = 64, overflow = drop_oldest, startup = 9)]
+            #[on_event("data:users:created", capacity = 64, overflow = drop_oldest, startup = 9, on_error = restart)]
             async fn user_created(&self, event: &data::UserCreated) -> Result<()> { self.add(event).await }
 
             #[cfg(unix)]
             #[on_event("data:*")]
             fn any(&self, event: &Envelope, cx: &Context) {}
 
-            #[every("30s", name = "sync", jitter = "10%", timeout = "20s", immediately)]
+            #[every("30s", name = "sync", jitter = "10%", timeout = "20s", immediately, on_error = fail)]
             async fn sync(&self, cx: &Context) -> Result<()> { Ok(()) }
 
             #[every(Self::PERIOD)]
@@ -72,6 +73,9 @@ fn wiring() {
 
             #[task(finite)]
             async fn import(&self) {}
+
+            #[task(restart(always, backoff = "1s..1m"))]
+            async fn pump(&self) {}
 
             #[health(startup, timeout = "1s")]
             async fn warmed_up(&self) {}

@@ -21,6 +21,7 @@ documents! {
     on_ready "docs/guide/on_ready.md"
     run_time "docs/guide/run_time.md"
     stopping "docs/guide/stopping.md"
+    supervision "docs/guide/supervision.md"
     task "docs/guide/task.md"
 }
 

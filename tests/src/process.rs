@@ -10,8 +10,9 @@ use std::{
     ffi::OsStr,
     fmt, io,
     io::Write,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    process::{Child, ChildStderr, ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
     time::{Duration, Instant},
@@ -98,13 +99,15 @@ pub enum Source {
 pub struct Program {
     path: PathBuf,
     command: Command,
+    stdin: Option<OwnedFd>,
+    reads_stderr: bool,
 }
 
 impl Program {
     /// The program at a path, such as [`built`](crate::program::built) gives, without arguments.
     pub fn new(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref().to_owned();
-        Self { command: Command::new(&path), path }
+        Self { command: Command::new(&path), path, stdin: None, reads_stderr: true }
     }
 
     /// Adds arguments.
@@ -128,6 +131,20 @@ impl Program {
         self
     }
 
+    /// Gives it this as standard input, in place of a pipe.
+    #[must_use]
+    pub fn stdin(mut self, from: OwnedFd) -> Self {
+        self.stdin = Some(from);
+        self
+    }
+
+    /// Leaves what it writes to standard error unread, so that the pipe fills up.
+    #[must_use]
+    pub fn unread_stderr(mut self) -> Self {
+        self.reads_stderr = false;
+        self
+    }
+
     /// Starts it, all three streams piped.
     ///
     /// # Errors
@@ -136,12 +153,17 @@ impl Program {
     pub fn start(mut self) -> Result<Running, ProcessError> {
         let program = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let failed = |source| ProcessError::Io { doing: "cannot start", program: program.clone(), source };
-        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command
+            .stdin(self.stdin.take().map_or_else(Stdio::piped, Stdio::from))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = self.command.spawn().map_err(failed)?;
         let (Some(out), Some(err)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(failed(io::Error::other("a stream is not piped")));
         };
         let pid = Pid::from_child(&child);
+        let (err, unread) =
+            if self.reads_stderr { (Lines::of(err), None) } else { (Lines::of(io::empty()), Some(err)) };
         let (told, ended) = mpsc::sync_channel(1);
         thread::spawn(move || {
             while let Err(rustix::io::Errno::INTR) =
@@ -152,7 +174,8 @@ impl Program {
         Ok(Running {
             stdin: child.stdin.take(),
             out: Lines::of(out),
-            err: Lines::of(err),
+            err,
+            _unread: unread,
             program,
             pid,
             child,
@@ -171,6 +194,8 @@ pub struct Running {
     stdin: Option<ChildStdin>,
     out: Lines,
     err: Lines,
+    /// Held open, or the process would be told that nobody will read.
+    _unread: Option<ChildStderr>,
     ended: Receiver<()>,
     /// Set once it is reaped, when its pid may become another's.
     status: Option<ExitStatus>,

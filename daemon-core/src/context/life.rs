@@ -13,8 +13,9 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::link::{AnyDaemon, HostLink};
-use super::register::Unsubscribe;
-use crate::error::Error;
+use super::register::{Bound, Unsubscribe};
+use crate::BoxFuture;
+use crate::error::{Error, Result};
 use crate::event::{Bus, Publisher, SubscriptionHandle, SubscriptionStatus};
 use crate::policy::OnError;
 use crate::status::{IntervalStatus, TaskKind};
@@ -63,13 +64,22 @@ pub(crate) enum Phase {
 }
 
 /// An interval that ticks, or waits to.
-#[derive(Debug)]
 pub(crate) struct Ticking {
+    /// Held so that what it captured is dropped with the interval, not when its ticking ends. Dropped quietly.
+    pub(super) _tick: Bound,
     pub(super) periodic: Arc<Periodic>,
     pub(super) stop: CancellationToken,
-    /// Cancelled once the interval's future is gone.
-    pub(super) done: CancellationToken,
+    pub(super) run: Run,
+    /// Those of the intervals it replaced that had not ended then, the oldest first.
+    pub(super) before: Vec<Run>,
+}
+
+/// The future of an interval.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
     pub(super) task: Option<AbortHandle>,
+    /// Cancelled once the future is gone.
+    pub(super) done: CancellationToken,
 }
 
 #[derive(Default)]
@@ -172,6 +182,30 @@ impl Life {
         tracing::error!(daemon = &*self.daemon, work = name, %failure, "{kind} failed");
     }
 
+    /// Makes one call of user code, or what a test asked for in its place.
+    #[cfg(feature = "testing")]
+    pub(crate) fn call(
+        &self,
+        name: &str,
+        make: impl FnOnce() -> BoxFuture<'static, Result<()>>,
+    ) -> BoxFuture<'static, Result<()>> {
+        match self.link.fault(&self.daemon, name) {
+            Some(fault) => Box::pin(async move { fault() }),
+            None => make(),
+        }
+    }
+
+    /// Makes one call of user code.
+    #[cfg(not(feature = "testing"))]
+    #[inline]
+    pub(crate) fn call(
+        &self,
+        _name: &str,
+        make: impl FnOnce() -> BoxFuture<'static, Result<()>>,
+    ) -> BoxFuture<'static, Result<()>> {
+        make()
+    }
+
     /// Stops the intake of the subscriptions made at run time; what they hold can still be received.
     pub(crate) fn close_pulled(&self) {
         let pulled = self.registrations().pulled.clone();
@@ -205,19 +239,27 @@ impl Life {
         self.link.daemon_failed(&self.daemon, self.number, format!("`{name}` failed: {failure}"), for_good);
     }
 
-    /// Ends every subscription the daemon registered.
-    pub(crate) fn drop_guards(&self) {
+    /// Ends every subscription the daemon registered; returns what went wrong.
+    pub(crate) fn drop_guards(&self) -> Vec<Failure> {
         let guards = std::mem::take(&mut self.registrations().guards);
-        guards.into_iter().for_each(|guard| self.unsubscribe(guard));
+        guards.into_iter().filter_map(|guard| self.unsubscribe(guard).err()).collect()
     }
 
-    pub(super) fn unsubscribe(&self, guard: Box<dyn Unsubscribe>) {
-        if let Err(failure) = attempt(|| guard.unsubscribe()) {
-            self.failed(TaskKind::Cleanup, "a registered subscription", &failure);
-        }
+    pub(super) fn unsubscribe(&self, guard: Box<dyn Unsubscribe>) -> Result<(), Failure> {
+        attempt(|| guard.unsubscribe())
+            .inspect_err(|failure| self.failed(TaskKind::Cleanup, "a registered subscription", failure))
     }
 
-    /// Stops all intervals and forgets them; returns what was still ticking, to be waited for.
+    /// Drops the intervals, which have ended; returns what went wrong.
+    pub(crate) fn forget_intervals(&self) -> Vec<Failure> {
+        let forget = |ticking| {
+            attempt(|| drop(ticking))
+                .inspect_err(|failure| self.failed(TaskKind::Cleanup, "a registered interval", failure))
+        };
+        self.drop_intervals().into_iter().filter_map(|ticking| forget(ticking).err()).collect()
+    }
+
+    /// Stops all intervals and forgets them; returns them, to be waited for and dropped.
     pub(crate) fn drop_intervals(&self) -> Vec<Ticking> {
         let intervals = std::mem::take(&mut self.registrations().intervals);
         let intervals: Vec<_> = intervals.into_values().collect();

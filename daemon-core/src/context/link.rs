@@ -62,6 +62,9 @@ pub(crate) trait HostLink: Any + Send + Sync {
     fn status(&self) -> HostStatus;
     /// Its latest transitions.
     fn journal(&self) -> Vec<Transition>;
+    /// What a test wants called in the place of the next call named `name`.
+    #[cfg(feature = "testing")]
+    fn fault(&self, daemon: &str, name: &str) -> Option<crate::task::Fault>;
 }
 
 /// Calls a command with typed request and reply.

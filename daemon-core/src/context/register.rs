@@ -7,10 +7,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::AbortHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Context;
-use super::life::{Life, Phase, Ticking};
+use super::life::{Life, Phase, Run, Ticking};
 use super::link::Readiness;
 use crate::BoxFuture;
 use crate::definition::IntoOutcome;
@@ -18,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::event::Subscription;
 use crate::policy::OnError;
 use crate::status::TaskKind;
-use crate::task::{Failure, Label, Periodic, Schedule, caught, waits};
+use crate::task::{Failure, Label, Periodic, Schedule, caught, drop_quietly, waits};
 
 /// What [`Context::register_subscription`] keeps until the end of a life: a function, which is called then, or a
 /// [`Subscription`], which is dropped.
@@ -75,13 +76,14 @@ impl Context {
             }
             guard
         };
-        self.life.unsubscribe(refused);
+        drop(self.life.unsubscribe(refused)); // a panic has been logged and counted
         Err(self.life.stopping())
     }
 
-    /// Ends every subscription registered so far, one by one; a panic in one harms no other.
+    /// Ends every subscription registered so far, one by one; a panic in one is logged and counted, and harms no
+    /// other.
     pub fn cleanup_subscriptions(&self) {
-        self.life.drop_guards();
+        drop(self.life.drop_guards());
     }
 
     /// Calls `tick` at every multiple of `period`, from one period after the daemon is ready. An interval of the same
@@ -124,6 +126,7 @@ impl Context {
         let Some(ticking) = self.life.registrations().intervals.remove(name) else { return false };
         ticking.stop.cancel();
         waits("cx.clear_interval", ticking.ended()).await;
+        drop_quietly(ticking);
         true
     }
 
@@ -134,6 +137,7 @@ impl Context {
     pub async fn cleanup_intervals(&self) {
         for ticking in self.life.drop_intervals() {
             waits("cx.cleanup_intervals", ticking.ended()).await;
+            drop_quietly(ticking);
         }
     }
 
@@ -169,11 +173,19 @@ impl Context {
 }
 
 impl Ticking {
-    /// Waits until the interval's future is gone; returns at once from inside it.
+    /// Every future of that name that may still tick.
+    fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.before.iter().chain([&self.run]).filter(|run| !run.done.is_cancelled())
+    }
+
+    /// Waits until its future, and those of the intervals it replaced, are gone; returns at once from inside one.
     async fn ended(&self) {
-        let inside = self.task.as_ref().is_some_and(|task| tokio::task::try_id() == Some(task.id()));
-        if !inside {
-            self.done.cancelled().await;
+        let here = tokio::task::try_id();
+        if here.is_some() && self.runs().any(|run| run.task.as_ref().map(AbortHandle::id) == here) {
+            return; // the others wait for this one, and tick no more
+        }
+        for run in self.runs() {
+            run.done.cancelled().await;
         }
     }
 }
@@ -194,20 +206,25 @@ impl Life {
         if registrations.phase != Phase::Open {
             return Err(self.stopping());
         }
-        let before = registrations.intervals.remove(&key);
-        if let Some(before) = &before {
-            before.stop.cancel();
-        }
+        let replaced = registrations.intervals.remove(&key);
+        let before: Vec<Run> = replaced.as_ref().map_or_else(Vec::new, |replaced| {
+            replaced.stop.cancel();
+            replaced.runs().cloned().collect()
+        });
+        let (wait, call) = (before.clone(), tick.clone());
         let (life, work, until, gone) = (self.clone(), periodic.clone(), stop.clone(), done.clone().drop_guard());
         let task = self.tasks.spawn(label, &self.span, async move {
             let _gone: DropGuard = gone;
-            if let Some(before) = before {
-                before.done.cancelled().await;
-            }
+            let begin = async {
+                for run in wait {
+                    run.done.cancelled().await;
+                }
+                life.ready.cancelled().await;
+            };
             tokio::select! {
                 biased;
                 () = until.cancelled() => return,
-                () = life.ready.cancelled() => {}
+                () = begin => {}
             }
             let book = |outcome: &Result<(), Failure>, in_a_row| {
                 life.streak(&name, in_a_row);
@@ -216,9 +233,11 @@ impl Life {
                     life.on_error(on_error, &name, failure);
                 }
             };
-            work.run(until, || tick(), book).await;
+            work.run(until, || life.call(&name, || call()), book).await;
         });
-        registrations.intervals.insert(key, Ticking { periodic, stop, done, task });
+        registrations.intervals.insert(key, Ticking { _tick: tick, periodic, stop, run: Run { task, done }, before });
+        drop(registrations);
+        drop_quietly(replaced);
         Ok(())
     }
 
@@ -231,7 +250,11 @@ impl Life {
         };
         let (life, name) = (self.clone(), name.to_owned());
         self.spawn(Label::new(TaskKind::OnReady, name.clone()), async move {
-            life.ready.cancelled().await;
+            tokio::select! {
+                biased;
+                () = life.cancel.cancelled() => return, // it never became ready
+                () = life.ready.cancelled() => {}
+            }
             let mut seen = Readiness::default();
             loop {
                 let next = readiness.wait_for(|now| now.is_news(seen));
@@ -243,7 +266,7 @@ impl Life {
                         Err(_) => return, // the host is gone
                     },
                 }
-                if let Err(failure) = caught(|| react()).await {
+                if let Err(failure) = caught(|| life.call(&name, || react())).await {
                     life.failed(TaskKind::OnReady, &name, &failure);
                 }
             }
@@ -267,7 +290,7 @@ impl Life {
                 () = life.intake.cancelled() => return,
                 () = async { life.ready.cancelled().await; tokio::time::sleep(delay).await } => {}
             }
-            if let Err(failure) = caught(late).await {
+            if let Err(failure) = caught(|| life.call(&name, late)).await {
                 life.failed(kind, &name, &failure);
             }
         })

@@ -41,6 +41,12 @@ impl Envelope {
         &self.publisher
     }
 
+    /// The event itself, shared.
+    #[cfg(feature = "testing")]
+    pub(crate) fn shared<E: Event>(&self) -> Option<Arc<E>> {
+        self.event.clone().downcast().ok()
+    }
+
     /// When it was published.
     pub fn published_at(&self) -> SystemTime {
         self.published_at

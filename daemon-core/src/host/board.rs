@@ -1,8 +1,9 @@
 //! What is known of the host at any moment, readable by anyone without waiting for user code.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -10,7 +11,8 @@ use super::journal::Journal;
 use super::slot::Slot;
 use super::unit::Unit;
 use crate::event::Bus;
-use crate::status::State;
+use crate::status::{State, TaskKind, TaskStatus};
+use crate::task::{Label, Tasks};
 
 /// What happens to a host: told by lives, daemons and operators, heard by the conductor.
 pub(crate) enum Happening {
@@ -52,8 +54,13 @@ pub(crate) struct Board {
     slots: RwLock<Vec<Arc<Slot>>>,
     happenings: mpsc::UnboundedSender<Happening>,
     whole: Mutex<Whole>,
+    /// Values being dropped, each under its daemon's name.
+    leaving: OnceLock<Arc<Tasks>>,
     /// When the shutdown began.
     pub(crate) stopping: watch::Sender<Option<Instant>>,
+    /// The faults a test has asked for.
+    #[cfg(feature = "testing")]
+    pub(crate) faults: Arc<crate::task::Faults>,
 }
 
 impl Board {
@@ -68,7 +75,20 @@ impl Board {
         let slots = RwLock::new(slots.into_iter().map(Arc::new).collect());
         let (whole, stopping) = (Mutex::default(), watch::Sender::default());
         let since = journal.since();
-        Arc::new(Self { name, since, slots, notes, bus, journal, happenings, whole, stopping })
+        Arc::new(Self {
+            name,
+            since,
+            slots,
+            notes,
+            bus,
+            journal,
+            happenings,
+            whole,
+            leaving: OnceLock::new(),
+            stopping,
+            #[cfg(feature = "testing")]
+            faults: Arc::default(),
+        })
     }
 
     fn whole(&self) -> MutexGuard<'_, Whole> {
@@ -141,15 +161,40 @@ impl Board {
             self.tell(Happening::Shutdown);
         }
     }
+
     /// The daemons that have yet to stop.
     pub(crate) fn still_up(&self) -> Vec<String> {
         let up = |slot: &&Arc<Slot>| !matches!(slot.state(), State::Stopped | State::Failed);
         self.slots().iter().filter(up).map(|slot| slot.name.to_string()).collect()
     }
 
-    /// Whether any step of any stop was cut.
+    /// Drops a value of the daemon `name` on the workers, since its destructor is user code. The future ends when it is
+    /// gone; until then it [is shown](Self::leaving).
+    pub(crate) fn let_go(
+        &self,
+        on: &Handle,
+        name: &str,
+        drop: impl FnOnce() + Send + 'static,
+    ) -> impl Future<Output = ()> {
+        let tasks = self.leaving.get_or_init(|| Tasks::new(on.clone()));
+        let label = Label::new(TaskKind::Destructor, name);
+        let _ = tasks.spawn(label, &tracing::Span::none(), async move { drop() }); // never closed: it cannot be refused
+        async move { tasks.idle_of(name).await }
+    }
+
+    /// The values that are being dropped, under the names of their daemons.
+    pub(crate) fn leaving(&self) -> Vec<TaskStatus> {
+        self.leaving.get().map(|tasks| tasks.statuses()).unwrap_or_default()
+    }
+
+    /// Whether any step of any stop was cut, or a value is still being dropped.
     pub(crate) fn was_cut(&self) -> bool {
-        self.slots().iter().any(|slot| !slot.inner().cut.is_empty())
+        self.slots().iter().any(|slot| !slot.inner().cut.is_empty()) || !self.leaving().is_empty()
+    }
+
+    /// Whether a daemon that the host requires could not end without a problem.
+    pub(crate) fn ended_badly(&self) -> bool {
+        self.slots().iter().any(|slot| !slot.optional && !slot.inner().problems.is_empty())
     }
 
     pub(crate) fn state(&self) -> State {

@@ -21,15 +21,31 @@ pub(crate) struct Steps {
     pub(crate) join: Duration,
     /// Waiting for what was aborted to be gone.
     pub(crate) abort: Duration,
-    /// `cleanup`, and dropping what was registered.
+    /// `cleanup`.
     pub(crate) cleanup: Duration,
+    /// Waiting for a `cleanup` that was aborted to be gone.
+    pub(crate) abort_cleanup: Duration,
+    /// Dropping what was registered.
+    pub(crate) registered: Duration,
+    /// Aborting what `cleanup` spawned.
+    pub(crate) close: Duration,
     /// Everything.
     pub(crate) end: Duration,
 }
 
 impl Steps {
     pub(crate) fn of(share: Duration) -> Self {
-        Self { drain: share / 2, join: share * 7 / 10, abort: share * 3 / 4, cleanup: share * 19 / 20, end: share }
+        let at = |percent: u32| share * percent / 100;
+        Self {
+            drain: at(50),
+            join: at(70),
+            abort: at(75),
+            cleanup: at(90),
+            abort_cleanup: at(92),
+            registered: at(95),
+            close: at(97),
+            end: share,
+        }
     }
 }
 

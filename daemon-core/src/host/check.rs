@@ -61,7 +61,8 @@ pub(crate) fn check(host: &str, units: &[Arc<dyn Unit>], limits: Limits) -> Resu
     let graph = match Graph::new(edges) {
         Ok(graph) => graph,
         Err(cycles) => {
-            checker.faults.extend(cycles.iter().map(|cycle| cycle_text(cycle)));
+            let told: Vec<_> = cycles.iter().map(|cycle| checker.cycle(cycle)).collect();
+            checker.faults.extend(told);
             Graph::default()
         }
     };
@@ -71,22 +72,6 @@ pub(crate) fn check(host: &str, units: &[Arc<dyn Unit>], limits: Limits) -> Resu
     if checker.faults.is_empty() { Ok((graph, report)) } else { Err(CheckError { faults: checker.faults }) }
 }
 
-/// `dependency cycle: a depends on b, which depends on a`, in the words of the compile-time check.
-fn cycle_text(cycle: &[Arc<str>]) -> String {
-    let Some(first) = cycle.first() else { return String::new() };
-    if cycle.len() == 1 {
-        return format!("dependency cycle: `{first}` requires itself");
-    }
-    let mut text = format!("dependency cycle: `{first}`");
-    for (at, name) in cycle.iter().enumerate().skip(1) {
-        text.push_str(&format!(" requires `{name}`"));
-        if at + 1 < cycle.len() {
-            text.push_str(", which");
-        }
-    }
-    text + &format!(", which requires `{first}`")
-}
-
 struct Checker<'a> {
     units: &'a [Arc<dyn Unit>],
     outlines: Vec<Outline>,
@@ -94,6 +79,22 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
+    /// A cycle in words; those of the compile-time check.
+    fn cycle(&self, cycle: &[Arc<str>]) -> String {
+        let Some(first) = cycle.first() else { return String::new() };
+        let verb = |from: &str, to: &str| {
+            let unit = self.units.iter().find(|unit| **unit.name() == *from);
+            let is_hard = unit.is_some_and(|unit| unit.declaration().requires.iter().any(|on| on.name() == to));
+            if is_hard { "requires" } else { "wants" }
+        };
+        if cycle.len() == 1 {
+            return format!("dependency cycle: `{first}` {} itself; remove it", verb(first, first));
+        }
+        let next = cycle.iter().skip(1).chain([first]);
+        let steps: Vec<_> = cycle.iter().zip(next).map(|(from, to)| format!("{} `{to}`", verb(from, to))).collect();
+        format!("dependency cycle: `{first}` {}; remove one, or use `#[on_ready(..)]` for it", steps.join(", which "))
+    }
+
     fn names(&mut self, host: &str) {
         if let Err(error) = daemon_grammar::name::check(host) {
             self.faults.push(format!("the host's name: {error}"));
@@ -109,7 +110,7 @@ impl Checker<'_> {
         twice.sort_unstable();
         for name in twice {
             self.faults.push(format!(
-                "two daemons are named `{name}`; give one of them a name of its own with `.daemon_as(\"..\", ..)`"
+                "two daemons are named `{name}`; remove one, or give it a name of its own: `.daemon_as(\"name\", ..)`"
             ));
         }
     }
@@ -180,10 +181,9 @@ impl Checker<'_> {
             for dependency in declaration.requires {
                 match self.target(at, dependency, "requires") {
                     Target::At(on) => requires.push(on),
-                    Target::Absent => self.faults.push(format!(
-                        "this host lacks `{}`, which `{name}` requires; add it with `.daemon(..)`",
-                        dependency.name()
-                    )),
+                    Target::Absent => self
+                        .faults
+                        .push(format!("`{name}` requires `{}`, which is missing here; add it", dependency.name())),
                     Target::Faulty => {}
                 }
             }
@@ -200,7 +200,7 @@ impl Checker<'_> {
             for dependency in self.outlines[at].ready.clone() {
                 if matches!(self.target(at, &dependency, "on_ready"), Target::Absent) {
                     self.faults.push(format!(
-                        "`{name}` reacts to the readiness of `{}`, which this host lacks; add it with `.daemon(..)`",
+                        "`{name}` reacts to the readiness of `{}`, which is missing here; add it",
                         dependency.name()
                     ));
                 }
@@ -245,20 +245,21 @@ impl Checker<'_> {
 pub(crate) fn row_faults(daemon: &str, outline: &Outline) -> Vec<String> {
     let mut faults = Vec::new();
     let intervals: Vec<_> = outline.intervals.iter().map(|(name, ..)| *name).collect();
+    let checks: Vec<_> = outline.checks.iter().map(|(name, _)| *name).collect();
     let rows = [
-        ("interval", &intervals),
-        ("deferred call", &outline.deferred),
-        ("task", &outline.tasks),
-        ("check", &outline.checks),
-        ("command", &outline.commands),
+        ("an interval", "intervals", &intervals),
+        ("a deferred call", "deferred calls", &outline.deferred),
+        ("a task", "tasks", &outline.tasks),
+        ("a check", "checks", &checks),
+        ("a command", "commands", &outline.commands),
     ];
-    for (what, rows) in rows {
+    for (one, many, rows) in rows {
         for (at, row) in rows.iter().enumerate() {
             if rows[..at].contains(row) {
-                faults.push(format!("`{daemon}` has two {what}s named `{row}`; rename one"));
+                faults.push(format!("`{daemon}` has two {many} named `{row}`; rename one"));
             }
             if let Err(error) = daemon_grammar::name::check(row) {
-                faults.push(format!("a {what} of `{daemon}`: {error}"));
+                faults.push(format!("{one} of `{daemon}`: {error}"));
             }
         }
     }
@@ -270,6 +271,9 @@ pub(crate) fn row_faults(daemon: &str, outline: &Outline) -> Vec<String> {
                 "interval `{interval}` of `{daemon}`: its timeout must be more than zero and less than its period"
             ));
         }
+    }
+    for (check, _) in outline.checks.iter().filter(|(_, timeout)| timeout.is_zero()) {
+        faults.push(format!("check `{check}` of `{daemon}` has a timeout of zero; give it some time"));
     }
     faults
 }

@@ -17,13 +17,16 @@ use tokio::time::Instant;
 use super::board::{Board, Happening};
 use super::budget::share;
 use super::graph::{Edges, Graph};
-use super::lives::{Lifecycle, StopOrder, stop_ceiling};
+use super::lives::{Lifecycle, StopOrder, destructor_failed, stop_ceiling};
 use super::phase::{Action, Input, Machine, Stage, Verdict};
 use super::report::StartReport;
 use super::supervisor::{Decision, Ending, History};
 use super::unit::Unit;
 use crate::event::Bus;
 use crate::status::State;
+
+/// How much longer than the stop budget the values that live through restarts may take to be dropped.
+const LEAVING: Duration = Duration::from_millis(100);
 
 /// A host that has been assembled and found sound.
 pub(crate) struct Conductor {
@@ -138,7 +141,8 @@ impl Conducting {
                 self.tell_settled(true);
             }
             Action::HostStopping => {
-                self.board.set_cause(if self.machine.has_failed() { "a required daemon failed" } else { "asked for" });
+                let failed = self.machine.culprit().map(|name| format!("required daemon `{name}` failed"));
+                self.board.set_cause(&failed.unwrap_or_else(|| "asked for".to_owned()));
                 self.show();
                 self.tell_settled(false);
                 self.board.set_state(State::Stopping);
@@ -299,16 +303,23 @@ impl Conducting {
         self.machine.step(Input::StartFailed { at, cancelled: false, verdict: Verdict::GiveUp })
     }
 
-    /// Lets go of the values that live through restarts, on the workers: their destructors are user code. What events
-    /// were kept for lives that will not come are abandoned.
+    /// Lets go of what outlives the lives, on the workers, those first that stopped first: values, whose destructors are
+    /// user code, and events kept for lives that will not come.
     async fn release(&mut self) {
-        let units: Vec<_> = self.players.drain(..).map(|player| player.unit).collect();
-        let slots = self.board.slots();
-        let released = self.runtime.spawn(async move {
-            slots.iter().for_each(|slot| slot.intake.close());
-            units.iter().for_each(|unit| unit.release());
-        });
+        let units = self.players.drain(..).map(|player| player.unit);
+        let mut ended: Vec<_> = self.board.slots().into_iter().zip(units).collect();
+        ended.sort_by_key(|(slot, _)| std::cmp::Reverse(slot.wave));
         let since = (*self.board.stopping.borrow()).unwrap_or_else(Instant::now);
-        drop(tokio::time::timeout_at(since + self.stop_budget, released).await); // late: the process ends without it
+        for (slot, unit) in ended {
+            let told = slot.clone();
+            let gone = self.board.let_go(&self.runtime, &slot.name, move || {
+                told.intake.close();
+                if let Err(failure) = unit.release() {
+                    told.inner().problems.push(destructor_failed(&failure));
+                }
+                drop(unit);
+            });
+            drop(tokio::time::timeout_at(since + self.stop_budget + LEAVING, gone).await); // late: shown in the report
+        }
     }
 }

@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::builder::Host;
 use super::check::CheckError;
+use super::conductor::Conductor;
 use super::report::{ShutdownReport, StartReport};
 use crate::context::HostHandle;
 
@@ -63,30 +64,45 @@ impl Host {
     /// # Cancel safety
     /// If the future is dropped the host is shut down.
     pub async fn start(self) -> Result<RunningHost, StartError> {
-        let conductor = self.assemble()?;
-        let (board, bus) = (conductor.board.clone(), conductor.bus.clone());
-        let handle = HostHandle::new(board.clone(), bus.publisher("host"));
-        let (sender, settled) = oneshot::channel();
-        let runtime = tokio::runtime::Handle::current();
-        let task = tokio::spawn({
-            let board = board.clone();
-            async move {
-                let failed = conductor.conduct(runtime, sender).await;
-                board.shutdown_report(exit_code(failed, board.was_cut()))
-            }
-        });
-        let mut unless_started = ShutDown(Some(handle.clone()));
-        let start = settled.await.map_err(|_| StartError::Died)?;
-        unless_started.0 = None;
-        if start.started {
-            return Ok(RunningHost { handle, start, task });
-        }
-        let shutdown = task.await.map_err(|_| StartError::Died)?;
-        if start.daemons.iter().all(|daemon| daemon.reason.is_none()) {
-            return Err(StartError::Stopped { shutdown: Box::new(shutdown) });
-        }
-        Err(StartError::Failed { start: Box::new(start), shutdown: Box::new(shutdown) })
+        launch(self.assemble()?, std::future::pending()).await
     }
+}
+
+/// Starts a host in the current runtime. It ends when it has stopped, or at once when `forced` does, with the code that brings.
+pub(super) async fn launch(
+    conductor: Conductor,
+    forced: impl Future<Output = u8> + Send + 'static,
+) -> Result<RunningHost, StartError> {
+    let (board, bus) = (conductor.board.clone(), conductor.bus.clone());
+    let handle = HostHandle::new(board.clone(), bus.publisher("host"));
+    let (sender, settled) = oneshot::channel();
+    let runtime = tokio::runtime::Handle::current();
+    let task = tokio::spawn({
+        let board = board.clone();
+        async move {
+            let code = tokio::select! {
+                biased;
+                code = forced => code,
+                failed = conductor.conduct(runtime, sender) => exit_code(failed || board.ended_badly(), board.was_cut()),
+            };
+            board.shutdown_report(code)
+        }
+    });
+    let mut unless_started = ShutDown(Some(handle.clone()));
+    let start = settled.await;
+    unless_started.0 = None;
+    let Ok(start) = start else {
+        let shutdown = task.await.map_err(|_| StartError::Died)?;
+        return Err(StartError::Stopped { shutdown: Box::new(shutdown) }); // forced to
+    };
+    if start.started {
+        return Ok(RunningHost { handle, start, task });
+    }
+    let shutdown = task.await.map_err(|_| StartError::Died)?;
+    if start.daemons.iter().all(|daemon| daemon.optional || daemon.reason.is_none()) {
+        return Err(StartError::Stopped { shutdown: Box::new(shutdown) });
+    }
+    Err(StartError::Failed { start: Box::new(start), shutdown: Box::new(shutdown) })
 }
 
 /// Shuts the host down unless it is told otherwise.
@@ -141,7 +157,12 @@ impl RunningHost {
     ///
     /// # Cancel safety
     /// The host runs on if the future is dropped.
-    pub async fn wait(self) -> Result<ShutdownReport, StartError> {
-        self.task.await.map_err(|_| StartError::Died)
+    pub async fn wait(mut self) -> Result<ShutdownReport, StartError> {
+        self.ended().await
+    }
+
+    /// As [`wait`](Self::wait), once.
+    pub(crate) async fn ended(&mut self) -> Result<ShutdownReport, StartError> {
+        (&mut self.task).await.map_err(|_| StartError::Died)
     }
 }

@@ -36,14 +36,16 @@ impl HostLink for Board {
 
     fn daemon_failed(&self, daemon: &str, life: u64, reason: String, for_good: bool) {
         let Some((at, slot)) = self.find(daemon) else { return };
-        {
-            let mut inner = slot.inner();
-            if inner.life.as_ref().is_none_or(|now| now.number != life) {
-                return;
-            }
-            inner.reason = Some(reason);
+        let mut inner = slot.inner();
+        if inner.life.as_ref().is_none_or(|now| now.number != life) {
+            return;
         }
-        self.tell(Happening::Broke { at, for_good });
+        if inner.state == State::Running && self.stopping.borrow().is_none() {
+            inner.reason = Some(reason);
+            self.tell(Happening::Broke { at, for_good }); // under the lock: before the life can tell of its end
+        } else {
+            inner.problems.push(reason); // it is to end, and does, if badly
+        }
     }
 
     fn steer(&self, daemon: &str, wish: Wish) -> BoxFuture<'_, Result<(), Error>> {
@@ -92,6 +94,7 @@ impl HostLink for Board {
                 return Err(CallError::UnknownCommand { daemon, command, known: slot.commands.join(", ") });
             };
             let (sender, reply) = oneshot::channel();
+            let label = Label::new(TaskKind::Command, command.clone());
             let life = alive.life;
             let watch = life.clone();
             let run = async move {
@@ -110,10 +113,6 @@ impl HostLink for Board {
                 };
                 drop(sender.send(outcome)); // the caller may have gone
             };
-            if life.intake.is_cancelled() {
-                return Err(CallError::ShuttingDown { daemon });
-            }
-            let label = Label::new(TaskKind::Command, "command");
             life.spawn(label, run).map_err(|_| CallError::ShuttingDown { daemon: daemon.clone() })?;
             reply.await.unwrap_or(Err(CallError::ShuttingDown { daemon }))
         })
@@ -129,8 +128,9 @@ impl HostLink for Board {
                     let (sender, outcome) = oneshot::channel();
                     let life = alive.life.clone();
                     let (name, kind, limit, since) = (check.name, check.kind, check.timeout, Instant::now());
+                    let work = life.call(name, move || check.run);
                     let run = async move {
-                        let ended = tokio::time::timeout(limit, caught(|| check.run)).await;
+                        let ended = tokio::time::timeout(limit, caught(|| work)).await;
                         let ended = ended.unwrap_or(Err(Failure::Timeout(limit)));
                         if let Err(failure @ Failure::Panic(_)) = &ended {
                             life.failed(TaskKind::Check, name, failure);
@@ -160,5 +160,10 @@ impl HostLink for Board {
 
     fn journal(&self) -> Vec<Transition> {
         self.journal.transitions()
+    }
+
+    #[cfg(feature = "testing")]
+    fn fault(&self, daemon: &str, name: &str) -> Option<crate::task::Fault> {
+        self.faults.take(daemon, name)
     }
 }

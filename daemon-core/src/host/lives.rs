@@ -24,7 +24,7 @@ use crate::context::{Birth, Context, HostLink, Life, Phase};
 use crate::error::Result;
 use crate::event::Bus;
 use crate::status::{State, TaskKind};
-use crate::task::{Failure, Label, caught, drop_quietly};
+use crate::task::{Failure, Label, attempt, caught};
 
 /// The order to stop, with the time it may take.
 pub(crate) type StopOrder = Option<Duration>;
@@ -66,11 +66,11 @@ impl Lifecycle {
         match started {
             Ok(()) => {
                 tracing::info!(parent: &life.span, took = ?begun.elapsed(), "running");
-                self.board.tell(Happening::Started(self.at));
                 let share = self.ordered().await;
                 tracing::info!(parent: &life.span, "stopping");
                 self.stop(&life, share, true).await;
                 tracing::info!(parent: &life.span, "stopped");
+                drop(life); // with it goes what it holds of the daemons it requires
                 self.board.tell(Happening::Stopped(self.at));
             }
             Err(why) => {
@@ -83,6 +83,7 @@ impl Lifecycle {
                 let ordered = *self.stop.borrow();
                 let share = ordered.unwrap_or_else(|| stop_ceiling(&*self.unit));
                 self.stop(&life, share, entered).await;
+                drop(life);
                 self.board.tell(Happening::StartFailed { at: self.at, cancelled });
             }
         }
@@ -108,28 +109,33 @@ impl Lifecycle {
     async fn start(&mut self, life: &Arc<Life>, entered: &mut bool) -> Result<(), NotStarted> {
         let deadline = Instant::now() + self.start_timeout;
         let cx = Context { life: life.clone() };
-        let (sender, made) = oneshot::channel();
+        let (sender, mut made) = oneshot::channel();
         let value = self.unit.value();
-        let lived = self.step(life, TaskKind::Make, deadline, async move {
-            drop(sender.send(value.await?)); // the receiver is dropped only once this task has been given up
+        let make = self.step(life, TaskKind::Make, deadline, async move {
+            drop(sender.send(value.await?)); // the receiver is closed only once this task has been given up
             Ok(())
         });
-        lived.await?;
-        let Ok(lived) = made.await else { return Err(NotStarted::Cancelled) };
-        let lived: Arc<dyn Lived> = lived.into();
+        let ended = make.await;
+        made.close();
+        // Kept even if the start ends here: the stop drops it where a destructor may block or panic.
+        let lived: Option<Arc<dyn Lived>> = made.try_recv().ok().map(Into::into);
         let slot = self.slot.clone();
-        slot.inner().lived = Some(lived.clone());
+        slot.inner().lived = lived.clone();
+        ended?;
+        let Some(lived) = lived else { return Err(NotStarted::Cancelled) };
         slot.intake.buffer();
         *entered = true;
         let initialize = lived.hook(TaskKind::Initialize, cx.clone());
         self.step(life, TaskKind::Initialize, deadline, initialize).await?;
-        let dispatch = lived.dispatch(cx);
-        drop(life.spawn(Label::new(TaskKind::Handlers, "event handlers"), dispatch)); // open: it cannot be refused
         if let Err(error) = lived.begin(life) {
             return Err(NotStarted::Failed(Failure::Error(error.into())));
         }
         slot.inner().started = Some(self.board.since.elapsed());
         slot.enter(State::Running);
+        // Before anything of it runs that might break it: the conductor hears of its start first.
+        self.board.tell(Happening::Started(self.at));
+        let dispatch = lived.dispatch(cx);
+        drop(life.spawn(Label::new(TaskKind::Handlers, "event handlers"), dispatch)); // open: it cannot be refused
         life.ready.cancel();
         Ok(())
     }
@@ -142,25 +148,29 @@ impl Lifecycle {
         deadline: Instant,
         work: impl Future<Output = Result<()>> + Send + 'static,
     ) -> Result<(), NotStarted> {
+        let ordered = |stop: &watch::Receiver<StopOrder>| stop.borrow().is_some();
+        if ordered(&self.stop) {
+            return Err(NotStarted::Cancelled);
+        }
         let (sender, outcome) = oneshot::channel();
         let label = Label::new(kind, kind.to_string());
         let task = life.tasks.spawn(label, &life.span, async move {
             drop(sender.send(caught(|| work).await)); // the receiver is dropped once this step is given up
         });
         let ended = tokio::select! {
-            biased;
-            _ = self.stop.wait_for(Option::is_some) => Err(NotStarted::Cancelled),
+            biased; // a failure is told of also when the order to stop comes with it
             outcome = timeout_at(deadline, outcome) => match outcome {
                 Ok(Ok(Ok(()))) => Ok(()),
                 Ok(Ok(Err(failure))) => Err(NotStarted::Failed(failure)),
                 Ok(Err(_)) => Err(NotStarted::Cancelled), // aborted: the runtime is going down
                 Err(_) => Err(NotStarted::Failed(Failure::Timeout(self.start_timeout))),
             },
+            _ = self.stop.wait_for(Option::is_some) => Err(NotStarted::Cancelled),
         };
         if let (Err(_), Some(task)) = (&ended, task) {
             task.abort();
         }
-        ended
+        if ended.is_ok() && ordered(&self.stop) { Err(NotStarted::Cancelled) } else { ended }
     }
 
     /// Waits for the order to stop.
@@ -179,6 +189,7 @@ impl Lifecycle {
         let stopping = Stopping { life, slot, begun };
         slot.enter(State::Stopping);
 
+        life.tasks.seal();
         life.intake.cancel();
         slot.intake.drain();
         life.close_pulled();
@@ -192,22 +203,23 @@ impl Lifecycle {
             stopping.clean_up(steps).await;
         }
         life.enter(Phase::Over);
-        let guards = life.clone();
-        stopping
-            .apart("subscriptions", steps, async move {
-                guards.drop_guards();
-                Ok(())
-            })
-            .await;
+        let (ended, told) = (life.clone(), self.slot.clone());
+        let unregister = async move {
+            for (what, failures) in [("subscription", ended.drop_guards()), ("interval", ended.forget_intervals())] {
+                told.inner().problems.extend(failures.iter().map(|failure| format!("a registered {what} {failure}")));
+            }
+            Ok(())
+        };
+        stopping.apart("subscriptions and intervals", steps.registered, steps.end, unregister).await;
         if self.is_last() {
             slot.intake.close();
         } else {
             slot.intake.buffer(); // what is queued is for the next life
         }
-        drop(life.drop_intervals()); // they have ended; what could not end is in the report
         life.tasks.close();
-        stopping.idle(steps.end, |_| true).await;
-        self.let_go(&stopping, steps.end).await;
+        stopping.idle(steps.close, |_| true).await;
+        stopping.book_what_is_left();
+        self.let_go(stopping.by(steps.end)).await;
 
         {
             let mut inner = slot.inner();
@@ -225,19 +237,25 @@ impl Lifecycle {
         self.board.stopping.borrow().is_some()
     }
 
-    /// Drops the daemon's value, in a task of its own since its destructor is user code.
-    async fn let_go(&self, stopping: &Stopping<'_>, within: Duration) {
-        let lived = stopping.slot.inner().lived.take();
-        let (sender, gone) = oneshot::channel();
-        self.runtime.spawn(async move {
-            drop_quietly(lived);
-            let _ = sender.send(()); // the waiting side may have given up
+    /// Drops the daemon's value. Where that does not end the board shows it.
+    async fn let_go(&self, until: Instant) {
+        let (lived, slot) = (self.slot.inner().lived.take(), self.slot.clone());
+        let gone = self.board.let_go(&self.runtime, &self.slot.name, move || {
+            if let Err(failure) = attempt(|| drop(lived)) {
+                slot.inner().problems.push(destructor_failed(&failure));
+            }
         });
-        if timeout_at(stopping.begun + within, gone).await.is_err() {
-            stopping.problem("the daemon's destructor did not end in time");
-        }
+        drop(timeout_at(until, gone).await);
     }
 }
+
+/// What the report says of a daemon's value whose destructor panicked.
+pub(crate) fn destructor_failed(failure: &Failure) -> String {
+    format!("the daemon's destructor {failure}")
+}
+
+/// How long a step of the stop gets at least, however late it comes: enough to be begun.
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// A stop under way.
 struct Stopping<'a> {
@@ -251,29 +269,62 @@ impl Stopping<'_> {
         self.slot.inner().problems.push(what.into());
     }
 
+    /// When a step that should have ended `within` the stop's beginning must.
+    fn by(&self, within: Duration) -> Instant {
+        (self.begun + within).max(Instant::now() + MOMENT)
+    }
+
     /// Waits until no such work is left, or the time is up.
     async fn idle(&self, within: Duration, of: impl Fn(TaskKind) -> bool) {
         drop(timeout_at(self.begun + within, self.life.tasks.idle(of)).await); // what is left is aborted later
     }
 
-    /// Aborts such work, and books it.
+    /// Aborts such work, and books it once.
     async fn abort(&self, within: Duration, of: impl Fn(TaskKind) -> bool + Copy) {
+        let busy = self.slot.busy_handlers();
         let cut = self.life.tasks.abort(of);
         if cut.is_empty() {
             return;
         }
-        let gone = timeout_at(self.begun + within, self.life.tasks.idle(of)).await.is_ok();
+        let gone = timeout_at(self.by(within), self.life.tasks.idle(of)).await.is_ok();
         let left = if gone { Vec::new() } else { self.life.tasks.statuses() };
         for task in cut {
-            let gone = !left.iter().any(|left| left.name == task.name && left.kind == task.kind);
-            let cut = Cut::new(&task, gone);
-            tracing::warn!(parent: &self.life.span, "{cut}");
-            self.slot.inner().cut.push(cut);
+            let now = left.iter().find(|left| left.name == task.name && left.kind == task.kind);
+            let cut = Cut::new(now.unwrap_or(&task), now.is_none(), &busy);
+            let booked = {
+                let mut inner = self.slot.inner();
+                let booked = inner.cut.iter().any(|other| other.work == cut.work && !other.gone);
+                if !booked {
+                    inner.cut.push(cut.clone());
+                }
+                booked
+            };
+            if !booked {
+                tracing::warn!(parent: &self.life.span, "{cut}");
+            }
         }
     }
 
-    /// Runs `work` in a task of its own; what overruns is aborted and booked.
-    async fn apart(&self, name: &str, steps: Steps, work: impl Future<Output = Result<()>> + Send + 'static) {
+    /// Books what could not be aborted and is not in the report yet, such as blocking work that `cleanup` began.
+    fn book_what_is_left(&self) {
+        let busy = self.slot.busy_handlers();
+        for task in self.life.tasks.statuses() {
+            let cut = Cut::new(&task, false, &busy);
+            let mut inner = self.slot.inner();
+            if !inner.cut.iter().any(|known| known.work == cut.work && !known.gone) {
+                inner.cut.push(cut);
+            }
+        }
+    }
+
+    /// Runs `work` in a task of its own; what overruns `within` is aborted and booked, and has to be gone by `end`.
+    async fn apart(
+        &self,
+        name: &str,
+        within: Duration,
+        end: Duration,
+        work: impl Future<Output = Result<()>> + Send + 'static,
+    ) {
         let (sender, outcome) = oneshot::channel();
         let label = Label::new(TaskKind::Cleanup, name);
         let run = async move {
@@ -282,14 +333,14 @@ impl Stopping<'_> {
         if self.life.spawn(label, run).is_err() {
             return;
         }
-        match timeout_at(self.begun + steps.cleanup, outcome).await {
+        match timeout_at(self.by(within), outcome).await {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(failure))) => {
                 self.life.failed(TaskKind::Cleanup, name, &failure);
                 self.problem(format!("{name}: {failure}"));
             }
             Ok(Err(_)) => self.problem(format!("{name} was aborted")),
-            Err(_) => self.abort(steps.end, |kind| kind == TaskKind::Cleanup).await,
+            Err(_) => self.abort(end, |kind| kind == TaskKind::Cleanup).await,
         }
     }
 
@@ -299,7 +350,7 @@ impl Stopping<'_> {
         let Some(lived) = lived else { return };
         let cleanup = lived.hook(TaskKind::Cleanup, Context { life: self.life.clone() });
         drop(lived);
-        self.apart("cleanup", steps, cleanup).await;
+        self.apart("cleanup", steps.cleanup, steps.abort_cleanup, cleanup).await;
     }
 }
 

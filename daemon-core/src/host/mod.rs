@@ -12,6 +12,8 @@ mod journal;
 mod link;
 mod lives;
 mod phase;
+#[cfg(feature = "testing")]
+mod rehearsal;
 mod report;
 mod run;
 mod signals;
@@ -25,7 +27,11 @@ use std::time::Duration;
 pub use builder::Host;
 pub use check::{CheckError, CheckReport as HostCheck};
 pub use embed::{RunningHost, StartError};
+#[cfg(feature = "testing")]
+pub(crate) use rehearsal::Outside;
 pub use report::{Cut, DaemonStart, DaemonStop, EventAccount, Left, ShutdownReport, StartReport};
+#[cfg(feature = "testing")]
+pub(crate) use signals::Signal;
 pub use unit::{Async, Factory, Plain};
 
 /// How long a daemon's stop may take at most, unless it says otherwise.

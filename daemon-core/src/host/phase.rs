@@ -122,14 +122,15 @@ pub(crate) struct Machine {
     running: bool,
     stopping: bool,
     stopped: bool,
-    failed: bool,
+    /// The first required daemon that failed.
+    failed: Option<usize>,
 }
 
 impl Machine {
     pub(crate) fn new(graph: Graph, optional: impl Fn(usize) -> bool) -> Self {
         let member = |at| Member { stage: Stage::Waiting, fate: Fate::Stay, optional: optional(at) };
         let members = (0..graph.nodes.len()).map(member).collect();
-        Self { graph, members, running: false, stopping: false, stopped: false, failed: false }
+        Self { graph, members, running: false, stopping: false, stopped: false, failed: None }
     }
 
     pub(crate) fn graph(&self) -> &Graph {
@@ -138,7 +139,12 @@ impl Machine {
 
     /// Whether a daemon that the host requires has failed.
     pub(crate) fn has_failed(&self) -> bool {
-        self.failed
+        self.failed.is_some()
+    }
+
+    /// The name of the first required daemon that failed.
+    pub(crate) fn culprit(&self) -> Option<&str> {
+        self.failed.map(|at| &*self.graph.nodes[at].name)
     }
 
     /// Whether the host has once been running.
@@ -302,10 +308,10 @@ impl Machine {
 
     /// Books the failure of `at`, and of all that require it.
     fn fail(&mut self, at: usize, actions: &mut Vec<Action>) {
-        let mut failed = vec![at];
+        let (first, mut failed) = (at, vec![at]);
         while let Some(at) = failed.pop() {
             if !self.members[at].optional {
-                self.failed = true;
+                self.failed.get_or_insert(first);
                 if self.running {
                     self.begin_stop(actions);
                 }
@@ -332,7 +338,7 @@ impl Machine {
         if !self.stopping {
             self.start_what_can(&mut actions);
             if !self.running && self.members.iter().all(|member| member.stage.is_settled()) {
-                if self.failed {
+                if self.has_failed() {
                     self.begin_stop(&mut actions);
                 } else {
                     self.running = true;
@@ -391,3 +397,6 @@ impl Machine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,8 @@ pub struct DaemonStart {
     pub name: String,
     /// Its wave.
     pub wave: u32,
+    /// Whether the host goes on without it.
+    pub optional: bool,
     /// Its state when the start ended.
     pub state: State,
     /// The last of its dependencies to settle.
@@ -159,10 +161,11 @@ pub struct EventAccount {
 }
 
 impl ShutdownReport {
-    /// Whether everything ended well: exit code 0, nothing cut, nothing left.
+    /// Whether everything ended well: exit code 0, no trouble while stopping, nothing cut, nothing left.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.exit_code == 0 && self.left.is_nothing() && self.daemons.iter().all(|daemon| daemon.cut.is_empty())
+        let stopped_well = |daemon: &DaemonStop| daemon.cut.is_empty() && daemon.problems.is_empty();
+        self.exit_code == 0 && self.left.is_nothing() && self.daemons.iter().all(stopped_well)
     }
 
     /// The daemon of that name.
@@ -185,31 +188,58 @@ pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Where this crate's sources are; what was spawned there was spawned by the host.
+const HOST: &str = {
+    let (here, _) = file!().as_bytes().split_at(file!().len() - "host/report.rs".len());
+    match str::from_utf8(here) {
+        Ok(here) => here,
+        Err(_) => panic!("the path was text before it was cut at a slash"),
+    }
+};
+
 fn width<'a>(names: impl Iterator<Item = &'a String>) -> usize {
     names.map(|name| name.chars().count()).max().unwrap_or(0)
 }
 
+/// A number of things in words, such as `1 daemon`.
+fn count(number: impl Into<u64>, of: &str) -> String {
+    let number = number.into();
+    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A daemon's line: its columns, then whatever there is to say of it.
+fn write_daemon(
+    f: &mut fmt::Formatter<'_>,
+    (wave, name, wide): (u32, &str, usize),
+    state: State,
+    took: Option<u64>,
+    more: impl IntoIterator<Item = String>,
+) -> fmt::Result {
+    let took = took.map(short).unwrap_or_default();
+    let mut line = format!("  wave {wave}  {name:wide$}  {state:8}  {took:>7}");
+    for more in more {
+        line.push_str("  ");
+        line.push_str(&more);
+    }
+    writeln!(f, "{}", line.trim_end())
+}
+
 impl fmt::Display for StartReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = if self.started { "started" } else { "did not start" };
-        writeln!(f, "{} {verdict}: {} daemons in {}", self.name, self.daemons.len(), short(self.took_ms))?;
+        let verdict = match self.started {
+            true => "started",
+            false if self.daemons.iter().all(|daemon| daemon.reason.is_none()) => "was stopped while it started",
+            false => "did not start",
+        };
+        let daemons = count(self.daemons.len() as u64, "daemon");
+        writeln!(f, "{} {verdict}: {daemons} in {}", self.name, short(self.took_ms))?;
         let wide = width(self.daemons.iter().map(|daemon| &daemon.name));
         for daemon in &self.daemons {
-            write!(
-                f,
-                "  wave {}  {:wide$}  {:7}  {:>7}",
-                daemon.wave,
-                daemon.name,
-                daemon.state,
-                short(daemon.took_ms)
-            )?;
-            if let Some(on) = &daemon.waited_for {
-                write!(f, "  after {on} ({})", short(daemon.waited_ms))?;
-            }
-            if let Some(reason) = &daemon.reason {
-                write!(f, "  {reason}")?;
-            }
-            writeln!(f)?;
+            let took = matches!(daemon.state, State::Running | State::Failed).then_some(daemon.took_ms);
+            let waited = daemon.waited_for.as_ref();
+            let waited = waited.map(|on| format!("after {on}, ready at {}", short(daemon.waited_ms)));
+            let more = waited.into_iter().chain(daemon.reason.clone());
+            write_daemon(f, (daemon.wave, &daemon.name, wide), daemon.state, took, more)?;
         }
         self.notes.iter().try_for_each(|note| writeln!(f, "  note: {note}"))
     }
@@ -229,24 +259,11 @@ impl fmt::Display for ShutdownReport {
         )?;
         let wide = width(self.daemons.iter().map(|daemon| &daemon.name));
         for daemon in self.daemons.iter().rev() {
-            write!(
-                f,
-                "  wave {}  {:wide$}  {:8}  {:>7}",
-                daemon.wave,
-                daemon.name,
-                daemon.state,
-                short(daemon.stop_ms)
-            )?;
-            if daemon.errors + daemon.panics > 0 {
-                write!(f, "  {} errors, {} panics", daemon.errors, daemon.panics)?;
-            }
-            if daemon.restarts > 0 {
-                write!(f, "  {} restarts", daemon.restarts)?;
-            }
-            if let Some(reason) = &daemon.reason {
-                write!(f, "  {reason}")?;
-            }
-            writeln!(f)?;
+            let took = daemon.stopped_ms.map(|_| daemon.stop_ms);
+            let numbers = [(daemon.errors, "error"), (daemon.panics, "panic"), (daemon.restarts, "restart")];
+            let numbers = numbers.into_iter().filter(|(number, _)| *number > 0).map(|(number, of)| count(number, of));
+            let more = numbers.chain(daemon.reason.clone());
+            write_daemon(f, (daemon.wave, &daemon.name, wide), daemon.state, took, more)?;
             for problem in &daemon.problems {
                 writeln!(f, "          {problem}")?;
             }
@@ -256,7 +273,9 @@ impl fmt::Display for ShutdownReport {
         }
         write_events(f, &self.events)?;
         let Left { subscriptions, intervals, tasks } = self.left;
-        writeln!(f, "  left: {subscriptions} subscriptions, {intervals} intervals, {tasks} tasks")
+        let left = [(subscriptions, "subscription"), (intervals, "interval"), (tasks, "task")];
+        let left = left.map(|(number, of)| count(number as u64, of));
+        writeln!(f, "  left: {}", left.join(", "))
     }
 }
 
@@ -283,13 +302,21 @@ fn write_events(f: &mut fmt::Formatter<'_>, events: &[EventAccount]) -> fmt::Res
 
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fate = if self.gone { "aborted" } else { "could not be aborted" };
-        write!(f, "{} {fate}: spawned at {}, polled {} times, ", self.work, self.spawned_at, self.polls)?;
-        match (self.idle_ms, &self.waits_in) {
-            (None, _) => f.write_str("never begun"),
-            (Some(idle), _) if self.blocking => write!(f, "blocks its thread for {}", short(idle)),
-            (Some(idle), Some(call)) => write!(f, "waits in {call} for {}", short(idle)),
-            (Some(idle), None) => write!(f, "last {} before", short(idle)),
+        let since = self.idle_ms.map(short);
+        match (&since, self.gone, self.blocking) {
+            (Some(since), _, true) => write!(f, "{} has blocked a thread for {since}", self.work)?,
+            (Some(since), true, _) => write!(f, "{} was aborted, {since} after it last ran", self.work)?,
+            (Some(since), false, _) => write!(f, "{} did not end, and last ran {since} before", self.work)?,
+            (None, true, _) => write!(f, "{} was aborted before it ran", self.work)?,
+            (None, false, _) => write!(f, "{} never got a thread to run on", self.work)?,
         }
+        if let (Some(call), false) = (&self.waits_in, self.blocking) {
+            write!(f, ", waiting in {call}")?;
+        }
+        write!(f, " (polled {}", if self.polls == 1 { "once".to_owned() } else { format!("{} times", self.polls) })?;
+        if !self.spawned_at.starts_with(HOST) {
+            write!(f, ", spawned at {}", self.spawned_at)?;
+        }
+        f.write_str(")")
     }
 }

@@ -6,9 +6,11 @@
 //! 2. From the beginning of a shutdown the process ends within the stop budget and [`GRACE`], whatever blocks.
 
 use std::io::{IsTerminal, Write};
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -26,7 +28,7 @@ const GRACE: Duration = Duration::from_millis(250);
 const WRITING: Duration = Duration::from_millis(100);
 /// How often a stop on a terminal says whom it waits for.
 const WORD_EVERY: Duration = Duration::from_secs(1);
-/// How long a clean end waits for its report to be written.
+/// How long a clean end waits for its report to be written, if the budget allows.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How the main thread's wait ended.
@@ -40,12 +42,13 @@ enum End {
 }
 
 /// Where the main thread's words go.
-#[derive(Clone)]
 struct Voice {
     quiet: bool,
     /// Whether a person watches who would like to know whom the stop waits for.
     counts_down: bool,
     report_file: Option<PathBuf>,
+    /// Writes the start receipt, which comes before the report.
+    receipt: Option<JoinHandle<()>>,
 }
 
 impl Host {
@@ -60,10 +63,11 @@ impl Host {
     ///
     /// When the exit is forced or the budget is overrun the process exits from inside this function.
     pub fn run(self) -> ExitCode {
-        let voice = Voice {
+        let mut voice = Voice {
             quiet: self.quiet,
             counts_down: !self.quiet && std::io::stderr().is_terminal(),
             report_file: self.report_file.clone(),
+            receipt: None,
         };
         show_logs();
         let workers = self.worker_threads();
@@ -83,17 +87,20 @@ impl Host {
         };
         let board = conductor.board.clone();
         let budget = conductor.stop_budget;
-        let end = control.block_on(watch(conductor, runtime.handle().clone(), budget, &voice));
-        let end = match end {
-            Ok(end) => end,
+        let end = control.block_on(watch(conductor, runtime.handle().clone(), budget, &mut voice));
+        let (end, deadline) = match end {
+            Ok(ended) => ended,
             Err(error) => return refuse(&format!("cannot listen to signals: {error}")),
         };
         let code = match end {
-            End::Stopped { failed } => exit_code(failed, board.was_cut()),
+            End::Stopped { failed } => exit_code(failed || board.ended_badly(), board.was_cut()),
             End::Overrun => 75,
             End::Forced { code } => code,
         };
-        let patience = if matches!(end, End::Stopped { .. }) { PATIENCE } else { WRITING };
+        let patience = match end {
+            End::Stopped { .. } => deadline.saturating_duration_since(Instant::now()).min(PATIENCE),
+            End::Overrun | End::Forced { .. } => WRITING,
+        };
         voice.last_words(board.shutdown_report(code), patience);
         if matches!(end, End::Stopped { .. }) {
             runtime.shutdown_background(); // never waits for a blocked thread
@@ -109,26 +116,28 @@ fn exit(code: u8) -> ! {
     std::process::exit(i32::from(code))
 }
 
-/// Waits for whichever comes first: the host's end, the end of its budget, or a signal that forces the exit.
+/// Waits for whichever comes first: the host's end, the end of its budget, or a signal that forces the exit. Returns also
+/// when the process must have ended.
 async fn watch(
     conductor: Conductor,
     runtime: tokio::runtime::Handle,
     budget: Duration,
-    voice: &Voice,
-) -> std::io::Result<End> {
+    voice: &mut Voice,
+) -> std::io::Result<(End, Instant)> {
     let mut signals = Signals::listen()?;
     let board = conductor.board.clone();
     let mut stopping = board.stopping.subscribe();
     let (sender, mut settled) = oneshot::channel();
-    let conducted = conductor.conduct(runtime, sender);
-    tokio::pin!(conducted);
+    // Holds what users made, and is never dropped on this thread: a forced exit leaves it, an end has emptied it.
+    let mut conducted = ManuallyDrop::new(Box::pin(conductor.conduct(runtime, sender)));
     let mut presses = Presses::default();
     let mut told = false;
     let mut limit = budget;
     let mut began: Option<Instant> = None;
     let mut next_word: Option<Instant> = None;
     loop {
-        let deadline = began.map(|began| began + limit + GRACE - WRITING);
+        let deadline = began.map(|began| began + limit + GRACE);
+        let must_end = deadline.unwrap_or_else(|| Instant::now() + limit + GRACE);
         tokio::select! {
             biased;
             signal = signals.next() => match presses.judge(signal, Instant::now()) {
@@ -138,12 +147,12 @@ async fn watch(
                 }
                 Meaning::Force => {
                     board.set_cause(signal.name);
-                    return Ok(End::Forced { code: signal.forced_code });
+                    return Ok((End::Forced { code: signal.forced_code }, must_end));
                 }
                 Meaning::Nothing => {}
             },
-            () = until(deadline) => return Ok(End::Overrun),
-            failed = &mut conducted => return Ok(End::Stopped { failed }),
+            () = until(deadline.map(|deadline| deadline - WRITING)) => return Ok((End::Overrun, must_end)),
+            failed = &mut *conducted => return Ok((End::Stopped { failed }, must_end)),
             start = &mut settled, if !told => {
                 told = true;
                 if let Ok(start) = start {
@@ -171,10 +180,10 @@ async fn until(deadline: Option<Instant>) {
 }
 
 impl Voice {
-    /// Shows the start receipt.
-    fn receipt(&self, text: String, started: bool) {
+    /// Shows the start receipt. Nobody waits for it but the report.
+    fn receipt(&mut self, text: String, started: bool) {
         if !(self.quiet && started) {
-            drop(aside(move || write_error(&text))); // nobody waits for it
+            self.receipt = aside(move || write_error(&text)).0;
         }
     }
 
@@ -185,37 +194,35 @@ impl Voice {
     }
 
     /// Shows and files the shutdown report, for no longer than `patience`.
-    fn last_words(&self, report: ShutdownReport, patience: Duration) {
-        let quiet = self.quiet && report.is_clean();
-        let (file, shown) = (self.report_file.clone(), aside_of(&report, quiet));
-        let filed = aside(move || {
+    fn last_words(self, report: ShutdownReport, patience: Duration) {
+        let deadline = std::time::Instant::now() + patience;
+        let text = if self.quiet && report.is_clean() { String::new() } else { report.to_string() };
+        let (receipt, file) = (self.receipt, self.report_file);
+        let (_, shown) = aside(move || {
+            drop(receipt.map(JoinHandle::join)); // it comes first, and cannot panic
+            write_error(&text);
+        });
+        let (_, filed) = aside(move || {
             let Some(path) = file else { return };
             let written = serde_json::to_string_pretty(&report).map_err(std::io::Error::from);
             if let Err(error) = written.and_then(|json| std::fs::write(&path, json + "\n")) {
                 write_error(&format!("cannot write the shutdown report to {}: {error}\n", path.display()));
             }
         });
-        let deadline = std::time::Instant::now() + patience;
         for done in [filed, shown] {
             let _ = done.recv_timeout(deadline.saturating_duration_since(std::time::Instant::now())); // late: go on
         }
     }
 }
 
-fn aside_of(report: &ShutdownReport, quiet: bool) -> mpsc::Receiver<()> {
-    let text = if quiet { String::new() } else { report.to_string() };
-    aside(move || write_error(&text))
-}
-
 /// Does something on a thread of its own; the receiver hears when it is done.
-fn aside(work: impl FnOnce() + Send + 'static) -> mpsc::Receiver<()> {
+fn aside(work: impl FnOnce() + Send + 'static) -> (Option<JoinHandle<()>>, mpsc::Receiver<()>) {
     let (sender, done) = mpsc::channel();
     let spawned = std::thread::Builder::new().name("daemon-voice".to_owned()).spawn(move || {
         work();
         let _ = sender.send(()); // the waiting side may have given up
     });
-    drop(spawned); // without a thread there is no voice, and the receiver hears so
-    done
+    (spawned.ok(), done) // without a thread there is no voice, and the receiver hears so
 }
 
 /// Writes to standard error; where that cannot be written there is nobody left to tell.
@@ -225,7 +232,9 @@ fn write_error(text: &str) {
 }
 
 fn refuse(why: &impl std::fmt::Display) -> ExitCode {
-    write_error(&format!("{why}\n"));
+    let text = format!("{why}\n");
+    let (_, said) = aside(move || write_error(&text));
+    let _ = said.recv_timeout(PATIENCE); // nobody reads: the exit code tells
     ExitCode::FAILURE
 }
 
@@ -240,7 +249,8 @@ fn show_logs() {
         return;
     }
     let wanted = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colour).with_target(false);
     let layers = tracing_subscriber::registry()
         .with(wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN)))
         .with(layer);

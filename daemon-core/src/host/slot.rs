@@ -92,6 +92,12 @@ impl Slot {
     pub(crate) fn running(&self) -> Option<Alive> {
         (self.state() == State::Running).then(|| self.alive()).flatten()
     }
+
+    /// The event handlers that are at work.
+    pub(crate) fn busy_handlers(&self) -> Vec<String> {
+        let busy = self.intake.statuses().into_iter().filter(|handler| handler.in_flight > 0);
+        busy.map(|handler| handler.name).collect()
+    }
 }
 
 /// What a slot is made of.

@@ -20,7 +20,7 @@ use crate::error::{BoxError, Error, Result};
 use crate::event::{Bus, SubscribeError, SubscriptionStatus, TypedTopic};
 use crate::policy::{OnError, RestartPolicy};
 use crate::status::{CheckKind, TaskKind};
-use crate::task::{Failure, Handlers, Label, Observer, Schedule, Wiring, caught, drop_quietly};
+use crate::task::{Failure, Handlers, Label, Observer, Schedule, Wiring, attempt, caught};
 
 /// Makes a daemon's value at each start.
 pub(crate) type Make<D> = Box<dyn Fn() -> BoxFuture<'static, Result<D>> + Send + Sync>;
@@ -89,7 +89,7 @@ pub(crate) struct Outline {
     pub(crate) intervals: Vec<(&'static str, Duration, Option<Duration>)>,
     pub(crate) deferred: Vec<&'static str>,
     pub(crate) tasks: Vec<&'static str>,
-    pub(crate) checks: Vec<&'static str>,
+    pub(crate) checks: Vec<(&'static str, Duration)>,
     pub(crate) commands: Vec<&'static str>,
 }
 
@@ -102,8 +102,8 @@ pub(crate) trait Unit: Send + Sync {
     fn subscribe(&self, bus: &Arc<Bus>) -> Result<Arc<dyn Intake>, SubscribeError>;
     /// Makes the value of the next life.
     fn value(&self) -> BoxFuture<'static, Result<Box<dyn Lived>>>;
-    /// Lets go of the value that lives through restarts.
-    fn release(&self);
+    /// Lets go of the value that lives through restarts; the error is a panic in its destructor.
+    fn release(&self) -> Result<(), Failure>;
 }
 
 /// The events of a daemon, through all its lives.
@@ -203,7 +203,7 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
             intervals: definition.intervals.iter().map(|row| (row.name, row.period, row.timeout)).collect(),
             deferred: definition.deferred.iter().map(|row| row.name).collect(),
             tasks: definition.tasks.iter().map(|row| row.name).collect(),
-            checks: definition.checks.iter().map(|row| row.name).collect(),
+            checks: definition.checks.iter().map(|row| (row.name, row.timeout)).collect(),
             commands: definition.commands.iter().map(|row| row.name).collect(),
         }
     }
@@ -231,11 +231,10 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
         })
     }
 
-    fn release(&self) {
-        if let Source::Value(value) = &*self.source {
-            let value = value.lock().unwrap_or_else(PoisonError::into_inner).take();
-            drop_quietly(value);
-        }
+    fn release(&self) -> Result<(), Failure> {
+        let Source::Value(value) = &*self.source else { return Ok(()) };
+        let value = value.lock().unwrap_or_else(PoisonError::into_inner).take();
+        attempt(|| drop(value))
     }
 }
 
@@ -263,6 +262,11 @@ impl Observer for Booked<'_> {
     fn recovered(&self, subscription: &str) {
         self.life.streak(subscription, 0);
     }
+
+    #[cfg(feature = "testing")]
+    fn fault(&self, subscription: &str) -> Option<crate::task::Fault> {
+        self.life.link.fault(&self.life.daemon, subscription)
+    }
 }
 
 impl<D: DaemonBase> LivedOf<D> {
@@ -286,15 +290,13 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
     }
 
     fn hook(&self, which: TaskKind, cx: Context) -> BoxFuture<'static, Result<()>> {
-        let daemon = self.daemon.clone();
-        Box::pin(async move {
-            match which {
-                TaskKind::Initialize => daemon.initialize(&cx).await,
-                TaskKind::InitializeDeferred => daemon.initialize_deferred(&cx).await,
-                TaskKind::Cleanup => daemon.cleanup(&cx).await,
-                _ => Ok(()),
-            }
-        })
+        let (daemon, life) = (self.daemon.clone(), cx.life.clone());
+        match which {
+            TaskKind::Initialize => life.call("initialize", || Box::pin(async move { daemon.initialize(&cx).await })),
+            TaskKind::InitializeDeferred => Box::pin(async move { daemon.initialize_deferred(&cx).await }),
+            TaskKind::Cleanup => life.call("cleanup", || Box::pin(async move { daemon.cleanup(&cx).await })),
+            _ => Box::pin(std::future::ready(Ok(()))),
+        }
     }
 
     fn dispatch(&self, cx: Context) -> BoxFuture<'static, ()> {
@@ -376,10 +378,11 @@ impl<W: Fn() -> BoxFuture<'static, Result<()>>> Watched<'_, W> {
         let mut history = History::default();
         loop {
             let began = Instant::now();
-            let ended = caught(&self.work).await;
+            let ended = caught(|| life.call(name, &self.work)).await;
             if life.cancel.is_cancelled() {
                 if let Err(failure) = &ended {
                     life.failed(TaskKind::Task, name, failure);
+                    life.link.daemon_failed(&life.daemon, life.number, format!("task `{name}`: {failure}"), false);
                 }
                 return;
             }

@@ -15,6 +15,7 @@ impl Board {
             DaemonStart {
                 name: slot.name.to_string(),
                 wave: slot.wave,
+                optional: slot.optional,
                 state: inner.state,
                 waited_for: inner.waited.as_ref().map(|(on, _)| on.clone()),
                 waited_ms: inner.waited.as_ref().map_or(0, |(_, after)| millis(*after)),
@@ -29,6 +30,7 @@ impl Board {
     /// The report as things are now; complete once the host has stopped, truthful before.
     pub(crate) fn shutdown_report(&self, exit_code: u8) -> ShutdownReport {
         let (cause, since) = self.ending();
+        let leaving = self.leaving();
         let mut left = Left::default();
         let mut events = Vec::new();
         let mut daemons = Vec::new();
@@ -36,19 +38,25 @@ impl Board {
             let status = daemon_status(&slot);
             let open = status.state != State::Stopped && status.state != State::Failed;
             left.subscriptions += status.guards + if open { status.subscriptions.len() } else { 0 };
-            left.intervals += status.intervals.len();
-            left.tasks += status.tasks.iter().filter(|task| task.kind != TaskKind::Interval).count();
-            events.extend(status.subscriptions.into_iter().map(|account| EventAccount {
+            let ticking = status.tasks.iter().filter(|task| task.kind == TaskKind::Interval).count();
+            let leaving: Vec<_> = leaving.iter().filter(|value| *value.name == *slot.name).collect();
+            left.intervals += status.intervals.len().max(ticking);
+            left.tasks += status.tasks.len() - ticking + leaving.len();
+            events.extend(status.subscriptions.iter().map(|account| EventAccount {
                 subscription: format!("{}.{}", slot.name, account.name),
                 offered: account.offered,
                 handled: account.handled,
                 failed: account.failed,
                 dropped: account.dropped,
-                abandoned: account.abandoned,
+                abandoned: account.abandoned + account.queued + account.in_flight,
             }));
             let mut cut = slot.inner().cut.clone();
-            if status.state == State::Stopping || status.state == State::Starting {
-                cut.extend(status.tasks.iter().map(|task| Cut::new(task, false)));
+            for cut_now in
+                still_there(&slot, &status).chain(leaving.into_iter().map(|value| Cut::new(value, false, &[])))
+            {
+                if !cut.iter().any(|cut| cut.work == cut_now.work && !cut.gone) {
+                    cut.push(cut_now);
+                }
             }
             let inner = slot.inner();
             daemons.push(DaemonStop {
@@ -121,12 +129,24 @@ fn daemon_status(slot: &Slot) -> DaemonStatus {
     }
 }
 
+/// What keeps a life that is under way from ending: its work, or, where its stop could not even begin, what blocks.
+fn still_there(slot: &Slot, status: &DaemonStatus) -> impl Iterator<Item = Cut> {
+    let busy = slot.busy_handlers();
+    let ends = matches!(status.state, State::Starting | State::Stopping);
+    let runs = status.state == State::Running;
+    let holds = move |task: &&TaskStatus| ends || (runs && task.polling);
+    status.tasks.iter().filter(holds).map(move |task| Cut::new(task, false, &busy))
+}
+
 impl Cut {
-    pub(crate) fn new(task: &TaskStatus, gone: bool) -> Self {
-        let work = if task.kind.to_string() == task.name {
-            task.name.clone()
-        } else {
-            format!("{} `{}`", task.kind, task.name)
+    /// Books a task that is `gone` by now, or is still there. `busy` are the event handlers at work.
+    pub(crate) fn new(task: &TaskStatus, gone: bool, busy: &[String]) -> Self {
+        let work = match task.kind {
+            TaskKind::Handlers if !busy.is_empty() => format!("event handler `{}`", busy.join("`, `")),
+            TaskKind::Destructor => task.kind.to_string(),
+            kind if kind.to_string() == task.name => task.name.clone(),
+            TaskKind::Cleanup => task.name.clone(),
+            kind => format!("{kind} `{}`", task.name),
         };
         Self {
             work,
@@ -134,7 +154,7 @@ impl Cut {
             polls: task.polls,
             idle_ms: task.idle.map(millis),
             waits_in: task.waits_in.clone(),
-            blocking: task.polling,
+            blocking: !gone && task.polling,
             gone,
         }
     }

@@ -37,19 +37,25 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Error(error) => {
-                write!(f, "{error}")?;
-                let mut source = error.source();
-                while let Some(cause) = source {
-                    write!(f, ": {cause}")?;
-                    source = cause.source();
-                }
-                Ok(())
-            }
+            Self::Error(error) => f.write_str(&error_text(&**error)),
             Self::Panic(message) => write!(f, "panicked: {message}"),
             Self::Timeout(limit) => write!(f, "did not end within {limit:?}"),
         }
     }
+}
+
+/// An error and its causes. Its text is the user's code, and is caught like any other.
+fn error_text(error: &(dyn std::error::Error + 'static)) -> String {
+    let text = || {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text.push_str(&format!(": {cause}"));
+            source = cause.source();
+        }
+        text
+    };
+    catch_unwind(AssertUnwindSafe(text)).unwrap_or_else(|payload| format!("its text {}", panicked(payload)))
 }
 
 /// The message of a panic.
@@ -72,14 +78,35 @@ pub(crate) fn drop_quietly<T>(value: T) {
 
 /// Does `work`; a panic becomes [`Failure::Panic`].
 pub(crate) fn attempt(work: impl FnOnce()) -> Result<(), Failure> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| Failure::panic(&*payload))
+    catch_unwind(AssertUnwindSafe(work)).map_err(panicked)
+}
+
+/// What a panic's payload says; the payload is dropped, which may panic again.
+fn panicked(payload: Box<dyn Any + Send>) -> Failure {
+    let failure = Failure::panic(&*payload);
+    drop_quietly(payload);
+    failure
 }
 
 pin_project_lite::pin_project! {
     /// Runs user code to its end; a panic on the way becomes [`Failure::Panic`].
-    pub(crate) struct Caught<F> {
+    ///
+    /// The future is dropped as soon as it has ended, or else with this one; a panic in that goes no further either.
+    struct Caught<F> {
         #[pin]
-        future: F,
+        future: Option<F>,
+    }
+
+    impl<F> PinnedDrop for Caught<F> {
+        fn drop(this: Pin<&mut Self>) {
+            clear(this.project().future);
+        }
+    }
+}
+
+fn clear<F>(mut future: Pin<&mut Option<F>>) {
+    if let Err(failure) = attempt(|| future.set(None)) {
+        tracing::error!(%failure, "the destructor of a future failed");
     }
 }
 
@@ -89,20 +116,23 @@ where
     F: Future<Output = Result<()>>,
 {
     match catch_unwind(AssertUnwindSafe(make)) {
-        Ok(future) => Caught { future }.await,
-        Err(payload) => Err(Failure::panic(&*payload)),
+        Ok(future) => Caught { future: Some(future) }.await,
+        Err(payload) => Err(panicked(payload)),
     }
 }
 
-impl<T, F: Future<Output = Result<T>>> Future for Caught<F> {
-    type Output = Result<T, Failure>;
+impl<F: Future<Output = Result<()>>> Future for Caught<F> {
+    type Output = Result<(), Failure>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let future = self.project().future;
-        match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(outcome)) => Poll::Ready(outcome.map_err(Failure::Error)),
-            Err(payload) => Poll::Ready(Err(Failure::panic(&*payload))),
-        }
+        let mut future = self.project().future;
+        let Some(running) = future.as_mut().as_pin_mut() else { return Poll::Pending };
+        let ended = match catch_unwind(AssertUnwindSafe(|| running.poll(cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(outcome)) => outcome.map_err(Failure::Error),
+            Err(payload) => Err(panicked(payload)),
+        };
+        clear(future);
+        Poll::Ready(ended)
     }
 }

@@ -33,6 +33,14 @@ pub trait Observer: Send + Sync {
     fn recovered(&self, subscription: &str) {
         let _ = subscription;
     }
+
+    /// What a test wants called in the place of the handler's next call.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    fn fault(&self, subscription: &str) -> Option<fn() -> crate::Result<()>> {
+        let _ = subscription;
+        None
+    }
 }
 
 /// What a lane needs of the dispatcher that runs it.
@@ -82,7 +90,11 @@ impl<E> Seat<'_, E> {
     fn poll(&mut self, event: Option<Arc<E>>, desk: &mut Desk<'_>) -> Option<Arc<E>> {
         let (handler, cx) = (self.handler.as_mut(), &mut Context::from_waker(&self.waker));
         let outer = set_current(Some(desk.mailbox.node(self.index)));
+        #[cfg(feature = "testing")]
+        let fault = if event.is_some() { desk.observer.fault(self.name) } else { None };
         let polled = catch_unwind(AssertUnwindSafe(|| match event {
+            #[cfg(feature = "testing")]
+            Some(event) if fault.is_some() => Poll::Ready((event, fault.map_or(Ok(()), |fault| fault()))),
             Some(event) => handler.start(event, cx),
             None => handler.resume(cx),
         }));

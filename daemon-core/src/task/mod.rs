@@ -2,6 +2,8 @@
 
 mod catch;
 mod dispatcher;
+#[cfg(feature = "testing")]
+mod fault;
 mod handlers;
 mod jitter;
 mod lane;
@@ -13,6 +15,8 @@ mod waits;
 pub use catch::Failure;
 pub(crate) use catch::{attempt, caught, drop_quietly};
 pub use dispatcher::StillRunning;
+#[cfg(feature = "testing")]
+pub(crate) use fault::{Fault, Faults};
 pub use handlers::{Attach, EventRow, Handlers, Wiring};
 pub use lane::Observer;
 pub(crate) use periodic::{Periodic, Schedule};

@@ -4,7 +4,7 @@
 //! 1. An entry is removed exactly when its future has been dropped, so an empty registry means that no code spawned
 //!    through it can run any more.
 //! 2. The lock is never held while user code runs: futures are dropped and polled outside it.
-//! 3. After [`Tasks::close`], nothing is spawned.
+//! 3. After [`Tasks::seal`], no command or check is spawned; after [`Tasks::close`], nothing is.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -82,6 +82,7 @@ struct Entry {
 struct Live {
     entries: BTreeMap<u64, Entry>,
     next: u64,
+    sealed: bool,
     closed: bool,
     /// Whether every entry yet to come is aborted at once, and when.
     aborting: bool,
@@ -121,7 +122,8 @@ impl Tasks {
 
     fn enter(self: &Arc<Self>, label: Label) -> Option<(Arc<Record>, Gone)> {
         let mut live = self.lock();
-        if live.closed {
+        let from_outside = matches!(label.kind, TaskKind::Command | TaskKind::Check);
+        if live.closed || (live.sealed && from_outside) {
             return None;
         }
         let id = live.next;
@@ -192,11 +194,22 @@ impl Tasks {
     ///
     /// Cancel safe.
     pub(crate) async fn idle(&self, of: impl Fn(TaskKind) -> bool) {
+        self.gone(|record| of(record.kind)).await;
+    }
+
+    /// Waits until no work of that name is left.
+    ///
+    /// Cancel safe.
+    pub(crate) async fn idle_of(&self, name: &str) {
+        self.gone(|record| record.name == name).await;
+    }
+
+    async fn gone(&self, of: impl Fn(&Record) -> bool) {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if !self.lock().entries.values().any(|entry| of(entry.record.kind)) {
+            if !self.lock().entries.values().any(|entry| of(&entry.record)) {
                 return;
             }
             changed.await;
@@ -214,6 +227,11 @@ impl Tasks {
             abort.abort();
         }
         statuses
+    }
+
+    /// Refuses, from now on, what is asked for from outside the daemon.
+    pub(crate) fn seal(&self) {
+        self.lock().sealed = true;
     }
 
     /// Refuses and aborts everything from now on.

@@ -12,13 +12,11 @@ mod node;
 mod plan;
 mod trace;
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use daemon_core::{Host, HostHandle, ShutdownReport};
-use futures_util::FutureExt;
-
 use plan::{Plan, Step};
 use trace::Trace;
 
@@ -46,8 +44,8 @@ fn the_guarantees_hold_whatever_goes_wrong() {
         let plan = Arc::new(Plan::new(seed));
         let trace = Arc::new(Trace::default());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-        let run = AssertUnwindSafe(runtime.block_on(AssertUnwindSafe(run(&plan, &trace)).catch_unwind()));
-        let faults = match run.0 {
+        let ran = catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(&plan, &trace))));
+        let faults = match ran {
             Ok(ended) => invariants::check(&plan, &trace, &ended),
             Err(_) => vec!["the host panicked".to_owned()],
         };

@@ -219,7 +219,11 @@ impl<'f> Args<'f> {
         match self.take(key)? {
             Arg::Listed(_, group) => Some(group),
             other => {
-                self.faults.at(other, format!("`{key}` takes a list; write `{key}({example})`"));
+                let inside = match &other {
+                    Arg::Assigned(_, value) if syn::parse2::<syn::Path>(value.clone()).is_ok() => compact(value),
+                    _ => example.to_owned(),
+                };
+                self.faults.at(other, format!("`{key}` takes a list; write `{key}({inside})`"));
                 None
             }
         }

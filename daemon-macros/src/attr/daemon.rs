@@ -2,7 +2,8 @@
 
 use crate::attr::args::{Args, Known};
 use crate::attr::requirement::{self, Requirement};
-use crate::attr::{restart, time};
+use crate::attr::restart::{self, Restart};
+use crate::attr::time;
 use crate::errors::Faults;
 use proc_macro2::TokenStream;
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub(crate) struct DaemonAttr {
     pub(crate) name: Option<LitStr>,
     pub(crate) requires: Vec<Requirement>,
     pub(crate) wants: Vec<Requirement>,
+    pub(crate) restart: Option<Restart>,
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) stop_timeout: Option<Duration>,
     pub(crate) optional: bool,
@@ -45,12 +47,12 @@ pub(crate) fn parse(tokens: TokenStream, faults: &mut Faults) -> DaemonAttr {
         name: args.name("user"),
         requires: requirement::list(&mut args, "requires"),
         wants: requirement::list(&mut args, "wants"),
+        restart: restart::parse(&mut args),
         start_timeout: time::timeout(&mut args, "start_timeout", "10s").map(|(time, _)| time),
         stop_timeout: time::timeout(&mut args, "stop_timeout", "5s").map(|(time, _)| time),
         optional: args.flag("optional"),
         no_handlers: args.flag("no_handlers"),
     };
-    restart::parse(&mut args);
     args.finish();
     attr
 }

@@ -1,6 +1,8 @@
-//! `#[every("5s", name = "..", overlap = skip, missed = skip, jitter = "10%", timeout = "20s", immediately)]`.
+//! `#[every("5s", name = "..", overlap = skip, missed = skip, jitter = "10%", timeout = "20s", immediately,
+//! on_error = log)]`.
 
 use crate::attr::args::{Args, Known};
+use crate::attr::on_error::{self, OnError};
 use crate::attr::time::{self, Time};
 use crate::errors::Faults;
 use daemon_grammar::Percent;
@@ -11,11 +13,10 @@ use syn::LitStr;
 
 const KNOWN: Known = Known {
     attribute: "every",
-    options: &["name", "overlap", "missed", "jitter", "timeout", "immediately"],
+    options: &["name", "overlap", "missed", "jitter", "timeout", "immediately", "on_error"],
     later: &[
         ("cron", "today write a period, such as `#[every(\"1h\")]`"),
         ("skip_if", "today test the condition in the method and return early"),
-        ("on_error", "today an error is logged and counted"),
     ],
 };
 
@@ -27,6 +28,7 @@ pub(crate) struct Every {
     pub(crate) jitter: Option<Percent>,
     pub(crate) timeout: Option<(Duration, LitStr)>,
     pub(crate) immediately: bool,
+    pub(crate) on_error: Option<OnError>,
 }
 
 /// Reads the arguments; `marker` is what a fault about a missing period points at.
@@ -44,6 +46,7 @@ pub(crate) fn parse(marker: &dyn ToTokens, tokens: TokenStream, faults: &mut Fau
         jitter: args.text("jitter", "10%", str::parse),
         timeout: time::timeout(&mut args, "timeout", "20s"),
         immediately: args.flag("immediately"),
+        on_error: on_error::parse(&mut args),
     };
     args.word("overlap", &["skip"], &["queue", "concurrent"]);
     args.word("missed", &["skip"], &["catch_up_once", "burst"]);

@@ -11,6 +11,7 @@ pub(crate) mod event;
 pub(crate) mod every;
 pub(crate) mod health;
 pub(crate) mod marker;
+pub(crate) mod on_error;
 pub(crate) mod on_event;
 pub(crate) mod on_ready;
 pub(crate) mod requirement;

@@ -1,6 +1,7 @@
-//! `#[on_event("topic or pattern", capacity = n, overflow = block, startup = n)]`.
+//! `#[on_event("topic or pattern", capacity = n, overflow = block, startup = n, on_error = log)]`.
 
 use crate::attr::args::{Args, Known};
+use crate::attr::on_error::{self, OnError};
 use crate::errors::Faults;
 use daemon_grammar::topic;
 use proc_macro2::TokenStream;
@@ -8,14 +9,13 @@ use syn::{LitInt, LitStr};
 
 const KNOWN: Known = Known {
     attribute: "on_event",
-    options: &["capacity", "overflow", "startup"],
+    options: &["capacity", "overflow", "startup", "on_error"],
     later: &[
         ("concurrency", "today a handler takes its events in order, one at a time"),
         ("queue", "today each handler has a queue of its own"),
         ("isolated", "today the handlers of a daemon take turns on one task"),
         ("when", "today test the event in the handler and return early"),
         ("retain", "today an event reaches those subscribed when it is published"),
-        ("on_error", "today an error is logged and counted"),
     ],
 };
 
@@ -36,6 +36,7 @@ pub(crate) struct OnEvent {
     pub(crate) capacity: Option<LitInt>,
     pub(crate) overflow: Option<Overflow>,
     pub(crate) startup: Option<LitInt>,
+    pub(crate) on_error: Option<OnError>,
 }
 
 /// Reads the arguments.
@@ -53,8 +54,9 @@ pub(crate) fn parse(tokens: TokenStream, faults: &mut Faults) -> OnEvent {
     let capacity = args.count("capacity", "64");
     let overflow = overflow(&mut args);
     let startup = args.count("startup", "8192");
+    let on_error = on_error::parse(&mut args);
     args.finish();
-    OnEvent { faulty: is_given && topic.is_none(), topic, capacity, overflow, startup }
+    OnEvent { faulty: is_given && topic.is_none(), topic, capacity, overflow, startup, on_error }
 }
 
 fn overflow(args: &mut Args<'_>) -> Option<Overflow> {

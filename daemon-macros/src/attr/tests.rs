@@ -1,5 +1,7 @@
 use super::marker::{self, Marker};
-use super::{daemon, event, health, on_event, time::Time};
+use super::on_error::OnError;
+use super::restart::{Ends, Restart};
+use super::{daemon, event, health, on_event, task, time::Time};
 use crate::errors::Faults;
 use proc_macro2::TokenStream;
 use std::time::Duration;
@@ -20,7 +22,8 @@ fn marked(text: &str) -> (Option<Marker>, Vec<String>) {
 
 #[test]
 fn a_declaration_reads_every_option() {
-    let text = r#"name = "user", requires(a::Data, Pair<A, B>, Cache as "cache-eu"), wants(Metrics,), restart(never),
+    let text = r#"name = "user", requires(a::Data, Pair<A, B>, Cache as "cache-eu"), wants(Metrics,),
+        restart(on_failure, backoff = "100ms..30s", limit = "5/1m",),
         start_timeout = "10s", stop_timeout = "1m 30s", optional, no_handlers, crate = ::other,"#;
     let (attr, faults) = read(text, daemon::parse);
     assert!(faults.is_empty(), "{faults:?}");
@@ -28,6 +31,13 @@ fn a_declaration_reads_every_option() {
     let requires: Vec<_> = attr.requires.iter().map(super::requirement::Requirement::text).collect();
     assert_eq!(requires, ["a::Data", "Pair<A, B>", "Cache as \"cache-eu\""]);
     assert_eq!(attr.wants.len(), 1);
+    let Restart { ends, backoff, limit, .. } = attr.restart.unwrap();
+    let (backoff, limit) = (backoff.unwrap(), limit.unwrap());
+    assert_eq!(
+        (ends, backoff.min, backoff.max),
+        (Ends::OnFailure, Duration::from_millis(100), Duration::from_secs(30))
+    );
+    assert_eq!((limit.count, limit.per), (5, Duration::from_secs(60)));
     assert_eq!((attr.start_timeout, attr.stop_timeout), (Some(Duration::from_secs(10)), Some(Duration::from_secs(90))));
     assert!(attr.optional && attr.no_handlers && attr.krate.is_some());
 }
@@ -49,10 +59,12 @@ fn a_declaration_reports_every_fault() {
 
 #[test]
 fn an_event_handler_reads_every_option() {
-    let (attr, faults) = read(r#""a:*", startup = 9, overflow = drop_newest, capacity = 64"#, on_event::parse);
+    let (attr, faults) =
+        read(r#""a:*", startup = 9, overflow = drop_newest, capacity = 64, on_error = restart"#, on_event::parse);
     assert!(faults.is_empty(), "{faults:?}");
     assert_eq!(attr.topic.unwrap().value(), "a:*");
     assert_eq!(attr.overflow, Some(on_event::Overflow::DropNewest));
+    assert_eq!(attr.on_error, Some(OnError::Restart));
     assert_eq!(attr.capacity.unwrap().base10_parse::<usize>().unwrap(), 64);
     assert_eq!(attr.startup.unwrap().base10_parse::<usize>().unwrap(), 9);
 }
@@ -68,11 +80,12 @@ fn a_period_is_a_text_or_a_path() {
         assert!(matches!(every(&format!("every({path}, immediately)")).period, Some(Time::Constant(_))), "{path}");
     }
     let every = every(
-        "daemon_core::every(\"1h\", name = \"a.b\", jitter = \"12.5%\", timeout = \"59m\", overlap = skip, missed = skip)",
+        "daemon_core::every(\"1h\", name = \"a.b\", jitter = \"12.5%\", timeout = \"59m\", overlap = skip, missed = skip, on_error = fail)",
     );
     assert_eq!(every.name.unwrap().value(), "a.b");
     assert_eq!(every.jitter.unwrap().hundredths(), 1_250);
     assert_eq!(every.timeout.unwrap().0, Duration::from_secs(59 * 60));
+    assert_eq!(every.on_error, Some(OnError::Fail));
 }
 
 #[test]
@@ -82,7 +95,7 @@ fn a_period_is_nothing_else() {
         marked("every(secs(5))").1,
         [
             "no period; write one first, such as `#[every(\"5s\")]`",
-            "unknown option `secs`; `#[every]` knows `name`, `overlap`, `missed`, `jitter`, `timeout` or `immediately`"
+            "unknown option `secs`; `#[every]` knows `name`, `overlap`, `missed`, `jitter`, `timeout`, `immediately` or `on_error`"
         ]
     );
     assert_eq!(
@@ -95,7 +108,7 @@ fn a_period_is_nothing_else() {
     assert_eq!(
         marked("every(\"5s\", \"6s\")").1,
         [
-            "`\"6s\"` is not an option; `#[every]` knows `name`, `overlap`, `missed`, `jitter`, `timeout` or `immediately`"
+            "`\"6s\"` is not an option; `#[every]` knows `name`, `overlap`, `missed`, `jitter`, `timeout`, `immediately` or `on_error`"
         ]
     );
 }
@@ -105,6 +118,65 @@ fn a_check_speaks_of_readiness_unless_it_says_otherwise() {
     assert_eq!(read("", health::parse).0.kind, health::Kind::Readiness);
     assert_eq!(read("timeout = \"1s\", startup", health::parse).0.kind, health::Kind::Startup);
     assert_eq!(read("liveness", health::parse).0.kind, health::Kind::Liveness);
+}
+
+#[test]
+fn a_policy_says_when_and_leaves_the_rest_to_the_defaults() {
+    let ends = |text| {
+        let (task, faults) = read(text, task::parse);
+        assert!(faults.is_empty(), "{faults:?}");
+        task.restart.map(|Restart { ends, backoff, limit, .. }| (ends, backoff.is_some(), limit.is_some()))
+    };
+    assert_eq!(ends("finite"), None);
+    assert_eq!(ends("restart(never), finite"), Some((Ends::Never, false, false)));
+    assert_eq!(ends("finite, restart(on_failure)"), Some((Ends::OnFailure, false, false)));
+    assert_eq!(ends("restart(limit = \"1/1s\", always)"), Some((Ends::Always, false, true)));
+    // Both ends belong to the range, so this is a steady delay.
+    assert_eq!(ends("restart(on_failure, backoff = \"5s..5s\")"), Some((Ends::OnFailure, true, false)));
+}
+
+#[test]
+fn every_fault_of_a_policy_is_told_once() {
+    let fault = |text| {
+        let (task, mut faults) = read(text, task::parse);
+        let policy = task.restart.filter(|_| !task.finite);
+        assert_eq!((policy.is_none(), faults.len()), (true, 1), "{text}: {faults:?}");
+        faults.remove(0)
+    };
+    assert_eq!(fault("restart = always"), "`restart` takes a list; write `restart(always)`");
+    assert_eq!(fault("restart = \"always\""), "`restart` takes a list; write `restart(on_failure)`");
+    assert_eq!(fault("restart"), "`restart` takes a list; write `restart(on_failure)`");
+    let when = "`restart` does not say when; begin with `never`, `on_failure` or `always`";
+    assert_eq!(fault("restart()"), when);
+    assert_eq!(fault("restart(limit = \"5/1m\")"), when);
+    assert_eq!(fault("restart(always, never)"), "`restart` names both `always` and `never`; keep one");
+    assert_eq!(fault("restart(never, never)"), "`never` is given twice; keep one");
+    assert_eq!(fault("restart(on_failur)"), "unknown option `on_failur`; did you mean `on_failure`?");
+    let of_no_use = "`backoff` is of no use with `never`; remove it, or write `on_failure`";
+    assert_eq!(fault("restart(backoff = \"nonsense\", never)"), of_no_use);
+    assert_eq!(
+        fault("restart(always, backoff = \"0s..30s\")"),
+        "the first delay is zero, and doubling it changes nothing; write a longer one"
+    );
+    assert!(fault("restart(always, backoff = \"\")").starts_with("no \"..\" in range"));
+    assert!(fault("restart(always, backoff = \"..\")").starts_with("a side is missing"));
+    assert!(fault("restart(always, backoff = \"30s..1s\")").ends_with("runs backwards; write \"1s..30s\""));
+    assert!(fault("restart(always, limit = \"0/1m\")").starts_with("the count is zero"));
+    assert!(fault("restart(always, limit = \"5/0s\")").starts_with("the time is zero"));
+    assert_eq!(fault("restart(always), finite"), "with `always` a `finite` task would never end; remove one of them");
+    assert_eq!(
+        fault("on_error = restart"),
+        "`on_error` is for events and ticks; a task has a policy, such as `restart(never)`"
+    );
+}
+
+#[test]
+fn what_an_error_leads_to_is_one_of_three_words() {
+    let fault = |text| read(text, on_event::parse).1;
+    assert_eq!(fault("on_error = log"), [""; 0]);
+    assert_eq!(fault("on_error = stop"), ["`stop` is no value of `on_error`; expected `log`, `restart` or `fail`"]);
+    assert_eq!(fault("on_error = \"fail\""), ["`on_error` takes a bare word; write `on_error = fail`"]);
+    assert_eq!(fault("restart(always)"), ["`restart` is for daemons and tasks; write `on_error = restart`"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `impl Declared`, and the walk that finds dependency cycles while the user's crate is compiled.
 
 use crate::attr::requirement::Requirement;
-use crate::expand::{at, bounded, duration};
+use crate::expand::{at, bounded, duration, restart};
 use crate::model::Declared;
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
@@ -16,7 +16,14 @@ pub(crate) fn expand(model: &Declared) -> TokenStream {
 
 /// A declaration of the name alone, for an item with faults.
 pub(crate) fn hollow(model: Declared) -> TokenStream {
-    let model = Declared { requires: Vec::new(), wants: Vec::new(), start_timeout: None, stop_timeout: None, ..model };
+    let model = Declared {
+        requires: Vec::new(),
+        wants: Vec::new(),
+        restart: None,
+        start_timeout: None,
+        stop_timeout: None,
+        ..model
+    };
     let (declared, edges, wired) = (declared(&model), edges(&model), no_handlers(&model));
     quote!(#declared #edges #wired)
 }
@@ -36,11 +43,13 @@ fn declared(model: &Declared) -> TokenStream {
         |method: TokenStream, time| Option::map(time, |time| duration(&p, time)).map(|time| quote!(.#method(#time)));
     let start = timeout(quote!(start_timeout), model.start_timeout);
     let stop = timeout(quote!(stop_timeout), model.stop_timeout);
+    let restart = model.restart.as_ref().map(|policy| restart(&p, policy));
     let optional = model.optional.then(|| quote!(.optional()));
     quote! {
         #[automatically_derived]
         impl #impl_generics #p::Declared for #ident #ty_generics #clause {
-            const DECLARATION: #p::Declaration = #p::Declaration::new(#name) #requires #wants #start #stop #optional;
+            const DECLARATION: #p::Declaration =
+                #p::Declaration::new(#name) #requires #wants #restart #start #stop #optional;
             // Written out, so that naming a daemon never evaluates what that daemon depends on.
             const NAME: &'static #p::str = #name;
         }

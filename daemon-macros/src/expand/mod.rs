@@ -9,6 +9,7 @@ pub(crate) mod event;
 pub(crate) mod row;
 pub(crate) mod wire;
 
+use crate::attr::restart::{Ends, Restart};
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use std::time::Duration;
@@ -23,6 +24,24 @@ fn at(span: Span) -> Span {
 fn duration(p: &TokenStream, time: Duration) -> TokenStream {
     let (seconds, nanos) = (time.as_secs(), time.subsec_nanos());
     quote!(#p::Duration::new(#seconds, #nanos))
+}
+
+/// `.restart(..)`; `p` is the path of `__private`.
+fn restart(p: &TokenStream, restart: &Restart) -> TokenStream {
+    let ends = match restart.ends {
+        Ends::Never => quote!(Never),
+        Ends::OnFailure => quote!(OnFailure),
+        Ends::Always => quote!(Always),
+    };
+    let backoff = restart.backoff.map(|range| {
+        let (first, greatest) = (duration(p, range.min), duration(p, range.max));
+        quote!(.backoff(#first, #greatest))
+    });
+    let limit = restart.limit.map(|rate| {
+        let (count, per) = (rate.count, duration(p, rate.per));
+        quote!(.limit(#count, #per))
+    });
+    quote!(.restart(#p::RestartPolicy::new(#p::Restart::#ends) #backoff #limit))
 }
 
 /// The where clause of an impl that asks what a daemon must be. Without parameters rustc sees it by itself, and says it

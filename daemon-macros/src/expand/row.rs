@@ -1,10 +1,11 @@
 //! One row of a definition: what to call, and when.
 
 use crate::attr::health::Kind;
+use crate::attr::on_error::OnError;
 use crate::attr::on_event::Overflow;
 use crate::attr::time::Time;
 use crate::errors::compact;
-use crate::expand::{at, declare, duration};
+use crate::expand::{at, declare, duration, restart};
 use crate::model::{Call, Command, Row, RowKind, Source, Wired};
 use crate::validate::names;
 use crate::validate::shape::mentions;
@@ -17,7 +18,7 @@ use syn::{LitStr, Type, spanned::Spanned};
 pub(crate) fn expand(model: &Wired, row: &Row) -> TokenStream {
     let Row { cfgs, call, kind } = row;
     let (row, check) = match kind {
-        RowKind::Event { source, capacity, overflow, startup } => {
+        RowKind::Event { source, capacity, overflow, startup, on_error: errors } => {
             let (new, check) = source_row(call, source);
             let capacity = capacity.as_ref().map(|n| quote!(.capacity(#n)));
             let overflow = overflow.map(|policy| {
@@ -29,9 +30,10 @@ pub(crate) fn expand(model: &Wired, row: &Row) -> TokenStream {
                 quote!(.overflow(__private::Overflow::#policy))
             });
             let startup = startup.as_ref().map(|n| quote!(.startup(#n)));
-            (quote!(definition.on_event(#new #capacity #overflow #startup)), check)
+            let errors = on_error(*errors);
+            (quote!(definition.on_event(#new #capacity #overflow #startup #errors)), check)
         }
-        RowKind::Every { name, period, jitter, timeout, immediately } => {
+        RowKind::Every { name, period, jitter, timeout, immediately, on_error: errors } => {
             let period = every_period(model, name, period, *timeout);
             let call = boxed(call);
             let jitter = jitter.map(|percent| {
@@ -40,8 +42,9 @@ pub(crate) fn expand(model: &Wired, row: &Row) -> TokenStream {
             });
             let timeout = timeout.map(|time| duration(&quote!(__private), time)).map(|time| quote!(.timeout(#time)));
             let immediately = immediately.then(|| quote!(.immediately()));
+            let errors = on_error(*errors);
             let new = quote!(__private::Interval::<Self>::new(#name, #period, #call));
-            (quote!(definition.every(#new #immediately #jitter #timeout)), None)
+            (quote!(definition.every(#new #immediately #jitter #timeout #errors)), None)
         }
         RowKind::OnReady { name, of } => {
             let (of, call) = (declare::dependency(&quote!(__private), of), boxed(call));
@@ -55,9 +58,10 @@ pub(crate) fn expand(model: &Wired, row: &Row) -> TokenStream {
             };
             (quote!(definition.deferred(__private::Deferred::<Self>::new(#name, #delay, #call))), None)
         }
-        RowKind::Task { name, finite } => {
+        RowKind::Task { name, finite, restart: policy } => {
             let (call, finite) = (boxed(call), finite.then(|| quote!(.finite())));
-            (quote!(definition.task(__private::Task::<Self>::new(#name, #call) #finite)), None)
+            let policy = policy.as_ref().map(|policy| restart(&quote!(__private), policy));
+            (quote!(definition.task(__private::Task::<Self>::new(#name, #call) #finite #policy)), None)
         }
         RowKind::Check { name, kind, timeout } => {
             let call = boxed(call);
@@ -76,6 +80,16 @@ pub(crate) fn expand(model: &Wired, row: &Row) -> TokenStream {
     };
     let check = check.map(|check| quote!(#(#[#cfgs])* #check));
     quote!(#(#[#cfgs])* #row; #check)
+}
+
+/// `.on_error(..)`, if it was written.
+fn on_error(given: Option<OnError>) -> Option<TokenStream> {
+    let given = match given? {
+        OnError::Log => quote!(Log),
+        OnError::Restart => quote!(Restart),
+        OnError::Fail => quote!(Fail),
+    };
+    Some(quote!(.on_error(__private::OnError::#given)))
 }
 
 /// The call of the method with `input` before the context, awaited if need be.

@@ -57,13 +57,13 @@ fn plain(marker: Marker, method: &Method, taken: &mut Taken, faults: &mut Faults
             let name = names::given_or_own(every.name, own, "every", faults);
             taken.add("an interval", &name, method, faults);
             let timeout = every.timeout.map(|(timeout, _)| timeout);
-            let (jitter, immediately) = (every.jitter, every.immediately);
-            every.period.map(|period| RowKind::Every { name, period, jitter, timeout, immediately })
+            let (jitter, immediately, on_error) = (every.jitter, every.immediately, every.on_error);
+            every.period.map(|period| RowKind::Every { name, period, jitter, timeout, immediately, on_error })
         }
         Marker::Task(task) => {
             let name = names::given_or_own(task.name, own, "task", faults);
             taken.add("a task", &name, method, faults);
-            Some(RowKind::Task { name, finite: task.finite })
+            Some(RowKind::Task { name, finite: task.finite, restart: task.restart })
         }
         Marker::Health(check) => {
             let name = names::given_or_own(check.name, own, "health", faults);
@@ -103,6 +103,10 @@ fn event(marker: OnEvent, method: &Method, words: &[String], faults: &mut Faults
             return None;
         }
     };
-    let (capacity, overflow, startup) = (marker.capacity, marker.overflow, marker.startup);
-    Some(Row { cfgs: method.cfgs.clone(), call, kind: RowKind::Event { source, capacity, overflow, startup } })
+    let OnEvent { capacity, overflow, startup, on_error, .. } = marker;
+    Some(Row {
+        cfgs: method.cfgs.clone(),
+        call,
+        kind: RowKind::Event { source, capacity, overflow, startup, on_error },
+    })
 }

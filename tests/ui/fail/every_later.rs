@@ -10,9 +10,6 @@ impl UserDaemon {
 
     #[every("5s", skip_if = "busy")]
     async fn b(&self) {}
-
-    #[every("5s", on_error = stop)]
-    async fn c(&self) {}
 }
 
 impl DaemonBase for UserDaemon {}

@@ -8,7 +8,7 @@ impl UserDaemon {
     #[task(finit)]
     async fn a(&self) {}
 
-    #[task(restart(on_failure))]
+    #[task(isolated)]
     async fn b(&self) {}
 
     #[task(name = "x")]

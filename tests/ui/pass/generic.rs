@@ -1,7 +1,7 @@
 //! Type, lifetime-free and const parameters, and where clauses.
 #![deny(warnings)]
 
-use daemon_core::{daemon, Context, DaemonBase, Declared, Event, Result};
+use daemon_core::{Context, DaemonBase, Declared, Event, Result, daemon};
 use std::time::Duration;
 
 pub trait Store: Send + Sync + 'static {

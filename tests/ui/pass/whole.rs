@@ -1,7 +1,7 @@
 //! Every marker and every option that works today.
 #![deny(warnings, missing_docs, unsafe_code, unreachable_pub)]
 
-use daemon_core::{daemon, Context, DaemonBase, Envelope, Event, Result};
+use daemon_core::{Context, DaemonBase, Envelope, Event, Restart, RestartPolicy, Result, daemon};
 use std::time::Duration;
 
 const PERIOD: Duration = Duration::from_secs(5);
@@ -41,7 +41,7 @@ struct Stats {
 struct DataDaemon;
 impl DaemonBase for DataDaemon {}
 
-#[daemon(name = "cache", no_handlers, optional)]
+#[daemon(name = "cache", no_handlers, optional, restart(never))]
 struct Cache;
 impl DaemonBase for Cache {}
 
@@ -49,7 +49,7 @@ impl DaemonBase for Cache {}
     name = "user",
     requires(DataDaemon, Cache as "cache-eu"),
     wants(Cache),
-    restart(never),
+    restart(on_failure, backoff = "1s..1m", limit = "10/1h"),
     start_timeout = "10s",
     stop_timeout = "5s"
 )]
@@ -75,14 +75,10 @@ impl UserDaemon {
 
     #[on_event]
     async fn user_created(&self, event: &UserCreated) -> Result<()> {
-        if event.id.is_empty() {
-            Err("empty".into())
-        } else {
-            Ok(())
-        }
+        if event.id.is_empty() { Err("empty".into()) } else { Ok(()) }
     }
 
-    #[on_event("data:users:created", capacity = 64, overflow = drop_oldest, startup = 100)]
+    #[on_event("data:users:created", capacity = 64, overflow = drop_oldest, startup = 100, on_error = log)]
     fn user_created_too(&self, UserCreated { id: _ }: &UserCreated, _cx: &Context) {}
 
     #[on_event]
@@ -90,7 +86,7 @@ impl UserDaemon {
         Err(Wrong)
     }
 
-    #[on_event("data:users:*", overflow = block)]
+    #[on_event("data:users:*", overflow = block, on_error = restart)]
     async fn any_user_event(&self, _event: &Envelope, cx: &Context) {
         cx.cancelled().await;
     }
@@ -106,7 +102,7 @@ impl UserDaemon {
     #[every(PERIOD, timeout = "4s")]
     async fn constant(&self) {}
 
-    #[every(Self::HOURLY)]
+    #[every(Self::HOURLY, on_error = fail)]
     fn hourly(&self) {}
 
     #[every("30s", name = "state-reconciliation", overlap = skip, missed = skip, jitter = "10%", timeout = "20s", immediately)]
@@ -136,6 +132,12 @@ impl UserDaemon {
 
     #[task(finite, name = "import-once")]
     async fn import(&self) {}
+
+    #[task(restart(always, backoff = "2s..2s", limit = "7/1m"), name = "poll")]
+    async fn poll(&self) {}
+
+    #[task(finite, restart(never))]
+    async fn migrate(&self) {}
 
     #[health]
     async fn store_reachable(&self) -> Result<()> {
@@ -208,9 +210,17 @@ async fn through<C: daemon_core::Call>(call: C) -> std::result::Result<u32, daem
 fn main() {
     let definition = daemon_core::Definition::<UserDaemon>::of();
     assert_eq!(definition.declaration().name, "user");
+    let patient = RestartPolicy::new(Restart::OnFailure).backoff(Duration::from_secs(1), Duration::from_secs(60));
+    assert_eq!(definition.declaration().restart, patient.limit(10, UserDaemon::HOURLY));
+    assert_eq!(<Cache as daemon_core::Declared>::DECLARATION.restart.restart, Restart::Never);
+    assert_eq!(<DataDaemon as daemon_core::Declared>::DECLARATION.restart, RestartPolicy::default());
     let _ = (through::<Double>, <DataDaemon as daemon_core::Declared>::NAME);
     assert_eq!(<DataDaemon as daemon_core::Declared>::NAME, "data");
     let text = format!("{definition:?}");
+    let poll = RestartPolicy::new(Restart::Always).backoff(Duration::from_secs(2), Duration::from_secs(2));
+    let poll = format!("name: \"poll\", finite: false, restart: {:?}", poll.limit(7, Duration::from_secs(60)));
+    assert!(text.contains(&poll), "{poll} in {text}");
+    assert!(text.contains("on_error: Fail"), "{text}");
     for name in
         ["state-reconciliation", "hourly", "cache-eu", "Counted, not guessed.", "import-once", "stats-by-reference"]
     {

@@ -16,7 +16,7 @@ pub(super) use windows::Signals;
 
 /// A request from outside to end the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Signal {
+pub(crate) struct Signal {
     /// What people call it.
     pub(super) name: &'static str,
     /// The code a forced exit ends with.
@@ -25,6 +25,14 @@ pub(super) struct Signal {
     pub(super) forces: bool,
     /// How long the system itself allows.
     pub(super) within: Option<Duration>,
+}
+
+#[cfg(any(unix, feature = "testing"))]
+impl Signal {
+    pub(crate) const INT: Self = Self { name: "SIGINT", forced_code: 128 + 2, forces: true, within: None };
+    pub(crate) const TERM: Self = Self { name: "SIGTERM", forced_code: 128 + 15, forces: true, within: None };
+    /// The terminal is gone. It stops but never forces.
+    pub(crate) const HUP: Self = Self { name: "SIGHUP", forced_code: 128 + 1, forces: false, within: None };
 }
 
 /// Wrappers deliver one key press twice; signals this close together are one.
@@ -64,23 +72,23 @@ impl Presses {
 mod tests {
     use super::*;
 
-    const TERM: Signal = Signal { name: "SIGTERM", forced_code: 143, forces: true, within: None };
-    const HUP: Signal = Signal { name: "SIGHUP", forced_code: 129, forces: false, within: None };
+    const ANY: Signal = Signal { name: "any", forced_code: 1, forces: true, within: None };
+    const GENTLE: Signal = Signal { forces: false, ..ANY };
 
     #[test]
     fn a_second_signal_forces_only_after_half_a_second() {
         let (mut presses, t0) = (Presses::default(), Instant::now());
-        assert_eq!(presses.judge(TERM, t0), Meaning::Stop);
-        assert_eq!(presses.judge(TERM, t0 + Duration::from_millis(1)), Meaning::Nothing);
-        assert_eq!(presses.judge(TERM, t0 + Duration::from_millis(499)), Meaning::Nothing);
-        assert_eq!(presses.judge(TERM, t0 + Duration::from_millis(500)), Meaning::Force);
+        assert_eq!(presses.judge(ANY, t0), Meaning::Stop);
+        assert_eq!(presses.judge(ANY, t0 + Duration::from_millis(1)), Meaning::Nothing);
+        assert_eq!(presses.judge(ANY, t0 + Duration::from_millis(499)), Meaning::Nothing);
+        assert_eq!(presses.judge(ANY, t0 + Duration::from_millis(500)), Meaning::Force);
     }
 
     #[test]
     fn a_hang_up_stops_but_never_forces() {
         let (mut presses, t0) = (Presses::default(), Instant::now());
-        assert_eq!(presses.judge(HUP, t0), Meaning::Stop);
-        assert_eq!(presses.judge(HUP, t0 + Duration::from_secs(9)), Meaning::Nothing);
-        assert_eq!(presses.judge(TERM, t0 + Duration::from_secs(9)), Meaning::Force);
+        assert_eq!(presses.judge(GENTLE, t0), Meaning::Stop);
+        assert_eq!(presses.judge(GENTLE, t0 + Duration::from_secs(9)), Meaning::Nothing);
+        assert_eq!(presses.judge(ANY, t0 + Duration::from_secs(9)), Meaning::Force);
     }
 }

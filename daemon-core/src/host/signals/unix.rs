@@ -35,9 +35,9 @@ impl Signals {
         };
         tokio::select! {
             biased;
-            Some(()) = self.terminate.recv() => Signal { name: "SIGTERM", forced_code: 128 + 15, forces: true, within: None },
-            Some(()) = self.interrupt.recv() => Signal { name: "SIGINT", forced_code: 128 + 2, forces: true, within: None },
-            Some(()) = hang_up => Signal { name: "SIGHUP", forced_code: 128 + 1, forces: false, within: None },
+            Some(()) = self.terminate.recv() => Signal::TERM,
+            Some(()) = self.interrupt.recv() => Signal::INT,
+            Some(()) = hang_up => Signal::HUP,
             else => std::future::pending().await,
         }
     }

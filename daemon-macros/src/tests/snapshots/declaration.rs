@@ -13,6 +13,16 @@ impl ::daemon_core::__private::Declared for UserDaemon {
             ],
         )
         .wants(&[::daemon_core::__private::Dependency::on::<Metrics>()])
+        .restart(
+            ::daemon_core::__private::RestartPolicy::new(
+                    ::daemon_core::__private::Restart::OnFailure,
+                )
+                .backoff(
+                    ::daemon_core::__private::Duration::new(1u64, 0u32),
+                    ::daemon_core::__private::Duration::new(60u64, 0u32),
+                )
+                .limit(10u32, ::daemon_core::__private::Duration::new(3600u64, 0u32)),
+        )
         .start_timeout(::daemon_core::__private::Duration::new(10u64, 0u32))
         .optional();
     const NAME: &'static ::daemon_core::__private::str = "user";

@@ -11,6 +11,7 @@ impl UserDaemon {
     async fn warm(&self) {}
     async fn later(&self) {}
     async fn import(&self) {}
+    async fn pump(&self) {}
     async fn warmed_up(&self) {}
     fn helper(&self) {}
 }
@@ -39,7 +40,8 @@ impl ::daemon_core::__private::Wired for UserDaemon {
                     )
                     .capacity(64)
                     .overflow(__private::Overflow::DropOldest)
-                    .startup(9),
+                    .startup(9)
+                    .on_error(__private::OnError::Restart),
             );
         const _: () = __private::report(
             __private::topic(
@@ -78,7 +80,8 @@ impl ::daemon_core::__private::Wired for UserDaemon {
                     )
                     .immediately()
                     .jitter(__private::Percent::from_hundredths(1000u16))
-                    .timeout(__private::Duration::new(20u64, 0u32)),
+                    .timeout(__private::Duration::new(20u64, 0u32))
+                    .on_error(__private::OnError::Fail),
             );
         definition
             .every(
@@ -134,6 +137,24 @@ impl ::daemon_core::__private::Wired for UserDaemon {
                         }),
                     )
                     .finite(),
+            );
+        definition
+            .task(
+                __private::Task::<
+                    Self,
+                >::new(
+                        "pump",
+                        |daemon, _| __private::boxed(async move {
+                            __private::outcome(Self::pump(daemon).await)
+                        }),
+                    )
+                    .restart(
+                        __private::RestartPolicy::new(__private::Restart::Always)
+                            .backoff(
+                                __private::Duration::new(1u64, 0u32),
+                                __private::Duration::new(60u64, 0u32),
+                            ),
+                    ),
             );
         definition
             .check(

@@ -1,0 +1,298 @@
+//! Walks the machine through worlds that answer its orders in every order there is.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// What a life does, as the machine cannot see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    None,
+    /// Starting; it was told to stop or not.
+    Starting(bool),
+    Running(bool),
+}
+
+impl Life {
+    fn is_told_to_stop(self) -> bool {
+        matches!(self, Self::Starting(true) | Self::Running(true))
+    }
+}
+
+/// A machine, the lives it orders about, and what has been seen of it.
+#[derive(Clone)]
+struct World {
+    machine: Machine,
+    lives: Vec<Life>,
+    backing_off: BTreeSet<usize>,
+    running: bool,
+    stopping: bool,
+    stopped: bool,
+    said: Vec<String>,
+}
+
+impl World {
+    fn new(graph: Graph, optional: impl Fn(usize) -> bool) -> Self {
+        let lives = vec![Life::None; graph.nodes.len()];
+        let machine = Machine::new(graph, optional);
+        let (running, stopping, stopped) = (false, false, false);
+        let mut world =
+            Self { machine, lives, backing_off: BTreeSet::new(), running, stopping, stopped, said: Vec::new() };
+        let actions = world.machine.begin();
+        world.obey(&actions);
+        world
+    }
+
+    /// Everything that could happen next of its own accord.
+    fn pending(&self) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        for (at, life) in self.lives.iter().enumerate() {
+            match *life {
+                Life::None => {}
+                Life::Starting(told) => {
+                    inputs.push(Input::Started(at));
+                    inputs.push(Input::StartFailed { at, cancelled: told, verdict: Verdict::GiveUp });
+                    if told {
+                        inputs.push(Input::StartFailed { at, cancelled: false, verdict: Verdict::GiveUp });
+                    }
+                    if self.machine.has_run() && !told {
+                        inputs.push(Input::StartFailed { at, cancelled: false, verdict: Verdict::Retry });
+                    }
+                }
+                Life::Running(true) => inputs.push(Input::Stopped(at)),
+                Life::Running(false) => {}
+            }
+        }
+        inputs.extend(self.backing_off.iter().map(|&at| Input::BackedOff(at)));
+        inputs
+    }
+
+    /// What somebody, or a fault, could add to that.
+    fn meddling(&self) -> Vec<Input> {
+        let mut inputs = vec![Input::Shutdown];
+        for (at, life) in self.lives.iter().enumerate() {
+            inputs.extend([Input::Rest(at), Input::Wake(at), Input::Renew(at)]);
+            if matches!(life, Life::Running(_)) {
+                inputs.extend([Verdict::Retry, Verdict::GiveUp].map(|verdict| Input::Broke { at, verdict }));
+            }
+        }
+        inputs
+    }
+
+    fn happen(&mut self, input: Input) {
+        self.said.push(format!("{input:?}"));
+        match input {
+            Input::Started(at) => self.lives[at] = Life::Running(self.lives[at].is_told_to_stop()),
+            Input::StartFailed { at, .. } | Input::Stopped(at) => self.lives[at] = Life::None,
+            Input::BackedOff(at) => {
+                self.backing_off.remove(&at);
+            }
+            _ => {}
+        }
+        let actions = self.machine.step(input);
+        self.obey(&actions);
+        self.check();
+    }
+
+    fn obey(&mut self, actions: &[Action]) {
+        for action in actions {
+            self.said.push(format!("  -> {action:?}"));
+            assert!(!self.stopped, "nothing follows the end: {self:?}");
+            match *action {
+                Action::Start(at) => self.start(at),
+                Action::Stop(at) => self.stop(at),
+                Action::BackOff(at) => assert!(self.backing_off.insert(at) || self.machine.has_run(), "{self:?}"),
+                Action::FailedBy(..) => {}
+                Action::HostRunning => assert!(!std::mem::replace(&mut self.running, true), "twice: {self:?}"),
+                Action::HostStopping => assert!(!std::mem::replace(&mut self.stopping, true), "twice: {self:?}"),
+                Action::HostStopped => self.stopped = true,
+            }
+        }
+    }
+
+    fn start(&mut self, at: usize) {
+        assert_eq!(self.lives[at], Life::None, "one life at a time: {self:?}");
+        assert!(!self.stopping, "nothing starts in a shutdown: {self:?}");
+        let node = &self.machine.graph.nodes[at];
+        for &on in &node.requires {
+            assert_eq!(self.lives[on], Life::Running(false), "{at} starts on {on}, which does not run: {self:?}");
+        }
+        for &on in &node.wants {
+            assert!(!matches!(self.lives[on], Life::Starting(_)), "{at} did not wait for {on}: {self:?}");
+        }
+        self.lives[at] = Life::Starting(false);
+    }
+
+    fn stop(&mut self, at: usize) {
+        self.lives[at] = match self.lives[at] {
+            Life::Starting(false) => Life::Starting(true),
+            Life::Running(false) => Life::Running(true),
+            other => panic!("{at} is {other:?} and told to stop: {self:?}"),
+        };
+        for &on in &self.machine.graph.nodes[at].dependents {
+            let requires = self.machine.graph.nodes[on].requires.contains(&at);
+            if requires || self.stopping {
+                assert_eq!(self.lives[on], Life::None, "{at} stops before {on}: {self:?}");
+            }
+        }
+    }
+
+    fn check(&self) {
+        for (at, life) in self.lives.iter().enumerate() {
+            assert_eq!(self.machine.is_up(at), *life != Life::None, "{at}: {self:?}");
+        }
+        if self.machine.has_failed() && self.running {
+            assert!(self.stopping, "a required daemon failed and the host runs on: {self:?}");
+        }
+        if self.stopped {
+            assert!(self.lives.iter().all(|life| *life == Life::None), "{self:?}");
+        }
+        // Nobody waits for something that will never come.
+        if self.pending().is_empty() && !self.stopped {
+            assert!(!self.stopping, "the shutdown does not end: {self:?}");
+            for at in 0..self.lives.len() {
+                let node = &self.machine.graph.nodes[at];
+                let ready = node.requires.iter().all(|&on| self.lives[on] == Life::Running(false));
+                assert!(self.machine.stage(at) != Stage::Waiting || !ready, "{at} is forgotten: {self:?}");
+            }
+        }
+    }
+
+    /// Lets everything come to its end, whatever is pending first chosen by `pick`.
+    fn end(mut self, pick: impl Fn(usize) -> usize) -> Self {
+        if !self.stopping {
+            self.happen(Input::Shutdown);
+        }
+        for _ in 0..100 {
+            let pending = self.pending();
+            if pending.is_empty() {
+                break;
+            }
+            let input = pending[pick(pending.len())];
+            self.happen(input);
+        }
+        assert!(self.stopped, "{self:?}");
+        self
+    }
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}\n{}", self.machine, self.said.join("\n"))
+    }
+}
+
+/// A graph of `size` daemons; for each pair, `kind` says whether the later one names the earlier one and how.
+fn graph(size: usize, kind: impl Fn(usize, usize) -> usize) -> Graph {
+    let of = |at: usize, which| (0..at).filter(|&on| kind(at, on) == which).collect();
+    let edges = (0..size).map(|at| Edges { name: at.to_string().into(), requires: of(at, 1), wants: of(at, 2) });
+    Graph::new(edges.collect()).expect("acyclic by construction")
+}
+
+/// Every graph of three daemons: for each of the three pairs nothing, `requires` or `wants`.
+fn graphs_of_three() -> impl Iterator<Item = Graph> {
+    (0..27).map(|code: usize| graph(3, |at, on| code / 3_usize.pow((at + on - 1) as u32) % 3))
+}
+
+fn every_walk(world: &World, depth: usize, walked: &mut u64) {
+    *walked += 1;
+    if world.stopped {
+        return;
+    }
+    if depth == 0 {
+        world.clone().end(|_| 0);
+        world.clone().end(|pending| pending - 1);
+        return;
+    }
+    for input in world.pending().into_iter().chain(world.meddling()) {
+        let mut next = world.clone();
+        next.happen(input);
+        every_walk(&next, depth - 1, walked);
+    }
+}
+
+#[test]
+fn every_walk_of_three_steps_from_the_start_and_from_running_keeps_the_rules() {
+    let mut walked = 0;
+    for graph in graphs_of_three() {
+        let world = World::new(graph, |at| at == 1);
+        every_walk(&world, 3, &mut walked);
+        let mut running = world;
+        while let Some(&input) = running.pending().first() {
+            running.happen(input);
+        }
+        assert!(running.running);
+        every_walk(&running, 3, &mut walked);
+    }
+    assert!(walked > 50_000, "{walked}");
+}
+
+#[test]
+fn a_required_daemon_that_fails_is_never_forgotten() {
+    for graph in graphs_of_three() {
+        for fails in 0..3 {
+            let mut world = World::new(graph.clone(), |_| false);
+            while let Some(&input) = world.pending().first() {
+                world.happen(input);
+            }
+            world.happen(Input::Broke { at: fails, verdict: Verdict::GiveUp });
+            let world = world.end(|_| 0);
+            assert!(world.machine.has_failed());
+            assert_eq!(world.machine.stage(fails), Stage::Failed);
+        }
+    }
+}
+
+#[test]
+fn a_restart_takes_along_exactly_those_that_require() {
+    for graph in graphs_of_three() {
+        for broken in 0..3 {
+            let mut world = World::new(graph.clone(), |_| false);
+            while let Some(&input) = world.pending().first() {
+                world.happen(input);
+            }
+            world.said.clear();
+            world.happen(Input::Broke { at: broken, verdict: Verdict::Retry });
+            while let Some(&input) = world.pending().first() {
+                world.happen(input);
+            }
+            let started = |at: usize| world.said.iter().filter(|said| **said == format!("  -> Start({at})")).count();
+            let follow = graph.those_that_require(broken);
+            for at in 0..3 {
+                let taken = at == broken || follow.contains(&at);
+                assert_eq!(started(at), usize::from(taken), "{at}: {world:?}");
+                assert_eq!(world.machine.stage(at), Stage::Running);
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn long_random_walks_over_random_graphs_keep_the_rules(
+        size in 1_usize..8,
+        edges in proptest::collection::vec(0_usize..5, 64),
+        optional in any::<u8>(),
+        steps in proptest::collection::vec((0_u8..8, any::<prop::sample::Index>()), 0..120),
+    ) {
+        let graph = graph(size, |at, on| edges[at * 8 + on]);
+        let mut world = World::new(graph, |at| optional >> at & 1 == 1);
+        for (kind, which) in steps {
+            if world.stopped {
+                break;
+            }
+            let pending = world.pending();
+            let inputs = if kind > 1 && !pending.is_empty() { pending } else { world.meddling() };
+            // A shutdown now and then only, so that there is something to walk through.
+            let input = inputs[which.index(inputs.len())];
+            if input != Input::Shutdown || kind == 0 {
+                world.happen(input);
+            }
+        }
+        if !world.stopped {
+            world.end(|pending| pending / 2);
+        }
+    }
+}

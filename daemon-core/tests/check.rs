@@ -1,0 +1,251 @@
+//! `Host::check`: everything that would keep a host from starting, all at once, in words that say what to do.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test states what it expects")]
+
+mod probe;
+
+use daemon_core::{
+    BoxFuture, Check, CheckKind, Context, DaemonBase, Declaration, Declared, Definition, Dependency, Event,
+    EventHandler, Host, Interval, OnReady, Result, StartError, Wired, daemon, place,
+};
+use probe::S;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Declares a daemon by hand, so that nothing has been checked before the host does.
+macro_rules! by_hand {
+    ($($name:ident $text:literal: $declare:expr;)+) => {$(
+        #[derive(Default)]
+        struct $name;
+        impl Declared for $name {
+            // Not that of the declaration: a cycle would be one of constants.
+            const NAME: &'static str = $text;
+            const DECLARATION: Declaration = $declare;
+        }
+        impl Wired for $name {
+            fn wire(_: &mut Definition<Self>) {}
+        }
+        impl DaemonBase for $name {}
+    )+};
+}
+
+by_hand! {
+    Plain "plain": Declaration::new("plain");
+    NeedsPlain "needs-plain": Declaration::new("needs-plain").requires(&[Dependency::on::<Plain>()]);
+    WantsPlain "wants-plain": Declaration::new("wants-plain").wants(&[Dependency::on::<Plain>()]);
+    NeedsEu "needs-eu": Declaration::new("needs-eu").requires(&[Dependency::named::<Plain>("eu")]);
+    Twice "twice": Declaration::new("twice").requires(&[Dependency::on::<Plain>(), Dependency::on::<Plain>()]);
+    Itself "itself": Declaration::new("itself").requires(&[Dependency::on::<Itself>()]);
+    A "a": Declaration::new("a").requires(&[Dependency::on::<B>()]);
+    B "b": Declaration::new("b").wants(&[Dependency::on::<C>()]);
+    C "c": Declaration::new("c").requires(&[Dependency::on::<A>()]);
+    NoTime "no-time": Declaration::new("no-time").start_timeout(Duration::ZERO).stop_timeout(Duration::ZERO);
+    BadName "Bad Name": Declaration::new("Bad Name");
+    Bottom "bottom": Declaration::new("bottom").stop_timeout(S_4);
+    Middle "middle": Declaration::new("middle").requires(&[Dependency::on::<Bottom>()]);
+    Top "top": Declaration::new("top").wants(&[Dependency::on::<Middle>()]).stop_timeout(S_4);
+}
+const S_4: Duration = Duration::from_secs(4);
+
+#[track_caller]
+fn faults(host: Host) -> Vec<String> {
+    host.check().expect_err("a fault").faults
+}
+
+/// Asserts one fault that says each of these.
+#[track_caller]
+fn assert_fault(host: Host, says: &[&str]) {
+    let faults = faults(host);
+    assert_eq!(faults.len(), 1, "{faults:#?}");
+    for part in says {
+        assert!(faults[0].contains(part), "{:?} does not say {part:?}", faults[0]);
+    }
+}
+
+#[test]
+fn a_sound_host_has_nothing_to_remark() {
+    let host = Host::new("t").daemon(Plain).daemon(NeedsPlain).daemon(WantsPlain);
+    assert!(host.check().unwrap().notes.is_empty());
+}
+
+#[test]
+fn a_wanted_daemon_that_is_absent_is_a_note() {
+    let report = Host::new("t").daemon(WantsPlain).check().unwrap();
+    assert_eq!(report.notes, ["`wants-plain` wants `plain`, which is absent"]);
+}
+
+#[test]
+fn a_required_daemon_that_is_absent() {
+    let says = "this host lacks `plain`, which `needs-plain` requires; add it with `.daemon(..)`";
+    assert_fault(Host::new("t").daemon(NeedsPlain), &[says]);
+}
+
+#[test]
+fn two_daemons_of_one_name() {
+    assert_fault(
+        Host::new("t").daemon(Plain).daemon(Plain),
+        &["two daemons are named `plain`", "give one of them a name of its own with `.daemon_as(\"..\", ..)`"],
+    );
+}
+
+#[test]
+fn names_that_are_none() {
+    assert_fault(Host::new("Not A Host").daemon(Plain), &["the host's name: ", "Not A Host"]);
+    assert_fault(Host::new("t").daemon(BadName), &["a daemon's name: ", "Bad Name"]);
+}
+
+#[test]
+fn an_instance_that_is_not_named_though_there_are_two() {
+    let host = Host::new("t").daemon_as("eu", Plain).daemon_as("us", Plain).daemon(NeedsPlain);
+    assert_fault(host, &["`needs-plain` requires `plain`, of which this host has several: `eu`, `us`"]);
+    Host::new("t").daemon_as("eu", Plain).daemon_as("us", Plain).daemon(NeedsEu).check().expect("it says which");
+}
+
+#[test]
+fn another_type_under_the_name() {
+    let host = Host::new("t").daemon_as("eu", Top).daemon(Middle).daemon(Bottom).daemon(NeedsEu);
+    assert_fault(host, &["`needs-eu` requires `eu`, but the daemon of that name is another type", "Top"]);
+}
+
+#[test]
+fn a_dependency_given_twice() {
+    assert_fault(Host::new("t").daemon(Plain).daemon(Twice), &["`twice` requires `plain` twice"]);
+}
+
+#[test]
+fn cycles_through_either_kind() {
+    assert_fault(Host::new("t").daemon(Itself), &["dependency cycle: `itself` requires itself; remove it"]);
+    let says =
+        "dependency cycle: `a` requires `b`, which wants `c`, which requires `a`; remove one, or use `#[on_ready(..)]`";
+    assert_fault(Host::new("t").daemon(A).daemon(B).daemon(C).daemon(Plain), &[says]);
+}
+
+#[test]
+fn limits_of_zero() {
+    assert_fault(Host::new("t").stop_budget(Duration::ZERO), &["the stop budget is zero"]);
+    assert_fault(Host::new("t").start_timeout(Duration::ZERO), &["the start timeout is zero"]);
+    assert_fault(Host::new("t").workers(0), &["the host has no workers; give it at least one"]);
+    assert_eq!(
+        faults(Host::new("t").daemon(NoTime)),
+        [
+            "the start timeout of `no-time` is zero; give it some time",
+            "the stop timeout of `no-time` is zero; give it some time"
+        ]
+    );
+}
+
+#[test]
+fn declared_stop_timeouts_that_exceed_a_declared_budget_along_a_chain() {
+    let host = |budget| Host::new("t").daemon(Top).daemon(Middle).daemon(Bottom).stop_budget(budget);
+    assert_fault(
+        host(S(7)),
+        &["along the chain that begins with `top`", "8s", "stop budget of 7s", "raise the budget or lower a timeout"],
+    );
+    host(S(8)).check().expect("what is not declared does not count");
+    Host::new("t").daemon(Top).daemon(Middle).daemon(Bottom).check().expect("the default budget was not declared");
+    // side by side they do not add up
+    by_hand! { Beside "beside": Declaration::new("beside").stop_timeout(S_4); }
+    Host::new("t").daemon(Bottom).daemon(Beside).stop_budget(S_4).check().expect("no chain");
+}
+
+#[derive(Event)]
+#[event("a:b:c", local)]
+struct One;
+#[derive(Event)]
+#[event("a:b:c", local)]
+struct Other;
+
+fn nothing<D>(_: &D, _: &Context) -> BoxFuture<'static, Result<()>> {
+    Box::pin(std::future::ready(Ok(())))
+}
+
+macro_rules! takes {
+    ($($name:ident $text:literal: $event:ty;)+) => {$(
+        struct $name;
+        impl Declared for $name {
+            const DECLARATION: Declaration = Declaration::new($text);
+        }
+        impl Wired for $name {
+            fn wire(definition: &mut Definition<Self>) {
+                definition.on_event(EventHandler::<Self>::typed::<$event>("take", |_, _| {
+                    place(|event: Arc<$event>| async move { (event, Ok(())) })
+                }));
+            }
+        }
+        impl DaemonBase for $name {}
+    )+};
+}
+takes! {
+    TakesOne "takes-one": One;
+    TakesOther "takes-other": Other;
+}
+
+#[test]
+fn two_types_on_one_topic() {
+    let host = Host::new("t").daemon(TakesOne).daemon(TakesOther);
+    let says = ["topic `a:b:c` carries ", "::One for `takes-one.take`", "::Other for `takes-other.take`"];
+    assert_fault(host, &says);
+    Host::new("t").daemon(TakesOne).daemon_as("again", TakesOne).check().expect("one type, two subscribers");
+}
+
+struct Rows;
+impl Declared for Rows {
+    const DECLARATION: Declaration = Declaration::new("rows");
+}
+impl Wired for Rows {
+    fn wire(definition: &mut Definition<Self>) {
+        definition
+            .every(Interval::new("beat", Duration::ZERO, nothing))
+            .every(Interval::new("beat", S_4, nothing))
+            .every(Interval::new("slow", S_4, nothing).timeout(S_4))
+            .every(Interval::new("No Name", S_4, nothing))
+            .on_ready(OnReady::new("react", Dependency::on::<Plain>(), nothing))
+            .check(Check::new("well", CheckKind::Readiness, nothing))
+            .check(Check::new("well", CheckKind::Liveness, nothing))
+            .check(Check::new("hasty", CheckKind::Liveness, nothing).timeout(Duration::ZERO));
+    }
+}
+impl DaemonBase for Rows {}
+
+#[test]
+fn every_fault_of_a_definition_is_told_at_once() {
+    let error = Host::new("t").workers(0).daemon(Rows).check().unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("this host cannot start, for 8 faults\n  - "), "{text}");
+    for says in [
+        "the host has no workers",
+        "`rows` has two intervals named `beat`; rename one",
+        "interval `beat` of `rows` has a period of zero",
+        "interval `slow` of `rows`: its timeout must be more than zero and less than its period",
+        "an interval of `rows`: ",
+        "`rows` has two checks named `well`; rename one",
+        "check `hasty` of `rows` has a timeout of zero",
+        "`rows` reacts to the readiness of `plain`, which this host lacks; add it with `.daemon(..)`",
+    ] {
+        assert!(text.contains(says), "{text}\ndoes not say: {says}");
+    }
+}
+
+static MADE: AtomicBool = AtomicBool::new(false);
+
+#[daemon(name = "made", no_handlers)]
+struct Made;
+impl DaemonBase for Made {}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_with_a_fault_starts_nothing() {
+    let make = || {
+        MADE.store(true, Ordering::Relaxed);
+        Ok::<_, std::io::Error>(Made)
+    };
+    let error = Host::new("t").daemon_with(make).daemon(NeedsPlain).start().await.unwrap_err();
+    assert!(matches!(error, StartError::Check(_)));
+    assert!(error.to_string().contains("this host lacks `plain`"), "{error}");
+    assert!(!MADE.load(Ordering::Relaxed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_host_starts_and_stops() {
+    let host = Host::new("t").start().await.unwrap();
+    assert!(host.shutdown().await.unwrap().is_clean());
+}

@@ -1,0 +1,469 @@
+//! Starting: in the order of the graph, without barriers, and undone in reverse when it fails.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test states what it expects")]
+
+mod probe;
+
+use daemon_core::{
+    Context, DaemonBase, Declaration, Declared, Definition, Dependency, Error, Host, HostHandle, Result, StartError,
+    StartReport, State, Wired, daemon,
+};
+use probe::{Bomb, Log, MS, S, assert_nothing_left};
+use std::future::pending;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Declares daemons that take so many seconds to start, log both ends, and may go wrong in a given way.
+macro_rules! daemons_of_a_graph {
+    ($($name:ident($text:literal, $seconds:literal $(, $option:ident($($of:ty),+))* $(; $flag:ident)?);)+) => {$(
+        #[daemon(name = $text, no_handlers $(, $option($($of),+))* $(, $flag)?)]
+        struct $name(Log, Way);
+        impl DaemonBase for $name {
+            async fn initialize(&self, cx: &Context) -> Result<()> {
+                begin(&self.0, cx, self.1, $seconds).await
+            }
+            async fn cleanup(&self, cx: &Context) -> Result<()> {
+                self.0.say(format!("-{}", cx.name()));
+                Ok(())
+            }
+        }
+    )+};
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Well,
+    Error,
+    Panic,
+    Hang,
+}
+
+async fn begin(log: &Log, cx: &Context, way: Way, seconds: u64) -> Result<()> {
+    log.say(format!("({}", cx.name()));
+    tokio::time::sleep(S(seconds)).await;
+    match way {
+        Way::Well => {
+            log.say(format!("+{}", cx.name()));
+            Ok(())
+        }
+        Way::Error => Err(format!("{} has no disk", cx.name()).into()),
+        Way::Panic => panic!("{} is unwell", cx.name()),
+        Way::Hang => pending().await,
+    }
+}
+
+daemons_of_a_graph! {
+    Data("data", 1);
+    Events("events", 3);
+    Users("users", 1, requires(Data));
+    Rooms("rooms", 1, requires(Users), wants(Events));
+    Health("health", 1, wants(Rooms, Hobby));
+    Hobby("hobby", 2; optional);
+    Fan("fan", 1, requires(Hobby); optional);
+}
+
+fn five(log: &Log, way: impl Fn(&str) -> Way) -> Host {
+    let log = || log.clone();
+    Host::new("t")
+        .daemon(Health(log(), way("health")))
+        .daemon(Rooms(log(), way("rooms")))
+        .daemon(Users(log(), way("users")))
+        .daemon(Events(log(), way("events")))
+        .daemon(Data(log(), way("data")))
+}
+
+fn daemon<'a>(report: &'a StartReport, name: &str) -> &'a daemon_core::DaemonStart {
+    report.daemons.iter().find(|daemon| daemon.name == name).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_daemon_starts_as_soon_as_what_it_names_has_settled() {
+    let log = Log::default();
+    let host = five(&log, |_| Way::Well).start().await.unwrap();
+    log.in_order(&["(data", "+data", "(users", "+users", "+events", "(rooms", "+rooms", "(health", "+health"]);
+    assert!(log.at("(events") < log.at("+data"), "side by side");
+    let start = host.start_report();
+    assert_eq!(start.took_ms, 5_000, "no barrier between waves: {start}");
+    let waves: Vec<_> = start.daemons.iter().map(|daemon| (&*daemon.name, daemon.wave)).collect();
+    assert_eq!(waves, [("events", 1), ("data", 1), ("users", 2), ("rooms", 3), ("health", 4)]);
+    let rooms = daemon(start, "rooms");
+    assert_eq!((rooms.waited_for.as_deref(), rooms.waited_ms, rooms.took_ms), (Some("events"), 3_000, 1_000));
+    assert_eq!(start.notes, ["`health` wants `hobby`, which is absent"]);
+    let status = host.handle().status();
+    assert!(status.daemons.iter().all(|daemon| daemon.state == State::Running));
+    let report = host.shutdown().await.unwrap();
+    assert!(report.is_clean(), "{report}");
+}
+
+#[track_caller]
+fn failed(error: StartError) -> (StartReport, daemon_core::ShutdownReport) {
+    match error {
+        StartError::Failed { start, shutdown } => (*start, *shutdown),
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_start_fails_its_dependents_by_name_and_undoes_the_rest_in_reverse() {
+    for (way, reason) in [
+        (Way::Error, "users has no disk"),
+        (Way::Panic, "panicked: users is unwell"),
+        (Way::Hang, "did not end within 30s"),
+    ] {
+        let log = Log::default();
+        let host = five(&log, |name| if name == "users" { way } else { Way::Well }).start_timeout(S(30));
+        let error = host.start().await.unwrap_err();
+        let text = error.to_string();
+        let (start, shutdown) = failed(error);
+        assert!(text.contains(&format!("`users`: {reason}")), "{text}");
+        assert!(text.contains("`rooms`: requires `users`, which failed"), "{text}");
+        assert!(!start.started);
+        assert_eq!(daemon(&start, "users").state, State::Failed);
+        assert_eq!(daemon(&start, "rooms").state, State::Failed);
+        assert_eq!(daemon(&start, "health").state, State::Running, "it only wants rooms");
+        // each that was entered is cleaned up once, in the reverse order
+        log.in_order(&["-users", "-data"]);
+        log.in_order(&["+health", "-health"]);
+        log.at("-events");
+        assert!(!log.has("(rooms") && !log.has("-rooms"));
+        assert_eq!(shutdown.exit_code, 1);
+        assert_eq!(shutdown.daemon("rooms").unwrap().state, State::Failed);
+        assert_nothing_left(&shutdown);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_failures_are_reported_together() {
+    let log = Log::default();
+    let host = five(&log, |name| match name {
+        "data" => Way::Error,
+        "events" => Way::Panic,
+        _ => Way::Well,
+    });
+    let error = host.start().await.unwrap_err();
+    let text = error.to_string();
+    for part in ["`data`: data has no disk", "`events`: panicked: events is unwell", "`users`: requires `data`"] {
+        assert!(text.contains(part), "{text}");
+    }
+    let (_, shutdown) = failed(error);
+    assert_eq!(shutdown.exit_code, 1);
+    assert_eq!((log.count("-data"), log.count("-events")), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_optional_daemon_that_does_not_start_holds_nobody_up() {
+    let log = Log::default();
+    let host = five(&log, |_| Way::Well)
+        .daemon(Hobby(log.clone(), Way::Error))
+        .daemon(Fan(log.clone(), Way::Well))
+        .start()
+        .await
+        .unwrap();
+    let start = host.start_report();
+    assert!(start.started);
+    assert_eq!(daemon(start, "hobby").state, State::Failed);
+    assert_eq!(daemon(start, "fan").reason.as_deref(), Some("requires `hobby`, which failed"));
+    log.in_order(&["-hobby", "(health"]);
+    assert!(!log.has("(fan"));
+    let report = host.shutdown().await.unwrap();
+    assert_eq!(report.exit_code, 0);
+    assert_nothing_left(&report);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_at_every_step_of_the_start_ends_cleanly() {
+    for ms in (0..=6_000).step_by(250) {
+        let log = Log::default();
+        let starting = five(&log, |_| Way::Well).daemon(Asks(ms)).start();
+        let report = match starting.await {
+            Ok(host) => host.wait().await.unwrap(),
+            Err(StartError::Stopped { shutdown }) => *shutdown,
+            Err(other) => panic!("at {ms} ms: {other}"),
+        };
+        assert_eq!(report.exit_code, 0, "at {ms} ms: {report}");
+        assert!(report.is_clean() && report.stop_ms == 0, "at {ms} ms: {report}");
+        assert_nothing_left(&report);
+        for name in ["data", "events", "users", "rooms", "health"] {
+            let entered = log.count(&format!("({name}"));
+            assert_eq!(log.count(&format!("-{name}")), entered, "{name} at {ms} ms: {:?}", log.lines());
+            assert_eq!(report.daemon(name).unwrap().state, State::Stopped);
+        }
+        let after: Vec<_> = log.lines().into_iter().skip_while(|line| !line.starts_with('-')).collect();
+        assert!(after.iter().all(|line| line.starts_with('-')), "nothing starts any more: {after:?}");
+    }
+}
+
+/// Asks for the shutdown so many milliseconds after the beginning, from outside of what its host can cancel.
+#[daemon(name = "asks", no_handlers)]
+struct Asks(u64);
+impl DaemonBase for Asks {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        let (host, after) = (cx.host(), MS(self.0));
+        tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            host.request_shutdown();
+        });
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_is_given_up_shuts_the_host_down() {
+    let log = Log::default();
+    let starting = five(&log, |_| Way::Well).start();
+    assert!(tokio::time::timeout(MS(1_500), starting).await.is_err());
+    log.said("-data").await;
+    log.in_order(&["(users", "-users", "-data"]);
+    tokio::time::sleep(S(10)).await;
+    assert!(!log.has("+users") && !log.has("+events"));
+}
+
+#[daemon(name = "refuses", no_handlers)]
+struct Refuses(Log);
+impl DaemonBase for Refuses {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        cx.request_shutdown();
+        Err("refused".into())
+    }
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        self.0.say("cleanup");
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_comes_with_the_shutdown_is_told_of() {
+    let log = Log::default();
+    let error = Host::new("t").daemon(Refuses(log.clone())).start().await.unwrap_err();
+    let StartError::Stopped { shutdown } = error else { panic!("{error}") };
+    let refuses = shutdown.daemon("refuses").unwrap();
+    assert_eq!((refuses.state, refuses.reason.as_deref()), (State::Failed, Some("refused")), "{shutdown}");
+    assert_eq!((shutdown.exit_code, log.count("cleanup")), (1, 1));
+}
+
+#[daemon(name = "made", start_timeout = "10s", no_handlers)]
+struct Made(Log);
+impl DaemonBase for Made {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        self.0.say("initialize");
+        Ok(())
+    }
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        self.0.say("cleanup");
+        Ok(())
+    }
+}
+
+async fn fails_with(host: Host, reason: &str) {
+    let (start, shutdown) = failed(host.start().await.unwrap_err());
+    assert_eq!(daemon(&start, "made").reason.as_deref(), Some(reason));
+    assert_eq!(shutdown.exit_code, 1);
+    assert_nothing_left(&shutdown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn factories_of_every_kind() {
+    let log = Log::default();
+    let made = || Made(log.clone());
+
+    let (plain, future) = (made(), made());
+    let (plain, future) = (std::sync::Mutex::new(Some(plain)), std::sync::Mutex::new(Some(future)));
+    let plain = move || plain.lock().unwrap().take().ok_or("made before");
+    let future = move || {
+        let made = future.lock().unwrap().take();
+        async move {
+            tokio::time::sleep(S(9)).await;
+            made.ok_or("made before")
+        }
+    };
+    for host in [Host::new("t").daemon_with(plain), Host::new("t").daemon_with(future)] {
+        let host = host.start().await.unwrap();
+        assert!(host.shutdown().await.unwrap().is_clean());
+    }
+    assert_eq!(log.lines(), ["initialize", "cleanup", "initialize", "cleanup"]);
+
+    let error = || Err::<Made, _>("no file");
+    fails_with(Host::new("t").daemon_with(error), "no file").await;
+    let error = || async { Err::<Made, _>("no answer") };
+    fails_with(Host::new("t").daemon_with(error), "no answer").await;
+    let panics = || -> Result<Made> { panic!("burst") };
+    fails_with(Host::new("t").daemon_with(panics), "panicked: burst").await;
+    let panics = || async { burst_late() };
+    fails_with(Host::new("t").daemon_with(panics), "panicked: burst late").await;
+    let slow = || async {
+        tokio::time::sleep(S(11)).await;
+        Err::<Made, _>("too late")
+    };
+    fails_with(Host::new("t").daemon_with(slow), "did not end within 10s").await;
+    assert_eq!(log.lines().len(), 4, "what was never made is never cleaned up");
+}
+
+fn burst_late() -> Result<Made> {
+    panic!("burst late")
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_is_for_making_and_initialising_together() {
+    #[daemon(name = "made", start_timeout = "10s", no_handlers)]
+    struct Slow;
+    impl DaemonBase for Slow {
+        async fn initialize(&self, _cx: &Context) -> Result<()> {
+            tokio::time::sleep(S(6)).await;
+            Ok(())
+        }
+    }
+    let make = || async {
+        tokio::time::sleep(S(6)).await;
+        Ok::<_, Error>(Slow)
+    };
+    fails_with(Host::new("t").daemon_with(make), "did not end within 10s").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_made_when_the_shutdown_comes_is_dropped_where_a_panic_harms_nobody() {
+    let handle: std::sync::Arc<std::sync::OnceLock<HostHandle>> = std::sync::Arc::default();
+    #[daemon(name = "gives", no_handlers)]
+    struct Gives(std::sync::Arc<std::sync::OnceLock<HostHandle>>);
+    impl DaemonBase for Gives {
+        async fn initialize(&self, cx: &Context) -> Result<()> {
+            self.0.set(cx.host()).ok();
+            Ok(())
+        }
+    }
+    #[daemon(name = "after", requires(Gives), no_handlers)]
+    struct After(#[expect(dead_code, reason = "held for its destructor")] Bomb);
+    impl DaemonBase for After {}
+    let given = handle.clone();
+    let after = move || {
+        given.get().unwrap().request_shutdown();
+        Ok::<_, Error>(After(Bomb("the value")))
+    };
+    let error = Host::new("t").daemon(Gives(handle)).daemon_with(after).start().await.unwrap_err();
+    let StartError::Stopped { shutdown } = error else { panic!("{error}") };
+    let after = shutdown.daemon("after").unwrap();
+    assert_eq!(after.state, State::Stopped, "{shutdown}");
+    assert_eq!(after.problems, ["the daemon's destructor panicked: the value"]);
+    assert_eq!(shutdown.exit_code, 0);
+}
+
+// Random graphs: a seed decides at compile time who requires and who wants whom, since dependencies are declared.
+
+const DAEMONS: usize = 8;
+
+/// What `at` names of those before it, by bits: (requires, wants).
+const fn edges(seed: u64, at: usize) -> (u64, u64) {
+    let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (at as u64 + 1).wrapping_mul(0xD1B5_4A32_D192_ED03);
+    random ^= random >> 29;
+    random = random.wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    random ^= random >> 32;
+    let before = (1 << at) - 1;
+    let requires = random & (random >> 8) & before;
+    (requires, (random >> 16) & (random >> 24) & before & !requires)
+}
+
+/// Those of `all` whose bit is set come first; and how many they are.
+const fn chosen<const N: usize>(all: [Dependency; N], bits: u64) -> ([Dependency; N], usize) {
+    let (mut chosen, mut count, mut at) = (all, 0, 0);
+    while at < N {
+        if bits >> at & 1 == 1 {
+            chosen[count] = all[at];
+            count += 1;
+        }
+        at += 1;
+    }
+    (chosen, count)
+}
+
+macro_rules! random_daemons {
+    ($($name:ident $text:literal $at:literal: $($before:ident)*;)+) => {$(
+        struct $name<const SEED: u64>(Log, &'static AtomicU64);
+        impl<const SEED: u64> $name<SEED> {
+            const ALL: [Dependency; $at] = [$(Dependency::on::<$before<SEED>>()),*];
+            const REQUIRES: &'static ([Dependency; $at], usize) = &chosen(Self::ALL, edges(SEED, $at).0);
+            const WANTS: &'static ([Dependency; $at], usize) = &chosen(Self::ALL, edges(SEED, $at).1);
+        }
+        impl<const SEED: u64> Declared for $name<SEED> {
+            const DECLARATION: Declaration = Declaration::new($text)
+                .requires(Self::REQUIRES.0.split_at(Self::REQUIRES.1).0)
+                .wants(Self::WANTS.0.split_at(Self::WANTS.1).0);
+        }
+        impl<const SEED: u64> Wired for $name<SEED> {
+            fn wire(_: &mut Definition<Self>) {}
+        }
+        impl<const SEED: u64> DaemonBase for $name<SEED> {
+            async fn initialize(&self, cx: &Context) -> Result<()> {
+                self.0.say(format!("({}", cx.name()));
+                tokio::time::sleep(pause(self.1)).await;
+                self.0.say(format!("+{}", cx.name()));
+                Ok(())
+            }
+            async fn cleanup(&self, cx: &Context) -> Result<()> {
+                self.0.say(format!("-{}", cx.name()));
+                tokio::time::sleep(pause(self.1)).await;
+                self.0.say(format!("){}", cx.name()));
+                Ok(())
+            }
+        }
+    )+};
+}
+
+/// Some pause or other.
+fn pause(state: &AtomicU64) -> Duration {
+    MS(state.fetch_add(7, Ordering::Relaxed).wrapping_mul(2_654_435_761) >> 7 & 0x3F)
+}
+
+random_daemons! {
+    N0 "n0" 0: ;
+    N1 "n1" 1: N0;
+    N2 "n2" 2: N0 N1;
+    N3 "n3" 3: N0 N1 N2;
+    N4 "n4" 4: N0 N1 N2 N3;
+    N5 "n5" 5: N0 N1 N2 N3 N4;
+    N6 "n6" 6: N0 N1 N2 N3 N4 N5;
+    N7 "n7" 7: N0 N1 N2 N3 N4 N5 N6;
+}
+
+async fn random_graph<const SEED: u64>() -> u32 {
+    let (log, state): (_, &'static _) = (Log::default(), Box::leak(Box::new(AtomicU64::new(SEED))));
+    let host = Host::new("t")
+        .daemon(N7::<SEED>(log.clone(), state))
+        .daemon(N2::<SEED>(log.clone(), state))
+        .daemon(N5::<SEED>(log.clone(), state))
+        .daemon(N0::<SEED>(log.clone(), state))
+        .daemon(N6::<SEED>(log.clone(), state))
+        .daemon(N1::<SEED>(log.clone(), state))
+        .daemon(N4::<SEED>(log.clone(), state))
+        .daemon(N3::<SEED>(log.clone(), state))
+        .start()
+        .await
+        .unwrap();
+    let mut count = 0;
+    for at in 0..DAEMONS {
+        let (requires, wants) = edges(SEED, at);
+        let status = host.handle().status();
+        let status = status.daemon(&format!("n{at}")).unwrap().clone();
+        assert_eq!(status.requires.len() as u32, requires.count_ones());
+        for on in (0..at).filter(|on| (requires | wants) >> on & 1 == 1) {
+            count += 1;
+            log.in_order(&[&format!("+n{on}"), &format!("(n{at}")]);
+        }
+    }
+    let report = host.shutdown().await.unwrap();
+    for at in 0..DAEMONS {
+        let (requires, wants) = edges(SEED, at);
+        for on in (0..at).filter(|on| (requires | wants) >> on & 1 == 1) {
+            log.in_order(&[&format!(")n{at}"), &format!("-n{on}")]);
+        }
+    }
+    assert!(report.is_clean(), "{report}");
+    count
+}
+
+#[tokio::test(start_paused = true)]
+async fn random_graphs_start_in_order_and_stop_in_reverse() {
+    let mut edges = 0;
+    macro_rules! seeds {
+        ($($seed:literal)+) => {$( edges += random_graph::<$seed>().await; )+};
+    }
+    seeds!(1 2 3 4 5);
+    assert!(edges > 25, "graphs worth the name: {edges}");
+}

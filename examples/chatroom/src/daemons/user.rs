@@ -1,0 +1,121 @@
+//! `user`: keeps one client per persona, and the status of every persona true.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use daemon_core::{Context, DaemonBase, Result, daemon};
+use serde::{Deserialize, Serialize};
+
+use super::{CommandDaemon, DataDaemon};
+use crate::entity::{Created, Deleted, Status, Updated, User, UserKind};
+use crate::persona::{self, PersonaClient};
+
+#[daemon(name = "user", requires(DataDaemon, CommandDaemon))]
+#[derive(Default)]
+pub(crate) struct UserDaemon {
+    clients: Mutex<BTreeMap<String, PersonaClient>>,
+    ensuring: tokio::sync::Mutex<()>,
+}
+
+/// A persona as its client knows it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PersonaStatus {
+    pub(crate) id: String,
+    pub(crate) heard: u64,
+}
+
+#[daemon]
+impl UserDaemon {
+    #[on_event]
+    fn user_created(&self, user: &Created<User>, cx: &Context) -> Result<()> {
+        self.ensure_client(cx, user)
+    }
+
+    #[on_event]
+    fn user_updated(&self, user: &Updated<User>, cx: &Context) -> Result<()> {
+        self.ensure_client(cx, user)
+    }
+
+    #[on_event]
+    fn user_deleted(&self, user: &Deleted<User>) {
+        self.clients().remove(&user.id);
+    }
+
+    /// Makes the standing personas and starts a client for each there is; one at a time, however often it is asked.
+    #[on_ready(DataDaemon)]
+    async fn ensure_personas(&self, cx: &Context) -> Result<()> {
+        let Ok(_only_one) = self.ensuring.try_lock() else { return Ok(()) };
+        let data = cx.daemon::<DataDaemon>();
+        data.ensure(cx, &persona::standing()).await?;
+        for user in data.all::<User>().await? {
+            self.ensure_client(cx, &user)?;
+        }
+        self.reconcile(cx).await?;
+        tracing::info!("{} personas listen", self.clients().len());
+        Ok(())
+    }
+
+    /// Starts the clients that ended by themselves anew.
+    #[every("5s", name = "user-monitoring")]
+    async fn monitor(&self, cx: &Context) -> Result<()> {
+        let mut dead = Vec::new();
+        self.clients().retain(|id, client| {
+            let is_dead = client.is_dead();
+            dead.extend(is_dead.then(|| id.clone()));
+            !is_dead
+        });
+        if dead.is_empty() {
+            return Ok(());
+        }
+        tracing::warn!("personas fell silent and are started anew: {}", dead.join(", "));
+        for user in cx.daemon::<DataDaemon>().all::<User>().await? {
+            self.ensure_client(cx, &user)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the stored status of every persona what it is: online with a client, else offline.
+    #[every("30s", name = "state-reconciliation")]
+    async fn reconcile(&self, cx: &Context) -> Result<()> {
+        let data = cx.daemon::<DataDaemon>();
+        let mut wrong = data.all::<User>().await?;
+        {
+            let clients = self.clients();
+            wrong.retain_mut(|user| {
+                let truth = if clients.contains_key(&user.id) { Status::Online } else { Status::Offline };
+                user.kind == UserKind::Persona && std::mem::replace(&mut user.status, truth) != truth
+            });
+        }
+        data.put(cx, &wrong).await?;
+        Ok(())
+    }
+
+    /// The personas that listen, and how much each has heard.
+    #[command]
+    fn personas(&self) -> Result<Vec<PersonaStatus>> {
+        let clients = self.clients();
+        Ok(clients.iter().map(|(id, client)| PersonaStatus { id: id.clone(), heard: client.heard() }).collect())
+    }
+}
+
+impl DaemonBase for UserDaemon {
+    /// Ends the clients and leaves every persona offline.
+    async fn cleanup(&self, cx: &Context) -> Result<()> {
+        self.clients().clear();
+        self.reconcile(cx).await
+    }
+}
+
+impl UserDaemon {
+    fn ensure_client(&self, cx: &Context, user: &User) -> Result<()> {
+        let mut clients = self.clients();
+        if user.kind == UserKind::Persona && !clients.contains_key(&user.id) {
+            clients.insert(user.id.clone(), PersonaClient::start(cx, user)?);
+        }
+        Ok(())
+    }
+
+    fn clients(&self) -> MutexGuard<'_, BTreeMap<String, PersonaClient>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,57 @@
+//! A chat system of thirteen daemons around a real database: what `daemon-core` is for, in one program.
+//!
+//! This file assembles it. `daemons/` holds the thirteen, one to a file; `store/` the database, `tree/` the source tree,
+//! and the other modules the decisions, which are pure.
+
+mod announce;
+mod args;
+mod daemons;
+mod entity;
+mod input;
+mod log;
+mod membership;
+mod message;
+mod persona;
+mod store;
+mod storm;
+mod terminal;
+mod tree;
+mod upstream;
+mod window;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use daemon_core::Host;
+
+use crate::daemons::{
+    CodeDaemon, CommandDaemon, ConsoleDaemon, DataDaemon, EventsDaemon, HealthDaemon, LeaseDaemon, ProxyDaemon,
+    RoomMembershipDaemon, SessionDaemon, TrainingDaemon, UserDaemon, WidgetDaemon,
+};
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    let log = log::install(args.quiet);
+    let location = args.location();
+    let mut host = Host::new("chatroom")
+        .daemon(ConsoleDaemon::new(log))
+        .daemon_with(move || DataDaemon::open(location.clone()))
+        .daemon(CommandDaemon::new(args.stop_after))
+        .daemon(EventsDaemon::default())
+        .daemon(WidgetDaemon::new(args.quiet))
+        .daemon(HealthDaemon)
+        .daemon(ProxyDaemon::new(args.upstream))
+        .daemon(SessionDaemon::default())
+        .daemon(UserDaemon::default())
+        .daemon(TrainingDaemon::default())
+        .daemon(RoomMembershipDaemon::default())
+        .daemon(LeaseDaemon::default())
+        .daemon(CodeDaemon::new(args.watch));
+    if args.quiet {
+        host = host.quiet();
+    }
+    if let Some(report) = args.report {
+        host = host.report_file(report);
+    }
+    host.run()
+}

@@ -1,0 +1,57 @@
+//! A program under test: a host of the kind that its first argument names.
+//!
+//! `subject KIND [--report FILE] [--budget MILLISECONDS] [--workers N]`
+
+#![cfg(unix)]
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what it says is what its tests wait for")]
+
+mod calm;
+mod crowd;
+mod faulty;
+mod stuck;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use daemon_core::{BoxError, Host, Result};
+
+/// Long enough that only the host can end it.
+const FOR_EVER: Duration = Duration::from_secs(3_600);
+
+fn main() -> ExitCode {
+    match host() {
+        Ok(host) => host.run(),
+        Err(error) => {
+            eprintln!("subject: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn host() -> Result<Host> {
+    let mut args = std::env::args().skip(1);
+    let kind = args.next().ok_or("which kind?")?;
+    let host = Host::new("subject");
+    let mut host = match kind.split_once('/') {
+        None if kind == "crowd" => crowd::of(host),
+        Some(("calm", which)) => calm::of(host, which)?,
+        Some(("faulty", which)) => faulty::of(host, which)?,
+        Some(("stuck", which)) => stuck::of(host, which)?,
+        _ => return Err(unknown(&kind)),
+    };
+    while let Some(option) = args.next() {
+        let value = args.next().ok_or_else(|| format!("{option} needs a value"))?;
+        host = match option.as_str() {
+            "--report" => host.report_file(value),
+            "--budget" => host.stop_budget(Duration::from_millis(value.parse()?)),
+            "--workers" => host.workers(value.parse()?),
+            _ => return Err(unknown(&option)),
+        };
+    }
+    Ok(host)
+}
+
+fn unknown(what: &str) -> BoxError {
+    format!("unknown: {what}").into()
+}

@@ -1,0 +1,259 @@
+//! Hosts in which user code never ends, and says `stuck` on standard output once it is there.
+
+use std::sync::{Arc, Barrier, Mutex, PoisonError};
+
+use daemon_core::{Context, DaemonBase, Event, Host, Result, daemon};
+
+use super::{FOR_EVER, unknown};
+
+pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
+    Ok(match which {
+        "handler" => host.daemon(Beside).daemon(InHandler),
+        "tick" => host.daemon(Beside).daemon(InTick),
+        "workers" => host.workers(2).daemon(Beside).daemon(OnWorkers { threads: 2 }),
+        "one-worker" => host.workers(1).daemon(Beside).daemon(OnWorkers { threads: 1 }),
+        "blocking-work" => host.daemon(Beside).daemon(InBlockingWork),
+        "deadlock" => host.workers(2).daemon(Beside).daemon(Deadlock::default()),
+        "initialize" => host.workers(2).daemon(Beside).daemon(InInitialize),
+        "cleanup" => host.workers(2).daemon(Beside).daemon(InCleanup),
+        "drop" => host.daemon(Beside).daemon(InDrop),
+        "made-drop" => host.daemon(Beside).daemon_with(|| Ok::<_, daemon_core::BoxError>(InDrop)),
+        "unstarted-drop" => host.daemon(Sleeper).daemon(Unstarted),
+        "full-stderr" => host.daemon(Beside).daemon(Talker),
+        "locked-stderr" => {
+            lock_stderr();
+            host.daemon(Witness)
+        }
+        "locked-stderr-log" => {
+            lock_stderr();
+            host.workers(1).daemon(Beside).daemon(Complainer)
+        }
+        _ => return Err(unknown(which)),
+    })
+}
+
+fn stuck() {
+    println!("stuck");
+    std::thread::sleep(FOR_EVER);
+}
+
+/// Holds standard error for ever, in a thread of which the host knows nothing.
+fn lock_stderr() {
+    let (sender, locked) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let _stderr = std::io::stderr().lock();
+        let _ = sender.send(()); // nobody can have gone
+        std::thread::sleep(FOR_EVER);
+    });
+    locked.recv().unwrap_or_default();
+}
+
+/// Ends well whenever it gets a thread to end on.
+#[daemon(name = "beside", no_handlers)]
+struct Beside;
+
+impl DaemonBase for Beside {}
+
+/// Says when its host runs.
+#[daemon(name = "witness", no_handlers)]
+struct Witness;
+
+impl DaemonBase for Witness {
+    async fn initialize_deferred(&self, _cx: &Context) -> Result<()> {
+        println!("stuck"); // as good as
+        Ok(())
+    }
+}
+
+#[derive(Event)]
+#[event("stuck:poked", local)]
+struct Poked;
+
+#[daemon(name = "in-handler")]
+struct InHandler;
+
+#[daemon]
+impl InHandler {
+    #[on_event]
+    async fn poked(&self, _event: &Poked) {
+        stuck();
+    }
+
+    #[deferred("1ms")]
+    async fn poke(&self, cx: &Context) -> Result<()> {
+        Ok(cx.publish(Poked).await?)
+    }
+}
+
+impl DaemonBase for InHandler {}
+
+#[daemon(name = "in-tick")]
+struct InTick;
+
+#[daemon]
+impl InTick {
+    #[every("10ms")]
+    fn sweep(&self) {
+        stuck();
+    }
+}
+
+impl DaemonBase for InTick {}
+
+/// Blocks so many workers at once.
+#[daemon(name = "on-workers", no_handlers)]
+struct OnWorkers {
+    threads: usize,
+}
+
+impl DaemonBase for OnWorkers {
+    async fn initialize_deferred(&self, cx: &Context) -> Result<()> {
+        let all = Arc::new(Barrier::new(self.threads));
+        for _ in 0..self.threads {
+            let all = all.clone();
+            drop(cx.spawn("block", async move {
+                if all.wait().is_leader() {
+                    println!("stuck");
+                }
+                std::thread::sleep(FOR_EVER);
+            })?);
+        }
+        Ok(())
+    }
+}
+
+#[daemon(name = "in-blocking-work", no_handlers)]
+struct InBlockingWork;
+
+impl DaemonBase for InBlockingWork {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        drop(cx.spawn_blocking("vacuum", stuck)?);
+        Ok(())
+    }
+}
+
+#[daemon(name = "deadlock", no_handlers)]
+#[derive(Default)]
+struct Deadlock {
+    locks: Arc<(Mutex<()>, Mutex<()>)>,
+}
+
+impl DaemonBase for Deadlock {
+    async fn initialize_deferred(&self, cx: &Context) -> Result<()> {
+        let (locks, both) = (self.locks.clone(), Arc::new(Barrier::new(2)));
+        let (other, met) = (locks.clone(), both.clone());
+        let embrace = |first: &Mutex<()>, second: &Mutex<()>, both: &Barrier| {
+            let _first = first.lock().unwrap_or_else(PoisonError::into_inner);
+            if both.wait().is_leader() {
+                println!("stuck");
+            }
+            let _second = second.lock().unwrap_or_else(PoisonError::into_inner);
+        };
+        drop(cx.spawn("left", async move { embrace(&other.0, &other.1, &met) })?);
+        drop(cx.spawn("right", async move { embrace(&locks.1, &locks.0, &both) })?);
+        Ok(())
+    }
+}
+
+#[daemon(name = "in-initialize", no_handlers)]
+struct InInitialize;
+
+impl DaemonBase for InInitialize {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        stuck();
+        Ok(())
+    }
+}
+
+#[daemon(name = "in-cleanup", no_handlers)]
+struct InCleanup;
+
+impl DaemonBase for InCleanup {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        println!("stuck"); // as good as
+        Ok(())
+    }
+
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        std::thread::sleep(FOR_EVER);
+        Ok(())
+    }
+}
+
+#[daemon(name = "in-drop", no_handlers)]
+struct InDrop;
+
+impl DaemonBase for InDrop {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        println!("stuck"); // as good as
+        Ok(())
+    }
+}
+
+impl Drop for InDrop {
+    fn drop(&mut self) {
+        std::thread::sleep(FOR_EVER);
+    }
+}
+
+/// Keeps the one behind it from starting, and the host from stopping.
+#[daemon(name = "sleeper", no_handlers)]
+struct Sleeper;
+
+impl DaemonBase for Sleeper {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        println!("stuck"); // as good as
+        tokio::time::sleep(FOR_EVER).await;
+        Ok(())
+    }
+
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        println!("cleaning up");
+        tokio::time::sleep(FOR_EVER).await;
+        Ok(())
+    }
+}
+
+/// Never started, so that nobody but the host holds its value.
+#[daemon(name = "unstarted", no_handlers, requires(Sleeper))]
+struct Unstarted;
+
+impl DaemonBase for Unstarted {}
+
+impl Drop for Unstarted {
+    fn drop(&mut self) {
+        std::thread::sleep(FOR_EVER);
+    }
+}
+
+/// Writes until nobody reads any more.
+#[daemon(name = "talker")]
+struct Talker;
+
+#[daemon]
+impl Talker {
+    #[every("10ms")]
+    fn talk(&self) {
+        println!("stuck"); // soon
+        loop {
+            eprintln!("and another thing");
+        }
+    }
+}
+
+impl DaemonBase for Talker {}
+
+/// Fails again and again, which is logged to standard error.
+#[daemon(name = "complainer")]
+struct Complainer;
+
+#[daemon]
+impl Complainer {
+    #[every("10ms")]
+    async fn complain(&self) -> Result<()> {
+        println!("complaining");
+        Err("as always".into())
+    }
+}
+
+impl DaemonBase for Complainer {}

@@ -1,0 +1,126 @@
+use tests::{Signal, Source};
+
+use super::{Result, SOON, Subject};
+
+#[test]
+fn a_failed_start_ends_with_1_and_names_who_failed() -> Result {
+    let ended = Subject::start("faulty/start", &[])?.ends()?;
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    let report = ended.report();
+    assert_eq!(report.cause, "required daemon `store` failed");
+    let reason = |name| report.daemon(name).and_then(|daemon| daemon.reason.as_deref());
+    assert_eq!(reason("store"), Some("the disk is full"));
+    assert_eq!(reason("web"), Some("requires `store`, which failed"), "dependents fail by name");
+    assert_eq!(reason("data"), None);
+    assert_eq!((ended.said("store cleaned up"), ended.said("data cleaned up")), (1, 1), "{ended:#?}");
+    assert_eq!(ended.said("web started without its store"), 0);
+    assert!(ended.err.contains("subject did not start") && ended.err.contains("the disk is full"), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_required_daemon_that_fails_later_ends_with_1() -> Result {
+    for (kind, reason) in [("faulty/later", "the well is dry"), ("faulty/task-panics", "panicked: the pipe burst")] {
+        let ended = Subject::start(kind, &[])?.ends()?;
+        assert_eq!(ended.code, Some(1), "{ended:#?}");
+        let report = ended.report();
+        assert_eq!(report.cause, "required daemon `pump` failed");
+        let pump = report.daemon("pump").ok_or("no pump")?;
+        assert!(pump.reason.as_ref().is_some_and(|why| why.contains("flow") && why.contains(reason)), "{ended:#?}");
+        assert_eq!(ended.said("data cleaned up"), 1, "{ended:#?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn panics_are_caught_named_and_counted_and_the_process_goes_on() -> Result {
+    let subject = Subject::start("faulty/panics", &[])?;
+    let mut seen = 0;
+    subject.running.wait_for_line(Source::Stdout, SOON, |line| {
+        seen += usize::from(line == "the other handler goes on");
+        seen == 3
+    })?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    for (work, message) in [
+        ("poked", "in a handler"),
+        ("tick", "in a tick"),
+        ("initialize_deferred", "in a hook"),
+        ("spawned", "in a spawned task"),
+        ("blocking", "in blocking work"),
+    ] {
+        let named = |line: &str| line.contains(work) && line.ends_with(&format!("panicked: {message}"));
+        assert!(ended.err.lines().any(named), "{work}: {ended:#?}");
+    }
+    let logged = ended.err.lines().filter(|line| line.contains("failure=panicked: ")).count() as u64;
+    let report = ended.report();
+    assert_eq!(report.daemons[0].panics, logged, "{ended:#?}");
+    let poked = report.events.iter().find(|row| row.subscription == "jumpy.poked").ok_or("no row")?;
+    assert_eq!(poked.failed, poked.offered, "{ended:#?}");
+    assert!(poked.offered >= 3 && report.left.is_nothing(), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_panic_in_cleanup_is_told_and_the_stop_goes_on() -> Result {
+    let subject = Subject::start("faulty/cleanup-panics", &[])?;
+    subject.started()?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_eq!(ended.code, Some(0), "nothing was cut: {ended:#?}");
+    let report = ended.report();
+    assert_eq!(report.daemons[0].problems, ["cleanup: panicked: in cleanup"]);
+    assert_eq!(report.daemons[0].panics, 1);
+    assert!(report.left.is_nothing() && !report.is_clean(), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_cleanup_that_overruns_ends_with_75() -> Result {
+    let subject = Subject::start("faulty/cleanup-overruns", &["--budget", "1000"])?;
+    subject.started()?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_eq!(ended.code, Some(75), "{ended:#?}");
+    let report = ended.report();
+    let [cut] = &report.daemons[0].cut[..] else { panic!("{ended:#?}") };
+    assert_eq!((&*cut.work, cut.gone), ("cleanup", true));
+    assert!(report.left.is_nothing(), "{ended:#?}");
+    assert!(ended.err.contains("cleanup was aborted"), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_host_with_faults_names_them_all_and_starts_nothing() -> Result {
+    let ended = Subject::start("faulty/refused", &[])?.ends()?;
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    for fault in [
+        "for 4 faults",
+        "\"No Name\"",
+        "two daemons are named `data`",
+        "`web` requires `store`, which is missing here; add it",
+        "`No Name` requires `data`, of which this host has several",
+    ] {
+        assert!(ended.err.contains(fault), "{fault}: {ended:#?}");
+    }
+    assert!(ended.out.is_empty(), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn the_report_file_has_the_promised_keys() -> Result {
+    let subject = Subject::start("faulty/panics", &[])?;
+    subject.says("the other handler goes on")?;
+    subject.signal(Signal::TERM)?;
+    let json = subject.ends()?.json;
+    let has = |value: &serde_json::Value, keys: &[&str]| keys.iter().all(|key| value.get(key).is_some());
+    assert!(has(&json, &["exit_code", "uptime_ms", "daemons", "left", "events"]), "{json:#}");
+    assert!(has(&json["left"], &["subscriptions", "intervals", "tasks"]), "{json:#}");
+    let daemon = ["name", "wave", "requires", "started_ms", "stopped_ms", "state"];
+    assert!(has(&json["daemons"][0], &daemon), "{json:#}");
+    let event = ["subscription", "offered", "handled", "failed", "dropped", "abandoned"];
+    assert!(has(&json["events"][0], &event), "{json:#}");
+    assert_eq!((&json["exit_code"], &json["daemons"][0]["state"]), (&0.into(), &"stopped".into()));
+    Ok(())
+}

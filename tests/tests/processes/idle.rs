@@ -1,0 +1,38 @@
+//! A host with nothing to do does nothing.
+
+use std::time::{Duration, Instant};
+
+use tests::Signal;
+
+use super::{Result, SOON, Subject};
+
+/// How often any thread of a process went to sleep by itself so far; see proc(5).
+fn naps(subject: &Subject) -> Result<u64> {
+    let mut naps = 0;
+    for thread in std::fs::read_dir(format!("/proc/{}/task", subject.running.pid().as_raw_nonzero()))? {
+        let Ok(status) = std::fs::read_to_string(thread?.path().join("status")) else { continue }; // it has ended
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        naps += line.ok_or("no count of switches")?.trim().parse::<u64>()?;
+    }
+    Ok(naps)
+}
+
+#[test]
+fn an_idle_host_never_wakes() -> Result {
+    let subject = Subject::start("calm/idle", &[])?;
+    subject.started()?;
+    let deadline = Instant::now() + SOON;
+    loop {
+        // The start has its own wakes: what counts is that there comes a time without any.
+        let before = naps(&subject)?;
+        std::thread::sleep(Duration::from_secs(2));
+        let wakes = naps(&subject)? - before;
+        if wakes == 0 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{wakes} wakes in two seconds, long after its start");
+    }
+    subject.signal(Signal::TERM)?;
+    assert_eq!(subject.ends()?.code, Some(0));
+    Ok(())
+}

@@ -1,0 +1,163 @@
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+use tests::{Program, Signal, Source};
+
+use super::{Result, SOON, SUBJECT, Subject};
+
+/// How far apart two signals must be for the second to force.
+const APART: Duration = Duration::from_millis(550);
+
+#[test]
+fn sigterm_and_sigint_stop() -> Result {
+    for (signal, name) in [(Signal::TERM, "SIGTERM"), (Signal::INT, "SIGINT")] {
+        let subject = Subject::start("calm/idle", &[])?;
+        subject.started()?;
+        subject.signal(signal)?;
+        let ended = subject.ends()?;
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        assert_eq!(ended.report().cause, name);
+        assert!(ended.report().is_clean(), "{ended:#?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_second_signal_half_a_second_later_forces() -> Result {
+    for (second, code) in [(Signal::TERM, 128 + 15), (Signal::INT, 128 + 2)] {
+        let subject = Subject::start("calm/slow-stop", &[])?;
+        subject.started()?;
+        subject.signal(Signal::TERM)?;
+        subject.says("cleaning up")?;
+        std::thread::sleep(APART);
+        subject.signal(second)?;
+        let ended = subject.ends()?;
+        assert_eq!(ended.code, Some(code), "{ended:#?}");
+        assert_eq!(ended.said("cleaned up"), 0, "it was forced: {ended:#?}");
+        assert!(ended.after < Duration::from_secs(2), "{ended:#?}");
+        let report = ended.report();
+        assert_eq!(i32::from(report.exit_code), code);
+        assert_eq!(report.daemons[0].cut[0].work, "cleanup", "{ended:#?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn two_signals_a_moment_apart_are_one() -> Result {
+    let subject = Subject::start("calm/slow-stop", &[])?;
+    subject.started()?;
+    subject.signal(Signal::INT)?;
+    std::thread::sleep(Duration::from_millis(1));
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_eq!((ended.code, ended.said("cleaned up")), (Some(0), 1), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_signal_during_start_cancels_it_and_cleans_up() -> Result {
+    let subject = Subject::start("calm/slow-start", &[])?;
+    subject.says("initialising")?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert_eq!(ended.said("cleaned up"), 1, "{ended:#?}");
+    assert_eq!(ended.said("started too early"), 0, "{ended:#?}");
+    let report = ended.report();
+    assert!(report.is_clean(), "{ended:#?}");
+    for (name, started) in [("idle", true), ("slow-start", false), ("later", false)] {
+        let started_ms = report.daemon(name).and_then(|daemon| daemon.started_ms);
+        assert_eq!(started_ms.is_some(), started, "{name}: {ended:#?}");
+    }
+    Ok(())
+}
+
+/// A terminal of which nobody is the session yet: its far end, and the end for a process.
+fn terminal() -> Result<(OwnedFd, OwnedFd)> {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let far = openpt(flags)?;
+    grantpt(&far)?;
+    unlockpt(&far)?;
+    let near = ioctl_tiocgptpeer(&far, flags)?;
+    Ok((far, near))
+}
+
+/// Starts programs whose controlling terminal is their standard input.
+fn on_terminal(near: OwnedFd) -> Program {
+    Program::new("setsid").args(["--ctty"]).stdin(near)
+}
+
+#[test]
+fn the_hang_up_of_its_terminal_stops() -> Result {
+    let (far, near) = terminal()?;
+    let subject = Subject::start_by(on_terminal(near).args([SUBJECT]), "calm/idle", &[])?;
+    subject.started()?;
+    drop(far);
+    let ended = subject.ends()?;
+    assert_eq!((ended.code, &*ended.report().cause), (Some(0), "SIGHUP"), "{ended:#?}");
+    assert!(ended.report().is_clean(), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_hang_up_never_forces() -> Result {
+    let (_far, near) = terminal()?;
+    let subject = Subject::start_by(on_terminal(near).args([SUBJECT]), "calm/slow-stop", &[])?;
+    subject.started()?;
+    subject.signal(Signal::HUP)?;
+    subject.says("cleaning up")?;
+    std::thread::sleep(APART);
+    subject.signal(Signal::HUP)?;
+    let ended = subject.ends()?;
+    assert_eq!((ended.code, ended.said("cleaned up")), (Some(0), 1), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn under_nohup_a_hang_up_is_nothing() -> Result {
+    let (_far, near) = terminal()?;
+    let subject = Subject::start_by(on_terminal(near).args(["nohup", SUBJECT]), "calm/idle", &[])?;
+    subject.started()?;
+    assert!(ignores_hang_up(&subject)?, "the host must leave it ignored");
+    subject.signal(Signal::HUP)?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_eq!((ended.code, &*ended.report().cause), (Some(0), "SIGTERM"), "{ended:#?}");
+    Ok(())
+}
+
+/// Whether the system drops SIGHUP before the process sees it; see proc(5).
+fn ignores_hang_up(subject: &Subject) -> Result<bool> {
+    let path = format!("/proc/{}/status", subject.running.pid().as_raw_nonzero());
+    let status = std::fs::read_to_string(path)?;
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).ok_or("no SigIgn")?;
+    Ok(u64::from_str_radix(ignored.trim(), 16)? & 1 == 1)
+}
+
+#[test]
+fn a_forced_exit_runs_no_destructor_on_the_main_thread() -> Result {
+    let subject = Subject::start("stuck/unstarted-drop", &[])?;
+    subject.says("stuck")?;
+    subject.signal(Signal::TERM)?;
+    subject.says("cleaning up")?;
+    std::thread::sleep(APART);
+    let forced = Instant::now();
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_eq!(ended.code, Some(128 + 15), "{ended:#?}");
+    assert!(forced.elapsed() < Duration::from_secs(2), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn the_receipt_comes_before_the_report() -> Result {
+    let subject = Subject::start("calm/idle", &[])?;
+    subject.started()?;
+    subject.running.wait_for_line(Source::Stderr, SOON, |line| line.contains("running"))?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    let (started, stopped) = (ended.err.find("subject started"), ended.err.find("subject stopped"));
+    assert!(started.is_some() && started < stopped, "{ended:#?}");
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! The process always ends, whatever user code does to its threads.
+
+use std::time::Duration;
+
+use tests::{Program, Signal};
+
+use super::{Ended, Result, SUBJECT, Subject};
+
+/// The stop budget these hosts get.
+const BUDGET: &str = "1000";
+/// That budget, what the host takes beyond it at most, and a second for a busy machine.
+const BOUND: Duration = Duration::from_millis(1000 + 250 + 1000);
+
+/// Starts a host of this kind, waits until it is stuck, stops it.
+fn stop(program: Program, kind: &str, stuck: &str) -> Result<Ended> {
+    let subject = Subject::start_by(program, kind, &["--budget", BUDGET])?;
+    subject.says(stuck)?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert!(ended.after < BOUND, "{kind}: {ended:#?}");
+    Ok(ended)
+}
+
+/// Expects exit code 75, and a report that names the culprit and what of it never ended.
+#[track_caller]
+fn assert_named(ended: &Ended, daemon: &str, work: &str) {
+    assert_eq!(ended.code, Some(75), "{ended:#?}");
+    let report = ended.report();
+    assert_eq!(report.exit_code, 75);
+    let culprit = report.daemon(daemon).unwrap_or_else(|| panic!("{ended:#?}"));
+    let named = |cut: &daemon_core::Cut| cut.work == work && !cut.gone && cut.blocking;
+    assert!(culprit.cut.iter().any(named), "{daemon}, {work}: {ended:#?}");
+    let innocent = report.daemons.iter().filter(|other| other.name != daemon);
+    assert!(innocent.flat_map(|other| &other.cut).next().is_none(), "accuses others: {ended:#?}");
+    assert!(!report.left.is_nothing(), "something is left: {ended:#?}");
+}
+
+/// Makes a test of each kind of host that names its culprit on standard error.
+macro_rules! ends_although {
+    ($($name:ident: $kind:literal blocks $work:literal of $daemon:literal;)+) => {$(
+        #[test]
+        fn $name() -> Result {
+            let ended = stop(Program::new(SUBJECT), concat!("stuck/", $kind), "stuck")?;
+            assert_named(&ended, $daemon, $work);
+            let told = concat!($work, " has blocked a thread for ");
+            assert!(ended.err.contains(told), "{ended:#?}");
+            Ok(())
+        }
+    )+};
+}
+
+ends_although! {
+    a_handler_blocks_its_thread: "handler" blocks "event handler `poked`" of "in-handler";
+    a_tick_blocks_its_thread: "tick" blocks "interval `sweep`" of "in-tick";
+    all_workers_are_blocked: "workers" blocks "task `block`" of "on-workers";
+    the_only_worker_is_blocked: "one-worker" blocks "task `block`" of "on-workers";
+    blocking_work_is_stuck: "blocking-work" blocks "blocking work `vacuum`" of "in-blocking-work";
+    two_tasks_deadlock: "deadlock" blocks "task `left`" of "deadlock";
+    initialize_blocks: "initialize" blocks "initialize" of "in-initialize";
+    cleanup_blocks: "cleanup" blocks "cleanup" of "in-cleanup";
+    the_destructor_of_a_value_blocks: "drop" blocks "destructor" of "in-drop";
+    the_destructor_of_a_made_value_blocks: "made-drop" blocks "destructor" of "in-drop";
+}
+
+#[test]
+fn nobody_reads_standard_error() -> Result {
+    let ended = stop(Program::new(SUBJECT).unread_stderr(), "stuck/full-stderr", "stuck")?;
+    assert_named(&ended, "talker", "interval `talk`");
+    Ok(())
+}
+
+#[test]
+fn a_thread_holds_standard_error_and_nobody_needs_it() -> Result {
+    let ended = stop(Program::new(SUBJECT), "stuck/locked-stderr", "stuck")?;
+    assert_eq!(ended.code, Some(0), "no step of the stop was cut: {ended:#?}");
+    assert!(ended.report().is_clean(), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_thread_holds_standard_error_and_the_only_worker_logs() -> Result {
+    let ended = stop(Program::new(SUBJECT), "stuck/locked-stderr-log", "complaining")?;
+    assert_named(&ended, "complainer", "interval `complain`");
+    Ok(())
+}
