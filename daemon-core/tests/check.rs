@@ -240,7 +240,7 @@ async fn a_host_with_a_fault_starts_nothing() {
     };
     let error = Host::new("t").daemon_with(make).daemon(NeedsPlain).start().await.unwrap_err();
     assert!(matches!(error, StartError::Check(_)));
-    assert!(error.to_string().contains("`needs-plain` requires `plain`, which is missing here"), "{error}");
+    assert!(error.to_string().contains("requires `plain`, which is missing here"), "{error}");
     assert!(!MADE.load(Ordering::Relaxed));
 }
 

@@ -376,11 +376,11 @@ impl Sulks {
 impl DaemonBase for Sulks {}
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_fails_because_it_was_cancelled_is_told_of_but_fails_nothing() {
+async fn a_task_that_fails_because_it_was_cancelled_is_a_problem_of_the_stop() {
     let host = Host::new("t").daemon(Sulks).start().await.unwrap();
     let report = host.shutdown().await.unwrap();
     let sulks = report.daemon("sulks").unwrap();
-    assert_eq!((sulks.state, sulks.errors, report.exit_code), (State::Stopped, 1, 0), "{report}");
+    assert_eq!((sulks.state, sulks.errors, report.exit_code), (State::Stopped, 1, 1), "{report}");
     assert_eq!(sulks.problems, ["task `pump`: interrupted"]);
 }
 

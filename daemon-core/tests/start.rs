@@ -373,7 +373,7 @@ async fn a_value_made_when_the_shutdown_comes_is_dropped_where_a_panic_harms_nob
     let after = shutdown.daemon("after").unwrap();
     assert_eq!(after.state, State::Stopped, "{shutdown}");
     assert_eq!(after.problems, ["the daemon's destructor panicked: the value"]);
-    assert_eq!(shutdown.exit_code, 0);
+    assert_eq!(shutdown.exit_code, 1);
 }
 
 // Random graphs: a seed decides at compile time who requires and who wants whom, since dependencies are declared.

@@ -274,7 +274,7 @@ async fn a_value_whose_destructor_panics_is_told_of_and_the_others_are_let_go() 
     let report = host.start().await.unwrap().shutdown().await.unwrap();
     assert_eq!(report.daemon("value").unwrap().problems, ["the daemon's destructor panicked: the value"]);
     log.at("held");
-    assert_eq!(report.exit_code, 0);
+    assert_eq!(report.exit_code, 1);
 }
 
 #[daemon(name = "holds", no_handlers)]

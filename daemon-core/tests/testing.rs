@@ -457,7 +457,7 @@ async fn a_daemon_that_is_not_there_is_told() {
 
 #[tokio::test]
 #[should_panic(
-    expected = "the test host `test` did not start: this host cannot start, for 1 fault\n  - this host lacks `store`"
+    expected = "the test host `test` did not start: this host cannot start, for 1 fault\n  - `shop` requires `store`"
 )]
 async fn a_host_that_is_not_sound_is_told() {
     TestHost::new("test").daemon(Shop::default()).start().await;

@@ -23,6 +23,7 @@ documents! {
     stopping "docs/guide/stopping.md"
     supervision "docs/guide/supervision.md"
     task "docs/guide/task.md"
+    testing "docs/guide/testing.md"
 }
 
 /// A page that is not listed above would not be tested.

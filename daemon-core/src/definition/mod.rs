@@ -97,6 +97,13 @@ impl<D> Definition<D> {
         self
     }
 
+    /// Declares the daemon otherwise than its type does, for dependencies or limits that are known only at run time. The
+    /// name stays that under which it was added to its host.
+    pub fn declare(&mut self, declaration: Declaration) -> &mut Self {
+        self.declaration = declaration;
+        self
+    }
+
     /// What the daemon declares about itself.
     #[must_use]
     pub fn declaration(&self) -> &Declaration {

@@ -192,6 +192,11 @@ impl Board {
         self.slots().iter().any(|slot| !slot.inner().cut.is_empty()) || !self.leaving().is_empty()
     }
 
+    /// Whether a daemon that the host requires could not end without a problem.
+    pub(crate) fn ended_badly(&self) -> bool {
+        self.slots().iter().any(|slot| !slot.optional && !slot.inner().problems.is_empty())
+    }
+
     pub(crate) fn state(&self) -> State {
         self.whole().state
     }

@@ -83,7 +83,7 @@ pub(super) async fn launch(
             let code = tokio::select! {
                 biased;
                 code = forced => code,
-                failed = conductor.conduct(runtime, sender) => exit_code(failed, board.was_cut()),
+                failed = conductor.conduct(runtime, sender) => exit_code(failed || board.ended_badly(), board.was_cut()),
             };
             board.shutdown_report(code)
         }

@@ -56,6 +56,9 @@ impl Lifecycle {
         {
             let mut inner = self.slot.inner();
             inner.number = self.number;
+            // What was wrong with the end of the life before is over, unless it still blocks a thread.
+            inner.problems.clear();
+            inner.cut.retain(|cut| !cut.gone);
             inner.life = Some(life.clone());
         }
         self.slot.tally.renew();

@@ -59,7 +59,8 @@ impl Host {
     /// [`quiet`](Self::quiet). If no tracing subscriber is installed, warnings and errors are shown there too.
     ///
     /// Exit codes, highest first: 128 + n when signal n forced the exit; 75 when a step of the stop had to be cut; 1
-    /// when a required daemon failed or the host was refused; 0 otherwise.
+    /// when a required daemon failed, its stop met a problem such as an error of `cleanup`, or the host was refused; 0
+    /// otherwise.
     ///
     /// When the exit is forced or the budget is overrun the process exits from inside this function.
     pub fn run(self) -> ExitCode {
@@ -93,7 +94,7 @@ impl Host {
             Err(error) => return refuse(&format!("cannot listen to signals: {error}")),
         };
         let code = match end {
-            End::Stopped { failed } => exit_code(failed, board.was_cut()),
+            End::Stopped { failed } => exit_code(failed || board.ended_badly(), board.was_cut()),
             End::Overrun => 75,
             End::Forced { code } => code,
         };

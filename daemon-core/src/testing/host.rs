@@ -37,7 +37,7 @@ pub(super) fn panics() -> Result<()> {
     panic!("injected by the test")
 }
 
-/// A host under a paused clock; see the [module](self).
+/// A host under a paused clock; see the [module](crate::testing).
 ///
 /// It ends with [`shutdown`](Self::shutdown). Dropping it while it runs is a mistake of the test, and panics.
 pub struct TestHost {

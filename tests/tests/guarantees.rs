@@ -1,0 +1,76 @@
+//! The pages that promise something agree with the tests that prove it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+const GUARANTEES: &str = include_str!("../../docs/guarantees.md");
+const EXIT_CODES: &str = include_str!("../../docs/reference/exit-codes.md");
+
+/// The tests a page names, each as `path::name` in backquotes.
+fn named(page: &str) -> impl Iterator<Item = (&str, &str)> {
+    let quoted = page.split('`').skip(1).step_by(2);
+    quoted.filter_map(|text| text.split_once(".rs::"))
+}
+
+/// Whether the source has a test of that name: a function that is marked as one, or a line of a macro that makes them.
+fn has_test(source: &str, name: &str) -> bool {
+    let lines: Vec<_> = source.lines().map(str::trim).collect();
+    let function = format!("fn {name}(");
+    let is_attribute = |line: &&&str| line.starts_with("#[") || line.starts_with("///");
+    let is_test = |line: &&str| line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+    let marked = |at: usize| lines[..at].iter().rev().take_while(is_attribute).any(is_test);
+    let defined = |(at, line): (usize, &&str)| line.contains(&function) && marked(at);
+    let row = format!("{name}: ");
+    lines.iter().enumerate().any(defined)
+        || source.contains("macro_rules!") && lines.iter().any(|line| line.starts_with(&row))
+}
+
+#[test]
+fn every_test_that_a_page_names_exists() {
+    let mut missing = Vec::new();
+    for (path, name) in named(GUARANTEES).chain(named(EXIT_CODES)) {
+        let file = Path::new(ROOT).join(path).with_extension("rs");
+        let found = std::fs::read_to_string(file).is_ok_and(|source| has_test(&source, name));
+        if !found {
+            missing.push(format!("{path}.rs::{name}"));
+        }
+    }
+    assert!(missing.is_empty(), "named, but there is no such test:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn each_guarantee_is_there_once_with_its_tests_or_a_plain_not_yet() {
+    let mut sections: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
+    for section in GUARANTEES.split("\n## G").skip(1) {
+        let (number, rest) = section.split_once(' ').unwrap();
+        sections.entry(number.parse().unwrap()).or_default().push(rest);
+    }
+    assert!(sections.keys().copied().eq(1..=15), "{:?}", sections.keys());
+    for (number, sections) in sections {
+        let [section] = &*sections else { panic!("G{number} is there {} times", sections.len()) };
+        let bare = named(section).next().is_none();
+        assert!(
+            !bare || section.contains("**Not yet.**"),
+            "G{number} names no test, and does not say that it is not kept yet"
+        );
+        assert!(bare || section.contains("**Limits.**"), "G{number} has no limits");
+    }
+}
+
+#[test]
+fn every_exit_code_is_proved() {
+    let rows = || EXIT_CODES.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | "));
+    let proved: Vec<_> = rows().filter(|(_, rest)| rest.starts_with('`')).map(|(code, _)| code).collect();
+    let codes: Vec<_> = rows().filter(|(_, rest)| !rest.starts_with('`')).map(|(code, _)| code).collect();
+    for code in ["128 + n", "75", "1", "0"] {
+        assert!(codes.contains(&code) && proved.contains(&code), "{code}: {codes:?}, {proved:?}");
+    }
+}
+
+#[test]
+fn what_is_no_test_is_not_taken_for_one() {
+    let source = "#[test]\nfn real() {}\n\nfn helper() {}\n#[tokio::test(start_paused = true)]\nasync fn slow() {}\n";
+    assert!(has_test(source, "real") && has_test(source, "slow"));
+    assert!(!has_test(source, "helper") && !has_test(source, "absent"));
+}
