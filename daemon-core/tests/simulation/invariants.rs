@@ -20,6 +20,8 @@ struct Seen {
     work: HashMap<&'static str, u32>,
     cleanups: HashMap<u32, u32>,
     births: u32,
+    /// How often the task was run in each life.
+    task_runs: HashMap<u32, u32>,
 }
 
 pub(crate) fn check(plan: &Plan, trace: &Trace, ended: &Ended) -> Vec<String> {
@@ -46,6 +48,9 @@ pub(crate) fn check(plan: &Plan, trace: &Trace, ended: &Ended) -> Vec<String> {
         // Restarts by hand, and those that follow another daemon's, are not charged. A run is shorter than the period.
         let charged = !steered && plan.nodes[at].requires.is_empty();
         let limit = plan.nodes[at].restart.limit;
+        if let Some((life, runs)) = seen.task_runs.iter().find(|(_, runs)| **runs > limit.count + 1) {
+            faults.push(format!("G11: the task of n{at} was run {runs} times in life {life}"));
+        }
         if charged && seen.births > limit.count + 1 {
             faults.push(format!("G11: n{at} was started {} times", seen.births));
         }
@@ -81,6 +86,9 @@ fn moment_fault(plan: &Plan, seen: &mut [Seen], node: usize, life: u32, moment: 
         Moment::CleanupGone => None,
         Moment::Work(what) => {
             let me = &mut seen[node];
+            if what == "task" {
+                *me.task_runs.entry(life).or_default() += 1;
+            }
             let count = me.work.entry(what).or_default();
             *count += 1;
             if *count > 1 {
