@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use daemon_core::State;
-use tokio::time::Instant;
 
 use crate::plan::Plan;
 use crate::trace::{Line, Moment, Trace};
@@ -20,18 +19,20 @@ struct Seen {
     /// Running pieces of work by name.
     work: HashMap<&'static str, u32>,
     cleanups: HashMap<u32, u32>,
-    births: Vec<Instant>,
+    births: u32,
+    /// How often the task was run in each life.
+    task_runs: HashMap<u32, u32>,
 }
 
 pub(crate) fn check(plan: &Plan, trace: &Trace, ended: &Ended) -> Vec<String> {
     let mut faults = Vec::new();
     let mut seen: Vec<Seen> = plan.nodes.iter().map(|_| Seen::default()).collect();
     let mut steered = false;
-    for (at, line) in trace.lines() {
+    for (_, line) in trace.lines() {
         match line {
             Line::Note(text) => steered |= text.starts_with("Re") || text.starts_with("St"),
             Line::Node { node, life, moment } => {
-                if let Some(fault) = moment_fault(plan, &mut seen, node, life, moment, at) {
+                if let Some(fault) = moment_fault(plan, &mut seen, node, life, moment) {
                     faults.push(fault);
                 }
             }
@@ -44,34 +45,27 @@ pub(crate) fn check(plan: &Plan, trace: &Trace, ended: &Ended) -> Vec<String> {
                 faults.push(format!("G1: life {life} of n{at} was cleaned up {cleanups} times"));
             }
         }
-        // Restarts by hand, and those that follow another daemon's, are not charged.
-        let alone = !steered && plan.nodes[at].requires.is_empty();
+        // Restarts by hand, and those that follow another daemon's, are not charged. A run is shorter than the period.
+        let charged = !steered && plan.nodes[at].requires.is_empty();
         let limit = plan.nodes[at].restart.limit;
-        let most = seen.births.windows(limit.count as usize + 2).any(|births| {
-            births[births.len() - 1].saturating_duration_since(births[0]) < limit.per.saturating_sub(Duration::from_secs(4))
-        });
-        if alone && most && limit.per > Duration::from_secs(4) {
-            faults.push(format!("G11: n{at} was started too often"));
+        if let Some((life, runs)) = seen.task_runs.iter().find(|(_, runs)| **runs > limit.count + 1) {
+            faults.push(format!("G11: the task of n{at} was run {runs} times in life {life}"));
+        }
+        if charged && seen.births > limit.count + 1 {
+            faults.push(format!("G11: n{at} was started {} times", seen.births));
         }
     }
     report_faults(plan, ended, &mut faults);
     faults
 }
 
-fn moment_fault(
-    plan: &Plan,
-    seen: &mut [Seen],
-    node: usize,
-    life: u32,
-    moment: Moment,
-    at: Instant,
-) -> Option<String> {
+fn moment_fault(plan: &Plan, seen: &mut [Seen], node: usize, life: u32, moment: Moment) -> Option<String> {
     match moment {
         Moment::Initialize => {
             let lacks = plan.nodes[node].requires.iter().find(|&&on| !(seen[on].up && seen[on].initialized));
             let fault = lacks.map(|on| format!("G8: n{node} started while n{on}, which it requires, did not run"));
             let me = &mut seen[node];
-            me.births.push(at);
+            me.births += 1;
             let overlap = me.up.then(|| format!("G1: n{node} started again before its cleanup"));
             (me.life, me.up, me.initialized) = (life, true, false);
             overlap.or(fault)
@@ -92,6 +86,9 @@ fn moment_fault(
         Moment::CleanupGone => None,
         Moment::Work(what) => {
             let me = &mut seen[node];
+            if what == "task" {
+                *me.task_runs.entry(life).or_default() += 1;
+            }
             let count = me.work.entry(what).or_default();
             *count += 1;
             if *count > 1 {

@@ -123,7 +123,7 @@ fn node(dice: &mut Dice, at: usize, trouble: u64) -> Node {
         requires,
         wants,
         optional: dice.chance(30),
-        restart: RestartPolicy::new(restart).limit(limit, Duration::from_secs(5)).backoff(backoff, backoff * 4),
+        restart: RestartPolicy::new(restart).limit(limit, Duration::from_secs(600)).backoff(backoff, backoff * 4),
         initialize: deeds(dice, trouble / 3, &[Deed::Publish]),
         cleanup: deeds(dice, trouble, &[Deed::Publish]),
         period: dice.chance(70).then(|| dice.millis(700)),
