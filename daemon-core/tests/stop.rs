@@ -546,3 +546,31 @@ async fn daemons_that_hang_one_after_the_other_share_the_budget() {
         assert_nothing_left(&report);
     }
 }
+
+/// Subscribes only once its daemon is being drained.
+#[daemon(name = "late")]
+struct LateSubscriber;
+#[daemon]
+impl LateSubscriber {
+    #[every("1s")]
+    async fn tick(&self, cx: &Context) -> Result<()> {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let mut nothing = cx.subscribe::<Nothing>()?;
+        while nothing.recv().await.is_some() {}
+        Ok(())
+    }
+}
+impl DaemonBase for LateSubscriber {}
+
+#[derive(Event)]
+#[event("nothing:happens", local)]
+struct Nothing;
+
+#[tokio::test(start_paused = true)]
+async fn who_subscribes_while_the_queues_drain_is_not_left_waiting() {
+    let host = Host::new("t").daemon(LateSubscriber).start().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1_050)).await;
+    let report = host.shutdown().await.unwrap();
+    assert!(report.is_clean(), "{report}");
+    assert!(report.stop_ms < 100, "{report}");
+}

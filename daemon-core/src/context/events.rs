@@ -101,12 +101,18 @@ impl Context {
             return Err(stopping());
         }
         let subscription = subscribe()?;
-        let mut registrations = self.life.registrations();
-        if registrations.phase != Phase::Open {
+        let (refused, late) = {
+            let mut registrations = self.life.registrations();
+            registrations.pulled.retain(SubscriptionHandle::is_open);
+            registrations.pulled.push(subscription.handle());
+            (registrations.phase != Phase::Open, registrations.drained)
+        };
+        if refused {
             return Err(stopping());
         }
-        registrations.pulled.retain(SubscriptionHandle::is_open);
-        registrations.pulled.push(subscription.handle());
+        if late {
+            subscription.handle().close(); // the others were closed before: whoever receives from it is to end, too
+        }
         Ok(subscription)
     }
 }

@@ -87,6 +87,8 @@ pub(super) struct Registrations {
     pub(super) phase: Phase,
     pub(super) guards: Vec<Box<dyn Unsubscribe>>,
     pub(super) pulled: Vec<SubscriptionHandle>,
+    /// Whether the subscriptions made at run time have been closed.
+    pub(super) drained: bool,
     pub(super) intervals: BTreeMap<String, Ticking>,
 }
 
@@ -208,7 +210,11 @@ impl Life {
 
     /// Stops the intake of the subscriptions made at run time; what they hold can still be received.
     pub(crate) fn close_pulled(&self) {
-        let pulled = self.registrations().pulled.clone();
+        let pulled = {
+            let mut registrations = self.registrations();
+            registrations.drained = true;
+            registrations.pulled.clone()
+        };
         pulled.iter().for_each(SubscriptionHandle::close);
     }
 
