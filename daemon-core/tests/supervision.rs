@@ -296,3 +296,18 @@ async fn a_shutdown_ends_a_backoff() {
     assert!(since.elapsed() < Duration::from_millis(50));
     assert_eq!(said(&stage.log).iter().filter(|line| *line == "+fragile").count(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn events_for_a_daemon_at_rest_are_abandoned_at_once() {
+    let stage = Stage::set().await;
+    let handle = stage.handle();
+    handle.stop_daemon("fragile").await.unwrap();
+    handle.publish(Work(1)).await.unwrap();
+    let account = handle.status().daemon("fragile").unwrap().subscriptions[0].clone();
+    assert_eq!((account.offered, account.abandoned, account.queued), (1, 1, 0));
+    handle.start_daemon("fragile").await.unwrap();
+    handle.publish(Work(2)).await.unwrap();
+    let report = stage.host.shutdown().await.unwrap();
+    let account = &report.events[0];
+    assert_eq!((account.offered, account.abandoned, account.handled), (2, 1, 1));
+}

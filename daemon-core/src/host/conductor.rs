@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::board::{Board, Happening};
 use super::budget::share;
 use super::graph::{Edges, Graph};
-use super::lives::{Lifecycle, StopOrder, destructor_failed, stop_ceiling};
+use super::lives::{Lifecycle, Order, StopOrder, destructor_failed, stop_ceiling};
 use super::phase::{Action, Input, Machine, Stage, Verdict};
 use super::report::StartReport;
 use super::supervisor::{Decision, Ending, History};
@@ -130,7 +130,8 @@ impl Conducting {
             Action::Start(at) => self.start(*at),
             Action::Stop(at) => {
                 let share = self.share(*at);
-                self.players[*at].order.send_replace(Some(share));
+                let returns = self.machine.returns(*at);
+                self.players[*at].order.send_replace(Some(Order { share, returns }));
             }
             Action::BackOff(at) => self.backing_off.push((Instant::now() + self.players[*at].after, *at)),
             Action::FailedBy(at, on) => {

@@ -26,8 +26,17 @@ use crate::event::Bus;
 use crate::status::{State, TaskKind};
 use crate::task::{Failure, Label, attempt, caught};
 
-/// The order to stop, with the time it may take.
-pub(crate) type StopOrder = Option<Duration>;
+/// The order to stop, once there is one.
+pub(crate) type StopOrder = Option<Order>;
+
+/// How a life is to end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Order {
+    /// How long the stop may take.
+    pub(crate) share: Duration,
+    /// Whether another life follows, for which events are kept.
+    pub(crate) returns: bool,
+}
 
 /// Everything one life needs.
 pub(crate) struct Lifecycle {
@@ -69,9 +78,9 @@ impl Lifecycle {
         match started {
             Ok(()) => {
                 tracing::info!(parent: &life.span, took = ?begun.elapsed(), "running");
-                let share = self.ordered().await;
+                let order = self.ordered().await;
                 tracing::info!(parent: &life.span, "stopping");
-                self.stop(&life, share, true).await;
+                self.stop(&life, order, true).await;
                 tracing::info!(parent: &life.span, "stopped");
                 drop(life); // with it goes what it holds of the daemons it requires
                 self.board.tell(Happening::Stopped(self.at));
@@ -84,8 +93,8 @@ impl Lifecycle {
                     self.slot.inner().reason = Some(failure.to_string());
                 }
                 let ordered = *self.stop.borrow();
-                let share = ordered.unwrap_or_else(|| stop_ceiling(&*self.unit));
-                self.stop(&life, share, entered).await;
+                let order = ordered.unwrap_or_else(|| Order { share: stop_ceiling(&*self.unit), returns: true });
+                self.stop(&life, order, entered).await;
                 drop(life);
                 self.board.tell(Happening::StartFailed { at: self.at, cancelled });
             }
@@ -177,18 +186,16 @@ impl Lifecycle {
     }
 
     /// Waits for the order to stop.
-    async fn ordered(&mut self) -> Duration {
-        match self.stop.wait_for(Option::is_some).await {
-            Ok(order) => order.unwrap_or_default(),
-            Err(_) => Duration::ZERO, // the conductor is gone: stop at once
-        }
+    async fn ordered(&mut self) -> Order {
+        let order = self.stop.wait_for(Option::is_some).await.ok().and_then(|order| *order);
+        order.unwrap_or(Order { share: Duration::ZERO, returns: false }) // the conductor is gone: stop at once
     }
 
-    /// Takes every step of the stop, within `share`.
-    async fn stop(&self, life: &Arc<Life>, share: Duration, entered: bool) {
+    /// Takes every step of the stop, within its share of the time.
+    async fn stop(&self, life: &Arc<Life>, order: Order, entered: bool) {
         let begun = Instant::now();
         let slot = &*self.slot;
-        let steps = Steps::of(share);
+        let steps = Steps::of(order.share);
         let stopping = Stopping { life, slot, begun };
         slot.enter(State::Stopping);
 
@@ -214,10 +221,10 @@ impl Lifecycle {
             Ok(())
         };
         stopping.apart("subscriptions and intervals", steps.registered, steps.end, unregister).await;
-        if self.is_last() {
-            slot.intake.close();
-        } else {
+        if order.returns && !self.is_last() {
             slot.intake.buffer(); // what is queued is for the next life
+        } else {
+            slot.intake.close();
         }
         life.tasks.close();
         stopping.idle(steps.close, |_| true).await;

@@ -169,6 +169,11 @@ impl Machine {
         self.advance()
     }
 
+    /// Whether another life of the daemon follows the one that ends.
+    pub(crate) fn returns(&self, at: usize) -> bool {
+        !self.stopping && matches!(self.members[at].fate, Fate::Retry | Fate::Again | Fate::Follow)
+    }
+
     /// What can be done before anything has happened.
     pub(crate) fn begin(&mut self) -> Vec<Action> {
         self.advance()
