@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::definition::Declaration;
+use crate::declaration::Declaration;
 
 /// A message that is put together in a `const`. What does not fit is cut off and ends in `..`.
 #[derive(Clone, Copy)]

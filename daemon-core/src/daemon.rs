@@ -3,7 +3,8 @@
 use std::future::{Future, ready};
 
 use crate::context::Context;
-use crate::definition::{Declared, Definition};
+use crate::declaration::Declared;
+use crate::definition::Definition;
 use crate::error::Result;
 
 /// Says which handlers a daemon has. Written by `#[daemon]` on its `impl` block, or by hand.

@@ -44,6 +44,7 @@ mod call;
 mod const_check;
 mod context;
 mod daemon;
+mod declaration;
 mod definition;
 mod error;
 mod event;
@@ -62,11 +63,11 @@ pub use crate::task::{Attach, EventRow, Failure, Handler, Handlers, Observer, St
 pub use call::{Call, CallError};
 pub use context::{Context, HostHandle, TaskEnded, TaskHandle, Unsubscribe};
 pub use daemon::{DaemonBase, Wired};
+pub use declaration::{Declaration, Declared, Dependency};
 pub use definition::{
-    Check, Command, CommandCall, Declaration, Declared, Deferred, Definition, Dependency, EventHandler, Interval,
-    IntoOutcome, OnReady, RowCall, Task,
+    Check, Command, CommandCall, Deferred, Definition, EventHandler, Interval, OnReady, RowCall, Task,
 };
-pub use error::{BoxError, Error, Result};
+pub use error::{BoxError, Error, IntoOutcome, Result};
 pub use event::{
     Bus, Envelope, Event, Overflow, PublishError, Publisher, QueueOptions, SubscribeError, Subscription,
     SubscriptionHandle, SubscriptionStatus, TypeClash, TypedTopic, type_clashes,

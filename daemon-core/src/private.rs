@@ -20,16 +20,14 @@ pub use crate::call::{Call, CallError};
 pub use crate::const_check::{Leaves, Text, Trail, assembled, period, report, topic};
 pub use crate::context::Context;
 pub use crate::daemon::Wired;
-pub use crate::definition::{
-    Check, Command, Declaration, Declared, Deferred, Definition, Dependency, Interval, OnReady, Task,
-};
+pub use crate::declaration::{Declaration, Declared, Dependency};
+pub use crate::definition::{Check, Command, Deferred, Definition, Interval, OnReady, Task};
 pub use crate::event::{Envelope, Event, Overflow};
 pub use crate::policy::{OnError, Restart, RestartPolicy};
 pub use crate::status::CheckKind;
 pub use crate::task::{EventRow as EventHandler, place};
 
-use crate::definition::IntoOutcome;
-use crate::error::BoxError;
+use crate::error::{BoxError, IntoOutcome};
 
 /// Boxes the future of one call.
 pub fn boxed<'a, T>(future: impl Future<Output = T> + Send + 'a) -> crate::BoxFuture<'a, T> {

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::link::{self, HostLink, Wish};
 use crate::call::{Call, CallError};
-use crate::definition::Declared;
+use crate::declaration::Declared;
 use crate::error::Error;
 use crate::event::{Event, PublishError, Publisher};
 use crate::status::{CheckReport, HostStatus, Transition};

@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::call::{Call, CallError};
-use crate::definition::Declared;
+use crate::declaration::Declared;
 use crate::task::waits;
 
 /// A daemon's way to its host: publishing, registering, spawning, looking up the daemons it depends on.

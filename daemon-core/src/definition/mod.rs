@@ -5,16 +5,13 @@
 //! Nothing here runs anything.
 
 mod command;
-mod declaration;
-mod outcome;
 mod rows;
 
 pub use command::{Command, CommandCall};
-pub use declaration::{Declaration, Declared, Dependency};
-pub use outcome::IntoOutcome;
 pub use rows::{Check, Deferred, Interval, OnReady, RowCall, Task};
 
 use crate::context::Context;
+use crate::declaration::Declaration;
 use crate::task::{EventRow, Handlers};
 
 /// An event handler of a daemon of type `D`; see [`Definition::on_event`].

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use daemon_grammar::Percent;
 
-use super::Dependency;
 use crate::BoxFuture;
 use crate::context::Context;
+use crate::declaration::Dependency;
 use crate::error::Result;
 use crate::policy::{OnError, Restart, RestartPolicy};
 use crate::status::CheckKind;

@@ -1,5 +1,9 @@
 //! The errors of the framework itself; a user's own errors travel as [`BoxError`].
 
+mod outcome;
+
+pub use outcome::IntoOutcome;
+
 use std::error::Error as StdError;
 
 /// Any error a user's code may return.

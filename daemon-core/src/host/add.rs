@@ -9,7 +9,7 @@ use super::slot::{NewSlot, Slot};
 use super::unit::{Source, Unit, UnitOf};
 use crate::context::{HostHandle, HostLink, Wish};
 use crate::daemon::DaemonBase;
-use crate::definition::Dependency;
+use crate::declaration::Dependency;
 use crate::error::Error;
 
 impl HostHandle {

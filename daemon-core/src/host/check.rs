@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::graph::{Edges, Graph};
 use super::unit::{Outline, Unit};
-use crate::definition::Dependency;
+use crate::declaration::Dependency;
 use crate::event::type_clashes;
 
 /// A host that can be started.

@@ -15,7 +15,8 @@ use crate::BoxFuture;
 use crate::call::CallError;
 use crate::context::{AnyDaemon, Context, Life};
 use crate::daemon::DaemonBase;
-use crate::definition::{Declaration, Definition, RowCall};
+use crate::declaration::{Declaration, Dependency};
+use crate::definition::{Check, Definition, RowCall};
 use crate::error::{BoxError, Error, Result};
 use crate::event::{Bus, SubscribeError, SubscriptionStatus, TypedTopic};
 use crate::policy::{OnError, RestartPolicy};
@@ -85,7 +86,7 @@ pub(crate) struct Outline {
     pub(crate) type_name: &'static str,
     /// The topics of the event handlers, with the type each takes.
     pub(crate) topics: Vec<TypedTopic>,
-    pub(crate) ready: Vec<crate::definition::Dependency>,
+    pub(crate) ready: Vec<Dependency>,
     pub(crate) intervals: Vec<(&'static str, Duration, Option<Duration>)>,
     pub(crate) deferred: Vec<&'static str>,
     pub(crate) tasks: Vec<&'static str>,
@@ -346,7 +347,7 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
     }
 
     fn checks(&self, cx: &Context) -> Vec<BoundCheck> {
-        let check = |row: &crate::definition::Check<D>| BoundCheck {
+        let check = |row: &Check<D>| BoundCheck {
             name: row.name,
             kind: row.kind,
             timeout: row.timeout,

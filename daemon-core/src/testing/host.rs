@@ -8,7 +8,7 @@ use super::recorder::Recorder;
 use super::stage::TestHostBuilder;
 use crate::context::HostHandle;
 use crate::daemon::DaemonBase;
-use crate::definition::Declared;
+use crate::declaration::Declared;
 use crate::error::Result;
 use crate::event::Event;
 use crate::host::{self, Outside, RunningHost, ShutdownReport, StartReport};

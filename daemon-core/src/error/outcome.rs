@@ -1,6 +1,6 @@
 //! What a handler, tick, task or check may return.
 
-use crate::error::{BoxError, Result};
+use super::{BoxError, Result};
 
 /// What user code may return: nothing, or a result whose error can be boxed.
 #[diagnostic::on_unimplemented(
