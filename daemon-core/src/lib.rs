@@ -59,7 +59,6 @@ pub mod testing;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use crate::task::{Attach, EventRow, Failure, Handler, Handlers, Observer, StillRunning, Wiring, place};
 pub use call::{Call, CallError};
 pub use context::{Context, HostHandle, TaskEnded, TaskHandle, Unsubscribe};
 pub use daemon::{DaemonBase, Wired};
@@ -69,8 +68,8 @@ pub use definition::{
 };
 pub use error::{BoxError, Error, IntoOutcome, Result};
 pub use event::{
-    Bus, Envelope, Event, Overflow, PublishError, Publisher, QueueOptions, SubscribeError, Subscription,
-    SubscriptionHandle, SubscriptionStatus, TypeClash, TypedTopic, type_clashes,
+    Envelope, Event, Overflow, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle,
+    SubscriptionStatus,
 };
 pub use host::{
     Async, CheckError, Cut, DaemonStart, DaemonStop, EventAccount, Factory, Host, HostCheck, Left, Plain, RunningHost,
@@ -80,6 +79,13 @@ pub use policy::{OnError, Restart, RestartPolicy};
 pub use status::{
     CheckKind, CheckReport, DaemonStatus, HostStatus, IntervalStatus, State, TaskKind, TaskStatus, Transition,
 };
+pub use task::{Attach, EventRow, Handler, place};
+
+// A bus without a host, for the tests and measurements of delivery; not part of the public interface.
+#[doc(hidden)]
+pub use event::{Bus, Publisher};
+#[doc(hidden)]
+pub use task::{Failure, Handlers, Observer, StillRunning, Wiring};
 
 pub use daemon_macros::{Event, command, daemon, deferred, every, health, on_event, on_ready, task};
 

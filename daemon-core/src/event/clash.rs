@@ -6,24 +6,24 @@ use std::fmt;
 
 /// Somebody's wish for one type on one topic or pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TypedTopic {
+pub(crate) struct TypedTopic {
     /// Who wishes it, as `daemon.handler`.
-    pub subscription: String,
+    pub(crate) subscription: String,
     /// The topic or pattern.
-    pub topic: &'static str,
+    pub(crate) topic: &'static str,
     /// The type.
-    pub type_id: TypeId,
+    pub(crate) type_id: TypeId,
     /// The type's name.
-    pub type_name: &'static str,
+    pub(crate) type_name: &'static str,
 }
 
 /// Two types on one topic; each published event would be wrong for one of the two.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TypeClash {
+pub(crate) struct TypeClash {
     /// The first to name the topic.
-    pub first: TypedTopic,
+    pub(crate) first: TypedTopic,
     /// The first to name it with another type.
-    pub second: TypedTopic,
+    pub(crate) second: TypedTopic,
 }
 
 impl fmt::Display for TypeClash {
@@ -39,8 +39,7 @@ impl fmt::Display for TypeClash {
 
 /// Every clash of types among `topics`, each once. Patterns clash only with themselves: events of other types on topics that
 /// they select do not reach a typed handler.
-#[must_use]
-pub fn type_clashes(topics: impl IntoIterator<Item = TypedTopic>) -> Vec<TypeClash> {
+pub(crate) fn type_clashes(topics: impl IntoIterator<Item = TypedTopic>) -> Vec<TypeClash> {
     let mut known: FxHashMap<&str, TypedTopic> = FxHashMap::default();
     let mut clashes: Vec<TypeClash> = Vec::new();
     for second in topics {

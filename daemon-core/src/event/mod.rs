@@ -33,7 +33,6 @@ mod wait_graph;
 mod waiting;
 
 pub use bus::Bus;
-pub use clash::{TypeClash, TypedTopic, type_clashes};
 pub use counters::SubscriptionStatus;
 pub use envelope::Envelope;
 pub use error::{PublishError, SubscribeError};
@@ -43,6 +42,7 @@ pub use publish::Publisher;
 pub use subscription::{Subscription, SubscriptionHandle};
 
 pub(crate) use bus::Registration;
+pub(crate) use clash::{TypedTopic, type_clashes};
 pub(crate) use event::AnyEvent;
 pub(crate) use life::{Batch, Work};
 pub(crate) use mailbox::{LanePlan, Mailbox};

@@ -212,8 +212,8 @@ impl<D, C> Handlers<D, C> {
         self.0.iter()
     }
 
-    /// Which types they expect on which topics, in the name of `daemon`; see [`type_clashes`](crate::type_clashes).
-    pub fn typed_topics(&self, daemon: &str) -> impl Iterator<Item = TypedTopic> {
+    /// Which types they expect on which topics, in the name of `daemon`.
+    pub(crate) fn typed_topics(&self, daemon: &str) -> impl Iterator<Item = TypedTopic> {
         self.0.iter().filter_map(move |row| {
             let (type_id, type_name) = row.event_type()?;
             let subscription = format!("{daemon}.{}", row.name);
