@@ -46,7 +46,7 @@ impl Args {
 }
 
 fn some_time(text: &str) -> Result<Duration, String> {
-    match daemon_grammar::duration(text) {
+    match daemon_core::time::duration(text) {
         Ok(time) if time.is_zero() => Err("the time is zero; name one such as 10s".to_owned()),
         Ok(time) => Ok(time),
         Err(error) => Err(error.to_string()),
