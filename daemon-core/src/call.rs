@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use crate::error::BoxError;
 
-/// What a generated client talks through: a [`Context`](crate::Context), a [`HostHandle`](crate::HostHandle), a
-/// connection, or a test double.
+/// What a generated client talks through: a [`Context`](crate::Context), a [`HostHandle`](crate::HostHandle), or a
+/// double in a test.
 pub trait Call: Send + Sync {
     /// Calls `command` of `daemon` and waits for its reply.
     ///

@@ -1,8 +1,8 @@
-//! The text grammars shared by the macros, configuration and the command line.
+//! The text grammars shared by the macros and by whatever reads such text at run time.
 //!
-//! A text such as `"1m30s"` means the same in an attribute, in a configuration file and on a command line, because all
-//! three call the one function here, and all three show the same words when it is wrong. Nothing here does I/O, reads a
-//! clock or depends on another crate.
+//! A text such as `"1m30s"` means the same in an attribute and in a program's own options, because both call the one
+//! function here, and both show the same words when it is wrong. Nothing here does I/O, reads a clock or depends on
+//! another crate.
 //!
 //! ```
 //! use std::time::Duration;

@@ -65,6 +65,6 @@ markers! {
     /// Makes the method a health check: `#[health(readiness, timeout = "1s")]`; the kinds are `readiness` (the default),
     /// `liveness` and `startup`.
     health;
-    /// Makes the method callable by name, from other daemons, connections and the command line.
+    /// Makes the method callable by name, from other daemons and through a host's handle, with a typed client.
     command;
 }

@@ -1,4 +1,4 @@
-//! Commands: methods that other daemons, operators and connections call by name.
+//! Commands: methods that others call by name.
 
 use std::fmt;
 

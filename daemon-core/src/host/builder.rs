@@ -113,7 +113,8 @@ impl Host {
     /// Looks for everything that would keep the host from starting, without starting anything.
     ///
     /// # Errors
-    /// All faults at once: unknown, ambiguous and cyclic dependencies, names used twice, impossible limits.
+    /// All faults at once: unknown, ambiguous and cyclic dependencies, names used twice, two types on one topic, reactions
+    /// to unknown daemons, impossible limits.
     pub fn check(&self) -> Result<CheckReport, CheckError> {
         check(&self.name, &self.units, self.limits).map(|(_, report)| report)
     }

@@ -54,9 +54,10 @@ struct Voice {
 impl Host {
     /// Runs the host to its end on the calling thread, and returns the code the process should exit with.
     ///
-    /// The daemons run on a runtime of their own. SIGINT and SIGTERM begin the shutdown; a second one, half a second
-    /// later or more, forces the exit. A start receipt and a shutdown report go to standard error unless the host is
-    /// [`quiet`](Self::quiet). If no tracing subscriber is installed, warnings and errors are shown there too.
+    /// The daemons run on a runtime of their own. SIGINT, SIGTERM and a hang-up of the terminal begin the shutdown; a
+    /// second SIGINT or SIGTERM, half a second later or more, forces the exit. A start receipt and a shutdown report go
+    /// to standard error unless the host is [`quiet`](Self::quiet). If no tracing subscriber is installed, warnings and
+    /// errors are shown there too.
     ///
     /// Exit codes, highest first: 128 + n when signal n forced the exit; 75 when a step of the stop had to be cut; 1
     /// when a required daemon failed, its stop met a problem such as an error of `cleanup`, or the host was refused; 0

@@ -18,8 +18,7 @@ pub(crate) fn expand(model: &Wired, client: &Client) -> TokenStream {
     let (impl_generics, _, clause) = model.generics.split_for_impl();
     let text = ident.to_string();
     let of_type = format!(" Calls the commands of [`{daemon}`] from anywhere; [`{daemon}::client`] makes one.");
-    let of_make =
-        " The daemon's commands, called through `call`: a context, a host's handle, a connection, or a test double.";
+    let of_make = " The daemon's commands, called through `call`: a context, a host's handle, or a test double.";
     let of_instance = " Calls the instance of this name instead of the type's own.";
     let bound = (!model.generics.params.is_empty()).then(|| quote!(where Self: #p::Declared));
     let methods = commands.iter().map(|command| method(&p, command));

@@ -126,7 +126,7 @@ impl<C: ::other::core::__private::Call> CacheClient<C> {
 }
 #[allow(dead_code, unreachable_pub, private_interfaces)]
 impl<S: Store> Cache<S> {
-    /// The daemon's commands, called through `call`: a context, a host's handle, a connection, or a test double.
+    /// The daemon's commands, called through `call`: a context, a host's handle, or a test double.
     #[must_use]
     pub fn client<C: ::other::core::__private::Call>(call: C) -> CacheClient<C>
     where

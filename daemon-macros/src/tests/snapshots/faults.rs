@@ -70,7 +70,7 @@ impl<C: ::daemon_core::__private::Call> UserDaemonClient<C> {
 }
 #[allow(dead_code, unreachable_pub, private_interfaces)]
 impl UserDaemon {
-    /// The daemon's commands, called through `call`: a context, a host's handle, a connection, or a test double.
+    /// The daemon's commands, called through `call`: a context, a host's handle, or a test double.
     #[must_use]
     pub fn client<C: ::daemon_core::__private::Call>(call: C) -> UserDaemonClient<C> {
         UserDaemonClient {
