@@ -127,3 +127,54 @@ fn one_per_publish_and_none_per_delivery() {
 fn none_either_when_handlers_suspend() {
     assert_eq!(allocations_of_a_burst(suspending), BURST);
 }
+
+#[daemon_core::daemon(name = "listener")]
+#[derive(Default)]
+struct Listener(Adder);
+
+#[daemon_core::daemon]
+impl Listener {
+    #[on_event]
+    async fn first(&self, tick: &Tick) {
+        self.0.add(tick);
+    }
+
+    #[on_event]
+    fn second(&self, tick: &Tick) {
+        self.0.add(tick);
+    }
+}
+
+impl daemon_core::DaemonBase for Listener {}
+
+#[daemon_core::daemon(name = "speaker", requires(Listener), no_handlers)]
+#[derive(Default)]
+struct Speaker(std::sync::OnceLock<daemon_core::Context>);
+
+impl daemon_core::DaemonBase for Speaker {
+    async fn initialize(&self, cx: &daemon_core::Context) -> daemon_core::Result<()> {
+        drop(self.0.set(cx.clone()));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_same_holds_for_annotated_daemons_in_a_host() {
+    let host = daemon_core::Host::new("t").daemon(Listener::default()).daemon(Speaker::default());
+    let host = host.start().await.unwrap();
+    let (listener, speaker) = (host.handle().daemon::<Listener>().unwrap(), host.handle().daemon::<Speaker>().unwrap());
+    let cx = speaker.0.get().unwrap();
+    let mut counts = Vec::new();
+    for round in 1..=4 {
+        let before = COUNT.get();
+        for _ in 0..BURST {
+            cx.publish(Tick(1)).await.unwrap();
+        }
+        while listener.0.calls.load(Ordering::Relaxed) < 2 * BURST * round {
+            tokio::task::yield_now().await;
+        }
+        counts.push(COUNT.get() - before);
+    }
+    assert_eq!(counts.last(), Some(&BURST), "one allocation for each publish: {counts:?}");
+    assert!(host.shutdown().await.unwrap().is_clean());
+}

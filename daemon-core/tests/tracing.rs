@@ -1,0 +1,164 @@
+//! What a log shows of daemons: whose work an event came from, and what the host warns about.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use daemon_core::{Context, DaemonBase, Declaration, Definition, Event, Host, Result, Wired, daemon};
+use tracing_subscriber::fmt::MakeWriter;
+
+/// A log that can be read.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    fn line(&self, with: &str) -> Option<String> {
+        self.text().lines().find(|line| line.contains(with)).map(str::to_owned)
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+fn listen() -> (Log, tracing::subscriber::DefaultGuard) {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    (log, tracing::subscriber::set_default(subscriber))
+}
+
+#[derive(Event)]
+#[event("work:comes", local)]
+struct Work;
+
+#[daemon(name = "talker")]
+struct Talker;
+
+#[daemon]
+impl Talker {
+    #[on_event]
+    fn hears(&self, _work: &Work) {
+        tracing::info!("from a handler");
+    }
+
+    #[every("1s")]
+    fn ticks(&self) {
+        tracing::info!("from a tick");
+    }
+
+    #[task]
+    async fn ends_early(&self) {
+        tracing::info!("from a task");
+    }
+}
+
+impl DaemonBase for Talker {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        tracing::info!("from initialize");
+        Ok(())
+    }
+
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        tracing::info!("from cleanup");
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_line_of_a_daemon_carries_its_span() {
+    let (log, _guard) = listen();
+    let host = Host::new("t").daemon(Talker).start().await.unwrap();
+    host.handle().publish(Work).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    host.shutdown().await.unwrap();
+    for origin in ["initialize", "a handler", "a tick", "a task", "cleanup"] {
+        let line = log.line(&format!("from {origin}")).unwrap();
+        assert!(line.contains("daemon{name=\"talker\"}"), "{line}");
+    }
+    let early = log.line("the task ended early").unwrap();
+    assert!(early.contains("WARN") && early.contains("ends_early") && early.contains("task(finite)"), "{early}");
+}
+
+#[daemon(name = "slow")]
+struct Slow;
+
+#[daemon]
+impl Slow {
+    #[on_event(capacity = 1)]
+    async fn dawdles(&self, _work: &Work) {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+}
+
+impl DaemonBase for Slow {}
+
+#[daemon(name = "hasty", requires(Slow))]
+struct Hasty;
+
+#[daemon]
+impl Hasty {
+    #[task(finite)]
+    async fn publishes(&self, cx: &Context) -> Result<()> {
+        for _ in 0..3 {
+            cx.publish(Work).await?;
+        }
+        Ok(())
+    }
+}
+
+impl DaemonBase for Hasty {}
+
+#[tokio::test(start_paused = true)]
+async fn a_stalled_publisher_is_warned_about_with_both_names() {
+    let (log, _guard) = listen();
+    let host = Host::new("t").daemon(Slow).daemon(Hasty).start().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let stall = log.text().lines().find(|line| line.contains("WARN") && line.contains("hasty")).map(str::to_owned);
+    assert!(stall.as_ref().is_some_and(|line| line.contains("slow.dawdles")), "{stall:?}\n{}", log.text());
+    host.shutdown().await.unwrap();
+}
+
+/// Declared by its type as one thing, by its definition as another.
+#[daemon(name = "changed")]
+struct Changed;
+
+impl Wired for Changed {
+    fn wire(definition: &mut Definition<Self>) {
+        let declaration = Declaration::new("changed").stop_timeout(Duration::from_secs(1)).optional();
+        definition.declare(declaration);
+    }
+}
+
+impl DaemonBase for Changed {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        Err("not today".into())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_definition_may_declare_its_daemon_otherwise() {
+    let host = Host::new("t").daemon(Changed).start().await.unwrap();
+    assert!(host.handle().status().daemon("changed").unwrap().optional);
+    assert_eq!(host.shutdown().await.unwrap().exit_code, 0);
+}
