@@ -24,6 +24,7 @@ use super::supervisor::{Decision, Ending, History};
 use super::unit::Unit;
 use crate::event::Bus;
 use crate::status::State;
+use crate::task::FOREVER;
 
 /// How much longer than the stop budget the values that live through restarts may take to be dropped.
 const LEAVING: Duration = Duration::from_millis(100);
@@ -197,7 +198,7 @@ impl Conducting {
             board: self.board.clone(),
             bus: self.bus.clone(),
             number: self.count,
-            start_timeout: player.unit.declaration().start_timeout.unwrap_or(self.start_timeout),
+            start_timeout: player.unit.declaration().start_timeout.unwrap_or(self.start_timeout).min(FOREVER),
             stop: player.order.subscribe(),
             runtime: self.runtime.clone(),
             unit: player.unit.clone(),

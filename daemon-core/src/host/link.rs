@@ -14,7 +14,7 @@ use crate::call::CallError;
 use crate::context::{AnyDaemon, Context, HostLink, Readiness, Wish};
 use crate::error::Error;
 use crate::status::{CheckReport, HostStatus, State, TaskKind, Transition};
-use crate::task::{Failure, Label, caught};
+use crate::task::{FOREVER, Failure, Label, caught};
 
 impl HostLink for Board {
     fn readiness(&self, daemon: &str) -> Option<watch::Receiver<Readiness>> {
@@ -124,7 +124,8 @@ impl HostLink for Board {
             for slot in self.slots() {
                 let Some(alive) = slot.running() else { continue };
                 let cx = Context { life: alive.life.clone() };
-                for check in alive.lived.checks(&cx) {
+                for mut check in alive.lived.checks(&cx) {
+                    check.timeout = check.timeout.min(FOREVER);
                     let (sender, outcome) = oneshot::channel();
                     let life = alive.life.clone();
                     let (name, kind, limit, since) = (check.name, check.kind, check.timeout, Instant::now());

@@ -24,7 +24,7 @@ use crate::context::{Birth, Context, HostLink, Life, Phase};
 use crate::error::Result;
 use crate::event::Bus;
 use crate::status::{State, TaskKind};
-use crate::task::{Failure, Label, attempt, caught};
+use crate::task::{FOREVER, Failure, Label, attempt, caught};
 
 /// The order to stop, once there is one.
 pub(crate) type StopOrder = Option<Order>;
@@ -366,5 +366,5 @@ impl Stopping<'_> {
 
 /// How long a daemon's stop may take at most.
 pub(crate) fn stop_ceiling(unit: &dyn Unit) -> Duration {
-    unit.declaration().stop_timeout.unwrap_or(super::DEFAULT_STOP_TIMEOUT)
+    unit.declaration().stop_timeout.unwrap_or(super::DEFAULT_STOP_TIMEOUT).min(FOREVER)
 }
