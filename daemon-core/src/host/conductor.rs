@@ -308,7 +308,13 @@ impl Conducting {
     /// Lets go of what outlives the lives, on the workers, those first that stopped first: values, whose destructors are
     /// user code, and events kept for lives that will not come.
     async fn release(&mut self) {
-        let units = self.players.drain(..).map(|player| player.unit);
+        // What was added too late for this loop to hear of ends here too, and nothing is added after that.
+        self.happenings.close();
+        let late = std::iter::from_fn(|| self.happenings.try_recv().ok()).filter_map(|happening| match happening {
+            Happening::Add { unit, .. } => Some(unit),
+            _ => None,
+        });
+        let units: Vec<_> = self.players.drain(..).map(|player| player.unit).chain(late).collect();
         let mut ended: Vec<_> = self.board.slots().into_iter().zip(units).collect();
         ended.sort_by_key(|(slot, _)| std::cmp::Reverse(slot.wave));
         let since = (*self.board.stopping.borrow()).unwrap_or_else(Instant::now);
