@@ -134,7 +134,10 @@ impl Conducting {
                 let returns = self.machine.returns(*at);
                 self.players[*at].order.send_replace(Some(Order { share, returns }));
             }
-            Action::BackOff(at) => self.backing_off.push((Instant::now() + self.players[*at].after, *at)),
+            Action::BackOff(at) => {
+                self.backing_off.retain(|(_, other)| other != at); // a delay that was cut short by hand
+                self.backing_off.push((Instant::now() + self.players[*at].after, *at));
+            }
             Action::FailedBy(at, on) => {
                 self.board.slot(*at).inner().reason = Some(format!("requires `{on}`, which failed"));
             }
@@ -257,7 +260,12 @@ impl Conducting {
                 let goes_on = self.machine.stage(at) == Stage::Running && !for_good;
                 Input::Broke { at, verdict: if goes_on { self.verdict(at) } else { Verdict::GiveUp } }
             }
-            Happening::Stop(at) => Input::Rest(at),
+            Happening::Stop(at, wish) => {
+                for on in self.machine.graph().those_that_require(at).into_iter().chain([at]) {
+                    self.board.slot(on).rested.send_replace(wish);
+                }
+                Input::Rest(at)
+            }
             Happening::Start(at) => Input::Wake(at),
             Happening::Restart(at) => Input::Renew(at),
             Happening::Add { unit, requires, wants } => {
