@@ -75,7 +75,8 @@ impl HostHandle {
     }
 
     /// Stops one daemon, after those that require it, and waits until it has stopped. It stays so until it is started
-    /// again; the host goes on.
+    /// again; the host goes on. Called from inside work that would have to end first, such as a tick of that daemon, it
+    /// returns at once, and takes effect when that work ends; so do the other two.
     ///
     /// # Errors
     /// [`Error::UnknownDaemon`].
@@ -89,7 +90,8 @@ impl HostHandle {
     /// Starts one daemon that has stopped or failed, after those it requires, and waits until it runs.
     ///
     /// # Errors
-    /// [`Error::UnknownDaemon`]; [`Error::DaemonFailed`]; [`Error::Stopping`] once the host shuts down.
+    /// [`Error::UnknownDaemon`]; [`Error::DaemonFailed`]; [`Error::Overruled`] if it is told to stop before it runs;
+    /// [`Error::Stopping`] once the host shuts down.
     ///
     /// # Cancel safety
     /// The start goes on even if the future is dropped.

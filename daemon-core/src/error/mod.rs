@@ -30,6 +30,12 @@ pub enum Error {
         /// The names there are.
         known: String,
     },
+    /// A daemon that was to run was told to stop meanwhile, by itself or with one that it requires.
+    #[error("daemon `{daemon}` was told to stop before it ran")]
+    Overruled {
+        /// The daemon.
+        daemon: String,
+    },
     /// A name, topic or duration does not follow its grammar.
     #[error(transparent)]
     Grammar(#[from] daemon_grammar::GrammarError),

@@ -60,6 +60,9 @@ impl Board {
         for on in &outline.ready {
             self.index_of(on)?;
         }
+        if self.stopping.borrow().is_some() {
+            return Err(Error::Stopping { daemon: name });
+        }
         if self.find(&name).is_some() {
             return Err(Error::NameTaken { name });
         }

@@ -24,8 +24,8 @@ pub(crate) enum Happening {
     Stopped(usize),
     /// A running daemon cannot go on; `for_good` if it is not to be restarted.
     Broke { at: usize, for_good: bool },
-    /// An operator wants one daemon stopped.
-    Stop(usize),
+    /// An operator wants one daemon stopped; the number of the wish.
+    Stop(usize, u64),
     /// An operator wants one daemon started.
     Start(usize),
     /// An operator wants one daemon stopped and started.
@@ -53,6 +53,8 @@ pub(crate) struct Board {
     pub(crate) journal: Arc<Journal>,
     slots: RwLock<Vec<Arc<Slot>>>,
     happenings: mpsc::UnboundedSender<Happening>,
+    /// How often somebody wished to steer a daemon.
+    wishes: Mutex<u64>,
     whole: Mutex<Whole>,
     /// Values being dropped, each under its daemon's name.
     leaving: OnceLock<Arc<Tasks>>,
@@ -83,6 +85,7 @@ impl Board {
             bus,
             journal,
             happenings,
+            wishes: Mutex::default(),
             whole,
             leaving: OnceLock::new(),
             stopping,
@@ -130,6 +133,14 @@ impl Board {
     /// Tells the conductor; once it is gone nobody needs to know.
     pub(crate) fn tell(&self, happening: Happening) {
         drop(self.happenings.send(happening));
+    }
+
+    /// Tells the conductor of a wish, numbered in the order in which it hears of them.
+    pub(crate) fn wish(&self, happening: impl FnOnce(u64) -> Happening) -> u64 {
+        let mut wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner);
+        *wishes += 1;
+        self.tell(happening(*wishes));
+        *wishes
     }
 
     pub(crate) fn set_state(&self, state: State) {

@@ -16,6 +16,7 @@ use super::unit::{Factory, Source, Unit, UnitOf};
 use super::{DEFAULT_START_TIMEOUT, DEFAULT_STOP_BUDGET};
 use crate::daemon::DaemonBase;
 use crate::event::Bus;
+use crate::task::FOREVER;
 
 /// The runner of a program's daemons: starts them in the order of their dependencies, stops them in reverse, and ends
 /// the process with a code that says how it went.
@@ -156,7 +157,8 @@ impl Host {
         if !faults.is_empty() {
             return Err(CheckError { faults });
         }
-        let (stop_budget, start_timeout) = (self.budget(), self.limits.start_timeout.unwrap_or(DEFAULT_START_TIMEOUT));
+        let (stop_budget, start_timeout) =
+            (self.budget().min(FOREVER), self.limits.start_timeout.unwrap_or(DEFAULT_START_TIMEOUT));
         let board = Board::new(self.name, slots, report.notes, bus.clone(), journal, sender);
         Ok(Conductor { board, bus, graph, units: self.units, happenings, stop_budget, start_timeout })
     }

@@ -24,6 +24,7 @@ use super::supervisor::{Decision, Ending, History};
 use super::unit::Unit;
 use crate::event::Bus;
 use crate::status::State;
+use crate::task::FOREVER;
 
 /// How much longer than the stop budget the values that live through restarts may take to be dropped.
 const LEAVING: Duration = Duration::from_millis(100);
@@ -133,7 +134,10 @@ impl Conducting {
                 let returns = self.machine.returns(*at);
                 self.players[*at].order.send_replace(Some(Order { share, returns }));
             }
-            Action::BackOff(at) => self.backing_off.push((Instant::now() + self.players[*at].after, *at)),
+            Action::BackOff(at) => {
+                self.backing_off.retain(|(_, other)| other != at); // a delay that was cut short by hand
+                self.backing_off.push((Instant::now() + self.players[*at].after, *at));
+            }
             Action::FailedBy(at, on) => {
                 self.board.slot(*at).inner().reason = Some(format!("requires `{on}`, which failed"));
             }
@@ -197,7 +201,7 @@ impl Conducting {
             board: self.board.clone(),
             bus: self.bus.clone(),
             number: self.count,
-            start_timeout: player.unit.declaration().start_timeout.unwrap_or(self.start_timeout),
+            start_timeout: player.unit.declaration().start_timeout.unwrap_or(self.start_timeout).min(FOREVER),
             stop: player.order.subscribe(),
             runtime: self.runtime.clone(),
             unit: player.unit.clone(),
@@ -256,7 +260,12 @@ impl Conducting {
                 let goes_on = self.machine.stage(at) == Stage::Running && !for_good;
                 Input::Broke { at, verdict: if goes_on { self.verdict(at) } else { Verdict::GiveUp } }
             }
-            Happening::Stop(at) => Input::Rest(at),
+            Happening::Stop(at, wish) => {
+                for on in self.machine.graph().those_that_require(at).into_iter().chain([at]) {
+                    self.board.slot(on).rested.send_replace(wish);
+                }
+                Input::Rest(at)
+            }
             Happening::Start(at) => Input::Wake(at),
             Happening::Restart(at) => Input::Renew(at),
             Happening::Add { unit, requires, wants } => {
@@ -307,7 +316,13 @@ impl Conducting {
     /// Lets go of what outlives the lives, on the workers, those first that stopped first: values, whose destructors are
     /// user code, and events kept for lives that will not come.
     async fn release(&mut self) {
-        let units = self.players.drain(..).map(|player| player.unit);
+        // What was added too late for this loop to hear of ends here too, and nothing is added after that.
+        self.happenings.close();
+        let late = std::iter::from_fn(|| self.happenings.try_recv().ok()).filter_map(|happening| match happening {
+            Happening::Add { unit, .. } => Some(unit),
+            _ => None,
+        });
+        let units: Vec<_> = self.players.drain(..).map(|player| player.unit).chain(late).collect();
         let mut ended: Vec<_> = self.board.slots().into_iter().zip(units).collect();
         ended.sort_by_key(|(slot, _)| std::cmp::Reverse(slot.wave));
         let since = (*self.board.stopping.borrow()).unwrap_or_else(Instant::now);

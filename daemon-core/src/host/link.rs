@@ -14,7 +14,7 @@ use crate::call::CallError;
 use crate::context::{AnyDaemon, Context, HostLink, Readiness, Wish};
 use crate::error::Error;
 use crate::status::{CheckReport, HostStatus, State, TaskKind, Transition};
-use crate::task::{Failure, Label, caught};
+use crate::task::{FOREVER, Failure, Label, caught, current};
 
 impl HostLink for Board {
     fn readiness(&self, daemon: &str) -> Option<watch::Receiver<Readiness>> {
@@ -55,23 +55,32 @@ impl HostLink for Board {
             let (at, slot) = self.find(&daemon).ok_or_else(unknown)?;
             let mut readiness = slot.readiness.subscribe();
             let before = *readiness.borrow();
-            self.tell(match wish {
-                Wish::Stop => Happening::Stop(at),
+            let mut rested = slot.rested.subscribe();
+            let waits_for_itself = self.waits_for_itself(&slot, wish);
+            let number = self.wish(|number| match wish {
+                Wish::Stop => Happening::Stop(at, number),
                 Wish::Start => Happening::Start(at),
                 Wish::Restart => Happening::Restart(at),
             });
+            if waits_for_itself {
+                return Ok(());
+            }
             let mut stopping = self.stopping.subscribe();
             let reached = readiness.wait_for(|now| match (wish, now.state) {
-                (Wish::Stop, state) => matches!(state, State::Stopped | State::Failed),
-                (Wish::Start, State::Failed) => now.changes != before.changes,
+                // A later life tells as much: the end of the one before may have passed unseen.
+                (Wish::Stop, state) => now.life != before.life || matches!(state, State::Stopped | State::Failed),
+                (Wish::Start | Wish::Restart, State::Failed) => now.changes != before.changes,
                 (Wish::Start, state) => state == State::Running,
-                (Wish::Restart, state) => now.life != before.life && matches!(state, State::Running | State::Failed),
+                (Wish::Restart, state) => now.life != before.life && state == State::Running,
             });
             let state = tokio::select! {
                 biased;
                 reached = reached => reached.map(|now| now.state).unwrap_or_default(),
                 _ = stopping.wait_for(Option::is_some), if wish != Wish::Stop => {
                     return Err(Error::Stopping { daemon });
+                }
+                _ = rested.wait_for(|later| *later > number), if wish != Wish::Stop => {
+                    return Err(Error::Overruled { daemon });
                 }
             };
             if state == State::Failed && wish != Wish::Stop {
@@ -124,7 +133,8 @@ impl HostLink for Board {
             for slot in self.slots() {
                 let Some(alive) = slot.running() else { continue };
                 let cx = Context { life: alive.life.clone() };
-                for check in alive.lived.checks(&cx) {
+                for mut check in alive.lived.checks(&cx) {
+                    check.timeout = check.timeout.min(FOREVER);
                     let (sender, outcome) = oneshot::channel();
                     let life = alive.life.clone();
                     let (name, kind, limit, since) = (check.name, check.kind, check.timeout, Instant::now());
@@ -166,4 +176,40 @@ impl HostLink for Board {
     fn fault(&self, daemon: &str, name: &str) -> Option<crate::task::Fault> {
         self.faults.take(daemon, name)
     }
+}
+
+impl Board {
+    /// Whether the work that asks would wait for its own end: whether what it asks for cannot be before the daemon whose
+    /// work it is has stopped, or has got on.
+    fn waits_for_itself(&self, target: &Slot, wish: Wish) -> bool {
+        let Some(work) = current() else { return false };
+        let of = |slot: &&Arc<Slot>| slot.inner().life.as_ref().is_some_and(|life| life.tasks.has(&work));
+        let slots = self.slots();
+        let Some(asks) = slots.iter().find(of) else { return false };
+        if asks.name == target.name {
+            return wish != Wish::Start || asks.state() != State::Running;
+        }
+        let starts = wish != Wish::Stop && asks.state() != State::Running && needs(&slots, target, asks, true);
+        starts || (wish != Wish::Start && needs(&slots, asks, target, false))
+    }
+}
+
+/// Whether `from` requires `on`, over any number of steps; `or_wants`: or wants it.
+fn needs(slots: &[Arc<Slot>], from: &Slot, on: &Slot, or_wants: bool) -> bool {
+    let (mut seen, mut queue) = (Vec::new(), vec![from]);
+    while let Some(slot) = queue.pop() {
+        let wants = slot.wants.iter().filter(|_| or_wants);
+        for name in slot.requires.iter().chain(wants) {
+            if **name == *on.name {
+                return true;
+            }
+            if let Some(next) = slots.iter().find(|slot| *slot.name == **name)
+                && !seen.contains(name)
+            {
+                seen.push(name.clone());
+                queue.push(next);
+            }
+        }
+    }
+    false
 }

@@ -24,7 +24,7 @@ use crate::context::{Birth, Context, HostLink, Life, Phase};
 use crate::error::Result;
 use crate::event::Bus;
 use crate::status::{State, TaskKind};
-use crate::task::{Failure, Label, attempt, caught};
+use crate::task::{FOREVER, Failure, Label, attempt, caught};
 
 /// The order to stop, once there is one.
 pub(crate) type StopOrder = Option<Order>;
@@ -93,7 +93,11 @@ impl Lifecycle {
                     self.slot.inner().reason = Some(failure.to_string());
                 }
                 let ordered = *self.stop.borrow();
-                let order = ordered.unwrap_or_else(|| Order { share: stop_ceiling(&*self.unit), returns: true });
+                let order = match ordered {
+                    Some(order) => order,
+                    None if cancelled && self.is_last() => self.ordered().await, // it comes in its turn
+                    None => Order { share: stop_ceiling(&*self.unit), returns: true },
+                };
                 self.stop(&life, order, entered).await;
                 drop(life);
                 self.board.tell(Happening::StartFailed { at: self.at, cancelled });
@@ -182,7 +186,9 @@ impl Lifecycle {
         if let (Err(_), Some(task)) = (&ended, task) {
             task.abort();
         }
-        if ended.is_ok() && ordered(&self.stop) { Err(NotStarted::Cancelled) } else { ended }
+        // The order to stop follows the beginning of a shutdown, which this step may have asked for.
+        let overtaken = ordered(&self.stop) || self.is_last();
+        if ended.is_ok() && overtaken { Err(NotStarted::Cancelled) } else { ended }
     }
 
     /// Waits for the order to stop.
@@ -366,5 +372,5 @@ impl Stopping<'_> {
 
 /// How long a daemon's stop may take at most.
 pub(crate) fn stop_ceiling(unit: &dyn Unit) -> Duration {
-    unit.declaration().stop_timeout.unwrap_or(super::DEFAULT_STOP_TIMEOUT)
+    unit.declaration().stop_timeout.unwrap_or(super::DEFAULT_STOP_TIMEOUT).min(FOREVER)
 }

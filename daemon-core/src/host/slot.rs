@@ -30,6 +30,8 @@ pub(crate) struct Slot {
     pub(crate) intake: Arc<dyn Intake>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) readiness: watch::Sender<Readiness>,
+    /// The number of the latest wish that it rest.
+    pub(crate) rested: watch::Sender<u64>,
     /// How often it was started again.
     pub(crate) restarts: AtomicU64,
     journal: Arc<Journal>,
@@ -126,6 +128,7 @@ impl From<NewSlot> for Slot {
             intake: new.intake,
             tally: Arc::default(),
             readiness: watch::Sender::default(),
+            rested: watch::Sender::default(),
             restarts: AtomicU64::new(0),
             journal: new.journal,
             inner: Mutex::default(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::policy::{Restart, RestartPolicy};
+use crate::task::FOREVER;
 
 /// How a life or a task ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +73,7 @@ impl History {
 /// The first delay doubled `streak` times, up to the greatest, less up to a quarter of it by chance.
 fn delay(policy: &RestartPolicy, streak: u32, chance: f64) -> Duration {
     let doubled = 2_u32.checked_pow(streak).and_then(|factor| policy.backoff.min.checked_mul(factor));
-    let full = doubled.unwrap_or(policy.backoff.max).min(policy.backoff.max);
+    let full = doubled.unwrap_or(policy.backoff.max).min(policy.backoff.max).min(FOREVER);
     full.mul_f64(1.0 - chance.clamp(0.0, 1.0) / 4.0)
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use daemon_grammar::Percent;
 
+use super::FOREVER;
+
 /// A stream of delays, each up to a share of a period.
 #[derive(Debug)]
 pub(crate) struct Jitter {
@@ -21,7 +23,7 @@ impl Jitter {
     pub(crate) fn draw(&mut self, period: Duration) -> Duration {
         self.drawn += 1;
         let random = self.keys.hash_one(self.drawn) >> 32;
-        let most = self.share.of(period);
+        let most = self.share.of(period.min(FOREVER));
         most.mul_f64(f64::from(u32::try_from(random).unwrap_or(0)) / f64::from(u32::MAX))
     }
 }

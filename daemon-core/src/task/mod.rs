@@ -22,4 +22,7 @@ pub use lane::Observer;
 pub(crate) use periodic::{Periodic, Schedule};
 pub use place::{Handler, place};
 pub(crate) use tasks::{Label, Tasks};
-pub(crate) use waits::waits;
+pub(crate) use waits::{current, waits};
+
+/// Longer than any host runs, and short enough to be added to any moment: no limit in force is longer.
+pub(crate) const FOREVER: std::time::Duration = std::time::Duration::from_secs(30 * 365 * 86_400);

@@ -11,6 +11,7 @@ use daemon_grammar::Percent;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::FOREVER;
 use super::catch::{Failure, caught};
 use super::jitter::Jitter;
 use crate::BoxFuture;
@@ -156,9 +157,9 @@ impl Drop for Ended<'_> {
     }
 }
 
-/// When the `n`th multiple of `period` after `origin` is; `None` beyond what the clock can say.
+/// When the `n`th multiple of `period` after `origin` is; `None` if no host will see it.
 fn multiple(origin: Instant, period: Duration, n: u32) -> Option<Instant> {
-    period.checked_mul(n).and_then(|after| origin.checked_add(after))
+    period.checked_mul(n).filter(|after| *after < FOREVER).and_then(|after| origin.checked_add(after))
 }
 
 /// The number of the latest multiple at or before `now`.

@@ -244,6 +244,11 @@ impl Tasks {
         self.abort(|_| true)
     }
 
+    /// Whether that piece of work is one of these.
+    pub(crate) fn has(&self, work: &Arc<Record>) -> bool {
+        self.lock().entries.values().any(|entry| Arc::ptr_eq(&entry.record, work))
+    }
+
     /// What is under way.
     pub(crate) fn statuses(&self) -> Vec<TaskStatus> {
         let records: Vec<_> = self.lock().entries.values().map(|entry| entry.record.clone()).collect();

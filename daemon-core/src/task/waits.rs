@@ -32,6 +32,11 @@ impl Drop for Polling {
     }
 }
 
+/// The work whose future is polled on this thread.
+pub(crate) fn current() -> Option<Arc<Record>> {
+    CURRENT.with(|current| current.borrow().clone())
+}
+
 fn book(what: Option<&'static str>) {
     CURRENT.with(|current| {
         if let Some(record) = &*current.borrow() {
