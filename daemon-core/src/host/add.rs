@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use super::board::{Board, Happening};
 use super::check::row_faults;
+use super::factory::Source;
 use super::slot::{NewSlot, Slot};
-use super::unit::{Source, Unit, UnitOf};
+use super::unit::{Unit, UnitOf};
 use crate::context::{HostHandle, HostLink, Wish};
 use crate::daemon::DaemonBase;
 use crate::declaration::Dependency;

@@ -7,6 +7,7 @@ mod builder;
 mod check;
 mod conductor;
 mod embed;
+mod factory;
 mod graph;
 mod journal;
 mod link;
@@ -21,18 +22,19 @@ mod slot;
 mod supervisor;
 mod unit;
 mod view;
+mod watched;
 
 use std::time::Duration;
 
 pub use builder::Host;
 pub use check::{CheckError, CheckReport as HostCheck};
 pub use embed::{RunningHost, StartError};
+pub use factory::{Async, Factory, Plain};
 #[cfg(feature = "testing")]
 pub(crate) use rehearsal::Outside;
 pub use report::{Cut, DaemonStart, DaemonStop, EventAccount, Left, ShutdownReport, StartReport};
 #[cfg(feature = "testing")]
 pub(crate) use signals::Signal;
-pub use unit::{Async, Factory, Plain};
 
 /// How long a daemon's stop may take at most, unless it says otherwise.
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(5);

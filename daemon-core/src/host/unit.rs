@@ -2,82 +2,24 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
-use std::future::Future;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::time::Instant;
 
-use super::supervisor::{Decision, Ending, History};
+use super::factory::Source;
+use super::watched::Watched;
 use crate::BoxFuture;
 use crate::call::CallError;
 use crate::context::{AnyDaemon, Context, Life};
 use crate::daemon::DaemonBase;
 use crate::declaration::{Declaration, Dependency};
 use crate::definition::{Check, Definition, RowCall};
-use crate::error::{BoxError, Error, Result};
+use crate::error::{Error, Result};
 use crate::event::{Bus, SubscribeError, SubscriptionStatus, TypedTopic};
-use crate::policy::{OnError, RestartPolicy};
+use crate::policy::OnError;
 use crate::status::{CheckKind, TaskKind};
-use crate::task::{Failure, Handlers, Label, Observer, Schedule, Wiring, attempt, caught};
-
-/// Makes a daemon's value at each start.
-pub(crate) type Make<D> = Box<dyn Fn() -> BoxFuture<'static, Result<D>> + Send + Sync>;
-
-/// Where a daemon's value comes from.
-pub(crate) enum Source<D> {
-    /// The one value that lives through every restart; taken out when the host stops.
-    Value(Mutex<Option<Arc<D>>>),
-    /// A factory that is run at each start.
-    Factory(Make<D>),
-}
-
-/// What [`Host::daemon_with`](crate::Host::daemon_with) takes: a function that returns a daemon, or a future of one,
-/// or an error.
-#[diagnostic::on_unimplemented(
-    message = "this cannot make a daemon",
-    label = "not a factory",
-    note = "give a function that returns `Result<D, E>`, or a future of it, where `D: DaemonBase`"
-)]
-pub trait Factory<D, Kind>: Send + Sync + 'static {
-    /// Makes the value.
-    fn make(&self) -> BoxFuture<'static, Result<D>>;
-}
-
-/// A factory that returns a result.
-#[derive(Debug)]
-pub struct Plain<E>(std::marker::PhantomData<E>);
-
-/// A factory that returns a future of a result.
-#[derive(Debug)]
-pub struct Async<F, E>(std::marker::PhantomData<(F, E)>);
-
-impl<D, E, M> Factory<D, Plain<E>> for M
-where
-    D: Send + 'static,
-    E: Into<BoxError>,
-    M: Fn() -> Result<D, E> + Send + Sync + 'static,
-{
-    fn make(&self) -> BoxFuture<'static, Result<D>> {
-        let made = self().map_err(Into::into);
-        Box::pin(std::future::ready(made))
-    }
-}
-
-impl<D, E, F, M> Factory<D, Async<F, E>> for M
-where
-    D: 'static,
-    E: Into<BoxError>,
-    F: Future<Output = Result<D, E>> + Send + 'static,
-    M: Fn() -> F + Send + Sync + 'static,
-{
-    fn make(&self) -> BoxFuture<'static, Result<D>> {
-        let made = self();
-        Box::pin(async move { made.await.map_err(Into::into) })
-    }
-}
+use crate::task::{Failure, Handlers, Label, Observer, Schedule, Wiring, attempt};
 
 /// What can be said of a definition without its type.
 #[derive(Clone, Debug)]
@@ -355,77 +297,4 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
         };
         self.definition.checks.iter().map(check).collect()
     }
-}
-
-/// What a `#[task]` is to its watcher.
-struct Watched<'a, W> {
-    life: &'a Life,
-    name: &'static str,
-    finite: bool,
-    policy: RestartPolicy,
-    work: W,
-}
-
-impl<W: Fn() -> BoxFuture<'static, Result<()>>> Watched<'_, W> {
-    /// Runs the task, and again as its policy says. A task that has failed for good fails its daemon; an early end
-    /// is warned about.
-    async fn run(self) {
-        let Self { life, name, .. } = self;
-        tokio::select! {
-            biased;
-            () = life.intake.cancelled() => return,
-            () = life.ready.cancelled() => {}
-        }
-        let mut history = History::default();
-        loop {
-            let began = Instant::now();
-            let ended = caught(|| life.call(name, &self.work)).await;
-            if life.cancel.is_cancelled() {
-                if let Err(failure) = &ended {
-                    life.failed(TaskKind::Task, name, failure);
-                    life.link.daemon_failed(&life.daemon, life.number, format!("task `{name}`: {failure}"), false);
-                }
-                return;
-            }
-            let Some(after) = self.judge(&mut history, began, ended) else { return };
-            tokio::select! {
-                biased;
-                () = life.cancel.cancelled() => return,
-                () = life.intake.cancelled() => return,
-                () = tokio::time::sleep(after) => {}
-            }
-        }
-    }
-
-    /// Says after what delay the task runs again, if it does.
-    fn judge(&self, history: &mut History, began: Instant, ended: Result<(), Failure>) -> Option<Duration> {
-        let Self { life, name, finite, ref policy, .. } = *self;
-        let ending = if ended.is_ok() { Ending::Done } else { Ending::Failed };
-        if let Err(failure) = &ended {
-            life.failed(TaskKind::Task, name, failure);
-        }
-        match history.decide(policy, ending, began, Instant::now(), chance()) {
-            Decision::Restart { after } => {
-                tracing::warn!(parent: &life.span, task = name, ?after, "the task is run again");
-                Some(after)
-            }
-            Decision::Leave if finite => None,
-            Decision::Leave => {
-                let advice = "the task ended early; say `#[task(finite)]` if it may";
-                tracing::warn!(parent: &life.span, daemon = &*life.daemon, task = name, "{advice}");
-                None
-            }
-            Decision::GiveUp { exhausted } => {
-                let why = ended.err().map_or_else(|| "it keeps ending".to_owned(), |failure| failure.to_string());
-                let used = if exhausted { ", and its restarts are used up" } else { "" };
-                life.link.daemon_failed(&life.daemon, life.number, format!("task `{name}`: {why}{used}"), false);
-                None
-            }
-        }
-    }
-}
-
-/// A number from 0 to 1.
-fn chance() -> f64 {
-    RandomState::new().hash_one(0) as f64 / u64::MAX as f64
 }
