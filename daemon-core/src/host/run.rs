@@ -64,6 +64,10 @@ impl Host {
     /// otherwise.
     ///
     /// When the exit is forced or the budget is overrun the process exits from inside this function.
+    ///
+    /// # Panics
+    /// If it is called from inside asynchronous code, where a thread may not be blocked; await
+    /// [`start`](Self::start) there.
     pub fn run(self) -> ExitCode {
         let mut voice = Voice {
             quiet: self.quiet,
