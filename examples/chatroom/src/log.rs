@@ -168,7 +168,10 @@ impl Visit for Message {
 
 #[cfg(test)]
 mod tests {
+    use daemon_core::testing::TestHost;
+
     use super::*;
+    use crate::daemons::ConsoleDaemon;
 
     struct Chatty;
 
@@ -199,6 +202,22 @@ mod tests {
         let messages: Vec<_> = ring.tail(10).into_iter().map(|entry| entry.message).collect();
         assert_eq!(messages, ["line 2 room=\"general\"", "line 3 room=\"general\"", "last who=chatty"]);
         assert_eq!(ring.tail(1).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_console_daemon_restores_the_log_when_it_ends() {
+        let tap = Tap::default();
+        let log = Log { began: Instant::now(), shown: None, tap: tap.clone() };
+        let _log = tracing::subscriber::set_default(tracing_subscriber::registry().with(log));
+        tracing::info!("before");
+        let host = TestHost::start(ConsoleDaemon::new(tap.clone())).await;
+        let ring = tap.ring().unwrap();
+        tracing::info!("meanwhile");
+        host.shutdown().await.assert_clean();
+        assert!(tap.ring().is_none());
+        tracing::info!("after");
+        let said = |wanted: &str| ring.tail(usize::MAX).iter().any(|entry| entry.message == wanted);
+        assert_eq!(["before", "meanwhile", "after"].map(said), [false, true, false]);
     }
 
     #[test]

@@ -15,6 +15,8 @@ mod persona;
 mod store;
 mod storm;
 mod terminal;
+#[cfg(test)]
+mod testing;
 mod tree;
 mod upstream;
 mod window;

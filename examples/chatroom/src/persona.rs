@@ -75,6 +75,12 @@ impl PersonaClient {
         Ok(Self { heard, _running: running, ended })
     }
 
+    /// A client whose task has ended by itself.
+    #[cfg(test)]
+    pub(crate) fn dead() -> Self {
+        Self { heard: Arc::default(), _running: oneshot::channel().0, ended: oneshot::channel().1 }
+    }
+
     /// Messages this persona has heard.
     pub(crate) fn heard(&self) -> u64 {
         self.heard.load(Ordering::Relaxed)

@@ -104,3 +104,45 @@ fn the_proxy_forwards_and_gives_up_in_time() {
     stop(&mut running, &place);
     drop(server.join().unwrap());
 }
+
+#[test]
+fn a_dataset_is_told_at_every_fifty_examples_over_all_runs() {
+    let place = Place::with_files(0);
+    let lines = |count: usize| "general: one of ten\n".repeat(count);
+    let told = |running: &Running| -> Vec<String> {
+        let said = running.text(Source::Stderr);
+        let told = said.lines().filter_map(|line| line.strip_suffix(" training examples: a dataset is ready"));
+        told.filter_map(|line| line.split_whitespace().last()).map(str::to_owned).collect()
+    };
+    let mut running = start(&place, "http://127.0.0.1:1");
+    running.write(lines(1_200).as_bytes()).unwrap();
+    place.wait_for_rows("SELECT 1 FROM training_examples", 120);
+    stop(&mut running, &place);
+    assert_eq!(told(&running), ["50", "100"]);
+
+    // The examples of the first run count in the second.
+    let mut running = start(&place, "http://127.0.0.1:1");
+    running.write(lines(300).as_bytes()).unwrap();
+    place.wait_for_rows("SELECT 1 FROM training_examples", 150);
+    stop(&mut running, &place);
+    assert_eq!(told(&running), ["150"]);
+}
+
+#[test]
+fn a_session_is_saved_at_the_end_and_known_to_the_next_run() {
+    let place = Place::with_files(0);
+    let mut running = start(&place, "http://127.0.0.1:1");
+    let begun = "SELECT 1 FROM sessions WHERE user = 'you' AND seen_ms = started_ms";
+    place.wait_for_rows(begun, 1);
+    ask(&mut running, "@ada health ping", &["\"pong\""]);
+    // Only the end stores when it was seen last.
+    place.wait_for_rows(begun, 1);
+    stop(&mut running, &place);
+    let saved = place.rows("SELECT id FROM sessions WHERE user = 'you' AND seen_ms > started_ms");
+    assert_eq!(saved.len(), 1);
+
+    let mut running = start(&place, "http://127.0.0.1:1");
+    ask(&mut running, "@ada session list", &[&saved[0]]);
+    stop(&mut running, &place);
+    assert_eq!(place.rows("SELECT id FROM sessions").len(), 2);
+}

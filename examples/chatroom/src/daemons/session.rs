@@ -221,3 +221,55 @@ impl SessionDaemon {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{hold, start, stop, until};
+
+    /// A daemon whose standard input has ended.
+    fn daemon() -> Result<SessionDaemon> {
+        let daemon = SessionDaemon::default();
+        daemon.input.set(Input::read(std::io::empty())?).unwrap();
+        Ok(daemon)
+    }
+
+    fn session(id: &str, silent: Duration) -> Session {
+        let seen_ms = now_ms() - silent.as_millis() as u64;
+        Session { id: id.to_owned(), user: "ada".to_owned(), started_ms: 0, seen_ms }
+    }
+
+    #[tokio::test]
+    async fn sessions_are_saved_at_the_end_and_expire_when_they_fall_silent() {
+        let minute = Duration::from_secs(60);
+        let host = start(|host| host.daemon_with(daemon)).await;
+        let data = host.daemon::<DataDaemon>();
+        let stored = async || {
+            let mut ids: Vec<String> = hold(data.keys::<Session>(None)).await.unwrap();
+            ids.retain(|id| ["lively", "silent"].contains(&id.as_str()));
+            ids
+        };
+
+        // A life of the daemon leaves its sessions to the next one.
+        let first = host.daemon::<SessionDaemon>();
+        for session in [session("lively", 29 * minute), session("silent", 31 * minute)] {
+            first.sessions().insert(session.id.clone(), session);
+        }
+        assert!(stored().await.is_empty());
+        hold(host.handle().restart_daemon("session")).await.unwrap();
+        assert_eq!(stored().await, ["lively", "silent"]);
+        let second = host.daemon::<SessionDaemon>();
+        assert!(second.sessions().contains_key("silent"));
+
+        // Standard input may be silent as long as it likes.
+        let own = second.own.get().unwrap();
+        second.sessions().get_mut(own).unwrap().seen_ms = 0;
+        host.advance("299s").await;
+        host.expect_ticks("session-cleanup", 0);
+        host.advance("1s").await;
+        until("expired", async || !second.sessions().contains_key("silent")).await;
+        assert_eq!(stored().await, ["lively"]);
+        assert!(second.sessions().contains_key(own));
+        stop(host).await;
+    }
+}

@@ -111,3 +111,62 @@ fn example(room: &str, turns: Vec<Turn>) -> TrainingExample {
     let id = format!("{room}-{created_ms}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
     TrainingExample { id, room: room.to_owned(), turns, created_ms }
 }
+
+#[cfg(test)]
+mod tests {
+    use daemon_core::testing::TestHost;
+
+    use super::*;
+    use crate::testing::{hold, start, stop, until};
+
+    async fn say(host: &TestHost, messages: usize) {
+        let message = |n: usize| ChatMessage {
+            id: n.to_string(),
+            room: "general".into(),
+            sender: "you".into(),
+            text: n.to_string(),
+            sent_ms: 0,
+        };
+        for n in 0..messages {
+            hold(host.publish(Created(message(n)))).await;
+        }
+    }
+
+    fn datasets(host: &mut TestHost) -> Vec<u64> {
+        host.published::<DatasetReady>().iter().map(|ready| ready.example_count).collect()
+    }
+
+    #[tokio::test]
+    async fn a_dataset_is_ready_at_every_fifty_examples() {
+        let mut host = start(|host| host.daemon(TrainingDaemon::default())).await;
+        let training = host.daemon::<TrainingDaemon>();
+        let kept = async |examples| {
+            until("kept", async || training.examples.load(Ordering::Relaxed) == examples).await;
+        };
+        // Ten messages make an example, and fifty examples need no tick.
+        say(&host, 499).await;
+        assert!(datasets(&mut host).is_empty());
+        say(&host, 1).await;
+        kept(50).await;
+        say(&host, 700).await;
+        kept(100).await;
+        host.settle().await;
+        assert_eq!(datasets(&mut host), [50, 100]);
+
+        // Fewer are kept by a tick, and count for the next dataset.
+        host.advance("1s").await;
+        kept(120).await;
+        say(&host, 290).await;
+        host.advance("1s").await;
+        kept(149).await;
+        host.settle().await;
+        assert_eq!(datasets(&mut host), [50, 100]);
+        say(&host, 10).await;
+        host.advance("1s").await;
+        kept(150).await;
+        host.settle().await;
+        assert_eq!(datasets(&mut host), [50, 100, 150]);
+        assert_eq!(host.expect_event::<DatasetReady>().await.trigger, "training-daemon");
+        stop(host).await;
+    }
+}

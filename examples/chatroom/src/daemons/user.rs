@@ -119,3 +119,93 @@ impl UserDaemon {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use daemon_core::testing::TestHost;
+
+    use super::*;
+    use crate::testing::{hold, start, stop, until};
+
+    /// Lends its context to a test.
+    #[daemon(name = "lender", requires(DataDaemon, CommandDaemon, UserDaemon), no_handlers)]
+    #[derive(Default)]
+    struct Lender(Mutex<Option<Context>>);
+
+    impl DaemonBase for Lender {
+        async fn initialize(&self, cx: &Context) -> Result<()> {
+            *self.0.lock().unwrap() = Some(cx.clone());
+            Ok(())
+        }
+    }
+
+    /// A host whose personas listen.
+    async fn listening() -> (TestHost, Context) {
+        let daemons = |host: daemon_core::testing::TestHostBuilder| {
+            host.daemon(CommandDaemon::new(None)).daemon(UserDaemon::default()).daemon(Lender::default())
+        };
+        let host = start(daemons).await;
+        let user = host.daemon::<UserDaemon>();
+        until("listening", async || user.clients().len() == 14 && user.ensuring.try_lock().is_ok()).await;
+        let lender = host.daemon::<Lender>();
+        let cx = lender.0.lock().unwrap().clone().unwrap();
+        (host, cx)
+    }
+
+    async fn status_of(host: &TestHost, id: &str) -> Status {
+        let users = hold(host.daemon::<DataDaemon>().all::<User>()).await.unwrap();
+        users.into_iter().find(|user| user.id == id).unwrap().status
+    }
+
+    async fn set_offline(host: &TestHost, cx: &Context, id: &str) {
+        let data = host.daemon::<DataDaemon>();
+        let mut users = hold(data.all::<User>()).await.unwrap();
+        users.retain(|user| user.id == id);
+        users[0].status = Status::Offline;
+        let written = hold(data.put(cx, &users)).await.unwrap();
+        assert_eq!(written.changed(), 1);
+        assert_eq!(status_of(host, id).await, Status::Offline);
+    }
+
+    #[tokio::test]
+    async fn every_five_seconds_a_silent_persona_is_started_anew() {
+        let (host, _cx) = listening().await;
+        let user = host.daemon::<UserDaemon>();
+        host.advance("4999ms").await;
+        host.expect_ticks("user-monitoring", 0);
+        user.clients().insert("ada".to_owned(), PersonaClient::dead());
+        host.advance("1ms").await;
+        let is_back = async || user.clients().get_mut("ada").is_some_and(|ada| !ada.is_dead());
+        until("started anew", is_back).await;
+        assert_eq!(user.clients().len(), 14);
+        host.advance("20s").await;
+        host.expect_ticks("user-monitoring", 5);
+        stop(host).await;
+    }
+
+    #[tokio::test]
+    async fn every_thirty_seconds_the_stored_status_is_made_true() {
+        let (host, cx) = listening().await;
+        set_offline(&host, &cx, "grace").await;
+        host.advance("29999ms").await;
+        host.expect_ticks("state-reconciliation", 0);
+        assert_eq!(status_of(&host, "grace").await, Status::Offline);
+        host.advance("1ms").await;
+        until("made true", async || status_of(&host, "grace").await == Status::Online).await;
+        stop(host).await;
+    }
+
+    #[tokio::test]
+    async fn personas_are_ensured_by_one_at_a_time() {
+        let (host, cx) = listening().await;
+        let user = host.daemon::<UserDaemon>();
+        set_offline(&host, &cx, "alan").await;
+        let other = user.ensuring.lock().await;
+        hold(user.ensure_personas(&cx)).await.unwrap();
+        assert_eq!(status_of(&host, "alan").await, Status::Offline);
+        drop(other);
+        hold(user.ensure_personas(&cx)).await.unwrap();
+        assert_eq!(status_of(&host, "alan").await, Status::Online);
+        stop(host).await;
+    }
+}
