@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::board::{Board, Happening};
 use super::check::row_faults;
 use super::factory::Source;
-use super::slot::{NewSlot, Slot};
+use super::slot::Slot;
 use super::unit::{Unit, UnitOf};
 use crate::context::{HostHandle, HostLink, Wish};
 use crate::daemon::DaemonBase;
@@ -72,17 +72,7 @@ impl Board {
             .map_err(|error| Error::Refused { daemon: name.clone(), fault: error.to_string() })?;
         let wave = requires.iter().chain(&wants).map(|&on| self.slot(on).wave).max().unwrap_or(0) + 1;
         let names = |on: &[usize]| on.iter().map(|&on| self.slot(on).name.to_string()).collect();
-        let slot = Slot::from(NewSlot {
-            name: unit.name().clone(),
-            type_id: outline.type_id,
-            wave,
-            requires: names(&requires),
-            wants: names(&wants),
-            optional: declaration.optional,
-            commands: outline.commands,
-            intake: intake.clone(),
-            journal: self.journal.clone(),
-        });
+        let slot = Slot::new(&*unit, wave, names(&requires), names(&wants), intake.clone(), self.journal.clone());
         // Told under the lock that orders slots, so that the conductor counts them as the board does.
         let told = self.add(slot, || Happening::Add { unit, requires, wants });
         if !told {

@@ -12,7 +12,7 @@ use super::check::{CheckError, CheckReport, Limits, check};
 use super::conductor::Conductor;
 use super::factory::{Factory, Source};
 use super::journal::Journal;
-use super::slot::{NewSlot, Slot};
+use super::slot::Slot;
 use super::unit::{Unit, UnitOf};
 use super::{DEFAULT_START_TIMEOUT, DEFAULT_STOP_BUDGET};
 use crate::daemon::DaemonBase;
@@ -139,20 +139,12 @@ impl Host {
         let mut slots: Vec<Slot> = Vec::new();
         for (unit, node) in self.units.iter().zip(&graph.nodes) {
             let names = |on: &[usize]| on.iter().map(|&on| graph.nodes[on].name.to_string()).collect();
-            let outline = unit.outline();
             match unit.subscribe(&bus) {
                 Err(error) => faults.push(format!("`{}`: {error}", unit.name())),
-                Ok(intake) => slots.push(Slot::from(NewSlot {
-                    name: unit.name().clone(),
-                    type_id: outline.type_id,
-                    wave: node.wave,
-                    requires: names(&node.requires),
-                    wants: names(&node.wants),
-                    optional: unit.declaration().optional,
-                    commands: outline.commands,
-                    intake,
-                    journal: journal.clone(),
-                })),
+                Ok(intake) => {
+                    let (requires, wants) = (names(&node.requires), names(&node.wants));
+                    slots.push(Slot::new(&**unit, node.wave, requires, wants, intake, journal.clone()));
+                }
             }
         }
         if !faults.is_empty() {

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use super::journal::Journal;
 use super::report::Cut;
-use super::unit::{Intake, Lived};
+use super::unit::{Intake, Lived, Unit};
 use crate::context::{Life, Readiness, Tally};
 use crate::status::State;
 
@@ -65,6 +65,34 @@ pub(crate) struct Inner {
 }
 
 impl Slot {
+    /// The slot of a daemon whose place in the graph and whose intake are known, before its first life.
+    pub(crate) fn new(
+        unit: &dyn Unit,
+        wave: u32,
+        requires: Vec<String>,
+        wants: Vec<String>,
+        intake: Arc<dyn Intake>,
+        journal: Arc<Journal>,
+    ) -> Self {
+        let outline = unit.outline();
+        Self {
+            name: unit.name().clone(),
+            type_id: outline.type_id,
+            wave,
+            requires,
+            wants,
+            optional: unit.declaration().optional,
+            commands: outline.commands,
+            intake,
+            tally: Arc::default(),
+            readiness: watch::Sender::default(),
+            rested: watch::Sender::default(),
+            restarts: AtomicU64::new(0),
+            journal,
+            inner: Mutex::default(),
+        }
+    }
+
     pub(crate) fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -99,39 +127,5 @@ impl Slot {
     pub(crate) fn busy_handlers(&self) -> Vec<String> {
         let busy = self.intake.statuses().into_iter().filter(|handler| handler.in_flight > 0);
         busy.map(|handler| handler.name).collect()
-    }
-}
-
-/// What a slot is made of.
-pub(crate) struct NewSlot {
-    pub(crate) name: Arc<str>,
-    pub(crate) type_id: TypeId,
-    pub(crate) wave: u32,
-    pub(crate) requires: Vec<String>,
-    pub(crate) wants: Vec<String>,
-    pub(crate) optional: bool,
-    pub(crate) commands: Vec<&'static str>,
-    pub(crate) intake: Arc<dyn Intake>,
-    pub(crate) journal: Arc<Journal>,
-}
-
-impl From<NewSlot> for Slot {
-    fn from(new: NewSlot) -> Self {
-        Self {
-            name: new.name,
-            type_id: new.type_id,
-            wave: new.wave,
-            requires: new.requires,
-            wants: new.wants,
-            optional: new.optional,
-            commands: new.commands,
-            intake: new.intake,
-            tally: Arc::default(),
-            readiness: watch::Sender::default(),
-            rested: watch::Sender::default(),
-            restarts: AtomicU64::new(0),
-            journal: new.journal,
-            inner: Mutex::default(),
-        }
     }
 }
