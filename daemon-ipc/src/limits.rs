@@ -8,7 +8,7 @@
 /// assert_eq!(Limits::default().max_frame, 16 * 1024 * 1024);
 /// assert_eq!(Limits::default().with_max_frame(4096).max_frame, 4096);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
     /// The longest frame in bytes, its newline not counted \[16 MiB\].
@@ -16,10 +16,11 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Replaces the longest frame that is sent or accepted, in bytes, its newline not counted.
+    /// Replaces the longest frame that is sent or accepted, in bytes, its newline not counted. At most 4 GiB.
     #[must_use]
     pub const fn with_max_frame(mut self, bytes: usize) -> Self {
-        self.max_frame = bytes;
+        const MOST: usize = u32::MAX as usize;
+        self.max_frame = if bytes < MOST { bytes } else { MOST };
         self
     }
 }

@@ -1,0 +1,178 @@
+//! From bytes to messages. Owns the buffer of unread bytes and the rules of a line.
+//!
+//! Invariants:
+//! 1. What comes out does not depend on how the bytes were split: bytes become text only when their line is complete.
+//! 2. No byte is scanned for a newline twice, so a long line costs time in proportion to its length.
+//! 3. Once [`Decoder::next`] has returned `None`, no more than the longest frame is held.
+//! 4. A bad line costs itself only: the lines after it are read.
+
+use super::{BadFrame, Frame, FrameError, prefix};
+use crate::{Json, Limits};
+use bytes::{Buf, Bytes, BytesMut};
+use bytestring::ByteString;
+
+/// How much room there is for a read at least.
+const LEAST_ROOM: usize = 16 * 1024;
+
+/// How much is asked for when there is less. A buffer that was given no more than that is worth keeping for the next message.
+pub(crate) const ROOM: usize = 64 * 1024;
+
+/// Turns bytes into messages, however they arrive.
+///
+/// Push what was read, then take messages until there is none. Blank lines and blanks around a message are passed over.
+/// Dropping a decoder drops the bytes of a line that was not complete; [`finish`](Self::finish) tells whether there was one.
+#[derive(Debug)]
+pub struct Decoder {
+    limit: usize,
+    bytes: BytesMut,
+    /// Up to where `bytes` is known to hold no newline.
+    scanned: usize,
+    /// The line at hand was reported as too long: pass over the rest of it.
+    skipping: bool,
+    /// The length of the last line for which the buffer had to grow; the next one that is as long costs one step.
+    long: usize,
+    /// The buffer grew beyond [`ROOM`].
+    grown: bool,
+}
+
+impl Decoder {
+    /// An empty decoder.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        let bytes = BytesMut::new();
+        Self { limit: limits.max_frame, bytes, scanned: 0, skipping: false, long: 0, grown: false }
+    }
+
+    /// Adds bytes as they were read.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The next complete message, or `None` until more bytes are pushed.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameError::TooLong`], [`FrameError::NotUtf8`], [`FrameError::NotAMessage`] and [`FrameError::UnknownType`], once for
+    /// each bad line; the lines after it can still be read.
+    #[expect(clippy::should_implement_trait, reason = "`None` means not yet: an iterator would call it the end")]
+    pub fn next(&mut self) -> Option<Result<Frame, BadFrame>> {
+        loop {
+            let Some(newline) = memchr::memchr(b'\n', &self.bytes[self.scanned..]) else {
+                self.scanned = self.bytes.len();
+                return self.check_unfinished_line().err().map(Err);
+            };
+            let length = self.scanned + newline;
+            let mut line = self.bytes.split_to(length + 1).freeze();
+            line.truncate(length);
+            self.scanned = 0;
+            if std::mem::take(&mut self.skipping) {
+                continue;
+            }
+            if let Some(outcome) = self.read_line(line).transpose() {
+                return Some(outcome);
+            }
+        }
+    }
+
+    /// Ends the stream.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameError::Unterminated`] if it ended inside a line, unless that line was reported as too long already. Complete
+    /// messages that were not taken are dropped.
+    pub fn finish(self) -> Result<(), BadFrame> {
+        let last_newline = memchr::memrchr(b'\n', &self.bytes);
+        let line = &self.bytes[last_newline.map_or(0, |at| at + 1)..];
+        let reported = self.skipping && last_newline.is_none();
+        if reported || line.trim_ascii().is_empty() {
+            Ok(())
+        } else {
+            Err(BadFrame { id: id_of(line), error: FrameError::Unterminated { held: line.len() } })
+        }
+    }
+
+    /// Whether a line has begun and not ended. Meant for when [`next`](Self::next) has returned `None`.
+    pub(crate) fn has_begun(&self) -> bool {
+        !self.bytes.is_empty() || self.skipping
+    }
+
+    /// The bytes that no message was made of yet.
+    pub(crate) fn held(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    #[cfg(test)]
+    pub(super) fn scanned(&self) -> usize {
+        self.scanned
+    }
+
+    /// Takes them out.
+    pub(crate) fn take_held(&mut self) -> Bytes {
+        self.scanned = 0;
+        self.bytes.split().freeze()
+    }
+
+    /// The buffer to read into, with room for a read.
+    pub(crate) fn room(&mut self) -> &mut BytesMut {
+        let held = self.bytes.len();
+        if self.bytes.capacity() - held < LEAST_ROOM {
+            let expected = if held > LEAST_ROOM { self.long.saturating_sub(held) } else { 0 };
+            let more = held.max(expected).clamp(ROOM, self.limit.max(ROOM));
+            self.grown |= held + more > 2 * ROOM;
+            self.bytes.reserve(more);
+        }
+        &mut self.bytes
+    }
+
+    /// Gives it a buffer to read into, if it has none.
+    pub(crate) fn lend(&mut self, spare: impl FnOnce() -> BytesMut) {
+        if self.bytes.capacity() == 0 {
+            self.bytes = spare();
+        }
+    }
+
+    /// Takes the buffer away if nothing is held in it: the buffer, unless it has grown too large to be kept.
+    pub(crate) fn take_back(&mut self) -> Option<BytesMut> {
+        if !self.bytes.is_empty() {
+            return None;
+        }
+        let buffer = std::mem::take(&mut self.bytes);
+        let worth_keeping = !std::mem::take(&mut self.grown) && buffer.capacity() > 0;
+        worth_keeping.then_some(buffer)
+    }
+
+    /// A line without its newline; `None` if it is blank.
+    fn read_line(&mut self, line: Bytes) -> Result<Option<Frame>, BadFrame> {
+        if line.len() > self.limit {
+            return Err(BadFrame { id: id_of(&line), error: FrameError::TooLong { limit: self.limit } });
+        }
+        if line.len() > ROOM {
+            self.long = line.len();
+        }
+        let text = ByteString::try_from(line.clone()).map_err(|fault| {
+            let error = FrameError::NotUtf8 { at: fault.valid_up_to() };
+            BadFrame { id: id_of(&line), error }
+        })?;
+        if text.starts_with('{') || !text.trim().is_empty() { Frame::read(text).map(Some) } else { Ok(None) }
+    }
+
+    /// Reports a line that is already too long once, and lets go of what is held of it.
+    fn check_unfinished_line(&mut self) -> Result<(), BadFrame> {
+        let too_long = self.bytes.len() > self.limit;
+        if !too_long && !self.skipping {
+            return Ok(());
+        }
+        let id = if self.skipping { None } else { id_of(&self.bytes) };
+        self.bytes.advance(self.bytes.len());
+        self.scanned = 0;
+        if std::mem::replace(&mut self.skipping, true) {
+            return Ok(());
+        }
+        Err(BadFrame { id, error: FrameError::TooLong { limit: self.limit } })
+    }
+}
+
+/// Copied, since it may be little of much.
+fn id_of(line: &[u8]) -> Option<Json> {
+    prefix::id(line).and_then(|id| id.parse().ok())
+}
