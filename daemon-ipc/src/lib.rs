@@ -29,11 +29,26 @@
 #![forbid(unsafe_code)]
 
 mod codec;
+mod error;
 mod json;
 mod limits;
+mod outbox;
+mod peer;
+mod server;
+mod spare;
+mod timer;
+mod transport;
 
+pub use async_trait::async_trait;
 pub use codec::{
     BadFrame, Capabilities, Decoder, Envelope, Extensions, Frame, FrameError, Hello, Kind, PROTOCOL_VERSION, encode,
 };
+pub use error::{BindError, ConnectionError, Failure, RequestError, code};
 pub use json::Json;
 pub use limits::Limits;
+pub use peer::{Peer, Policy};
+pub use server::{
+    FromFn, Handler, Items, PushError, Pusher, Recognition, Reply, Request, Server, ServerBuilder, ServerHandle,
+    Upgrade, Upgraded, from_fn,
+};
+pub use transport::{Endpoint, Memory};

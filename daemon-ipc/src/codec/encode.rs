@@ -20,12 +20,25 @@ use serde::Serialize;
 /// [`FrameError::TooLong`] if the message exceeds the limit; `to` is then as it was. That the parts are JSON without newlines
 /// is the caller's to see to; those of a [`Frame`](super::Frame) and a [`Json`](crate::Json) are.
 pub fn encode(envelope: &Envelope<'_>, limits: &Limits, to: &mut Vec<u8>) -> Result<(), FrameError> {
+    if let Some(payload) = envelope.payload {
+        return encode_raw(envelope, payload.as_bytes(), limits, to);
+    }
     let start = to.len();
     open(envelope, to);
-    if let Some(payload) = envelope.payload {
-        to.extend_from_slice(b",\"payload\":");
-        to.extend_from_slice(payload.as_bytes());
-    }
+    close(start, limits, to)
+}
+
+/// Appends a message whose payload is JSON as bytes, in place of the envelope's.
+pub(crate) fn encode_raw(
+    envelope: &Envelope<'_>,
+    payload: &[u8],
+    limits: &Limits,
+    to: &mut Vec<u8>,
+) -> Result<(), FrameError> {
+    let start = to.len();
+    open(envelope, to);
+    to.extend_from_slice(b",\"payload\":");
+    to.extend_from_slice(payload);
     close(start, limits, to)
 }
 

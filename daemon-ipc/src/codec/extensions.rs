@@ -42,11 +42,10 @@ impl Hello {
     /// What this end and the one that sent this greeting have in common, if this end can do `ours`.
     #[must_use]
     pub fn common(&self, ours: Capabilities) -> Self {
-        Self {
-            version: self.version.min(PROTOCOL_VERSION),
-            capabilities: self.capabilities.and(ours),
-            schema: self.schema.clone(),
-        }
+        let version = self.version.min(PROTOCOL_VERSION);
+        // Version 0 is none of which anything could be known.
+        let capabilities = if version == 0 { Capabilities::default() } else { self.capabilities.and(ours) };
+        Self { version, capabilities, schema: self.schema.clone() }
     }
 }
 

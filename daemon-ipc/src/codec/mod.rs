@@ -15,7 +15,7 @@ mod tests;
 
 pub use decoder::Decoder;
 pub use encode::encode;
-pub(crate) use encode::encode_value;
+pub(crate) use encode::{encode_raw, encode_value};
 pub use envelope::{Envelope, Kind};
 pub use extensions::{Capabilities, Extensions, Hello, PROTOCOL_VERSION};
 pub use frame::Frame;

@@ -2,7 +2,7 @@
 
 use super::write;
 use bytestring::ByteString;
-use serde::{Serialize, Serializer, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use std::fmt;
 
@@ -86,5 +86,13 @@ impl Serialize for Json {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let value: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
         value.serialize(serializer)
+    }
+}
+
+/// From JSON readers that know `serde_json`'s raw values.
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value: Box<RawValue> = Box::deserialize(deserializer)?;
+        Ok(Self(value.get().into()))
     }
 }

@@ -1,0 +1,353 @@
+//! One connection, from its first byte to its last, as one task: reads, answers, writes, and keeps its time.
+//!
+//! Invariants:
+//! 1. Nothing is read while the peer does not take what is written to it, or has more requests open than it may.
+//! 2. One read is answered by one write, however many requests it brought, if their handlers answer at once.
+//! 3. A connection at rest holds no buffer.
+
+use super::{
+    Service,
+    answer::{Address, write_bad_frame, write_failure},
+    calls::Calls,
+    shared::Shared,
+    upgrade::{Recognition, Upgraded},
+};
+use crate::{
+    Decoder, Failure, Frame, Kind, code, spare,
+    outbox::Outbox,
+    timer::{Timer, after, earlier},
+    transport::Stream,
+};
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{io::AsyncWriteExt, time::Instant};
+use tokio_util::io::poll_read_buf;
+
+/// How many messages are looked at before what they brought is written.
+const BATCH: usize = 128;
+
+/// How often it is looked whether a peer that writes no more still reads.
+const GONE_CHECK: Duration = Duration::from_secs(1);
+
+/// Serves a connection to its end.
+pub(super) async fn serve(io: Stream, shared: Arc<Shared>, service: &Service) {
+    let _end = EndOnDrop(&shared);
+    let mut connection = Connection::new(io, &shared, service);
+    let ending = poll_fn(|cx| connection.poll(cx)).await;
+    let Connection { mut io, mut decoder, mut calls, .. } = connection;
+    match ending {
+        Ending::Upgrade(which) => {
+            let upgraded = Upgraded::new(io, decoder.take_held(), shared.peer, service.closing.clone());
+            return service.upgrades[which].serve(upgraded).await;
+        }
+        // All is written; if the other end is gone by now, it has no use for a farewell.
+        Ending::Done => drop(io.shutdown().await.ok()),
+        Ending::Gone => {}
+    }
+    drop(io);
+    shared.end();
+    linger(&mut calls).await;
+}
+
+/// Lets the handlers know that nobody waits for them any more, and gives them the moment they have.
+async fn linger(calls: &mut Calls<'_>) {
+    let (mut nowhere, mut timer) = (Outbox::default(), Timer::default());
+    calls.end(Instant::now(), &mut nowhere);
+    poll_fn(|cx| {
+        loop {
+            calls.poll(cx, &mut nowhere);
+            if calls.is_idle() {
+                return Poll::Ready(());
+            }
+            if timer.poll(cx, calls.due()).is_pending() {
+                return Poll::Pending;
+            }
+            calls.expire(Instant::now(), &mut nowhere);
+        }
+    })
+    .await;
+}
+
+/// Whoever waits for the connection hears of its end, also if its task is aborted.
+struct EndOnDrop<'a>(&'a Shared);
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+enum Ending {
+    /// All was answered.
+    Done,
+    /// The peer is gone, or will not be waited for any longer.
+    Gone,
+    /// The peer speaks something else: the place of who understands it.
+    Upgrade(usize),
+}
+
+/// How far the reading is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Input {
+    /// Nothing that says which protocol it is.
+    Fresh,
+    Open,
+    /// The peer writes no more.
+    Ended,
+}
+
+struct Connection<'a> {
+    io: Stream,
+    service: &'a Service,
+    shared: &'a Shared,
+    decoder: Decoder,
+    outbox: Outbox,
+    calls: Calls<'a>,
+    input: Input,
+    timer: Timer,
+    /// When the line at hand began.
+    line_since: Option<Instant>,
+    /// Since when the peer has taken nothing of what is to be written.
+    stuck_since: Option<Instant>,
+    /// When something last happened.
+    quiet_since: Instant,
+    closing_since: Option<Instant>,
+}
+
+impl<'a> Connection<'a> {
+    fn new(io: Stream, shared: &'a Arc<Shared>, service: &'a Service) -> Self {
+        let calls = Calls::new(&*service.handler, Arc::clone(shared), Arc::clone(&service.hello));
+        Self {
+            io,
+            service,
+            shared,
+            decoder: Decoder::new(&service.limits),
+            outbox: Outbox::default(),
+            calls,
+            input: Input::Fresh,
+            timer: Timer::default(),
+            line_since: None,
+            stuck_since: None,
+            quiet_since: Instant::now(),
+            closing_since: None,
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+        let mut now = Instant::now();
+        loop {
+            if let Some(ending) = self.turn(cx, now) {
+                return Poll::Ready(ending);
+            }
+            if let Some(buffer) = self.decoder.take_back() {
+                spare::give_input(buffer);
+            }
+            let due = self.due(now);
+            if self.timer.poll(cx, due).is_pending() {
+                return Poll::Pending;
+            }
+            now = Instant::now();
+            if let Some(ending) = self.enforce(now) {
+                return Poll::Ready(ending);
+            }
+        }
+    }
+
+    /// Does what can be done now.
+    fn turn(&mut self, cx: &mut Context<'_>, now: Instant) -> Option<Ending> {
+        loop {
+            let mut progress = self.calls.poll(cx, &mut self.outbox);
+            progress |= self.collect_mail(cx, now);
+            progress |= self.calls.begin_waiting(&mut self.outbox);
+            let (some, drained) = self.take_messages(now);
+            progress |= some;
+            match self.outbox.poll_write(&mut self.io, cx, &mut progress) {
+                Poll::Ready(Ok(())) => self.stuck_since = None,
+                Poll::Ready(Err(_)) => return Some(Ending::Gone),
+                Poll::Pending if progress => self.stuck_since = Some(now),
+                Poll::Pending => drop(self.stuck_since.get_or_insert(now)),
+            }
+            if drained && self.may_read() {
+                match self.read(cx) {
+                    Ok(read) => progress |= read,
+                    Err(ending) => return Some(ending),
+                }
+            }
+            if drained && self.is_done() {
+                return Some(Ending::Done);
+            }
+            if !progress {
+                return None;
+            }
+            self.quiet_since = now;
+        }
+    }
+
+    fn collect_mail(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        let mail = self.shared.collect(cx, !self.outbox.is_full());
+        let any = !mail.messages.is_empty();
+        for message in mail.messages {
+            self.outbox.append(message, 0);
+        }
+        if mail.closing && self.closing_since.is_none() {
+            self.closing_since = Some(now);
+            self.calls.close(now, &mut self.outbox);
+            return true;
+        }
+        any
+    }
+
+    /// Looks at the messages that were read. Whether there were any, and whether there are no more.
+    fn take_messages(&mut self, now: Instant) -> (bool, bool) {
+        if self.input == Input::Fresh {
+            return (false, true);
+        }
+        for count in 0..BATCH {
+            if self.outbox.is_full() || !self.calls.has_room() {
+                return (count > 0, false);
+            }
+            match self.decoder.next() {
+                None => return (count > 0, true),
+                Some(Ok(frame)) => self.take(frame, now),
+                Some(Err(bad)) => write_bad_frame(&mut self.outbox, &bad),
+            }
+            self.line_since = None;
+        }
+        (true, false)
+    }
+
+    fn take(&mut self, frame: Frame, now: Instant) {
+        match frame.kind() {
+            Kind::Request => self.calls.ask(frame, now, &mut self.outbox),
+            Kind::Cancel => self.calls.cancel(frame.id(), now, &mut self.outbox),
+            Kind::Credit => {
+                let items = frame.extensions().ok().and_then(|extensions| extensions.stream);
+                self.calls.credit(frame.id(), items.unwrap_or(0));
+            }
+            Kind::Event => {
+                let failure = Failure::new("this server takes no events").with_code(code::UNKNOWN_TYPE);
+                write_failure(&mut self.outbox, Address { id: frame.id(), hello: None }, &failure);
+            }
+            // Nothing was asked.
+            Kind::Response | Kind::Error => {}
+        }
+    }
+
+    fn may_read(&self) -> bool {
+        self.input != Input::Ended && !self.outbox.is_full() && self.calls.has_room()
+    }
+
+    /// Reads once. Whether anything came.
+    fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        self.decoder.lend(spare::take_input);
+        match poll_read_buf(Pin::new(&mut self.io), cx, self.decoder.room()) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Ok(0)) => self.end_of_input().map(|()| true),
+            Poll::Ready(Ok(_)) if self.input == Input::Fresh => self.recognise(false).map(|()| true),
+            Poll::Ready(Ok(_)) => Ok(true),
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => Ok(true),
+            Poll::Ready(Err(_)) => Err(Ending::Gone),
+        }
+    }
+
+    fn end_of_input(&mut self) -> Result<(), Ending> {
+        if self.input == Input::Fresh {
+            self.recognise(true)?;
+        }
+        self.input = Input::Ended;
+        if self.io.is_gone() {
+            return Err(Ending::Gone);
+        }
+        let unfinished = std::mem::replace(&mut self.decoder, Decoder::new(&self.service.limits));
+        if let Err(bad) = unfinished.finish() {
+            write_bad_frame(&mut self.outbox, &bad);
+        }
+        Ok(())
+    }
+
+    /// Tells from the first bytes which protocol it is.
+    fn recognise(&mut self, at_end: bool) -> Result<(), Ending> {
+        let first = self.decoder.held();
+        if first.first().is_some_and(|byte| *byte != b'{') {
+            for (which, upgrade) in self.service.upgrades.iter().enumerate() {
+                match upgrade.recognises(first) {
+                    Recognition::Yes => return Err(Ending::Upgrade(which)),
+                    Recognition::NotYet if !at_end => return Ok(()),
+                    Recognition::NotYet | Recognition::No => {}
+                }
+            }
+        }
+        self.input = Input::Open;
+        Ok(())
+    }
+
+    /// Whether everything was answered and nothing more will be asked.
+    fn is_done(&self) -> bool {
+        let no_more = self.input == Input::Ended || self.closing_since.is_some();
+        no_more && self.calls.is_idle() && self.outbox.is_empty()
+    }
+
+    /// When something is to be done though nothing happens.
+    fn due(&mut self, now: Instant) -> Option<Instant> {
+        let limits = &self.service.limits;
+        self.line_since = if self.decoder.has_begun() && self.may_read() {
+            Some(self.line_since.unwrap_or(now))
+        } else {
+            None
+        };
+        let of = |since: Option<Instant>, limit| since.and_then(|since| after(since, limit));
+        let mut due = self.calls.due();
+        due = earlier(due, of(self.line_since, limits.read_timeout));
+        due = earlier(due, of(self.stuck_since, limits.write_timeout));
+        due = earlier(due, of(self.closing_since, limits.drain_timeout));
+        if self.is_quiet() {
+            due = earlier(due, after(self.quiet_since, limits.idle_timeout));
+        }
+        if self.input == Input::Ended {
+            due = earlier(due, after(now, GONE_CHECK));
+        }
+        due
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.calls.is_idle() && self.outbox.is_empty() && !self.decoder.has_begun()
+    }
+
+    /// Sees to what is due.
+    fn enforce(&mut self, now: Instant) -> Option<Ending> {
+        let limits = &self.service.limits;
+        let is_over = |since: Option<Instant>, limit| since.is_some_and(|since| now.duration_since(since) >= limit);
+        self.calls.expire(now, &mut self.outbox);
+        if is_over(self.stuck_since, limits.write_timeout) {
+            tracing::debug!(peer = %self.shared.peer, "an IPC peer does not read; its connection is closed");
+            return Some(Ending::Gone);
+        }
+        if is_over(self.line_since, limits.read_timeout) {
+            self.hang_up(&format!("a line took longer than {:?}", limits.read_timeout), now);
+        } else if self.is_quiet() && is_over(Some(self.quiet_since), limits.idle_timeout) {
+            return Some(Ending::Done);
+        }
+        if is_over(self.closing_since, limits.drain_timeout) {
+            self.calls.end(now, &mut self.outbox);
+        }
+        if self.input == Input::Ended && self.io.is_gone() {
+            return Some(Ending::Gone);
+        }
+        None
+    }
+
+    /// Says why, and reads no more.
+    fn hang_up(&mut self, why: &str, now: Instant) {
+        write_failure(&mut self.outbox, Address { id: None, hello: None }, &Failure::new(why).with_code(code::IDLE));
+        self.input = Input::Ended;
+        self.line_since = None;
+        self.decoder = Decoder::new(&self.service.limits);
+        self.quiet_since = now;
+    }
+}
