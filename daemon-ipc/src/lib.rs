@@ -28,6 +28,8 @@
 
 #![forbid(unsafe_code)]
 
+mod body;
+mod client;
 mod codec;
 mod error;
 mod json;
@@ -40,6 +42,7 @@ mod timer;
 mod transport;
 
 pub use async_trait::async_trait;
+pub use client::{Connection, ConnectionBuilder, Event, Events, Reconnect, Replies, blocking};
 pub use codec::{
     BadFrame, Capabilities, Decoder, Envelope, Extensions, Frame, FrameError, Hello, Kind, PROTOCOL_VERSION, encode,
 };

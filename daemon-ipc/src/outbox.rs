@@ -33,9 +33,14 @@ impl Outbox {
         self.bytes.len() - self.written
     }
 
-    #[cfg(test)]
-    pub(crate) fn waiting_text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes[self.written..]).into_owned()
+    /// What is to be written next.
+    pub(crate) fn waiting(&self) -> &[u8] {
+        &self.bytes[self.written..]
+    }
+
+    /// So many bytes were written.
+    pub(crate) fn advance(&mut self, written: usize) {
+        self.written = (self.written + written).min(self.bytes.len());
     }
 
     /// The buffer to append to.
@@ -74,12 +79,9 @@ impl Outbox {
             return Poll::Ready(Ok(()));
         }
         while !self.is_empty() {
-            let written = match ready!(Pin::new(&mut *io).poll_write(cx, &self.bytes[self.written..])) {
-                Ok(0) => Err(io::ErrorKind::WriteZero.into()),
-                written => written,
-            };
-            match written {
-                Ok(written) => self.written += written,
+            match ready!(Pin::new(&mut *io).poll_write(cx, self.waiting())) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(written) => self.advance(written),
                 Err(error) => return Poll::Ready(Err(error)),
             }
             *progress = true;

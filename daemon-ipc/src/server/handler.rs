@@ -1,7 +1,7 @@
 //! What answers requests: the trait that users implement, what it is given and what it gives back.
 
 use super::{items::Items, items::Pusher, shared::Shared};
-use crate::{Failure, Frame, Json, Peer, code, json};
+use crate::{Failure, Frame, Json, Peer, body::Body, code};
 use async_trait::async_trait;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{fmt, sync::Arc};
@@ -168,18 +168,6 @@ impl Request {
 #[derive(Debug, Default)]
 pub struct Reply(Body);
 
-#[derive(Debug, Default)]
-pub(super) enum Body {
-    #[default]
-    Empty,
-    /// JSON that follows [`HEADROOM`] bytes.
-    Written(Vec<u8>),
-    Shared(Json),
-}
-
-/// Room for what comes before a payload on its line, so that a large one need not be moved for it.
-pub(super) const HEADROOM: usize = 64;
-
 impl Reply {
     /// Nothing but that it worked: a reply without a payload.
     #[must_use]
@@ -193,15 +181,9 @@ impl Reply {
     ///
     /// A failure with the code [`BAD_REPLY`](code::BAD_REPLY), meant to be answered: it cannot be written as JSON.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, Failure> {
-        let mut bytes = Vec::with_capacity(4 * HEADROOM);
-        bytes.extend_from_slice(&[b' '; HEADROOM]);
-        match json::write(value, &mut bytes) {
-            Ok(()) => Ok(Self(Body::Written(bytes))),
-            Err(error) => {
-                let text = format!("the reply cannot be written as JSON: {error}");
-                Err(Failure::new(text).with_code(code::BAD_REPLY))
-            }
-        }
+        Body::of(value).map(Self).map_err(|error| {
+            Failure::new(format!("the reply cannot be written as JSON: {error}")).with_code(code::BAD_REPLY)
+        })
     }
 
     pub(super) fn into_body(self) -> Body {

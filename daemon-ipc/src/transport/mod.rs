@@ -13,9 +13,9 @@ mod windows;
 
 pub use memory::Memory;
 #[cfg(unix)]
-pub(crate) use unix::{connect_blocking, current_user};
+pub(crate) use unix::{Blocking, current_user};
 #[cfg(windows)]
-pub(crate) use windows::connect_blocking;
+pub(crate) use windows::Blocking;
 
 use crate::{Peer, error::BindError};
 use std::{

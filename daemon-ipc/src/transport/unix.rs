@@ -8,9 +8,10 @@ use rustix::{
 };
 use std::{
     any::Any,
-    io,
+    io::{self, Read, Write},
     os::{fd::OwnedFd, unix::net as std_net},
     path::Path,
+    time::Duration,
 };
 use tokio::net::{UnixListener, UnixStream};
 
@@ -60,11 +61,10 @@ pub(crate) fn current_user() -> u32 {
 
 /// Connects without waiting: `WouldBlock` if the queue of whoever listens is full.
 pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
-    UnixStream::from_std(connect_blocking(path)?)
+    UnixStream::from_std(connect_at_once(path)?)
 }
 
-/// The same as a stream of the standard library, which does not block.
-pub(crate) fn connect_blocking(path: &Path) -> io::Result<std_net::UnixStream> {
+fn connect_at_once(path: &Path) -> io::Result<std_net::UnixStream> {
     let socket = new_socket()?;
     let address = SocketAddrUnix::new(path)?;
     loop {
@@ -73,6 +73,42 @@ pub(crate) fn connect_blocking(path: &Path) -> io::Result<std_net::UnixStream> {
             Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
+    }
+}
+
+/// A connection for a thread that waits.
+#[derive(Debug)]
+pub(crate) struct Blocking {
+    stream: std_net::UnixStream,
+    /// What the system was told last.
+    read_timeout: Option<Duration>,
+    write_timeout: Option<Duration>,
+}
+
+impl Blocking {
+    /// Connects without waiting: `WouldBlock` if the queue of whoever listens is full.
+    pub(crate) fn connect(path: &Path) -> io::Result<Self> {
+        let stream = connect_at_once(path)?;
+        stream.set_nonblocking(false)?;
+        Ok(Self { stream, read_timeout: None, write_timeout: None })
+    }
+
+    /// `WouldBlock` or `TimedOut` if nothing comes in time.
+    pub(crate) fn read(&mut self, to: &mut [u8], timeout: Option<Duration>) -> io::Result<usize> {
+        if self.read_timeout != timeout {
+            self.stream.set_read_timeout(timeout)?;
+            self.read_timeout = timeout;
+        }
+        self.stream.read(to)
+    }
+
+    /// `WouldBlock` or `TimedOut` if nothing is taken in time.
+    pub(crate) fn write(&mut self, from: &[u8], timeout: Option<Duration>) -> io::Result<usize> {
+        if self.write_timeout != timeout {
+            self.stream.set_write_timeout(timeout)?;
+            self.write_timeout = timeout;
+        }
+        self.stream.write(from)
     }
 }
 
