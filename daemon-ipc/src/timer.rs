@@ -1,38 +1,52 @@
-//! One timer for whatever is due next. Setting it to a later time costs nothing: it rings at the earlier one and is set again.
+//! Time, at as little cost as can be: one timer for whatever is due next, and a clock that is looked at once.
+//!
+//! Setting the timer to a later time costs nothing: it rings at the earlier one and is set again.
 
 use std::{
+    cell::Cell,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
 #[derive(Debug, Default)]
 pub(crate) struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
-    /// When it rings; `None` if it has rung.
-    set: Option<Instant>,
+    /// Whom it wakes; `None` if it is not set.
+    set: Option<Waker>,
 }
 
 impl Timer {
     /// Ready once `due`, or a time it was set to earlier, has passed. Never, if nothing is due.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, due: Option<Instant>) -> Poll<()> {
         let Some(due) = due else { return Poll::Pending };
-        let sleep = match &mut self.sleep {
-            Some(sleep) => {
-                if self.set.is_none_or(|set| due < set) {
-                    sleep.as_mut().reset(due);
-                    self.set = Some(due);
-                }
-                sleep
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        match &self.set {
+            // The common case, in which nothing is to be done, is worth not asking the runtime.
+            Some(waker) if sleep.deadline() <= due && waker.will_wake(cx.waker()) && !sleep.is_elapsed() => {
+                return Poll::Pending;
             }
-            None => {
-                self.set = Some(due);
-                self.sleep.insert(Box::pin(sleep_until(due)))
-            }
-        };
+            Some(_) if sleep.deadline() <= due => {}
+            _ => sleep.as_mut().reset(due),
+        }
+        self.set = Some(cx.waker().clone());
         ready!(sleep.as_mut().poll(cx));
         self.set = None;
         Poll::Ready(())
+    }
+}
+
+/// The time, looked at when it is first asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Now(Cell<Option<Instant>>);
+
+impl Now {
+    pub(crate) fn get(&self) -> Instant {
+        self.0.get().unwrap_or_else(|| {
+            let now = Instant::now();
+            self.0.set(Some(now));
+            now
+        })
     }
 }
 

@@ -14,8 +14,9 @@ use bytestring::ByteString;
 /// How much room there is for a read at least.
 const LEAST_ROOM: usize = 16 * 1024;
 
-/// How much is asked for when there is less. A buffer that was given no more than that is worth keeping for the next message.
-pub(crate) const ROOM: usize = 64 * 1024;
+/// How much is asked for when there is less: a payload of 64 KiB with its envelope, and a little more. A buffer that was given no
+/// more than that is worth keeping for the next message.
+const ROOM: usize = 96 * 1024;
 
 /// Turns bytes into messages, however they arrive.
 ///
@@ -118,7 +119,7 @@ impl Decoder {
         if self.bytes.capacity() - held < LEAST_ROOM {
             let expected = if held > LEAST_ROOM { self.long.saturating_sub(held) } else { 0 };
             let more = held.max(expected).clamp(ROOM, self.limit.max(ROOM));
-            self.grown |= held + more > 2 * ROOM;
+            self.grown |= held + more > ROOM;
             self.bytes.reserve(more);
         }
         &mut self.bytes

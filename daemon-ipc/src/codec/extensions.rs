@@ -119,11 +119,22 @@ impl Extensions {
     pub(super) fn read(envelope: &Envelope<'_>) -> Result<Self, FrameError> {
         Ok(Self {
             hello: value_of("hello", envelope.hello)?,
-            deadline: value_of("deadline", envelope.deadline)?.map(Duration::from_millis),
             stream: value_of("stream", envelope.stream)?,
             more: value_of("more", envelope.more)?.unwrap_or(false),
             topic: value_of("topic", envelope.topic)?,
+            ..Self::of_deadline(envelope.deadline)?
         })
+    }
+
+    /// Of a message that has no extension but a deadline, as most requests.
+    pub(super) fn of_deadline(text: Option<&str>) -> Result<Self, FrameError> {
+        let milliseconds = match text.map(str::parse) {
+            None => None,
+            // Of JSON, nothing but a number without a sign is read so.
+            Some(Ok(milliseconds)) => Some(milliseconds),
+            Some(Err(_)) => value_of("deadline", text)?,
+        };
+        Ok(Self { deadline: milliseconds.map(Duration::from_millis), ..Self::default() })
     }
 }
 

@@ -87,6 +87,10 @@ impl Frame {
     ///
     /// [`FrameError::BadExtension`] for a key whose value is not of its form.
     pub fn extensions(&self) -> Result<Extensions, FrameError> {
+        let others = [self.hello, self.stream, self.more, self.topic];
+        if others.iter().all(|part| part.is_absent()) {
+            return Extensions::of_deadline(self.deadline.text(&self.line));
+        }
         Extensions::read(&self.envelope())
     }
 
@@ -127,9 +131,12 @@ impl Part {
         Self { start: place(start), end: place(start + text.len()) }
     }
 
+    fn is_absent(self) -> bool {
+        self.start == self.end
+    }
+
     fn text(self, line: &str) -> Option<&str> {
-        let range = self.start as usize..self.end as usize;
-        if range.is_empty() { None } else { line.get(range) }
+        if self.is_absent() { None } else { line.get(self.start as usize..self.end as usize) }
     }
 }
 

@@ -38,6 +38,8 @@ struct Rest<'a> {
 }
 
 impl<'a> Rest<'a> {
+    // Inlined, so that comparing with a text of known length is a comparison of words.
+    #[inline(always)]
     fn pass(&mut self, text: &str) -> bool {
         let found = self.line.as_bytes()[self.at..].starts_with(text.as_bytes());
         self.at += if found { text.len() } else { 0 };
@@ -45,6 +47,7 @@ impl<'a> Rest<'a> {
     }
 
     /// The value that follows `key`, or `Some(None)` if the key does not follow.
+    #[inline(always)]
     #[expect(clippy::option_option, reason = "the outer one is for `?`: this is not the form that is read here")]
     fn value_of(&mut self, key: &str) -> Option<Option<&'a str>> {
         if !self.pass(key) {

@@ -124,8 +124,11 @@ fn number_end(text: &[u8], at: usize) -> Option<usize> {
 
 /// The place after one digit or more.
 fn after_digits(text: &[u8], at: usize) -> Option<usize> {
-    let digits = text.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    (digits > 0).then_some(at + digits)
+    let mut end = at;
+    while let Some(b'0'..=b'9') = text.get(end) {
+        end += 1;
+    }
+    (end > at).then_some(end)
 }
 
 #[derive(Clone, Copy)]

@@ -7,7 +7,7 @@
 
 use super::{
     answer::{Address, write_failure, write_reply},
-    handler::{Handler, Reply, Request},
+    handler::{Handler, Limit, Reply, Request},
     items::{Items, Window},
     running::{Running, Work, drop_guarded, poll_guarded, text_of},
     shared::Shared,
@@ -15,13 +15,14 @@ use super::{
 use crate::{
     Capabilities, Failure, Frame, Hello, Json, Limits, code,
     outbox::Outbox,
-    timer::{after, earlier},
+    timer::{Now, after, earlier},
 };
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 use tokio::time::Instant;
 
@@ -46,6 +47,9 @@ struct Call {
 struct Asked {
     frame: Frame,
     greeted: bool,
+    /// How long it may take from when it came.
+    allowed: Option<Duration>,
+    /// When that is, if it had to wait.
     deadline: Option<Instant>,
     stream: Option<u32>,
 }
@@ -103,7 +107,7 @@ impl<'h> Calls<'h> {
     }
 
     /// A request has come.
-    pub(super) fn ask(&mut self, frame: Frame, now: Instant, outbox: &mut Outbox) {
+    pub(super) fn ask(&mut self, frame: Frame, now: &Now, outbox: &mut Outbox) {
         let extensions = match frame.extensions() {
             Ok(extensions) => extensions,
             Err(error) => {
@@ -122,12 +126,12 @@ impl<'h> Calls<'h> {
         let stream = extensions.stream.filter(|_| self.terms.stream);
         let own = extensions.deadline.filter(|_| self.terms.deadline);
         let allowed = own.or_else(|| stream.is_none().then_some(self.limits().request_timeout));
-        let deadline = allowed.and_then(|allowed| after(now, allowed));
-        let asked = Asked { frame, greeted, deadline, stream };
+        let mut asked = Asked { frame, greeted, allowed, deadline: None, stream };
         if self.waiting.is_empty() && self.can_begin() {
-            return self.begin(asked, outbox);
+            return self.begin(asked, now, outbox);
         }
-        self.due = earlier(self.due, deadline);
+        asked.deadline = allowed.and_then(|allowed| after(now.get(), allowed));
+        self.due = earlier(self.due, asked.deadline);
         self.waiting_weight += asked.frame.len();
         self.waiting.push_back(asked);
     }
@@ -142,20 +146,20 @@ impl<'h> Calls<'h> {
     }
 
     /// Begins those that waited, as far as there is room. Whether there was any.
-    pub(super) fn begin_waiting(&mut self, outbox: &mut Outbox) -> bool {
+    pub(super) fn begin_waiting(&mut self, now: &Now, outbox: &mut Outbox) -> bool {
         let mut began = false;
-        while !outbox.is_full() && self.can_begin() {
+        while !self.waiting.is_empty() && !outbox.is_full() && self.can_begin() {
             let Some(asked) = self.waiting.pop_front() else { break };
             self.waiting_weight -= asked.frame.len();
-            self.begin(asked, outbox);
+            self.begin(asked, now, outbox);
             began = true;
         }
         began
     }
 
     /// Hands a request to the handler, and polls that once: most answer at once, and cost nothing more.
-    fn begin(&mut self, asked: Asked, outbox: &mut Outbox) {
-        let Asked { frame, greeted, deadline, stream } = asked;
+    fn begin(&mut self, asked: Asked, now: &Now, outbox: &mut Outbox) {
+        let Asked { frame, greeted, allowed, deadline, stream } = asked;
         let number = self.next;
         self.next += 1;
         let window = stream.map(|items| Arc::new(Window::new(items)));
@@ -164,8 +168,9 @@ impl<'h> Calls<'h> {
             let hello = greeted.then(|| Arc::clone(&self.hello));
             Items::new(id.clone(), hello, Arc::clone(window), Arc::clone(&self.shared))
         });
-        let call = Call { number, id, greeted, deadline, window, weight: frame.len(), given_up: None };
-        let request = Request::new(frame, number, deadline, items, Arc::clone(&self.shared));
+        let mut call = Call { number, id, greeted, deadline, window, weight: frame.len(), given_up: None };
+        let limit = Limit::new(allowed, deadline);
+        let request = Request::new(frame, number, limit, items, Arc::clone(&self.shared));
 
         let handler = self.handler;
         let begun = catch_unwind(AssertUnwindSafe(|| handler.handle(request)));
@@ -180,13 +185,14 @@ impl<'h> Calls<'h> {
             }
             Poll::Pending => {
                 self.weight += call.weight;
-                self.due = earlier(self.due, deadline);
+                call.deadline = deadline.or_else(|| after(now.get(), allowed?));
+                self.due = earlier(self.due, call.deadline);
                 self.running.insert(work, call);
             }
         }
     }
 
-    /// Polls the handlers that were woken, and answers what they answer. Whether any did.
+    /// Polls the handlers that were woken, and answers what they answer. Whether any did, so that others have room.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, outbox: &mut Outbox) -> bool {
         if self.running.is_empty() {
             return false;

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     Decoder, Failure, Frame, Kind, code, spare,
     outbox::Outbox,
-    timer::{Timer, after, earlier},
+    timer::{Now, Timer, after, earlier},
     transport::Stream,
 };
 use std::{
@@ -31,6 +31,9 @@ use tokio_util::io::poll_read_buf;
 
 /// How many messages are looked at before what they brought is written.
 const BATCH: usize = 128;
+
+/// How often in an idle timeout it is looked whether anything happened.
+const LOOKS: u32 = 4;
 
 /// How often it is looked whether a peer that writes no more still reads.
 const GONE_CHECK: Duration = Duration::from_secs(1);
@@ -115,8 +118,11 @@ struct Connection<'a> {
     line_since: Option<Instant>,
     /// Since when the peer has taken nothing of what is to be written.
     stuck_since: Option<Instant>,
-    /// When something last happened.
-    quiet_since: Instant,
+    /// When it was last looked whether anything happened, and how often nothing had.
+    looked_at: Instant,
+    quiet_looks: u32,
+    /// Something has happened since.
+    is_active: bool,
     closing_since: Option<Instant>,
 }
 
@@ -134,98 +140,100 @@ impl<'a> Connection<'a> {
             timer: Timer::default(),
             line_since: None,
             stuck_since: None,
-            quiet_since: Instant::now(),
+            looked_at: Instant::now(),
+            quiet_looks: 0,
+            is_active: true,
             closing_since: None,
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
-        let mut now = Instant::now();
+        let mut now = Now::default();
         loop {
-            if let Some(ending) = self.turn(cx, now) {
+            if let Some(ending) = self.turn(cx, &now) {
                 return Poll::Ready(ending);
             }
             if let Some(buffer) = self.decoder.take_back() {
                 spare::give_input(buffer);
             }
-            let due = self.due(now);
+            let due = self.due(&now);
             if self.timer.poll(cx, due).is_pending() {
                 return Poll::Pending;
             }
-            now = Instant::now();
-            if let Some(ending) = self.enforce(now) {
+            now = Now::default();
+            if let Some(ending) = self.enforce(now.get()) {
                 return Poll::Ready(ending);
             }
         }
     }
 
     /// Does what can be done now.
-    fn turn(&mut self, cx: &mut Context<'_>, now: Instant) -> Option<Ending> {
+    fn turn(&mut self, cx: &mut Context<'_>, now: &Now) -> Option<Ending> {
         loop {
-            let mut progress = self.calls.poll(cx, &mut self.outbox);
-            progress |= self.collect_mail(cx, now);
-            progress |= self.calls.begin_waiting(&mut self.outbox);
-            let (some, drained) = self.take_messages(now);
-            progress |= some;
-            match self.outbox.poll_write(&mut self.io, cx, &mut progress) {
+            // Whether what was done makes way for what was not.
+            let mut again = self.collect_mail(cx, now);
+            let drained = self.take_messages(now);
+            again |= self.calls.poll(cx, &mut self.outbox);
+            again |= self.calls.begin_waiting(now, &mut self.outbox);
+            let was_full = self.outbox.is_full();
+            let mut taken = false;
+            match self.outbox.poll_write(&mut self.io, cx, &mut taken) {
                 Poll::Ready(Ok(())) => self.stuck_since = None,
                 Poll::Ready(Err(_)) => return Some(Ending::Gone),
-                Poll::Pending if progress => self.stuck_since = Some(now),
-                Poll::Pending => drop(self.stuck_since.get_or_insert(now)),
+                Poll::Pending if taken => self.stuck_since = Some(now.get()),
+                Poll::Pending => drop(self.stuck_since.get_or_insert_with(|| now.get())),
             }
+            again |= !drained && !self.is_full() || was_full && !self.outbox.is_full();
             if drained && self.may_read() {
                 match self.read(cx) {
-                    Ok(read) => progress |= read,
+                    Ok(read) => again |= read,
                     Err(ending) => return Some(ending),
                 }
             }
-            if drained && self.is_done() {
-                return Some(Ending::Done);
+            self.is_active |= again | taken;
+            if !again {
+                return (drained && self.is_done()).then_some(Ending::Done);
             }
-            if !progress {
-                return None;
-            }
-            self.quiet_since = now;
         }
     }
 
-    fn collect_mail(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+    /// Takes what others have for this connection. Whether they may have more.
+    fn collect_mail(&mut self, cx: &mut Context<'_>, now: &Now) -> bool {
         let mail = self.shared.collect(cx, !self.outbox.is_full());
         let any = !mail.messages.is_empty();
         for message in mail.messages {
             self.outbox.append(message, 0);
         }
         if mail.closing && self.closing_since.is_none() {
-            self.closing_since = Some(now);
-            self.calls.close(now, &mut self.outbox);
-            return true;
+            self.closing_since = Some(now.get());
+            self.calls.close(now.get(), &mut self.outbox);
         }
         any
     }
 
-    /// Looks at the messages that were read. Whether there were any, and whether there are no more.
-    fn take_messages(&mut self, now: Instant) -> (bool, bool) {
+    /// Looks at the messages that were read. Whether at all of them.
+    fn take_messages(&mut self, now: &Now) -> bool {
         if self.input == Input::Fresh {
-            return (false, true);
+            return true;
         }
-        for count in 0..BATCH {
-            if self.outbox.is_full() || !self.calls.has_room() {
-                return (count > 0, false);
+        for _ in 0..BATCH {
+            if self.is_full() {
+                return false;
             }
             match self.decoder.next() {
-                None => return (count > 0, true),
+                None => return true,
                 Some(Ok(frame)) => self.take(frame, now),
                 Some(Err(bad)) => write_bad_frame(&mut self.outbox, &bad),
             }
             self.line_since = None;
         }
-        (true, false)
+        false
     }
 
-    fn take(&mut self, frame: Frame, now: Instant) {
+    fn take(&mut self, frame: Frame, now: &Now) {
         match frame.kind() {
             Kind::Request => self.calls.ask(frame, now, &mut self.outbox),
-            Kind::Cancel => self.calls.cancel(frame.id(), now, &mut self.outbox),
+            Kind::Cancel => self.calls.cancel(frame.id(), now.get(), &mut self.outbox),
             Kind::Credit => {
                 let items = frame.extensions().ok().and_then(|extensions| extensions.stream);
                 self.calls.credit(frame.id(), items.unwrap_or(0));
@@ -239,8 +247,13 @@ impl<'a> Connection<'a> {
         }
     }
 
+    /// Whether nothing more may be begun for now.
+    fn is_full(&self) -> bool {
+        self.outbox.is_full() || !self.calls.has_room()
+    }
+
     fn may_read(&self) -> bool {
-        self.input != Input::Ended && !self.outbox.is_full() && self.calls.has_room()
+        self.input != Input::Ended && !self.is_full()
     }
 
     /// Reads once. Whether anything came.
@@ -294,10 +307,10 @@ impl<'a> Connection<'a> {
     }
 
     /// When something is to be done though nothing happens.
-    fn due(&mut self, now: Instant) -> Option<Instant> {
+    fn due(&mut self, now: &Now) -> Option<Instant> {
         let limits = &self.service.limits;
         self.line_since = if self.decoder.has_begun() && self.may_read() {
-            Some(self.line_since.unwrap_or(now))
+            self.line_since.or_else(|| Some(now.get()))
         } else {
             None
         };
@@ -306,17 +319,11 @@ impl<'a> Connection<'a> {
         due = earlier(due, of(self.line_since, limits.read_timeout));
         due = earlier(due, of(self.stuck_since, limits.write_timeout));
         due = earlier(due, of(self.closing_since, limits.drain_timeout));
-        if self.is_quiet() {
-            due = earlier(due, after(self.quiet_since, limits.idle_timeout));
-        }
+        due = earlier(due, after(self.looked_at, limits.idle_timeout / LOOKS));
         if self.input == Input::Ended {
-            due = earlier(due, after(now, GONE_CHECK));
+            due = earlier(due, after(now.get(), GONE_CHECK));
         }
         due
-    }
-
-    fn is_quiet(&self) -> bool {
-        self.calls.is_idle() && self.outbox.is_empty() && !self.decoder.has_begun()
     }
 
     /// Sees to what is due.
@@ -329,8 +336,8 @@ impl<'a> Connection<'a> {
             return Some(Ending::Gone);
         }
         if is_over(self.line_since, limits.read_timeout) {
-            self.hang_up(&format!("a line took longer than {:?}", limits.read_timeout), now);
-        } else if self.is_quiet() && is_over(Some(self.quiet_since), limits.idle_timeout) {
+            self.hang_up(&format!("a line took longer than {:?}", limits.read_timeout));
+        } else if self.looks_quiet(now) {
             return Some(Ending::Done);
         }
         if is_over(self.closing_since, limits.drain_timeout) {
@@ -342,12 +349,27 @@ impl<'a> Connection<'a> {
         None
     }
 
+    /// Looks whether anything happened, if it is time to. Whether nothing has for as long as it may.
+    ///
+    /// Reading the clock whenever something happens would cost more than that; so it is looked at four times in that time, and a
+    /// connection is closed up to a quarter later than it could be.
+    fn looks_quiet(&mut self, now: Instant) -> bool {
+        let limit = self.service.limits.idle_timeout;
+        if now.duration_since(self.looked_at) < limit / LOOKS {
+            return false;
+        }
+        self.looked_at = now;
+        let is_quiet = self.calls.is_idle() && self.outbox.is_empty() && !self.decoder.has_begun();
+        let has_happened = std::mem::replace(&mut self.is_active, false);
+        self.quiet_looks = if is_quiet && !has_happened { self.quiet_looks + 1 } else { 0 };
+        self.quiet_looks >= LOOKS
+    }
+
     /// Says why, and reads no more.
-    fn hang_up(&mut self, why: &str, now: Instant) {
+    fn hang_up(&mut self, why: &str) {
         write_failure(&mut self.outbox, Address { id: None, hello: None }, &Failure::new(why).with_code(code::IDLE));
         self.input = Input::Ended;
         self.line_since = None;
         self.decoder = Decoder::new(&self.service.limits);
-        self.quiet_since = now;
     }
 }

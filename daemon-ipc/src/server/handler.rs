@@ -1,10 +1,14 @@
 //! What answers requests: the trait that users implement, what it is given and what it gives back.
 
 use super::{items::Items, items::Pusher, shared::Shared};
-use crate::{Failure, Frame, Json, Peer, body::Body, code};
+use crate::{Failure, Frame, Json, Peer, body::Body, code, timer::after};
 use async_trait::async_trait;
 use serde::{Serialize, de::DeserializeOwned};
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -91,7 +95,7 @@ impl<F> fmt::Debug for FromFn<F> {
 pub struct Request {
     frame: Frame,
     number: u64,
-    deadline: Option<Instant>,
+    limit: Limit,
     items: Option<Items>,
     connection: Arc<Shared>,
 }
@@ -100,11 +104,11 @@ impl Request {
     pub(super) fn new(
         frame: Frame,
         number: u64,
-        deadline: Option<Instant>,
+        limit: Limit,
         items: Option<Items>,
         connection: Arc<Shared>,
     ) -> Self {
-        Self { frame, number, deadline, items, connection }
+        Self { frame, number, limit, items, connection }
     }
 
     /// The payload as a `T`.
@@ -136,7 +140,7 @@ impl Request {
     /// When the answer is worth nothing any more: the sender's own deadline, or the server's.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.deadline
+        self.limit.deadline()
     }
 
     /// Cancelled when the request is given up. The token may be taken along by work that the handler starts.
@@ -161,6 +165,25 @@ impl Request {
     #[must_use]
     pub fn pusher(&self) -> Pusher {
         Pusher::new(&self.connection)
+    }
+}
+
+/// How long an answer is worth something. When that ends is worked out when it is asked for: most handlers never do.
+#[derive(Debug)]
+pub(super) struct Limit {
+    allowed: Option<Duration>,
+    deadline: OnceLock<Option<Instant>>,
+}
+
+impl Limit {
+    /// A time from now on, or the end of one that has begun.
+    pub(super) fn new(allowed: Option<Duration>, deadline: Option<Instant>) -> Self {
+        let deadline = deadline.map_or_else(OnceLock::new, |deadline| Some(deadline).into());
+        Self { allowed, deadline }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        *self.deadline.get_or_init(|| after(Instant::now(), self.allowed?))
     }
 }
 
