@@ -5,6 +5,7 @@ use crate::{
     codec::{encode, encode_raw},
     json,
     outbox::Outbox,
+    spare,
 };
 use serde::Serialize;
 
@@ -26,7 +27,7 @@ pub(crate) enum Body {
 impl Body {
     /// `value` as JSON.
     pub(crate) fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
-        let mut bytes = Vec::with_capacity(4 * HEADROOM);
+        let mut bytes = spare::take_output();
         bytes.extend_from_slice(&[b' '; HEADROOM]);
         json::write(value, &mut bytes)?;
         Ok(Self::Written(bytes))
@@ -46,7 +47,11 @@ impl Body {
             Self::Written(bytes) if bytes.len() >= LARGE && outbox.is_empty() => {
                 write_around(envelope, bytes, limits, outbox)
             }
-            Self::Written(bytes) => encode_raw(envelope, payload(&bytes), limits, outbox.buffer()),
+            Self::Written(bytes) => {
+                let written = encode_raw(envelope, payload(&bytes), limits, outbox.buffer());
+                spare::give_output(bytes);
+                written
+            }
         }
     }
 }
@@ -62,7 +67,7 @@ fn write_around(
     limits: &Limits,
     outbox: &mut Outbox,
 ) -> Result<(), FrameError> {
-    let mut head = Vec::with_capacity(HEADROOM);
+    let mut head = Vec::with_capacity(2 * HEADROOM);
     encode_raw(envelope, b"", &Limits::boundless(), &mut head)?;
     head.truncate(head.len() - b"}\n".len());
     let Some(start) = HEADROOM.checked_sub(head.len()) else {

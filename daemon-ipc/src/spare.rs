@@ -3,25 +3,32 @@
 use bytes::BytesMut;
 use std::cell::Cell;
 
-/// The largest buffer that is kept.
-const KEPT: usize = 128 * 1024;
+/// The largest buffer that is kept. Memory that is given back and asked for again at each large message costs more than what the
+/// message does.
+const KEPT: usize = 2 * 1024 * 1024;
+
+/// What a buffer for small messages takes.
+const SMALL: usize = 4096;
 
 thread_local! {
-    static INPUT: Cell<Option<BytesMut>> = const { Cell::new(None) };
+    static INPUT: Cell<Option<(BytesMut, usize)>> = const { Cell::new(None) };
     static OUTPUT: Cell<Option<Vec<u8>>> = const { Cell::new(None) };
 }
 
-pub(crate) fn take_input() -> BytesMut {
+/// A buffer, and how many bytes it takes.
+pub(crate) fn take_input() -> (BytesMut, usize) {
     INPUT.take().unwrap_or_default()
 }
 
 /// Keeps a buffer in which nothing is held.
-pub(crate) fn give_input(buffer: BytesMut) {
-    INPUT.set(Some(buffer));
+pub(crate) fn give_input((buffer, size): (BytesMut, usize)) {
+    if size <= KEPT {
+        INPUT.set(Some((buffer, size)));
+    }
 }
 
 pub(crate) fn take_output() -> Vec<u8> {
-    OUTPUT.take().unwrap_or_else(|| Vec::with_capacity(4096))
+    OUTPUT.take().unwrap_or_else(|| Vec::with_capacity(SMALL))
 }
 
 pub(crate) fn give_output(mut buffer: Vec<u8>) {

@@ -9,6 +9,7 @@ use crate::{
     BadFrame, ConnectionError, Decoder, Envelope, Failure, Frame, FrameError, Hello, Json, Kind, Limits, RequestError,
     body::Body,
     codec::encode,
+    json,
     outbox::Outbox,
     transport::Blocking,
 };
@@ -193,7 +194,7 @@ impl Connection {
         A: DeserializeOwned,
     {
         let frame = self.ask(body_of(request)?)?;
-        serde_json::from_str(frame.payload().unwrap_or("null")).map_err(RequestError::Reply)
+        json::read(frame.payload().unwrap_or("null")).map_err(RequestError::Reply)
     }
 
     /// Asks with JSON, or with no payload, and hands over the answer's payload as it came.
@@ -378,7 +379,7 @@ impl<A: DeserializeOwned> Replies<'_, A> {
             let taken = std::mem::take(&mut self.taken);
             self.connection.tell(Kind::Credit, self.number, Some(taken)).inspect_err(|_| self.is_over = true)?;
         }
-        frame.payload().map(serde_json::from_str).transpose().map_err(RequestError::Reply)
+        frame.payload().map(json::read).transpose().map_err(RequestError::Reply)
     }
 }
 

@@ -17,7 +17,7 @@ pub use dial::Reconnect;
 pub use events::{Event, Events};
 pub use replies::Replies;
 
-use crate::{Endpoint, Hello, Json, Limits, RequestError, body::Body, error::ConnectionError};
+use crate::{Endpoint, Hello, Json, Limits, RequestError, body::Body, error::ConnectionError, json};
 use call::Call;
 use serde::{Serialize, de::DeserializeOwned};
 use slot::Slot;
@@ -139,7 +139,7 @@ impl Connection {
     {
         let body = body_of(request)?;
         let reply = self.ask(body).await?;
-        serde_json::from_str(reply.payload().unwrap_or("null")).map_err(RequestError::Reply)
+        json::read(reply.payload().unwrap_or("null")).map_err(RequestError::Reply)
     }
 
     /// Asks with JSON, or with no payload, and hands over the answer's payload as it came.

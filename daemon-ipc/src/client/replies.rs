@@ -4,7 +4,7 @@ use super::{
     link::{Ask, Digits, LinkHandle},
     open::{Fault, Many, Open},
 };
-use crate::{Frame, Kind, RequestError, body::Body};
+use crate::{Frame, Kind, RequestError, body::Body, json};
 use serde::de::DeserializeOwned;
 use std::{
     fmt,
@@ -86,7 +86,7 @@ impl<A: DeserializeOwned> Replies<A> {
             Ok(frame) => frame,
             Err(error) => return Some(Err(error)),
         };
-        let item = serde_json::from_str(frame.payload().unwrap_or("null"));
+        let item = json::read(frame.payload().unwrap_or("null"));
         Some(item.map_err(RequestError::Reply))
     }
 

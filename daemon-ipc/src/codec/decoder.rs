@@ -14,8 +14,7 @@ use bytestring::ByteString;
 /// How much room there is for a read at least.
 const LEAST_ROOM: usize = 16 * 1024;
 
-/// How much is asked for when there is less: a payload of 64 KiB with its envelope, and a little more. A buffer that was given no
-/// more than that is worth keeping for the next message.
+/// How much is asked for when there is less: a payload of 64 KiB with its envelope, and a little more.
 const ROOM: usize = 96 * 1024;
 
 /// Turns bytes into messages, however they arrive.
@@ -32,8 +31,8 @@ pub struct Decoder {
     skipping: bool,
     /// The length of the last line for which the buffer had to grow; the next one that is as long costs one step.
     long: usize,
-    /// The buffer grew beyond [`ROOM`].
-    grown: bool,
+    /// How many bytes the buffer takes, roughly.
+    size: usize,
 }
 
 impl Decoder {
@@ -41,7 +40,7 @@ impl Decoder {
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         let bytes = BytesMut::new();
-        Self { limit: limits.max_frame, bytes, scanned: 0, skipping: false, long: 0, grown: false }
+        Self { limit: limits.max_frame, bytes, scanned: 0, skipping: false, long: 0, size: 0 }
     }
 
     /// Adds bytes as they were read.
@@ -119,27 +118,23 @@ impl Decoder {
         if self.bytes.capacity() - held < LEAST_ROOM {
             let expected = if held > LEAST_ROOM { self.long.saturating_sub(held) } else { 0 };
             let more = held.max(expected).clamp(ROOM, self.limit.max(ROOM));
-            self.grown |= held + more > ROOM;
+            self.size = self.size.max(held + more);
             self.bytes.reserve(more);
         }
         &mut self.bytes
     }
 
-    /// Gives it a buffer to read into, if it has none.
-    pub(crate) fn lend(&mut self, spare: impl FnOnce() -> BytesMut) {
+    /// Gives it a buffer to read into, if it has none: the buffer and how many bytes it takes.
+    pub(crate) fn lend(&mut self, spare: impl FnOnce() -> (BytesMut, usize)) {
         if self.bytes.capacity() == 0 {
-            self.bytes = spare();
+            (self.bytes, self.size) = spare();
         }
     }
 
-    /// Takes the buffer away if nothing is held in it: the buffer, unless it has grown too large to be kept.
-    pub(crate) fn take_back(&mut self) -> Option<BytesMut> {
-        if !self.bytes.is_empty() {
-            return None;
-        }
-        let buffer = std::mem::take(&mut self.bytes);
-        let worth_keeping = !std::mem::take(&mut self.grown) && buffer.capacity() > 0;
-        worth_keeping.then_some(buffer)
+    /// Takes the buffer away, if there is one and nothing is held in it.
+    pub(crate) fn take_back(&mut self) -> Option<(BytesMut, usize)> {
+        let is_spare = self.bytes.is_empty() && self.bytes.capacity() > 0;
+        is_spare.then(|| (std::mem::take(&mut self.bytes), std::mem::take(&mut self.size)))
     }
 
     /// A line without its newline; `None` if it is blank.

@@ -255,17 +255,20 @@ fn the_end_inside_the_line_after_one_too_long_is_told() {
 }
 
 #[test]
-fn the_room_of_a_large_message_is_given_back_and_that_of_a_small_one_is_kept() {
+fn the_buffer_can_be_taken_away_between_messages_and_tells_its_size() {
     let mut decoder = Decoder::new(&Limits::default());
     let line = |length: usize| format!("{{\"id\":1,\"type\":\"request\",\"payload\":\"{}\"}}\n", "x".repeat(length));
-    for (length, kept) in [(10, true), (1024 * 1024, false), (10, true)] {
+    for (length, sizes) in [(10, 1..128 << 10), (1 << 20, 1 << 20..3 << 20), (10, 1..128 << 10)] {
         for piece in line(length).as_bytes().chunks(10_000) {
             decoder.room().extend_from_slice(piece);
             if let Some(frame) = decoder.next() {
                 assert_eq!(frame.unwrap().payload().unwrap().len(), length + 2);
+            } else {
+                assert!(decoder.take_back().is_none());
             }
         }
-        assert_eq!(decoder.take_back().is_some(), kept);
+        let (_, size) = decoder.take_back().unwrap();
+        assert!(sizes.contains(&size), "{length}: {size}");
     }
 }
 

@@ -1,17 +1,20 @@
-//! JSON text at the speed of the wire. Owns checking it without reading it ([`scan`]), writing it ([`write`]) and holding it
-//! ([`Json`]); what it means is serde's and the caller's.
+//! JSON text at the speed of the wire. Owns checking it ([`scan`]), reading values from it ([`read`]), writing it ([`write`]) and
+//! holding it ([`Json`]); what it means is serde's and the caller's.
 //!
 //! Invariants:
 //! 1. What [`scan`] takes for a value, `serde_json` does; what it refuses, somebody else must be asked about.
-//! 2. What [`write`] writes is what `serde_json` writes, byte for byte, and it fails where that fails.
+//! 2. What [`read`] reads is what `serde_json` reads, and what it refuses, that refuses in the same words.
+//! 3. What [`write`] writes is what `serde_json` writes, byte for byte, and it fails where that fails.
 //!
-//! Both exist because strings are what large messages are made of: looking at them byte by byte, as `serde_json` does when it
-//! writes, costs more than the kernel takes to carry them.
+//! They exist because strings are what large messages are made of: looking at them byte by byte, as `serde_json` does when it
+//! writes, or word by word, as it does when it reads, costs more than the kernel takes to carry them.
 
+mod read;
 mod scan;
 mod text;
 mod write;
 
+pub(crate) use read::read;
 pub(crate) use scan::value_end;
 pub use text::Json;
 pub(crate) use write::write;

@@ -99,7 +99,7 @@ fn after_word(text: &[u8], at: usize, word: &[u8]) -> Option<usize> {
     text.get(at..)?.starts_with(word).then_some(at + word.len())
 }
 
-fn after_blanks(text: &[u8], at: usize) -> usize {
+pub(super) fn after_blanks(text: &[u8], at: usize) -> usize {
     let mut at = at;
     while let Some(b' ' | b'\t' | b'\r' | b'\n') = text.get(at) {
         at += 1;
@@ -107,7 +107,8 @@ fn after_blanks(text: &[u8], at: usize) -> usize {
     at
 }
 
-fn number_end(text: &[u8], at: usize) -> Option<usize> {
+/// The place after the number that begins at `at`.
+pub(super) fn number_end(text: &[u8], at: usize) -> Option<usize> {
     let mut at = at + usize::from(text.get(at) == Some(&b'-'));
     at = if *text.get(at)? == b'0' { at + 1 } else { after_digits(text, at)? };
     if text.get(at) == Some(&b'.') {

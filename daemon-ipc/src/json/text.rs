@@ -1,6 +1,6 @@
 //! A piece of JSON text that is known to be JSON. Owns sharing it without copying.
 
-use super::write;
+use super::{read, write};
 use bytestring::ByteString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use serde_json::value::RawValue;
@@ -47,7 +47,7 @@ impl Json {
     ///
     /// What keeps it from being one. Text nested more than 128 deep is refused, whatever `T` is.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_str(&self.0)
+        read(&self.0)
     }
 
     /// Text that was checked, as part of the line it stands in.

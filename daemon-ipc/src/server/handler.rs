@@ -1,7 +1,7 @@
 //! What answers requests: the trait that users implement, what it is given and what it gives back.
 
 use super::{items::Items, items::Pusher, shared::Shared};
-use crate::{Failure, Frame, Json, Peer, body::Body, code, timer::after};
+use crate::{Failure, Frame, Json, Peer, body::Body, code, json, timer::after};
 use async_trait::async_trait;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
@@ -120,7 +120,7 @@ impl Request {
         let Some(payload) = self.frame.payload() else {
             return Err(Failure::new("the request has no payload").with_code(code::BAD_REQUEST));
         };
-        serde_json::from_str(payload).map_err(|error| {
+        json::read(payload).map_err(|error| {
             Failure::new(format!("the payload does not fit: {error}")).with_code(code::BAD_REQUEST)
         })
     }
