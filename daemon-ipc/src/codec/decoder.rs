@@ -4,10 +4,11 @@
 //! 1. What comes out does not depend on how the bytes were split: bytes become text only when their line is complete.
 //! 2. No byte is scanned for a newline twice, so a long line costs time in proportion to its length.
 //! 3. Once [`Decoder::next`] has returned `None`, no more than the longest frame is held.
-//! 4. A bad line costs itself only: the lines after it are read.
+//! 4. A message holds no more than four times its length, or a few KiB.
+//! 5. A bad line costs itself only: the lines after it are read.
 
 use super::{BadFrame, Frame, FrameError, prefix};
-use crate::{Json, Limits};
+use crate::{Json, Limits, spare};
 use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
 
@@ -16,6 +17,9 @@ const LEAST_ROOM: usize = 16 * 1024;
 
 /// How much is asked for when there is less: a payload of 64 KiB with its envelope, and a little more.
 const ROOM: usize = 96 * 1024;
+
+/// A line that is no smaller part of the buffer than this shares it.
+const SHARE: usize = 4;
 
 /// Turns bytes into messages, however they arrive.
 ///
@@ -31,7 +35,7 @@ pub struct Decoder {
     skipping: bool,
     /// The length of the last line for which the buffer had to grow; the next one that is as long costs one step.
     long: usize,
-    /// How many bytes the buffer takes, roughly.
+    /// How many bytes the buffer takes, roughly; what is left of it after a message may be little. None while there is none.
     size: usize,
 }
 
@@ -62,12 +66,12 @@ impl Decoder {
                 return self.check_unfinished_line().err().map(Err);
             };
             let length = self.scanned + newline;
-            let mut line = self.bytes.split_to(length + 1).freeze();
-            line.truncate(length);
             self.scanned = 0;
             if std::mem::take(&mut self.skipping) {
+                self.bytes.advance(length + 1);
                 continue;
             }
+            let line = self.cut(length);
             if let Some(outcome) = self.read_line(line).transpose() {
                 return Some(outcome);
             }
@@ -115,6 +119,10 @@ impl Decoder {
     /// The buffer to read into, with room for a read.
     pub(crate) fn room(&mut self) -> &mut BytesMut {
         let held = self.bytes.len();
+        // Begin at the front again, or with another buffer, if a message that was read there is still held.
+        if held == 0 && self.size > 0 && !self.bytes.try_reclaim(self.size) {
+            (self.bytes, self.size) = (BytesMut::new(), 0);
+        }
         if self.bytes.capacity() - held < LEAST_ROOM {
             let expected = if held > LEAST_ROOM { self.long.saturating_sub(held) } else { 0 };
             let more = held.max(expected).clamp(ROOM, self.limit.max(ROOM));
@@ -126,15 +134,30 @@ impl Decoder {
 
     /// Gives it a buffer to read into, if it has none: the buffer and how many bytes it takes.
     pub(crate) fn lend(&mut self, spare: impl FnOnce() -> (BytesMut, usize)) {
-        if self.bytes.capacity() == 0 {
+        if self.size == 0 {
             (self.bytes, self.size) = spare();
         }
     }
 
     /// Takes the buffer away, if there is one and nothing is held in it.
     pub(crate) fn take_back(&mut self) -> Option<(BytesMut, usize)> {
-        let is_spare = self.bytes.is_empty() && self.bytes.capacity() > 0;
+        let is_spare = self.bytes.is_empty() && self.size > 0;
         is_spare.then(|| (std::mem::take(&mut self.bytes), std::mem::take(&mut self.size)))
+    }
+
+    /// Takes a line out, without its newline. Whoever keeps it keeps memory in proportion to it: a line that is little of the buffer is
+    /// copied, and not shared with it.
+    fn cut(&mut self, length: usize) -> Bytes {
+        let share = self.size.max(self.bytes.len()) / SHARE;
+        if length >= share && length > spare::SMALL {
+            let line = self.bytes.split_to(length).freeze();
+            self.bytes.advance(1);
+            return line;
+        }
+        let line = &self.bytes[..length];
+        let line = if length > spare::SMALL { Bytes::copy_from_slice(line) } else { spare::copy(line) };
+        self.bytes.advance(length + 1);
+        line
     }
 
     /// A line without its newline; `None` if it is blank.

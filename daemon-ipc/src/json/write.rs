@@ -26,8 +26,10 @@ pub(crate) fn write<T: Serialize + ?Sized>(value: &T, to: &mut Vec<u8>) -> Resul
 
 /// Appends a string with its quotes.
 fn write_str(text: &str, to: &mut Vec<u8>) {
+    // Room for what comes after a large string, too, or the buffer would grow to twice its size for that.
+    const AFTER: usize = 64;
     let mut rest = text.as_bytes();
-    to.reserve(rest.len() + 2);
+    to.reserve(rest.len() + AFTER);
     to.push(b'"');
     loop {
         let (run, special) = rest.split_at(plain(rest));
