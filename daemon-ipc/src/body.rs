@@ -1,8 +1,8 @@
-//! A payload on its way out. Owns writing it once: a large one is not moved for the envelope around it.
+//! A payload on its way out. Owns writing it once: if nothing else waits to be written, it is not moved for the envelope around it.
 
 use crate::{
     Envelope, FrameError, Json, Limits,
-    codec::{encode, encode_raw},
+    codec::{encode, encode_head, encode_raw},
     json,
     outbox::Outbox,
     spare,
@@ -11,9 +11,6 @@ use serde::Serialize;
 
 /// Room for what comes before a payload on its line.
 const HEADROOM: usize = 64;
-
-/// Payloads from here on are not copied if that can be helped.
-const LARGE: usize = 4096;
 
 #[derive(Debug, Default)]
 pub(crate) enum Body {
@@ -44,9 +41,7 @@ impl Body {
             Self::Shared(json) => {
                 encode(&Envelope { payload: Some(json.as_str()), ..*envelope }, limits, outbox.buffer())
             }
-            Self::Written(bytes) if bytes.len() >= LARGE && outbox.is_empty() => {
-                write_around(envelope, bytes, limits, outbox)
-            }
+            Self::Written(bytes) if outbox.is_empty() => write_around(envelope, bytes, limits, outbox),
             Self::Written(bytes) => {
                 let written = encode_raw(envelope, payload(&bytes), limits, outbox.buffer());
                 spare::give_output(bytes);
@@ -67,18 +62,20 @@ fn write_around(
     limits: &Limits,
     outbox: &mut Outbox,
 ) -> Result<(), FrameError> {
-    let mut head = Vec::with_capacity(2 * HEADROOM);
-    encode_raw(envelope, b"", &Limits::boundless(), &mut head)?;
-    head.truncate(head.len() - b"}\n".len());
+    // What comes before is written after it, and moved, so that it needs no buffer of its own.
+    let end = bytes.len();
+    encode_head(envelope, &mut bytes);
+    let head = end..bytes.len();
     let Some(start) = HEADROOM.checked_sub(head.len()) else {
+        bytes.truncate(end);
         return encode_raw(envelope, payload(&bytes), limits, outbox.buffer());
     };
-    bytes.push(b'}');
-    if bytes.len() - start > limits.max_frame {
+    if end + b"}".len() - start > limits.max_frame {
         return Err(FrameError::TooLong { limit: limits.max_frame });
     }
-    bytes.push(b'\n');
-    bytes[start..HEADROOM].copy_from_slice(&head);
+    bytes.copy_within(head, start);
+    bytes.truncate(end);
+    bytes.extend_from_slice(b"}\n");
     outbox.append(bytes, start);
     Ok(())
 }
@@ -90,16 +87,19 @@ mod tests {
 
     fn written(text: &str, id: &str, limits: &Limits) -> Result<String, FrameError> {
         let mut outbox = Outbox::default();
-        let body = Body::of(text).unwrap();
-        body.write(&Envelope { id: Some(id), ..Envelope::new(Kind::Response) }, limits, &mut outbox)?;
-        Ok(String::from_utf8_lossy(outbox.waiting()).into_owned())
+        let envelope = Envelope { id: Some(id), ..Envelope::new(Kind::Response) };
+        Body::of(text).unwrap().write(&envelope, limits, &mut outbox)?;
+        let alone = String::from_utf8_lossy(outbox.waiting()).into_owned();
+        Body::of(text).unwrap().write(&envelope, limits, &mut outbox)?;
+        assert_eq!(outbox.waiting(), alone.repeat(2).as_bytes());
+        Ok(alone)
     }
 
     #[test]
-    fn a_large_payload_is_written_as_a_small_one_is() {
-        for length in [0, 10, LARGE - HEADROOM - 3, LARGE - HEADROOM - 2, LARGE, 100_000] {
+    fn a_payload_of_any_size_is_written_inside_its_envelope() {
+        for length in [0, 10, 4096, 100_000] {
             let text = "x".repeat(length);
-            for id in ["1", &format!("\"{}\"", "i".repeat(60))] {
+            for id in ["1", &format!("\"{}\"", "i".repeat(24)), &format!("\"{}\"", "i".repeat(60))] {
                 let expected = format!("{{\"id\":{id},\"type\":\"response\",\"payload\":\"{text}\"}}\n");
                 let exact = Limits::default().with_max_frame(expected.len() - 1);
                 assert_eq!(written(&text, id, &exact).unwrap(), expected);

@@ -71,7 +71,12 @@ impl Outbox {
     }
 
     /// Writes until nothing is left, or the other end takes no more for now. `progress` is set if it took anything.
-    pub(crate) fn poll_write<W>(&mut self, io: &mut W, cx: &mut Context<'_>, progress: &mut bool) -> Poll<io::Result<()>>
+    pub(crate) fn poll_write<W>(
+        &mut self,
+        io: &mut W,
+        cx: &mut Context<'_>,
+        progress: &mut bool,
+    ) -> Poll<io::Result<()>>
     where
         W: AsyncWrite + Unpin,
     {

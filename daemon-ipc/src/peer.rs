@@ -22,8 +22,7 @@ impl Peer {
     pub fn this_process() -> Self {
         let process = Some(std::process::id());
         #[cfg(unix)]
-        let (user, group) =
-            (Some(crate::transport::current_user()), Some(rustix::process::getegid().as_raw()));
+        let (user, group) = (Some(crate::transport::current_user()), Some(rustix::process::getegid().as_raw()));
         #[cfg(not(unix))]
         let (user, group) = (None, None);
         Self { user, group, process }

@@ -41,6 +41,11 @@ impl Timer {
 pub(crate) struct Now(Cell<Option<Instant>>);
 
 impl Now {
+    #[cfg(test)]
+    pub(crate) fn at(now: Instant) -> Self {
+        Self(Cell::new(Some(now)))
+    }
+
     pub(crate) fn get(&self) -> Instant {
         self.0.get().unwrap_or_else(|| {
             let now = Instant::now();

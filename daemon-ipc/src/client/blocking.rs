@@ -7,11 +7,7 @@ use super::{
 };
 use crate::{
     BadFrame, ConnectionError, Decoder, Envelope, Failure, Frame, FrameError, Hello, Json, Kind, Limits, RequestError,
-    body::Body,
-    codec::encode,
-    json,
-    outbox::Outbox,
-    transport::Blocking,
+    body::Body, codec::encode, json, outbox::Outbox, transport::Blocking,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
@@ -372,7 +368,8 @@ pub struct Replies<'a, A> {
 
 impl<A: DeserializeOwned> Replies<'_, A> {
     fn take(&mut self) -> Result<Option<A>, RequestError> {
-        let (frame, more) = self.connection.answer(self.number, &Until::of(None)).inspect_err(|_| self.is_over = true)?;
+        let (frame, more) =
+            self.connection.answer(self.number, &Until::of(None)).inspect_err(|_| self.is_over = true)?;
         self.is_over = !more;
         self.taken += 1;
         if more && self.taken * 2 >= WINDOW {

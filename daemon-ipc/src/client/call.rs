@@ -1,14 +1,14 @@
 //! One request and its one answer, as a future.
 
 use super::{
-    link::{Ask, Digits, Link},
+    Timeout,
+    link::{Ask, Link},
     open::{Fault, One, Open},
 };
 use crate::{Frame, RequestError, body::Body, timer::after};
 use std::{
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 use tokio::time::Instant;
 
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 pub(super) struct Call<'a> {
     link: &'a Link,
     body: Body,
-    timeout: Option<Duration>,
+    timeout: Option<&'a Timeout>,
     stage: Stage,
 }
 
@@ -30,7 +30,7 @@ enum Stage {
 }
 
 impl<'a> Call<'a> {
-    pub(super) fn new(link: &'a Link, body: Body, timeout: Option<Duration>) -> Self {
+    pub(super) fn new(link: &'a Link, body: Body, timeout: Option<&'a Timeout>) -> Self {
         Self { link, body, timeout, stage: Stage::New }
     }
 }
@@ -50,7 +50,8 @@ impl Future for Call<'_> {
                     return Poll::Ready(Err(Fault::Link(fault.clone()).into_error(call.link.path())));
                 }
                 let number = state.number();
-                let deadline = call.timeout.and_then(|timeout| Some((after(Instant::now(), timeout)?, timeout)));
+                let limit = call.timeout.map(|timeout| timeout.limit);
+                let deadline = limit.and_then(|limit| Some((after(Instant::now(), limit)?, limit)));
                 if let Some((until, _)) = deadline {
                     wake[0] = state.arm(until);
                 }
@@ -74,9 +75,7 @@ impl Future for Call<'_> {
             }
         }
         if let Stage::Waits(_) = call.stage {
-            let mut digits = Digits::default();
-            let deadline =
-                call.timeout.map(|timeout| digits.plain(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)));
+            let deadline = call.timeout.map(|timeout| &*timeout.milliseconds);
             let ask = Ask { number, deadline, stream: None };
             match call.link.send(state, &ask, &mut call.body, cx.waker()) {
                 Ok(sent) => {

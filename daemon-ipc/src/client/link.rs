@@ -13,7 +13,7 @@ use super::{
     open::{LinkFault, Open, Table},
 };
 use crate::{
-    BadFrame, Decoder, Envelope, Failure, Frame, FrameError, Hello, Kind,
+    BadFrame, Decoder, Envelope, Extensions, Failure, Frame, FrameError, Hello, Kind,
     body::Body,
     codec::encode,
     outbox::Outbox,
@@ -87,6 +87,7 @@ impl Deref for LinkHandle {
 /// What is to be sent with a request.
 pub(super) struct Ask<'a> {
     pub(super) number: u64,
+    /// In milliseconds.
     pub(super) deadline: Option<&'a str>,
     pub(super) stream: Option<&'a str>,
 }
@@ -115,7 +116,7 @@ impl Link {
             reader,
             decoder: Decoder::new(&link.settings.limits),
             timer: Timer::default(),
-            frames: Vec::new(),
+            wakers: Vec::new(),
         };
         let task = tokio::spawn(async move { poll_fn(|cx| task.poll(cx)).await });
         LinkHandle { link, _task: AbortOnDropHandle::new(task) }
@@ -262,35 +263,41 @@ struct Reader {
     reader: ReadHalf,
     decoder: Decoder,
     timer: Timer,
-    /// Kept to be used again.
-    frames: Vec<Result<Frame, BadFrame>>,
+    /// Those to be woken when the state is unlocked.
+    wakers: Vec<Waker>,
+}
+
+/// How the writing stands.
+struct Written {
+    broken: bool,
+    /// When something is to be done though nothing happens.
+    due: Option<Instant>,
 }
 
 impl Reader {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            let Some(mut progress) = self.write(cx) else { return Poll::Ready(()) };
-            match self.read(cx) {
-                Ok(any) => progress |= any,
-                Err(fault) => {
-                    self.link.fail(fault);
-                    return Poll::Ready(());
+            let Some(Written { broken, due }) = self.write(cx) else { return Poll::Ready(()) };
+            loop {
+                match self.read(cx, broken) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(fault) => {
+                        self.link.fail(fault);
+                        return Poll::Ready(());
+                    }
                 }
-            }
-            if progress {
-                continue;
             }
             if let Some(buffer) = self.decoder.take_back() {
                 spare::give_input(buffer);
             }
-            let due = self.due();
             ready!(self.timer.poll(cx, due));
             self.expire(Instant::now());
         }
     }
 
-    /// Writes what waits. Whether anything was taken; `None` if the link has ended.
-    fn write(&self, cx: &mut Context<'_>) -> Option<bool> {
+    /// Writes what waits, and looks at the rest of the state on the way. `None` if the link has ended.
+    fn write(&self, cx: &mut Context<'_>) -> Option<Written> {
         let mut guard = self.link.lock();
         let state = &mut *guard;
         if state.fault.is_some() {
@@ -309,36 +316,37 @@ impl Reader {
                 Poll::Pending => drop(state.stuck_since.get_or_insert_with(Instant::now)),
             }
         }
+        let stuck = state.stuck_since.and_then(|since| after(since, self.link.settings.limits.write_timeout));
+        let (broken, due) = (state.broken, earlier(state.armed, stuck));
         let senders = if progress { std::mem::take(&mut state.senders) } else { Vec::new() };
         drop(guard);
         drop(task);
         senders.into_iter().for_each(Waker::wake);
-        Some(progress)
+        Some(Written { broken, due })
     }
 
     /// Reads once, and hands over what came. Whether anything did.
-    fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, LinkFault> {
+    fn read(&mut self, cx: &mut Context<'_>, broken: bool) -> Result<bool, LinkFault> {
         self.decoder.lend(spare::take_input);
         match poll_read_buf(Pin::new(&mut self.reader), cx, self.decoder.room()) {
             // If nothing can be written, no answer will come either.
-            Poll::Pending if self.link.lock().broken => return Err(LinkFault::Closed),
+            Poll::Pending if broken => return Err(LinkFault::Closed),
             Poll::Pending => return Ok(false),
             Poll::Ready(Ok(0)) => return Err(self.at_end()),
             Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => return Ok(true),
             Poll::Ready(Err(_)) => return Err(LinkFault::Closed),
         }
-        while let Some(frame) = self.decoder.next() {
-            self.frames.push(frame);
-        }
-        if self.frames.is_empty() {
-            return Ok(true);
-        }
-        let mut wakers = Vec::new();
+        let Some(first) = self.decoder.next() else { return Ok(true) };
         let mut state = self.link.lock();
-        let heard = self.frames.drain(..).try_for_each(|frame| self.link.hear(&mut state, frame, &mut wakers));
+        let mut next = Some(first);
+        let mut heard = Ok(());
+        while let Some(frame) = next.take_if(|_| heard.is_ok()) {
+            heard = self.link.hear(&mut state, frame, &mut self.wakers);
+            next = self.decoder.next();
+        }
         drop(state);
-        wakers.into_iter().for_each(Waker::wake);
+        self.wakers.drain(..).for_each(Waker::wake);
         heard.map(|()| true)
     }
 
@@ -348,12 +356,6 @@ impl Reader {
             Ok(()) => LinkFault::Closed,
             Err(bad) => LinkFault::Protocol(bad.error.to_string()),
         }
-    }
-
-    fn due(&self) -> Option<Instant> {
-        let state = self.link.lock();
-        let stuck = state.stuck_since.and_then(|since| after(since, self.link.settings.limits.write_timeout));
-        earlier(state.armed, stuck)
     }
 
     fn expire(&self, now: Instant) {
@@ -387,8 +389,11 @@ impl Link {
                 return Ok(());
             }
         };
-        let extensions = frame.extensions().map_err(|error| protocol(&error))?;
         let number = frame.id().and_then(number_of);
+        let extensions = match frame.is_plain() {
+            true => Extensions::default(),
+            false => frame.extensions().map_err(|error| protocol(&error))?,
+        };
         for number in state.greeting.heard(number, extensions.hello) {
             wakers.extend(self.tell(state, Kind::Cancel, number, None));
         }

@@ -51,7 +51,21 @@ const WINDOW: u32 = 64;
 #[derive(Clone)]
 pub struct Connection {
     slot: Arc<Slot>,
-    timeout: Option<Duration>,
+    timeout: Option<Timeout>,
+}
+
+/// How long a call may take, also as the server is told.
+#[derive(Clone, Debug)]
+struct Timeout {
+    limit: Duration,
+    milliseconds: Arc<str>,
+}
+
+impl Timeout {
+    fn new(limit: Duration) -> Self {
+        let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        Self { limit, milliseconds: milliseconds.to_string().into() }
+    }
 }
 
 impl Connection {
@@ -92,7 +106,7 @@ impl Connection {
     /// The same connection, whose calls made through this handle may take this long.
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
-        Self { slot: Arc::clone(&self.slot), timeout: Some(timeout) }
+        Self { slot: Arc::clone(&self.slot), timeout: Some(Timeout::new(timeout)) }
     }
 
     /// The same connection, whose calls made through this handle are waited for as long as it lasts.
@@ -162,7 +176,7 @@ impl Connection {
 
     async fn ask(&self, body: Body) -> Result<crate::Frame, RequestError> {
         let link = self.slot.link().await?;
-        Call::new(&link, body, self.timeout).await
+        Call::new(&link, body, self.timeout.as_ref()).await
     }
 
     /// Asks for an answer of many items, such as a subscription. The timeout does not apply: it may go on for ever.
@@ -305,6 +319,6 @@ impl ConnectionBuilder {
     /// The connection, which is made when it is first needed.
     #[must_use]
     pub fn build(self) -> Connection {
-        Connection { slot: Arc::new(Slot::new(self.endpoint, self.settings)), timeout: self.timeout }
+        Connection { slot: Arc::new(Slot::new(self.endpoint, self.settings)), timeout: self.timeout.map(Timeout::new) }
     }
 }

@@ -102,8 +102,7 @@ impl<A: DeserializeOwned> Replies<A> {
             if many.end.is_none() && self.taken * 2 >= self.window {
                 let more = std::mem::take(&mut self.taken);
                 let mut digits = Digits::default();
-                let task =
-                    self.link.tell(state, Kind::Credit, self.number, Some(digits.plain(u64::from(more))));
+                let task = self.link.tell(state, Kind::Credit, self.number, Some(digits.plain(u64::from(more))));
                 drop(guard);
                 task.into_iter().for_each(Waker::wake);
             }

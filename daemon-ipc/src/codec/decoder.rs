@@ -61,6 +61,9 @@ impl Decoder {
     #[expect(clippy::should_implement_trait, reason = "`None` means not yet: an iterator would call it the end")]
     pub fn next(&mut self) -> Option<Result<Frame, BadFrame>> {
         loop {
+            if self.scanned == self.bytes.len() {
+                return None;
+            }
             let Some(newline) = memchr::memchr(b'\n', &self.bytes[self.scanned..]) else {
                 self.scanned = self.bytes.len();
                 return self.check_unfinished_line().err().map(Err);
@@ -71,8 +74,7 @@ impl Decoder {
                 self.bytes.advance(length + 1);
                 continue;
             }
-            let line = self.cut(length);
-            if let Some(outcome) = self.read_line(line).transpose() {
+            if let Some(outcome) = self.read_line(length).transpose() {
                 return Some(outcome);
             }
         }
@@ -145,34 +147,34 @@ impl Decoder {
         is_spare.then(|| (std::mem::take(&mut self.bytes), std::mem::take(&mut self.size)))
     }
 
-    /// Takes a line out, without its newline. Whoever keeps it keeps memory in proportion to it: a line that is little of the buffer is
-    /// copied, and not shared with it.
-    fn cut(&mut self, length: usize) -> Bytes {
-        let share = self.size.max(self.bytes.len()) / SHARE;
-        if length >= share && length > spare::SMALL {
-            let line = self.bytes.split_to(length).freeze();
-            self.bytes.advance(1);
-            return line;
+    /// The line of this length at the front; `None` if it is blank.
+    fn read_line(&mut self, length: usize) -> Result<Option<Frame>, BadFrame> {
+        if length > self.limit {
+            let id = id_of(&self.bytes[..length]);
+            self.bytes.advance(length + 1);
+            return Err(BadFrame { id, error: FrameError::TooLong { limit: self.limit } });
         }
-        let line = &self.bytes[..length];
-        let line = if length > spare::SMALL { Bytes::copy_from_slice(line) } else { spare::copy(line) };
-        self.bytes.advance(length + 1);
-        line
+        if length > ROOM {
+            self.long = length;
+        }
+        let text = self.take_text(length)?;
+        if text.starts_with('{') || !text.trim().is_empty() { Frame::read(text).map(Some) } else { Ok(None) }
     }
 
-    /// A line without its newline; `None` if it is blank.
-    fn read_line(&mut self, line: Bytes) -> Result<Option<Frame>, BadFrame> {
-        if line.len() > self.limit {
-            return Err(BadFrame { id: id_of(&line), error: FrameError::TooLong { limit: self.limit } });
+    /// Takes out the line of this length at the front. Whoever keeps it keeps memory in proportion to it: a line that is little of the
+    /// buffer is copied, and not shared with it.
+    fn take_text(&mut self, length: usize) -> Result<ByteString, BadFrame> {
+        let is_little = length <= spare::SMALL || length < self.size.max(self.bytes.len()) / SHARE;
+        if !is_little {
+            let line = self.bytes.split_to(length).freeze();
+            self.bytes.advance(1);
+            return checked(line.clone(), || id_of(&line));
         }
-        if line.len() > ROOM {
-            self.long = line.len();
-        }
-        let text = ByteString::try_from(line.clone()).map_err(|fault| {
-            let error = FrameError::NotUtf8 { at: fault.valid_up_to() };
-            BadFrame { id: id_of(&line), error }
-        })?;
-        if text.starts_with('{') || !text.trim().is_empty() { Frame::read(text).map(Some) } else { Ok(None) }
+        let line = &self.bytes[..length];
+        let copy = if length <= spare::SMALL { spare::copy(line) } else { Bytes::copy_from_slice(line) };
+        let text = checked(copy, || id_of(line));
+        self.bytes.advance(length + 1);
+        text
     }
 
     /// Reports a line that is already too long once, and lets go of what is held of it.
@@ -189,6 +191,13 @@ impl Decoder {
         }
         Err(BadFrame { id, error: FrameError::TooLong { limit: self.limit } })
     }
+}
+
+/// A line as text.
+fn checked(line: Bytes, id: impl FnOnce() -> Option<Json>) -> Result<ByteString, BadFrame> {
+    let not_text =
+        |fault: std::str::Utf8Error| BadFrame { id: id(), error: FrameError::NotUtf8 { at: fault.valid_up_to() } };
+    ByteString::try_from(line).map_err(not_text)
 }
 
 /// Copied, since it may be little of much.

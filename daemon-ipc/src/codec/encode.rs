@@ -36,10 +36,15 @@ pub(crate) fn encode_raw(
     to: &mut Vec<u8>,
 ) -> Result<(), FrameError> {
     let start = to.len();
-    open(envelope, to);
-    to.extend_from_slice(b",\"payload\":");
+    encode_head(envelope, to);
     to.extend_from_slice(payload);
     close(start, limits, to)
+}
+
+/// Appends all that comes before the payload of a message.
+pub(crate) fn encode_head(envelope: &Envelope<'_>, to: &mut Vec<u8>) {
+    open(envelope, to);
+    to.extend_from_slice(b",\"payload\":");
 }
 
 /// Appends a message whose payload is `value`, in place of the envelope's.
@@ -54,8 +59,7 @@ pub(crate) fn encode_value<T: Serialize + ?Sized>(
     to: &mut Vec<u8>,
 ) -> Result<(), FrameError> {
     let start = to.len();
-    open(envelope, to);
-    to.extend_from_slice(b",\"payload\":");
+    encode_head(envelope, to);
     if let Err(source) = json::write(value, to) {
         to.truncate(start);
         return Err(FrameError::NotJson { source });
@@ -65,15 +69,19 @@ pub(crate) fn encode_value<T: Serialize + ?Sized>(
 
 /// All but the payload, in the order that peers write.
 fn open(envelope: &Envelope<'_>, to: &mut Vec<u8>) {
-    to.push(b'{');
-    if let Some(id) = envelope.id {
-        to.extend_from_slice(b"\"id\":");
-        to.extend_from_slice(id.as_bytes());
-        to.push(b',');
+    match envelope.id {
+        Some(id) => {
+            to.extend_from_slice(b"{\"id\":");
+            to.extend_from_slice(id.as_bytes());
+            to.extend_from_slice(b",\"type\":\"");
+        }
+        None => to.extend_from_slice(b"{\"type\":\""),
     }
-    to.extend_from_slice(b"\"type\":\"");
     to.extend_from_slice(envelope.kind.name().as_bytes());
     to.push(b'"');
+    if let Envelope { hello: None, deadline: None, stream: None, more: None, topic: None, .. } = envelope {
+        return;
+    }
     let Envelope { hello, deadline, stream, more, topic, .. } = envelope;
     let extensions = [("hello", hello), ("deadline", deadline), ("stream", stream), ("more", more), ("topic", topic)];
     for (key, value) in extensions {

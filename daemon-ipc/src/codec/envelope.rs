@@ -88,7 +88,7 @@ impl<'a> Envelope<'a> {
     /// [`FrameError::NotAMessage`] and [`FrameError::UnknownType`].
     pub fn parse(line: &'a str) -> Result<Self, FrameError> {
         match prefix::read(line) {
-            Some(envelope) => Ok(envelope),
+            Some(parts) => Ok(parts.of(line)),
             None => fields::read(line).map_err(|(_, error)| error),
         }
     }

@@ -122,20 +122,28 @@ impl Extensions {
             stream: value_of("stream", envelope.stream)?,
             more: value_of("more", envelope.more)?.unwrap_or(false),
             topic: value_of("topic", envelope.topic)?,
-            ..Self::of_deadline(envelope.deadline)?
+            deadline: deadline(envelope.deadline)?,
         })
     }
+}
 
-    /// Of a message that has no extension but a deadline, as most requests.
-    pub(super) fn of_deadline(text: Option<&str>) -> Result<Self, FrameError> {
-        let milliseconds = match text.map(str::parse) {
-            None => None,
-            // Of JSON, nothing but a number without a sign is read so.
-            Some(Ok(milliseconds)) => Some(milliseconds),
-            Some(Err(_)) => value_of("deadline", text)?,
-        };
-        Ok(Self { deadline: milliseconds.map(Duration::from_millis), ..Self::default() })
+/// How long the answer is worth something, of its JSON.
+pub(super) fn deadline(text: Option<&str>) -> Result<Option<Duration>, FrameError> {
+    let milliseconds = match text.map(digits) {
+        None => return Ok(None),
+        Some(Some(milliseconds)) => Some(milliseconds),
+        Some(None) => value_of("deadline", text)?,
+    };
+    Ok(milliseconds.map(Duration::from_millis))
+}
+
+/// A number that has few digits and nothing else.
+fn digits(text: &str) -> Option<u64> {
+    if text.len() > 15 {
+        return None;
     }
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
+    text.bytes().try_fold(0, |number, byte| Some(number * 10 + digit(byte)?))
 }
 
 fn value_of<T: DeserializeOwned>(key: &'static str, text: Option<&str>) -> Result<Option<T>, FrameError> {

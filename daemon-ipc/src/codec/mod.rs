@@ -9,13 +9,14 @@ mod envelope;
 mod extensions;
 mod fields;
 mod frame;
+mod parts;
 mod prefix;
 #[cfg(test)]
 mod tests;
 
 pub use decoder::Decoder;
 pub use encode::encode;
-pub(crate) use encode::{encode_raw, encode_value};
+pub(crate) use encode::{encode_head, encode_raw, encode_value};
 pub use envelope::{Envelope, Kind};
 pub use extensions::{Capabilities, Extensions, Hello, PROTOCOL_VERSION};
 pub use frame::Frame;

@@ -3,23 +3,27 @@
 //!
 //! Invariant: what is read here, [`fields`](super::fields) would have read as the same. Whatever looks different is left to it.
 
-use super::{Envelope, Kind};
+use super::{
+    Kind,
+    parts::{Part, Parts},
+};
 use crate::json::value_end;
 
 const BEFORE_ID: &str = r#"{"id":"#;
 
 /// `None` if the line is no message or one of another form.
-pub(super) fn read(line: &str) -> Option<Envelope<'_>> {
-    let mut rest = Rest { line, at: 0 };
+pub(super) fn read(line: &str) -> Option<Parts> {
+    let mut rest = Rest { line: line.as_bytes(), at: 0 };
     let id = rest.value_of(BEFORE_ID)?;
-    id?;
-    rest.pass(r#","type":""#).then_some(())?;
+    if id.is_absent() || !rest.pass(r#","type":""#) {
+        return None;
+    }
     let kind = rest.kind()?;
-    let deadline = rest.value_of(r#","deadline":"#)?;
+    let deadline = rest.number_of(r#","deadline":"#)?;
     let more = rest.value_of(r#","more":"#)?;
     let payload = rest.value_of(r#","payload":"#)?;
     let ends = rest.pass("}") && rest.at == line.len();
-    ends.then_some(Envelope { id, deadline, more, payload, ..Envelope::new(kind) })
+    ends.then_some(Parts { id, deadline, more, payload, ..Parts::new(kind) })
 }
 
 /// The `id` of a line that is no message, or of which only the beginning is there, if that is what it begins with.
@@ -33,33 +37,47 @@ pub(super) fn id(line: &[u8]) -> Option<&str> {
 }
 
 struct Rest<'a> {
-    line: &'a str,
+    line: &'a [u8],
     at: usize,
 }
 
-impl<'a> Rest<'a> {
+impl Rest<'_> {
     // Inlined, so that comparing with a text of known length is a comparison of words.
     #[inline(always)]
     fn pass(&mut self, text: &str) -> bool {
-        let found = self.line.as_bytes()[self.at..].starts_with(text.as_bytes());
+        let found = self.line[self.at..].starts_with(text.as_bytes());
         self.at += if found { text.len() } else { 0 };
         found
     }
 
-    /// The value that follows `key`, or `Some(None)` if the key does not follow.
+    /// The value that follows `key`, which is absent if the key does not follow.
     #[inline(always)]
-    #[expect(clippy::option_option, reason = "the outer one is for `?`: this is not the form that is read here")]
-    fn value_of(&mut self, key: &str) -> Option<Option<&'a str>> {
+    fn value_of(&mut self, key: &str) -> Option<Part> {
         if !self.pass(key) {
-            return Some(None);
+            return Some(Part::default());
         }
-        let bytes = self.line.as_bytes();
-        if is_blank(bytes.get(self.at)) {
+        if is_blank(self.line.get(self.at)) {
             return None;
         }
         let start = self.at;
-        self.at = value_end(bytes, start)?;
-        self.line.get(start..self.at).map(Some)
+        self.at = value_end(self.line, start)?;
+        Some(Part::new(start, self.at))
+    }
+
+    /// The same of a value that has digits and nothing else.
+    #[inline(always)]
+    fn number_of(&mut self, key: &str) -> Option<Part> {
+        if !self.pass(key) {
+            return Some(Part::default());
+        }
+        let start = self.at;
+        let first = *self.line.get(start)?;
+        while self.line.get(self.at).is_some_and(u8::is_ascii_digit) {
+            self.at += 1;
+        }
+        // JSON has no number that begins with a zero but that.
+        let is_number = first != b'0' && self.at > start;
+        is_number.then(|| Part::new(start, self.at))
     }
 
     /// The kind and the quote after it.

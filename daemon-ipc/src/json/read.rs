@@ -3,7 +3,10 @@
 //! Whatever is rare or wrong is left to `serde_json`, which then reads all of it once more: so it is refused in its words, and what is
 //! accepted is what it accepts.
 
-use super::scan::{after_blanks, number_end, value_end};
+use super::{
+    plain,
+    scan::{after_blanks, number_end, value_end},
+};
 use serde::{
     Deserialize,
     de::{self, IntoDeserializer, Visitor},
@@ -88,8 +91,8 @@ impl<'de> Reader<'de> {
     fn string<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
         self.expect(b'"')?;
         let rest = &self.text.as_bytes()[self.at..];
-        let length = memchr::memchr2(b'"', b'\\', rest).ok_or_else(unread)?;
-        if rest[length] == b'"' {
+        let length = plain(rest);
+        if rest.get(length) == Some(&b'"') {
             let text = self.take_to(Some(self.at + length))?;
             self.at += 1;
             return visitor.visit_borrowed_str(text);

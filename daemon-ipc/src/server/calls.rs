@@ -7,13 +7,13 @@
 
 use super::{
     answer::{Address, write_failure, write_reply},
-    handler::{Handler, Limit, Reply, Request},
+    handler::{Handler, Reply, Request},
     items::{Items, Window},
     running::{Running, Work, drop_guarded, poll_guarded, text_of},
     shared::Shared,
 };
 use crate::{
-    Capabilities, Failure, Frame, Hello, Json, Limits, code,
+    Capabilities, Failure, Frame, FrameError, Hello, Json, Limits, code,
     outbox::Outbox,
     timer::{Now, after, earlier},
 };
@@ -108,23 +108,19 @@ impl<'h> Calls<'h> {
 
     /// A request has come.
     pub(super) fn ask(&mut self, frame: Frame, now: &Now, outbox: &mut Outbox) {
-        let extensions = match frame.extensions() {
-            Ok(extensions) => extensions,
+        let (own, stream, greeted) = match self.read_terms(&frame) {
+            Ok(terms) => terms,
             Err(error) => {
                 let to = Address { id: frame.id(), hello: None };
                 return write_failure(outbox, to, &Failure::of_code(code::BAD_FRAME, &error));
             }
         };
-        let greeted = extensions.hello.is_some();
-        if let Some(hello) = extensions.hello {
-            self.agree(&hello);
-        }
         if self.closing {
             let to = Address { id: frame.id(), hello: greeted.then_some(&*self.hello) };
             return write_failure(outbox, to, &shutting_down());
         }
-        let stream = extensions.stream.filter(|_| self.terms.stream);
-        let own = extensions.deadline.filter(|_| self.terms.deadline);
+        let stream = stream.filter(|_| self.terms.stream);
+        let own = own.filter(|_| self.terms.deadline);
         let allowed = own.or_else(|| stream.is_none().then_some(self.limits().request_timeout));
         let mut asked = Asked { frame, greeted, allowed, deadline: None, stream };
         if self.waiting.is_empty() && self.can_begin() {
@@ -134,6 +130,19 @@ impl<'h> Calls<'h> {
         self.due = earlier(self.due, asked.deadline);
         self.waiting_weight += asked.frame.len();
         self.waiting.push_back(asked);
+    }
+
+    /// The deadline of a request, how many items its sender can take, and whether it greets, which is heard.
+    fn read_terms(&mut self, frame: &Frame) -> Result<(Option<Duration>, Option<u32>, bool), FrameError> {
+        if frame.is_plain() {
+            return Ok((frame.deadline()?, None, false));
+        }
+        let said = frame.extensions()?;
+        let greets = said.hello.is_some();
+        if let Some(hello) = said.hello {
+            self.agree(&hello);
+        }
+        Ok((said.deadline, said.stream, greets))
     }
 
     fn agree(&mut self, hello: &Hello) {
@@ -166,11 +175,14 @@ impl<'h> Calls<'h> {
         let id = frame.id_json();
         let items = window.as_ref().map(|window| {
             let hello = greeted.then(|| Arc::clone(&self.hello));
-            Items::new(id.clone(), hello, Arc::clone(window), Arc::clone(&self.shared))
+            Box::new(Items::new(id.clone(), hello, Arc::clone(window), Arc::clone(&self.shared)))
         });
         let mut call = Call { number, id, greeted, deadline, window, weight: frame.len(), given_up: None };
-        let limit = Limit::new(allowed, deadline);
-        let request = Request::new(frame, number, limit, items, Arc::clone(&self.shared));
+        let time_limit = match deadline {
+            Some(deadline) => Some(deadline.saturating_duration_since(now.get())),
+            None => allowed,
+        };
+        let request = Request::new(frame, number, time_limit, items, Arc::clone(&self.shared));
 
         let handler = self.handler;
         let begun = catch_unwind(AssertUnwindSafe(|| handler.handle(request)));
@@ -294,13 +306,7 @@ impl<'h> Calls<'h> {
     }
 
     /// Answers in the handlers' place, and lets them know; they have a moment more.
-    fn give_up(
-        &mut self,
-        now: Instant,
-        outbox: &mut Outbox,
-        failure: &Failure,
-        mut which: impl FnMut(&Call) -> bool,
-    ) {
+    fn give_up(&mut self, now: Instant, outbox: &mut Outbox, failure: &Failure, mut which: impl FnMut(&Call) -> bool) {
         let until = after(now, self.shared.limits.cancel_grace).unwrap_or(now);
         for call in self.running.notes_mut().filter(|call| call.given_up.is_none()) {
             if !which(call) {
@@ -321,12 +327,7 @@ impl<'h> Calls<'h> {
     }
 
     /// Answers requests that were not begun.
-    fn refuse_waiting(
-        &mut self,
-        outbox: &mut Outbox,
-        failure: &Failure,
-        mut which: impl FnMut(usize, &Asked) -> bool,
-    ) {
+    fn refuse_waiting(&mut self, outbox: &mut Outbox, failure: &Failure, mut which: impl FnMut(usize, &Asked) -> bool) {
         let mut place = 0;
         self.waiting.retain(|asked| {
             let refused = which(place, asked);

@@ -9,12 +9,14 @@ use super::{
     Service,
     answer::{Address, write_bad_frame, write_failure},
     calls::Calls,
+    patience::{Patience, Verdict},
     shared::Shared,
     upgrade::{Recognition, Upgraded},
 };
 use crate::{
-    Decoder, Failure, Frame, Kind, code, spare,
+    Decoder, Failure, Frame, Kind, code,
     outbox::Outbox,
+    spare,
     timer::{Now, Timer, after, earlier},
     transport::Stream,
 };
@@ -31,9 +33,6 @@ use tokio_util::io::poll_read_buf;
 
 /// How many messages are looked at before what they brought is written.
 const BATCH: usize = 128;
-
-/// How often in an idle timeout it is looked whether anything happened.
-const LOOKS: u32 = 4;
 
 /// How often it is looked whether a peer that writes no more still reads.
 const GONE_CHECK: Duration = Duration::from_secs(1);
@@ -113,17 +112,8 @@ struct Connection<'a> {
     outbox: Outbox,
     calls: Calls<'a>,
     input: Input,
+    patience: Patience,
     timer: Timer,
-    /// When the line at hand began.
-    line_since: Option<Instant>,
-    /// Since when the peer has taken nothing of what is to be written.
-    stuck_since: Option<Instant>,
-    /// When it was last looked whether anything happened, and how often nothing had.
-    looked_at: Instant,
-    quiet_looks: u32,
-    /// Something has happened since.
-    is_active: bool,
-    closing_since: Option<Instant>,
 }
 
 impl<'a> Connection<'a> {
@@ -137,13 +127,8 @@ impl<'a> Connection<'a> {
             outbox: Outbox::default(),
             calls,
             input: Input::Fresh,
+            patience: Patience::new(Arc::clone(&service.limits), Instant::now()),
             timer: Timer::default(),
-            line_since: None,
-            stuck_since: None,
-            looked_at: Instant::now(),
-            quiet_looks: 0,
-            is_active: true,
-            closing_since: None,
         }
     }
 
@@ -178,10 +163,9 @@ impl<'a> Connection<'a> {
             let was_full = self.outbox.is_full();
             let mut taken = false;
             match self.outbox.poll_write(&mut self.io, cx, &mut taken) {
-                Poll::Ready(Ok(())) => self.stuck_since = None,
+                Poll::Ready(Ok(())) => self.patience.unstuck(),
                 Poll::Ready(Err(_)) => return Some(Ending::Gone),
-                Poll::Pending if taken => self.stuck_since = Some(now.get()),
-                Poll::Pending => drop(self.stuck_since.get_or_insert_with(|| now.get())),
+                Poll::Pending => self.patience.stuck(taken, now),
             }
             again |= !drained && !self.is_full() || was_full && !self.outbox.is_full();
             if drained && self.may_read() {
@@ -190,7 +174,9 @@ impl<'a> Connection<'a> {
                     Err(ending) => return Some(ending),
                 }
             }
-            self.is_active |= again | taken;
+            if again | taken {
+                self.patience.be_active();
+            }
             if !again {
                 return (drained && self.is_done()).then_some(Ending::Done);
             }
@@ -199,13 +185,15 @@ impl<'a> Connection<'a> {
 
     /// Takes what others have for this connection. Whether they may have more.
     fn collect_mail(&mut self, cx: &mut Context<'_>, now: &Now) -> bool {
+        if !self.shared.has_news() {
+            return false;
+        }
         let mail = self.shared.collect(cx, !self.outbox.is_full());
         let any = !mail.messages.is_empty();
         for message in mail.messages {
             self.outbox.append(message, 0);
         }
-        if mail.closing && self.closing_since.is_none() {
-            self.closing_since = Some(now.get());
+        if mail.closing && self.patience.close(now) {
             self.calls.close(now.get(), &mut self.outbox);
         }
         any
@@ -225,7 +213,7 @@ impl<'a> Connection<'a> {
                 Some(Ok(frame)) => self.take(frame, now),
                 Some(Err(bad)) => write_bad_frame(&mut self.outbox, &bad),
             }
-            self.line_since = None;
+            self.patience.line_ended();
         }
         false
     }
@@ -302,74 +290,43 @@ impl<'a> Connection<'a> {
 
     /// Whether everything was answered and nothing more will be asked.
     fn is_done(&self) -> bool {
-        let no_more = self.input == Input::Ended || self.closing_since.is_some();
+        let no_more = self.input == Input::Ended || self.patience.is_closing();
         no_more && self.calls.is_idle() && self.outbox.is_empty()
     }
 
     /// When something is to be done though nothing happens.
     fn due(&mut self, now: &Now) -> Option<Instant> {
-        let limits = &self.service.limits;
-        self.line_since = if self.decoder.has_begun() && self.may_read() {
-            self.line_since.or_else(|| Some(now.get()))
-        } else {
-            None
-        };
-        let of = |since: Option<Instant>, limit| since.and_then(|since| after(since, limit));
-        let mut due = self.calls.due();
-        due = earlier(due, of(self.line_since, limits.read_timeout));
-        due = earlier(due, of(self.stuck_since, limits.write_timeout));
-        due = earlier(due, of(self.closing_since, limits.drain_timeout));
-        due = earlier(due, after(self.looked_at, limits.idle_timeout / LOOKS));
-        if self.input == Input::Ended {
-            due = earlier(due, after(now.get(), GONE_CHECK));
-        }
-        due
+        self.patience.line(self.decoder.has_begun() && self.may_read(), now);
+        let due = earlier(self.calls.due(), self.patience.due());
+        if self.input == Input::Ended { earlier(due, after(now.get(), GONE_CHECK)) } else { due }
     }
 
     /// Sees to what is due.
     fn enforce(&mut self, now: Instant) -> Option<Ending> {
-        let limits = &self.service.limits;
-        let is_over = |since: Option<Instant>, limit| since.is_some_and(|since| now.duration_since(since) >= limit);
         self.calls.expire(now, &mut self.outbox);
-        if is_over(self.stuck_since, limits.write_timeout) {
-            tracing::debug!(peer = %self.shared.peer, "an IPC peer does not read; its connection is closed");
-            return Some(Ending::Gone);
-        }
-        if is_over(self.line_since, limits.read_timeout) {
-            self.hang_up(&format!("a line took longer than {:?}", limits.read_timeout));
-        } else if self.looks_quiet(now) {
-            return Some(Ending::Done);
-        }
-        if is_over(self.closing_since, limits.drain_timeout) {
+        if self.patience.has_drained(now) {
             self.calls.end(now, &mut self.outbox);
         }
-        if self.input == Input::Ended && self.io.is_gone() {
-            return Some(Ending::Gone);
-        }
-        None
-    }
-
-    /// Looks whether anything happened, if it is time to. Whether nothing has for as long as it may.
-    ///
-    /// Reading the clock whenever something happens would cost more than that; so it is looked at four times in that time, and a
-    /// connection is closed up to a quarter later than it could be.
-    fn looks_quiet(&mut self, now: Instant) -> bool {
-        let limit = self.service.limits.idle_timeout;
-        if now.duration_since(self.looked_at) < limit / LOOKS {
-            return false;
-        }
-        self.looked_at = now;
         let is_quiet = self.calls.is_idle() && self.outbox.is_empty() && !self.decoder.has_begun();
-        let has_happened = std::mem::replace(&mut self.is_active, false);
-        self.quiet_looks = if is_quiet && !has_happened { self.quiet_looks + 1 } else { 0 };
-        self.quiet_looks >= LOOKS
+        match self.patience.verdict(is_quiet, now) {
+            Verdict::Wait => {}
+            Verdict::SlowLine => {
+                self.hang_up(&format!("a line took longer than {:?}", self.service.limits.read_timeout))
+            }
+            Verdict::Quiet => return Some(Ending::Done),
+            Verdict::Stuck => {
+                tracing::debug!(peer = %self.shared.peer, "an IPC peer does not read; its connection is closed");
+                return Some(Ending::Gone);
+            }
+        }
+        (self.input == Input::Ended && self.io.is_gone()).then_some(Ending::Gone)
     }
 
     /// Says why, and reads no more.
     fn hang_up(&mut self, why: &str) {
         write_failure(&mut self.outbox, Address { id: None, hello: None }, &Failure::new(why).with_code(code::IDLE));
         self.input = Input::Ended;
-        self.line_since = None;
+        self.patience.line_ended();
         self.decoder = Decoder::new(&self.service.limits);
     }
 }

@@ -1,15 +1,10 @@
 //! What answers requests: the trait that users implement, what it is given and what it gives back.
 
 use super::{items::Items, items::Pusher, shared::Shared};
-use crate::{Failure, Frame, Json, Peer, body::Body, code, json, timer::after};
+use crate::{Failure, Frame, Json, Peer, body::Body, code, json};
 use async_trait::async_trait;
 use serde::{Serialize, de::DeserializeOwned};
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
-use tokio::time::Instant;
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// Answers requests.
@@ -73,14 +68,18 @@ where
     FromFn(function)
 }
 
-#[async_trait]
+/// Written out, so that the function's future is boxed as it is and not inside another.
 impl<F, R> Handler for FromFn<F>
 where
     F: Fn(Request) -> R + Send + Sync + 'static,
     R: Future<Output = Result<Reply, Failure>> + Send + 'static,
 {
-    async fn handle(&self, request: Request) -> Result<Reply, Failure> {
-        (self.0)(request).await
+    fn handle<'h, 'f>(&'h self, request: Request) -> Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send + 'f>>
+    where
+        'h: 'f,
+        Self: 'f,
+    {
+        Box::pin((self.0)(request))
     }
 }
 
@@ -95,8 +94,8 @@ impl<F> fmt::Debug for FromFn<F> {
 pub struct Request {
     frame: Frame,
     number: u64,
-    limit: Limit,
-    items: Option<Items>,
+    time_limit: Option<Duration>,
+    items: Option<Box<Items>>,
     connection: Arc<Shared>,
 }
 
@@ -104,11 +103,11 @@ impl Request {
     pub(super) fn new(
         frame: Frame,
         number: u64,
-        limit: Limit,
-        items: Option<Items>,
+        time_limit: Option<Duration>,
+        items: Option<Box<Items>>,
         connection: Arc<Shared>,
     ) -> Self {
-        Self { frame, number, limit, items, connection }
+        Self { frame, number, time_limit, items, connection }
     }
 
     /// The payload as a `T`.
@@ -120,9 +119,8 @@ impl Request {
         let Some(payload) = self.frame.payload() else {
             return Err(Failure::new("the request has no payload").with_code(code::BAD_REQUEST));
         };
-        json::read(payload).map_err(|error| {
-            Failure::new(format!("the payload does not fit: {error}")).with_code(code::BAD_REQUEST)
-        })
+        json::read(payload)
+            .map_err(|error| Failure::new(format!("the payload does not fit: {error}")).with_code(code::BAD_REQUEST))
     }
 
     /// The payload as it came; `None` if there is none.
@@ -137,10 +135,10 @@ impl Request {
         self.connection.peer
     }
 
-    /// When the answer is worth nothing any more: the sender's own deadline, or the server's.
+    /// How long it may take from when it was handed over, by the sender's own deadline or the server's; `None` if for ever.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
-        self.limit.deadline()
+    pub fn time_limit(&self) -> Option<Duration> {
+        self.time_limit
     }
 
     /// Cancelled when the request is given up. The token may be taken along by work that the handler starts.
@@ -155,7 +153,7 @@ impl Request {
     ///
     /// A failure with the code [`NOT_STREAMING`](code::NOT_STREAMING), meant to be answered: the sender takes one reply and no more.
     pub fn items(&mut self) -> Result<Items, Failure> {
-        self.items.take().ok_or_else(|| {
+        self.items.take().map(|items| *items).ok_or_else(|| {
             let text = "the answer has many items; ask for them with `stream`, after a `hello`";
             Failure::new(text).with_code(code::NOT_STREAMING)
         })
@@ -165,25 +163,6 @@ impl Request {
     #[must_use]
     pub fn pusher(&self) -> Pusher {
         Pusher::new(&self.connection)
-    }
-}
-
-/// How long an answer is worth something. When that ends is worked out when it is asked for: most handlers never do.
-#[derive(Debug)]
-pub(super) struct Limit {
-    allowed: Option<Duration>,
-    deadline: OnceLock<Option<Instant>>,
-}
-
-impl Limit {
-    /// A time from now on, or the end of one that has begun.
-    pub(super) fn new(allowed: Option<Duration>, deadline: Option<Instant>) -> Self {
-        let deadline = deadline.map_or_else(OnceLock::new, |deadline| Some(deadline).into());
-        Self { allowed, deadline }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        *self.deadline.get_or_init(|| after(Instant::now(), self.allowed?))
     }
 }
 

@@ -47,12 +47,7 @@ impl Window {
 }
 
 impl Items {
-    pub(super) fn new(
-        id: Option<Json>,
-        hello: Option<Arc<str>>,
-        window: Arc<Window>,
-        connection: Arc<Shared>,
-    ) -> Self {
+    pub(super) fn new(id: Option<Json>, hello: Option<Arc<str>>, window: Arc<Window>, connection: Arc<Shared>) -> Self {
         Self { id, hello, window, connection }
     }
 

@@ -10,6 +10,7 @@ mod connection;
 mod handler;
 mod http;
 mod items;
+mod patience;
 mod registry;
 mod running;
 mod shared;
@@ -215,7 +216,10 @@ impl ServerBuilder {
 
 impl fmt::Debug for ServerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerBuilder").field("limits", &self.limits).field("policy", &self.policy).finish_non_exhaustive()
+        f.debug_struct("ServerBuilder")
+            .field("limits", &self.limits)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
 };
@@ -20,6 +20,8 @@ pub(super) struct Shared {
     pub(super) peer: Peer,
     pub(super) limits: Arc<Limits>,
     state: Mutex<State>,
+    /// Whether there is something for the task that it has not collected.
+    news: AtomicBool,
     /// How many tokens there are; so that a request without one costs no lock.
     tokens: AtomicUsize,
 }
@@ -59,21 +61,26 @@ pub(super) enum Returned {
 
 impl Shared {
     pub(super) fn new(peer: Peer, limits: Arc<Limits>) -> Self {
-        Self { peer, limits, state: Mutex::default(), tokens: AtomicUsize::new(0) }
+        Self { peer, limits, state: Mutex::default(), news: AtomicBool::new(true), tokens: AtomicUsize::new(0) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether there may be something to collect. A task that found nothing to collect is woken when there is.
+    pub(super) fn has_news(&self) -> bool {
+        self.news.load(Ordering::Acquire)
+    }
+
     /// Takes what is there, and wakes the task when there is more. With no room for messages, they stay.
     pub(super) fn collect(&self, cx: &mut Context<'_>, has_room: bool) -> Mail {
         let mut state = self.state();
-        if !state.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
-            state.task = Some(cx.waker().clone());
-        }
+        state.task = Some(cx.waker().clone());
         let closing = state.closing;
-        let messages = if has_room && !state.mail.is_empty() { take(state) } else { VecDeque::new() };
+        let takes = has_room && !state.mail.is_empty();
+        self.news.store(!has_room && !state.mail.is_empty(), Ordering::Release);
+        let messages = if takes { take(state) } else { VecDeque::new() };
         Mail { messages, closing }
     }
 
@@ -92,13 +99,13 @@ impl Shared {
             state.senders.push(cx.waker().clone());
             return Poll::Pending;
         }
-        state.put(std::mem::take(message));
+        self.put(state, std::mem::take(message));
         Poll::Ready(Ok(()))
     }
 
     /// Puts an event in the mail, if there is room and the peer understands events.
     pub(super) fn push(&self, event: Vec<u8>) -> Result<(), Returned> {
-        let mut state = self.state();
+        let state = self.state();
         if state.gone {
             return Err(Returned::Gone);
         }
@@ -108,7 +115,7 @@ impl Shared {
         if state.bytes >= FULL || state.mail.len() >= self.limits.max_waiting {
             return Err(Returned::Full);
         }
-        state.put(event);
+        self.put(state, event);
         Ok(())
     }
 
@@ -120,10 +127,21 @@ impl Shared {
     pub(super) fn close(&self) {
         let mut state = self.state();
         state.closing = true;
-        if let Some(task) = state.task.take() {
-            drop(state);
-            task.wake();
-        }
+        self.tell(state);
+    }
+
+    fn put(&self, mut state: MutexGuard<'_, State>, message: Vec<u8>) {
+        state.bytes += message.len();
+        state.mail.push_back(message);
+        self.tell(state);
+    }
+
+    /// Wakes the task: there is something for it.
+    fn tell(&self, mut state: MutexGuard<'_, State>) {
+        self.news.store(true, Ordering::Release);
+        let task = state.task.take();
+        drop(state);
+        task.into_iter().for_each(Waker::wake);
     }
 
     /// The token of a request, which is cancelled when the request is given up.
@@ -173,16 +191,6 @@ fn take(mut state: MutexGuard<'_, State>) -> VecDeque<Vec<u8>> {
     drop(state);
     senders.into_iter().for_each(Waker::wake);
     messages
-}
-
-impl State {
-    fn put(&mut self, message: Vec<u8>) {
-        self.bytes += message.len();
-        self.mail.push_back(message);
-        if let Some(task) = self.task.take() {
-            task.wake();
-        }
-    }
 }
 
 impl std::fmt::Debug for Shared {

@@ -47,7 +47,16 @@ impl Recognition {
     #[must_use]
     pub fn of_http(first: &[u8]) -> Self {
         const METHODS: [&[u8]; 10] = [
-            b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"CONNECT ", b"TRACE ", b"PRI * ",
+            b"GET ",
+            b"HEAD ",
+            b"POST ",
+            b"PUT ",
+            b"DELETE ",
+            b"OPTIONS ",
+            b"PATCH ",
+            b"CONNECT ",
+            b"TRACE ",
+            b"PRI * ",
         ];
         if METHODS.iter().any(|method| first.starts_with(method)) {
             Self::Yes

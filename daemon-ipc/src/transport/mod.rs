@@ -3,9 +3,9 @@
 //!
 //! The three are variants of one type and not a parameter of everything else: a match at each read costs nothing beside the read.
 
-mod memory;
 #[cfg(unix)]
 mod claim;
+mod memory;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]

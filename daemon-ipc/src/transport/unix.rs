@@ -23,10 +23,7 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    pub(super) fn new(
-        listener: std_net::UnixListener,
-        keep: Option<Box<dyn Any + Send + Sync>>,
-    ) -> io::Result<Self> {
+    pub(super) fn new(listener: std_net::UnixListener, keep: Option<Box<dyn Any + Send + Sync>>) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         Ok(Self { listener: UnixListener::from_std(listener)?, keep })
     }
