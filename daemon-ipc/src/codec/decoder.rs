@@ -122,7 +122,8 @@ impl Decoder {
     pub(crate) fn room(&mut self) -> &mut BytesMut {
         let held = self.bytes.len();
         // Begin at the front again, or with another buffer, if a message that was read there is still held.
-        if held == 0 && self.size > 0 && !self.bytes.try_reclaim(self.size) {
+        let is_used_up = held == 0 && self.size > 0 && self.bytes.capacity() < self.size / 2;
+        if is_used_up && !self.bytes.try_reclaim(self.size) {
             (self.bytes, self.size) = (BytesMut::new(), 0);
         }
         if self.bytes.capacity() - held < LEAST_ROOM {

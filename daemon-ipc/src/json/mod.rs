@@ -22,10 +22,20 @@ pub(crate) use write::write;
 /// How many bytes from the start stand for themselves inside a JSON string.
 #[inline]
 fn plain(bytes: &[u8]) -> usize {
+    // Most strings are keys, and short.
+    match bytes.first_chunk().map(|word| specials(u64::from_le_bytes(*word))) {
+        Some(special) if special != 0 => special.trailing_zeros() as usize / 8,
+        Some(_) => plain_from(bytes, WORD),
+        None => plain_from(bytes, 0),
+    }
+}
+
+/// The same of a string that is plain up to `at`.
+fn plain_from(bytes: &[u8], at: usize) -> usize {
     const LONG: usize = 512;
-    let mut at = 0;
+    let mut at = at;
     while let Some(block) = bytes[at..].first_chunk::<BLOCK>() {
-        if at == LONG {
+        if at > LONG {
             return long_plain(bytes, at);
         }
         if let Some(found) = first_special(block) {
@@ -33,7 +43,7 @@ fn plain(bytes: &[u8]) -> usize {
         }
         at += BLOCK;
     }
-    while let Some(word) = bytes[at..].first_chunk::<WORD>() {
+    while let Some(word) = bytes[at..].first_chunk() {
         let special = specials(u64::from_le_bytes(*word));
         if special != 0 {
             return at + special.trailing_zeros() as usize / 8;
@@ -63,7 +73,7 @@ fn first_special(block: &[u8; BLOCK]) -> Option<usize> {
     Some(which * WORD + words[which].trailing_zeros() as usize / 8)
 }
 
-/// The same of a string that is plain up to `at`, and long. Looks for the special bytes that are common by themselves, which is done
+/// The same of a long string. Looks for the special bytes that are common by themselves, which is done
 /// by as many bytes at once as the processor can, and makes sure that there are no others.
 fn long_plain(bytes: &[u8], at: usize) -> usize {
     // A control character is found only after its block was searched for the others.
@@ -109,7 +119,7 @@ mod tests {
 
     #[test]
     fn plain_text_ends_at_the_first_special_byte_wherever_it_is() {
-        for length in (0..100).chain([511, 512, 543, 544, 545, 1024, 1100]) {
+        for length in (0..100).chain([511, 512, 519, 520, 521, 551, 552, 553, 1024, 1100]) {
             let mut text = vec![b'x'; length];
             assert_eq!(plain(&text), length);
             for at in 0..length {
