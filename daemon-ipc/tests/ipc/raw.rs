@@ -45,6 +45,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         self.line().await.expect("an answer and not the end")
     }
 
+    /// Both directions, to be used side by side.
+    pub fn split(self) -> (tokio::io::Lines<BufReader<tokio::io::ReadHalf<S>>>, tokio::io::WriteHalf<S>) {
+        let (reader, writer) = tokio::io::split(self.0.into_inner());
+        (BufReader::new(reader).lines(), writer)
+    }
+
     pub async fn finish(&mut self) {
         self.0.shutdown().await.unwrap();
     }
