@@ -7,8 +7,7 @@ use super::{
 };
 use crate::{
     BadFrame, ConnectionError, Decoder, Envelope, Failure, Frame, FrameError, Hello, Json, Kind, Limits, RequestError,
-    body::Body, codec::encode,
-    error::with_sources, json, outbox::Outbox, transport::Blocking,
+    body::Body, codec::encode, error::with_sources, json, outbox::Outbox, transport::Blocking,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
@@ -305,7 +304,7 @@ impl Connection {
                 (Kind::Event, _) => {}
                 (Kind::Error, None) => {
                     self.is_over = true;
-                    let (socket_path, failure) = (self.path.clone(), Failure::read(frame.payload()));
+                    let (socket_path, failure) = (self.path.clone(), Box::new(Failure::read(frame.payload())));
                     return Err(ConnectionError::Rejected { socket_path, failure }.into());
                 }
                 (_, answered) if answered != Some(number) => {}

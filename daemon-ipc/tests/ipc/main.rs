@@ -1,12 +1,15 @@
 //! The server and the clients through their public interface: over memory with the clock paused, and over real sockets.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test states what it expects")]
 
 mod acts;
 mod bad_input;
+#[cfg(unix)]
 mod blocking;
 mod client;
 mod closing;
 mod events;
 mod extensions;
+mod fuzzed;
 mod http;
 mod limits;
 mod raw;
@@ -15,6 +18,3 @@ mod socket;
 mod streams;
 mod weaknesses;
 mod wire;
-
-/// What a test may fail with.
-type Result<T = (), E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
