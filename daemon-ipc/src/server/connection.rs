@@ -28,7 +28,10 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::{io::AsyncWriteExt, time::Instant};
+use tokio::{
+    io::AsyncWriteExt,
+    time::{Instant, timeout},
+};
 use tokio_util::io::poll_read_buf;
 
 /// How many messages are looked at before what they brought is written.
@@ -48,8 +51,8 @@ pub(super) async fn serve(io: Stream, shared: Arc<Shared>, service: &Service) {
             let upgraded = Upgraded::new(io, decoder.take_held(), shared.peer, service.closing.clone());
             return service.upgrades[which].serve(upgraded).await;
         }
-        // All is written; if the other end is gone by now, it has no use for a farewell.
-        Ending::Done => drop(io.shutdown().await.ok()),
+        // All is written; if the other end is gone by now, or does not read it, it has no use for a farewell.
+        Ending::Done => drop(timeout(service.limits.write_timeout, io.shutdown()).await),
         Ending::Gone => {}
     }
     drop(io);
