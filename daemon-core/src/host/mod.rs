@@ -22,6 +22,7 @@ mod slot;
 mod supervisor;
 mod unit;
 mod view;
+mod voice;
 mod watched;
 
 use std::time::Duration;
