@@ -77,7 +77,8 @@ pub use host::{
 };
 pub use policy::{OnError, Restart, RestartPolicy};
 pub use status::{
-    CheckKind, CheckReport, DaemonStatus, HostStatus, IntervalStatus, State, TaskKind, TaskStatus, Transition,
+    BlockedWork, CheckKind, CheckReport, DaemonStatus, HostStatus, IntervalStatus, State, TaskKind, TaskStatus,
+    Transition,
 };
 pub use task::{Attach, EventRow, Handler, place};
 

@@ -60,6 +60,9 @@ pub struct HostStatus {
     pub uptime: Duration,
     /// Its daemons, in the order of their waves.
     pub daemons: Vec<DaemonStatus>,
+    /// Work that blocks its thread now: that a thread has been in one poll of for long, 1 s unless
+    /// [`Host::warn_blocked_after`](crate::Host::warn_blocked_after) says otherwise.
+    pub blocked: Vec<BlockedWork>,
 }
 
 impl HostStatus {
@@ -203,6 +206,22 @@ pub struct TaskStatus {
     pub polling: bool,
     /// The call of its context that it waits in.
     pub waits_in: Option<String>,
+}
+
+/// Work that blocks its thread: asynchronous code that has not yielded for long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct BlockedWork {
+    /// The daemon whose work it is.
+    pub daemon: String,
+    /// What it is, such as ``event handler `user_created` ``.
+    pub work: String,
+    /// What kind of work it is.
+    pub kind: TaskKind,
+    /// Where it was spawned, as `file:line`; for what a definition holds, where the host spawned it.
+    pub spawned_at: String,
+    /// How long its thread has been in it.
+    pub blocked: Duration,
 }
 
 /// One change of state, of a daemon or of the host.

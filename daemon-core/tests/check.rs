@@ -124,6 +124,9 @@ fn cycles_through_either_kind() {
 fn limits_of_zero() {
     assert_fault(Host::new("t").stop_budget(Duration::ZERO), &["the stop budget is zero"]);
     assert_fault(Host::new("t").start_timeout(Duration::ZERO), &["the start timeout is zero"]);
+    let warned = Host::new("t").warn_blocked_after(Duration::ZERO);
+    assert_fault(warned, &["blocked workers are to be warned of after no time; give them some, or `None`"]);
+    Host::new("t").warn_blocked_after(None).check().expect("off");
     assert_fault(Host::new("t").workers(0), &["the host has no workers; give it at least one"]);
     assert_eq!(
         faults(Host::new("t").daemon(NoTime)),

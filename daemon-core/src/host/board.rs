@@ -49,6 +49,8 @@ pub(crate) struct Board {
     pub(crate) name: String,
     pub(crate) since: Instant,
     pub(crate) notes: Vec<String>,
+    /// How long a poll may take before it counts as blocking its thread.
+    pub(crate) blocked_after: Duration,
     pub(crate) bus: Arc<Bus>,
     pub(crate) journal: Arc<Journal>,
     slots: RwLock<Vec<Arc<Slot>>>,
@@ -57,7 +59,7 @@ pub(crate) struct Board {
     wishes: Mutex<u64>,
     whole: Mutex<Whole>,
     /// Values being dropped, each under its daemon's name.
-    leaving: OnceLock<Arc<Tasks>>,
+    pub(super) leaving: OnceLock<Arc<Tasks>>,
     /// When the shutdown began.
     pub(crate) stopping: watch::Sender<Option<Instant>>,
     /// The faults a test has asked for.
@@ -70,6 +72,7 @@ impl Board {
         name: String,
         slots: Vec<Slot>,
         notes: Vec<String>,
+        blocked_after: Duration,
         bus: Arc<Bus>,
         journal: Arc<Journal>,
         happenings: mpsc::UnboundedSender<Happening>,
@@ -82,6 +85,7 @@ impl Board {
             since,
             slots,
             notes,
+            blocked_after,
             bus,
             journal,
             happenings,

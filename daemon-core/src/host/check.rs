@@ -42,6 +42,8 @@ pub(crate) struct Limits {
     pub(crate) stop_budget: Option<Duration>,
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) workers: Option<usize>,
+    /// `Some(None)` if nobody is to be warned.
+    pub(crate) blocked_after: Option<Option<Duration>>,
 }
 
 /// Checks a host; if it is sound, its graph comes back.
@@ -121,6 +123,9 @@ impl Checker<'_> {
         }
         if limits.start_timeout.is_some_and(|timeout| timeout.is_zero()) {
             self.faults.push("the start timeout is zero; give the daemons time to start".to_owned());
+        }
+        if limits.blocked_after.flatten().is_some_and(|limit| limit.is_zero()) {
+            self.faults.push("blocked workers are to be warned of after no time; give them some, or `None`".to_owned());
         }
         if limits.workers == Some(0) {
             self.faults.push("the host has no workers; give it at least one".to_owned());

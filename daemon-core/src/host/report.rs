@@ -197,6 +197,11 @@ const HOST: &str = {
     }
 };
 
+/// Where a piece of work was spawned, in words; nothing if that was the host, which tells nobody anything.
+pub(super) fn spawned_at(place: &str) -> String {
+    if place.starts_with(HOST) { String::new() } else { format!(", spawned at {place}") }
+}
+
 fn width<'a>(names: impl Iterator<Item = &'a String>) -> usize {
     names.map(|name| name.chars().count()).max().unwrap_or(0)
 }
@@ -314,9 +319,6 @@ impl fmt::Display for Cut {
             write!(f, ", waiting in {call}")?;
         }
         write!(f, " (polled {}", if self.polls == 1 { "once".to_owned() } else { format!("{} times", self.polls) })?;
-        if !self.spawned_at.starts_with(HOST) {
-            write!(f, ", spawned at {}", self.spawned_at)?;
-        }
-        f.write_str(")")
+        write!(f, "{})", spawned_at(&self.spawned_at))
     }
 }

@@ -17,6 +17,7 @@ use super::conductor::Conductor;
 use super::embed::exit_code;
 use super::signals::{Meaning, Presses, Signals};
 use super::voice::{PATIENCE, Voice, refuse, show_logs};
+use super::workers::{self, Lookout};
 
 /// How long after the stop budget the process may still take to end.
 const GRACE: Duration = Duration::from_millis(250);
@@ -53,26 +54,22 @@ impl Host {
     /// If it is called from inside asynchronous code, where a thread may not be blocked; await
     /// [`start`](Self::start) there.
     pub fn run(self) -> ExitCode {
-        let mut voice = Voice::new(self.quiet, self.report_file.clone());
+        let mut voice = Voice::new(self.quiet, self.report_file.clone(), self.warns_of_blocked());
         show_logs();
-        let workers = self.worker_threads();
+        let (workers, blocked_after) = (self.worker_threads(), self.blocked_after());
         let conductor = match self.assemble() {
             Ok(conductor) => conductor,
             Err(refused) => return refuse(&refused),
         };
         let control = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(workers)
-            .thread_name("daemon")
-            .enable_all()
-            .build();
-        let (control, runtime) = match (control, runtime) {
-            (Ok(control), Ok(runtime)) => (control, runtime),
+        let (control, (runtime, pulse)) = match (control, workers::runtime(workers)) {
+            (Ok(control), Ok(workers)) => (control, workers),
             (Err(error), _) | (_, Err(error)) => return refuse(&format!("cannot start the runtime: {error}")),
         };
         let board = conductor.board.clone();
         let budget = conductor.stop_budget;
-        let end = control.block_on(watch(conductor, runtime.handle().clone(), budget, &mut voice));
+        let lookout = Lookout::new(blocked_after, runtime.handle().clone(), pulse);
+        let end = control.block_on(watch(conductor, runtime.handle().clone(), budget, lookout, &mut voice));
         let (end, deadline) = match end {
             Ok(ended) => ended,
             Err(error) => return refuse(&format!("cannot listen to signals: {error}")),
@@ -107,6 +104,7 @@ async fn watch(
     conductor: Conductor,
     runtime: tokio::runtime::Handle,
     budget: Duration,
+    mut lookout: Lookout,
     voice: &mut Voice,
 ) -> std::io::Result<(End, Instant)> {
     let mut signals = Signals::listen()?;
@@ -147,11 +145,18 @@ async fn watch(
             Ok(now) = stopping.wait_for(Option::is_some), if began.is_none() => {
                 began = *now;
                 next_word = began.map(|began| began + WORD_EVERY);
+                lookout.hurry();
             }
             () = until(next_word), if voice.counts_down => {
                 let left = deadline.map_or(limit, |deadline| deadline.saturating_duration_since(Instant::now()));
                 voice.count_down(left, &board.still_up());
                 next_word = next_word.map(|at| at + WORD_EVERY);
+            }
+            words = lookout.next(|| board.polled()) => {
+                // The report tells who holds up the stop.
+                if began.is_none() {
+                    voice.warn(words);
+                }
             }
         }
     }

@@ -2,10 +2,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::blocked::Polled;
 use super::board::Board;
 use super::report::{Cut, DaemonStart, DaemonStop, EventAccount, Left, ShutdownReport, StartReport, millis};
 use super::slot::Slot;
-use crate::status::{DaemonStatus, HostStatus, State, TaskKind, TaskStatus};
+use crate::status::{BlockedWork, DaemonStatus, HostStatus, State, TaskKind, TaskStatus};
 
 impl Board {
     pub(crate) fn start_report(&self, started: bool) -> StartReport {
@@ -90,12 +91,52 @@ impl Board {
 
     /// What can be seen of the host now.
     pub(crate) fn host_status(&self) -> HostStatus {
+        let blocks = |work: &BlockedWork| work.blocked >= self.blocked_after;
         HostStatus {
             name: self.name.clone(),
             state: self.state(),
             uptime: self.since.elapsed(),
             daemons: self.by_wave().iter().map(|slot| daemon_status(slot)).collect(),
+            blocked: self.polled().into_iter().map(|polled| polled.work).filter(blocks).collect(),
         }
+    }
+
+    /// What threads poll right now.
+    pub(super) fn polled(&self) -> Vec<Polled> {
+        let mut all = Vec::new();
+        for slot in self.slots() {
+            let life = slot.inner().life.clone();
+            let Some(life) = life else { continue };
+            for (number, task) in life.tasks.polled() {
+                let busy = if task.kind == TaskKind::Handlers { slot.busy_handlers() } else { Vec::new() };
+                all.push(polled(&slot.name, life.number, number, &task, &busy));
+            }
+        }
+        let leaving = self.leaving.get().map(|tasks| tasks.polled()).unwrap_or_default();
+        all.extend(leaving.iter().map(|(number, value)| polled(&value.name, 0, *number, value, &[])));
+        all
+    }
+}
+
+fn polled(daemon: &str, life: u64, number: u64, task: &TaskStatus, busy: &[String]) -> Polled {
+    let work = BlockedWork {
+        daemon: daemon.to_owned(),
+        work: work(task, busy),
+        kind: task.kind,
+        spawned_at: task.spawned_at.clone(),
+        blocked: task.idle.unwrap_or_default(),
+    };
+    Polled { poll: (life, number, task.polls), work }
+}
+
+/// A piece of work in words. `busy` are the event handlers at work.
+fn work(task: &TaskStatus, busy: &[String]) -> String {
+    match task.kind {
+        TaskKind::Handlers if !busy.is_empty() => format!("event handler `{}`", busy.join("`, `")),
+        TaskKind::Destructor => task.kind.to_string(),
+        kind if kind.to_string() == task.name => task.name.clone(),
+        TaskKind::Cleanup => task.name.clone(),
+        kind => format!("{kind} `{}`", task.name),
     }
 }
 
@@ -141,15 +182,8 @@ fn still_there(slot: &Slot, status: &DaemonStatus) -> impl Iterator<Item = Cut> 
 impl Cut {
     /// Books a task that is `gone` by now, or is still there. `busy` are the event handlers at work.
     pub(crate) fn new(task: &TaskStatus, gone: bool, busy: &[String]) -> Self {
-        let work = match task.kind {
-            TaskKind::Handlers if !busy.is_empty() => format!("event handler `{}`", busy.join("`, `")),
-            TaskKind::Destructor => task.kind.to_string(),
-            kind if kind.to_string() == task.name => task.name.clone(),
-            TaskKind::Cleanup => task.name.clone(),
-            kind => format!("{kind} `{}`", task.name),
-        };
         Self {
-            work,
+            work: work(task, busy),
             spawned_at: task.spawned_at.clone(),
             polls: task.polls,
             idle_ms: task.idle.map(millis),

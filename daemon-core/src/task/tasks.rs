@@ -249,6 +249,14 @@ impl Tasks {
         self.lock().entries.values().any(|entry| Arc::ptr_eq(&entry.record, work))
     }
 
+    /// What a thread polls right now, each with its number here; what may block is not meant.
+    pub(crate) fn polled(&self) -> Vec<(u64, TaskStatus)> {
+        let is_polled = |record: &Record| record.polling.load(Ordering::Relaxed) && record.kind != TaskKind::Blocking;
+        let live = self.lock();
+        let polled = live.entries.iter().filter(|(_, entry)| is_polled(&entry.record));
+        polled.map(|(number, entry)| (*number, entry.record.status())).collect()
+    }
+
     /// What is under way.
     pub(crate) fn statuses(&self) -> Vec<TaskStatus> {
         let records: Vec<_> = self.lock().entries.values().map(|entry| entry.record.clone()).collect();

@@ -2,6 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod blocked;
 mod exit_codes;
 mod idle;
 mod signals;

@@ -1,11 +1,12 @@
 //! A program under test: a host of the kind that its first argument names.
 //!
-//! `subject KIND [--report FILE] [--budget MILLISECONDS] [--workers N]`
+//! `subject KIND [--report FILE] [--budget MILLISECONDS] [--workers N] [--blocked-after MILLISECONDS|off]`
 
 #![cfg(unix)]
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what it says is what its tests wait for")]
 
+mod blocked;
 mod calm;
 mod crowd;
 mod faulty;
@@ -35,6 +36,7 @@ fn host() -> Result<Host> {
     let host = Host::new("subject");
     let mut host = match kind.split_once('/') {
         None if kind == "crowd" => crowd::of(host),
+        Some(("blocked", which)) => blocked::of(host, which)?,
         Some(("calm", which)) => calm::of(host, which)?,
         Some(("faulty", which)) => faulty::of(host, which)?,
         Some(("stuck", which)) => stuck::of(host, which)?,
@@ -45,6 +47,8 @@ fn host() -> Result<Host> {
         host = match option.as_str() {
             "--report" => host.report_file(value),
             "--budget" => host.stop_budget(Duration::from_millis(value.parse()?)),
+            "--blocked-after" if value == "off" => host.warn_blocked_after(None),
+            "--blocked-after" => host.warn_blocked_after(Duration::from_millis(value.parse()?)),
             "--workers" => host.workers(value.parse()?),
             _ => return Err(unknown(&option)),
         };
