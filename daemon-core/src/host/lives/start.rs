@@ -1,0 +1,87 @@
+//! The start of a life: its value made, initialised, its work begun.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, timeout_at};
+
+use super::{Lifecycle, NotStarted, StopOrder};
+use crate::context::{Context, Life};
+use crate::error::Result;
+use crate::host::board::Happening;
+use crate::host::unit::Lived;
+use crate::status::{State, TaskKind};
+use crate::task::{Failure, Label, caught};
+
+impl Lifecycle {
+    /// Starts the life, or says why it did not; `entered` tells whether `initialize` was.
+    pub(super) async fn start(&mut self, life: &Arc<Life>, entered: &mut bool) -> Result<(), NotStarted> {
+        let deadline = Instant::now() + self.start_timeout;
+        let cx = Context { life: life.clone() };
+        let (sender, mut made) = oneshot::channel();
+        let value = self.unit.value();
+        let make = self.step(life, TaskKind::Make, deadline, async move {
+            drop(sender.send(value.await?)); // the receiver is closed only once this task has been given up
+            Ok(())
+        });
+        let ended = make.await;
+        made.close();
+        // Kept even if the start ends here: the stop drops it where a destructor may block or panic.
+        let lived: Option<Arc<dyn Lived>> = made.try_recv().ok().map(Into::into);
+        let slot = self.slot.clone();
+        slot.inner().lived = lived.clone();
+        ended?;
+        let Some(lived) = lived else { return Err(NotStarted::Cancelled) };
+        slot.intake.buffer();
+        *entered = true;
+        let initialize = lived.hook(TaskKind::Initialize, cx.clone());
+        self.step(life, TaskKind::Initialize, deadline, initialize).await?;
+        if let Err(error) = lived.begin(life) {
+            return Err(NotStarted::Failed(Failure::Error(error.into())));
+        }
+        slot.inner().started = Some(self.board.since.elapsed());
+        slot.enter(State::Running);
+        // Before anything of it runs that might break it: the conductor hears of its start first.
+        self.board.tell(Happening::Started(self.at));
+        let dispatch = lived.dispatch(cx);
+        drop(life.spawn(Label::new(TaskKind::Handlers, "event handlers"), dispatch)); // open: it cannot be refused
+        life.ready.cancel();
+        Ok(())
+    }
+
+    /// Runs one step of the start as a task of its own, to its end, its deadline or the order to stop.
+    async fn step(
+        &mut self,
+        life: &Arc<Life>,
+        kind: TaskKind,
+        deadline: Instant,
+        work: impl Future<Output = Result<()>> + Send + 'static,
+    ) -> Result<(), NotStarted> {
+        let ordered = |stop: &watch::Receiver<StopOrder>| stop.borrow().is_some();
+        if ordered(&self.stop) {
+            return Err(NotStarted::Cancelled);
+        }
+        let (sender, outcome) = oneshot::channel();
+        let label = Label::new(kind, kind.to_string());
+        let task = life.tasks.spawn(label, &life.span, async move {
+            drop(sender.send(caught(|| work).await)); // the receiver is dropped once this step is given up
+        });
+        let ended = tokio::select! {
+            biased; // a failure is told of also when the order to stop comes with it
+            outcome = timeout_at(deadline, outcome) => match outcome {
+                Ok(Ok(Ok(()))) => Ok(()),
+                Ok(Ok(Err(failure))) => Err(NotStarted::Failed(failure)),
+                Ok(Err(_)) => Err(NotStarted::Cancelled), // aborted: the runtime is going down
+                Err(_) => Err(NotStarted::Failed(Failure::Timeout(self.start_timeout))),
+            },
+            _ = self.stop.wait_for(Option::is_some) => Err(NotStarted::Cancelled),
+        };
+        if let (Err(_), Some(task)) = (&ended, task) {
+            task.abort();
+        }
+        // The order to stop follows the beginning of a shutdown, which this step may have asked for.
+        let overtaken = ordered(&self.stop) || self.is_last();
+        if ended.is_ok() && overtaken { Err(NotStarted::Cancelled) } else { ended }
+    }
+}
