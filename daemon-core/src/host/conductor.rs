@@ -151,6 +151,7 @@ impl Conducting {
                 self.show();
                 self.tell_settled(false);
                 self.board.set_state(State::Stopping);
+                self.hurry();
             }
             Action::HostStopped => return true,
         }
@@ -217,6 +218,13 @@ impl Conducting {
         let remaining = (since + self.stop_budget).saturating_duration_since(Instant::now());
         let weight = |on: usize| if self.machine.is_up(on) { ceiling(on) } else { Duration::ZERO };
         share(ceiling(at), remaining, self.machine.graph().longest_chain(at, &weight))
+    }
+
+    /// Gives those that stop already, in a restart, no more time than the shutdown has for them.
+    fn hurry(&self) {
+        for at in (0..self.players.len()).filter(|at| self.machine.stage(*at) == Stage::Stopping) {
+            self.players[at].order.send_replace(Some(Order { share: self.share(at), returns: false }));
+        }
     }
 
     /// Waits for the next thing to happen, and returns what is to be done about it.

@@ -4,13 +4,13 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 
-use super::{Lifecycle, Order, destructor_failed};
+use super::{Lifecycle, Order, StopOrder, destructor_failed};
 use crate::context::{Context, Life, Phase};
 use crate::error::Result;
-use crate::host::budget::Steps;
+use crate::host::budget::{Steps, Timetable};
 use crate::host::report::Cut;
 use crate::host::slot::Slot;
 use crate::status::{State, TaskKind};
@@ -21,8 +21,8 @@ impl Lifecycle {
     pub(super) async fn stop(&self, life: &Arc<Life>, order: Order, entered: bool) {
         let begun = Instant::now();
         let slot = &*self.slot;
-        let steps = Steps::of(order.share);
-        let stopping = Stopping { life, slot, begun };
+        let (times, orders) = (Timetable::of(begun, order.share), self.stop.clone());
+        let mut stopping = Stopping { life, slot, times, orders };
         slot.enter(State::Stopping);
 
         life.tasks.seal();
@@ -30,13 +30,13 @@ impl Lifecycle {
         slot.intake.drain();
         life.close_pulled();
         let drains = |kind| matches!(kind, TaskKind::Handlers | TaskKind::Interval | TaskKind::Command);
-        stopping.idle(steps.drain, drains).await;
+        stopping.idle(|steps| steps.drain, drains).await;
         life.cancel.cancel();
-        stopping.idle(steps.join, |_| true).await;
-        stopping.abort(steps.abort, |_| true).await;
+        stopping.idle(|steps| steps.join, |_| true).await;
+        stopping.abort(|steps| steps.abort, |_| true).await;
 
         if entered {
-            stopping.clean_up(steps).await;
+            stopping.clean_up().await;
         }
         life.enter(Phase::Over);
         let (ended, told) = (life.clone(), self.slot.clone());
@@ -46,16 +46,16 @@ impl Lifecycle {
             }
             Ok(())
         };
-        stopping.apart("subscriptions and intervals", steps.registered, steps.end, unregister).await;
+        stopping.apart("subscriptions and intervals", |steps| steps.registered, |steps| steps.end, unregister).await;
         if order.returns && !self.is_last() {
             slot.intake.buffer(); // what is queued is for the next life
         } else {
             slot.intake.close();
         }
         life.tasks.close();
-        stopping.idle(steps.close, |_| true).await;
+        stopping.idle(|steps| steps.close, |_| true).await;
         stopping.book_what_is_left();
-        self.let_go(stopping.by(steps.end)).await;
+        stopping.begun_within(|steps| steps.end, self.let_go()).await; // late: the board shows the value
 
         {
             let mut inner = slot.inner();
@@ -68,15 +68,14 @@ impl Lifecycle {
         slot.enter(State::Stopped);
     }
 
-    /// Drops the daemon's value. Where that does not end the board shows it.
-    async fn let_go(&self, until: Instant) {
+    /// Drops the daemon's value.
+    fn let_go(&self) -> impl Future<Output = ()> {
         let (lived, slot) = (self.slot.inner().lived.take(), self.slot.clone());
-        let gone = self.board.let_go(&self.runtime, &self.slot.name, move || {
+        self.board.let_go(&self.runtime, &self.slot.name, move || {
             if let Err(failure) = attempt(|| drop(lived)) {
                 slot.inner().problems.push(destructor_failed(&failure));
             }
-        });
-        drop(timeout_at(until, gone).await);
+        })
     }
 }
 
@@ -87,7 +86,9 @@ const MOMENT: Duration = Duration::from_millis(10);
 struct Stopping<'a> {
     life: &'a Arc<Life>,
     slot: &'a Slot,
-    begun: Instant,
+    times: Timetable,
+    /// Where an order to be quicker comes from, when a shutdown begins that has less time.
+    orders: watch::Receiver<StopOrder>,
 }
 
 impl Stopping<'_> {
@@ -95,24 +96,46 @@ impl Stopping<'_> {
         self.slot.inner().problems.push(what.into());
     }
 
-    /// When a step that should have ended `within` the stop's beginning must.
-    fn by(&self, within: Duration) -> Instant {
-        (self.begun + within).max(Instant::now() + MOMENT)
+    /// Awaits `work` until the time of `step` is up, which an order may bring forward; but not before `least`.
+    async fn until<T>(
+        &mut self,
+        step: impl Fn(&Steps) -> Duration,
+        least: Option<Instant>,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        tokio::pin!(work);
+        loop {
+            let by = self.times.by(&step);
+            let by = least.map_or(by, |least| by.max(least));
+            tokio::select! {
+                biased;
+                done = &mut work => return Some(done),
+                () = tokio::time::sleep_until(by) => return None,
+                order = ordered_anew(&mut self.orders) => self.times.tighten(Instant::now(), order.share),
+            }
+        }
+    }
+
+    /// As [`until`](Self::until), but long enough for `work` to be begun, however late it is.
+    async fn begun_within<T>(&mut self, step: impl Fn(&Steps) -> Duration, work: impl Future<Output = T>) -> Option<T> {
+        self.until(step, Some(Instant::now() + MOMENT), work).await
     }
 
     /// Waits until no such work is left, or the time is up.
-    async fn idle(&self, within: Duration, of: impl Fn(TaskKind) -> bool) {
-        drop(timeout_at(self.begun + within, self.life.tasks.idle(of)).await); // what is left is aborted later
+    async fn idle(&mut self, step: impl Fn(&Steps) -> Duration, of: impl Fn(TaskKind) -> bool) {
+        let tasks = self.life.tasks.clone();
+        self.until(step, None, tasks.idle(of)).await; // what is left is aborted later
     }
 
     /// Aborts such work, and books it once.
-    async fn abort(&self, within: Duration, of: impl Fn(TaskKind) -> bool + Copy) {
+    async fn abort(&mut self, step: impl Fn(&Steps) -> Duration, of: impl Fn(TaskKind) -> bool + Copy) {
         let busy = self.slot.busy_handlers();
         let cut = self.life.tasks.abort(of);
         if cut.is_empty() {
             return;
         }
-        let gone = timeout_at(self.by(within), self.life.tasks.idle(of)).await.is_ok();
+        let tasks = self.life.tasks.clone();
+        let gone = self.begun_within(step, tasks.idle(of)).await.is_some();
         let left = if gone { Vec::new() } else { self.life.tasks.statuses() };
         for task in cut {
             let now = left.iter().find(|left| left.name == task.name && left.kind == task.kind);
@@ -143,12 +166,12 @@ impl Stopping<'_> {
         }
     }
 
-    /// Runs `work` in a task of its own; what overruns `within` is aborted and booked, and has to be gone by `end`.
+    /// Runs `work` in a task of its own; what overruns `step` is aborted and booked, and has to be gone by `end`.
     async fn apart(
-        &self,
+        &mut self,
         name: &str,
-        within: Duration,
-        end: Duration,
+        step: impl Fn(&Steps) -> Duration,
+        end: impl Fn(&Steps) -> Duration,
         work: impl Future<Output = Result<()>> + Send + 'static,
     ) {
         let (sender, outcome) = oneshot::channel();
@@ -159,23 +182,33 @@ impl Stopping<'_> {
         if self.life.spawn(label, run).is_err() {
             return;
         }
-        match timeout_at(self.by(within), outcome).await {
-            Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(failure))) => {
+        match self.begun_within(step, outcome).await {
+            Some(Ok(Ok(()))) => {}
+            Some(Ok(Err(failure))) => {
                 self.life.failed(TaskKind::Cleanup, name, &failure);
                 self.problem(format!("{name}: {failure}"));
             }
-            Ok(Err(_)) => self.problem(format!("{name} was aborted")),
-            Err(_) => self.abort(end, |kind| kind == TaskKind::Cleanup).await,
+            Some(Err(_)) => self.problem(format!("{name} was aborted")),
+            None => self.abort(end, |kind| kind == TaskKind::Cleanup).await,
         }
     }
 
-    async fn clean_up(&self, steps: Steps) {
+    async fn clean_up(&mut self) {
         self.life.enter(Phase::Cleaning);
         let lived = self.slot.inner().lived.clone();
         let Some(lived) = lived else { return };
         let cleanup = lived.hook(TaskKind::Cleanup, Context { life: self.life.clone() });
         drop(lived);
-        self.apart("cleanup", steps.cleanup, steps.abort_cleanup, cleanup).await;
+        self.apart("cleanup", |steps| steps.cleanup, |steps| steps.abort_cleanup, cleanup).await;
+    }
+}
+
+/// Waits for an order that comes after the first. Cancel safe.
+async fn ordered_anew(orders: &mut watch::Receiver<StopOrder>) -> Order {
+    let changed = orders.changed().await.is_ok();
+    let order = changed.then(|| *orders.borrow_and_update()).flatten();
+    match order {
+        Some(order) => order,
+        None => std::future::pending().await, // the conductor is gone, and orders nothing any more
     }
 }
