@@ -124,6 +124,7 @@ fn cycles_through_either_kind() {
 fn limits_of_zero() {
     assert_fault(Host::new("t").stop_budget(Duration::ZERO), &["the stop budget is zero"]);
     assert_fault(Host::new("t").start_timeout(Duration::ZERO), &["the start timeout is zero"]);
+    assert_fault(Host::new("t").start_budget(Duration::ZERO), &["the start budget is zero"]);
     let warned = Host::new("t").warn_blocked_after(Duration::ZERO);
     assert_fault(warned, &["blocked workers are to be warned of after no time; give them some, or `None`"]);
     Host::new("t").warn_blocked_after(None).check().expect("off");
@@ -149,6 +150,21 @@ fn declared_stop_timeouts_that_exceed_a_declared_budget_along_a_chain() {
     // side by side they do not add up
     by_hand! { Beside "beside": Declaration::new("beside").stop_timeout(S_4); }
     Host::new("t").daemon(Bottom).daemon(Beside).stop_budget(S_4).check().expect("no chain");
+}
+
+#[test]
+fn start_timeouts_that_exceed_a_declared_budget() {
+    by_hand! {
+        Below "below": Declaration::new("below").start_timeout(S_4);
+        Above "above": Declaration::new("above").requires(&[Dependency::on::<Below>()]).start_timeout(S_4);
+    }
+    let host = |budget| Host::new("t").daemon(Above).daemon(Below).start_budget(budget);
+    let says = ["the start timeouts declared along the chain that begins with `above`", "8s", "start budget of 7s"];
+    assert_fault(host(S(7)), &says);
+    host(S(8)).check().expect("just enough");
+    let says = "the start timeout of 9s is longer than the start budget of 8s; raise the budget or lower the timeout";
+    assert_fault(host(S(8)).start_timeout(S(9)), &[says]);
+    host(S(8)).start_timeout(S(8)).check().expect("the same time for one and for all");
 }
 
 #[derive(Event)]

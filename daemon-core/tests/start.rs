@@ -328,6 +328,44 @@ async fn factories_of_every_kind() {
     assert_eq!(log.lines().len(), 4, "what was never made is never cleaned up");
 }
 
+#[tokio::test(start_paused = true)]
+async fn whoever_does_not_run_within_the_start_budget_fails_by_name() {
+    const LATE: &str = "did not run within the host's start budget of 2s";
+    let log = Log::default();
+    let host = five(&log, |_| Way::Well).start_budget(S(2));
+    let (start, shutdown) = failed(host.start().await.unwrap_err());
+    let reasons: Vec<_> = start.daemons.iter().map(|daemon| (&*daemon.name, daemon.reason.as_deref())).collect();
+    let late = Some(LATE);
+    assert_eq!(
+        reasons,
+        [
+            ("events", late),
+            ("data", None),
+            ("users", late),
+            ("rooms", Some("requires `users`, which failed")),
+            // It merely wants rooms, but there is no time left.
+            ("health", late),
+        ]
+    );
+    assert_eq!((start.took_ms, shutdown.exit_code), (2_000, 1), "{start}");
+    assert!(!log.has("(health") && !log.has("-health"), "what begins too late begins nothing");
+    log.in_order(&["-users", "-data"]);
+    assert_nothing_left(&shutdown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_optional_daemon_that_misses_the_start_budget_fails_alone() {
+    let log = Log::default();
+    let host = Host::new("t").daemon(Data(log.clone(), Way::Well)).daemon(Hobby(log.clone(), Way::Hang));
+    let host = host.start_budget(S(3)).start().await.unwrap();
+    assert_eq!(host.start_report().took_ms, 3_000);
+    assert_eq!(daemon(host.start_report(), "hobby").state, State::Failed);
+    // The budget is for the start of the host, not for a later one of a daemon.
+    tokio::time::sleep(S(9)).await;
+    host.handle().restart_daemon("data").await.unwrap();
+    assert_eq!(host.shutdown().await.unwrap().exit_code, 0);
+}
+
 fn burst_late() -> Result<Made> {
     panic!("burst late")
 }

@@ -99,6 +99,13 @@ impl Host {
         self
     }
 
+    /// Sets how long the start of all daemons together may take \[no limit\]. What does not run by then fails by name, and
+    /// with a daemon that the host requires the host does.
+    pub fn start_budget(mut self, budget: Duration) -> Self {
+        self.limits.start_budget = Some(budget);
+        self
+    }
+
     /// Sets how long a handler, a tick or any other asynchronous work may block its worker thread before
     /// [`run`](Self::run) warns of it by name \[1 s\]; `None` turns the warnings off.
     ///
@@ -173,7 +180,8 @@ impl Host {
             (self.budget().min(FOREVER), self.limits.start_timeout.unwrap_or(DEFAULT_START_TIMEOUT));
         let blocked_after = self.blocked_after();
         let board = Board::new(self.name, slots, report.notes, blocked_after, bus.clone(), journal, sender);
-        Ok(Conductor { board, bus, graph, units: self.units, happenings, stop_budget, start_timeout })
+        let start_budget = self.limits.start_budget.map(|budget| budget.min(FOREVER));
+        Ok(Conductor { board, bus, graph, units: self.units, happenings, stop_budget, start_timeout, start_budget })
     }
 }
 

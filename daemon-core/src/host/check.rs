@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::graph::{Edges, Graph};
 use super::unit::{Outline, Unit};
-use crate::declaration::Dependency;
+use crate::declaration::{Declaration, Dependency};
 use crate::event::type_clashes;
 
 /// A host that can be started.
@@ -41,6 +41,7 @@ impl std::error::Error for CheckError {}
 pub(crate) struct Limits {
     pub(crate) stop_budget: Option<Duration>,
     pub(crate) start_timeout: Option<Duration>,
+    pub(crate) start_budget: Option<Duration>,
     pub(crate) workers: Option<usize>,
     /// `Some(None)` if nobody is to be warned.
     pub(crate) blocked_after: Option<Option<Duration>>,
@@ -69,7 +70,8 @@ pub(crate) fn check(host: &str, units: &[Arc<dyn Unit>], limits: Limits) -> Resu
         }
     };
     if checker.faults.is_empty() {
-        checker.budget(&graph, limits.stop_budget);
+        checker.budget(&graph, "stop", limits.stop_budget, |declared| declared.stop_timeout);
+        checker.budget(&graph, "start", limits.start_budget, |declared| declared.start_timeout);
     }
     if checker.faults.is_empty() { Ok((graph, report)) } else { Err(CheckError { faults: checker.faults }) }
 }
@@ -123,6 +125,16 @@ impl Checker<'_> {
         }
         if limits.start_timeout.is_some_and(|timeout| timeout.is_zero()) {
             self.faults.push("the start timeout is zero; give the daemons time to start".to_owned());
+        }
+        if limits.start_budget.is_some_and(|budget| budget.is_zero()) {
+            self.faults.push("the start budget is zero; give the host time to start".to_owned());
+        } else if let (Some(timeout), Some(budget)) = (limits.start_timeout, limits.start_budget)
+            && timeout > budget
+        {
+            self.faults.push(format!(
+                "the start timeout of {timeout:?} is longer than the start budget of {budget:?}; raise the budget or lower \
+                 the timeout"
+            ));
         }
         if limits.blocked_after.flatten().is_some_and(|limit| limit.is_zero()) {
             self.faults.push("blocked workers are to be warned of after no time; give them some, or `None`".to_owned());
@@ -229,18 +241,24 @@ impl Checker<'_> {
         }
     }
 
-    /// Refuses stop timeouts that were all declared and together exceed a budget that was declared too.
-    fn budget(&mut self, graph: &Graph, budget: Option<Duration>) {
+    /// Refuses timeouts that were all declared and together exceed a budget that was declared too.
+    fn budget(
+        &mut self,
+        graph: &Graph,
+        what: &str,
+        budget: Option<Duration>,
+        timeout: impl Fn(&Declaration) -> Option<Duration>,
+    ) {
         let Some(budget) = budget else { return };
-        let weight = |at: usize| self.units[at].declaration().stop_timeout.unwrap_or_default();
+        let weight = |at: usize| timeout(self.units[at].declaration()).unwrap_or_default();
         let worst = (0..self.units.len()).map(|at| (graph.longest_chain(at, &weight), at)).max();
         if let Some((sum, at)) = worst
             && sum > budget
         {
             let name = self.units[at].name();
             self.faults.push(format!(
-                "the stop timeouts declared along the chain that begins with `{name}` add up to {sum:?}, more than the \
-                 stop budget of {budget:?}; raise the budget or lower a timeout"
+                "the {what} timeouts declared along the chain that begins with `{name}` add up to {sum:?}, more than the \
+                 {what} budget of {budget:?}; raise the budget or lower a timeout"
             ));
         }
     }

@@ -17,7 +17,8 @@ use tokio::time::Instant;
 use super::board::{Board, Happening};
 use super::budget::share;
 use super::graph::{Edges, Graph};
-use super::lives::{Lifecycle, Order, StopOrder, destructor_failed, stop_ceiling};
+use super::lives::{Deadline, Lifecycle, Order, StartLimits, StopOrder, destructor_failed, stop_ceiling};
+use super::overdue::Overdue;
 use super::phase::{Action, Input, Machine, Stage, Verdict};
 use super::report::StartReport;
 use super::supervisor::{Decision, Ending, History};
@@ -38,6 +39,8 @@ pub(crate) struct Conductor {
     pub(crate) happenings: mpsc::UnboundedReceiver<Happening>,
     pub(crate) stop_budget: Duration,
     pub(crate) start_timeout: Duration,
+    /// How long the whole start may take, if that is limited.
+    pub(crate) start_budget: Option<Duration>,
 }
 
 /// What the conductor keeps of one daemon.
@@ -45,8 +48,9 @@ struct Player {
     unit: Arc<dyn Unit>,
     order: watch::Sender<StopOrder>,
     history: History,
-    /// When its latest life began.
+    /// When its latest life began, and by when it must have started.
     began: Instant,
+    deadline: Option<Deadline>,
     /// How long it waits before its next life.
     after: Duration,
     lives: u64,
@@ -55,7 +59,7 @@ struct Player {
 impl Player {
     fn new(unit: Arc<dyn Unit>) -> Self {
         let (order, history) = (watch::Sender::new(None), History::default());
-        Self { unit, order, history, began: Instant::now(), after: Duration::ZERO, lives: 0 }
+        Self { unit, order, history, began: Instant::now(), deadline: None, after: Duration::ZERO, lives: 0 }
     }
 }
 
@@ -68,12 +72,15 @@ struct Conducting {
     happenings: mpsc::UnboundedReceiver<Happening>,
     stop_budget: Duration,
     start_timeout: Duration,
+    /// When the whole start must have ended, and how long it could take.
+    start_by: Option<(Instant, Duration)>,
     runtime: Handle,
     settled: Option<oneshot::Sender<StartReport>>,
     lives: JoinSet<()>,
     at: HashMap<tokio::task::Id, usize>,
     /// Who waits for a restart, and until when.
     backing_off: Vec<(Instant, usize)>,
+    overdue: Overdue,
     chances: RandomState,
     count: u64,
 }
@@ -93,11 +100,13 @@ impl Conductor {
             happenings: self.happenings,
             stop_budget: self.stop_budget,
             start_timeout: self.start_timeout,
+            start_by: self.start_budget.map(|budget| (Instant::now() + budget, budget)),
             runtime,
             settled: Some(settled),
             lives: JoinSet::new(),
             at: HashMap::new(),
             backing_off: Vec::new(),
+            overdue: Overdue::default(),
             chances: RandomState::new(),
             count: 0,
         };
@@ -143,10 +152,14 @@ impl Conducting {
             }
             Action::HostRunning => {
                 self.board.set_state(State::Running);
+                self.show();
                 self.tell_settled(true);
             }
             Action::HostStopping => {
-                let failed = self.machine.culprit().map(|name| format!("required daemon `{name}` failed"));
+                let failed = self.machine.culprit().map(|(name, optional)| {
+                    let which = if optional { "daemon" } else { "required daemon" };
+                    format!("{which} `{name}` failed")
+                });
                 self.board.set_cause(&failed.unwrap_or_else(|| "asked for".to_owned()));
                 self.show();
                 self.tell_settled(false);
@@ -196,13 +209,25 @@ impl Conducting {
         player.lives += 1;
         player.began = Instant::now();
         player.order = watch::Sender::new(None);
+        let declaration = player.unit.declaration();
+        let limits = StartLimits {
+            timeout: declaration.start_timeout.unwrap_or(self.start_timeout).min(FOREVER),
+            whole: self.start_by.filter(|_| !self.machine.has_run()),
+        };
+        // An optional daemon is waited for as long as its host's start may take.
+        player.deadline = Some(limits.deadline(player.began));
+        let whole = limits.whole.map(|(at, _)| at);
+        let must = if declaration.optional { whole } else { player.deadline.map(|deadline| deadline.at) };
+        if let Some(by) = must {
+            self.overdue.expect(by, at, player.lives);
+        }
         let lifecycle = Lifecycle {
             at,
             slot,
             board: self.board.clone(),
             bus: self.bus.clone(),
             number: self.count,
-            start_timeout: player.unit.declaration().start_timeout.unwrap_or(self.start_timeout).min(FOREVER),
+            limits,
             stop: player.order.subscribe(),
             runtime: self.runtime.clone(),
             unit: player.unit.clone(),
@@ -230,12 +255,8 @@ impl Conducting {
     /// Waits for the next thing to happen, and returns what is to be done about it.
     async fn next(&mut self) -> Vec<Action> {
         let next_restart = self.backing_off.iter().min().copied();
-        let backed_off = async {
-            match next_restart {
-                Some((at, _)) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
+        let starts = |at: usize, life: u64| self.machine.stage(at) == Stage::Starting && self.players[at].lives == life;
+        let next_overdue = self.overdue.next(starts);
         tokio::select! {
             biased;
             Some(happening) = self.happenings.recv() => self.judge(happening),
@@ -246,8 +267,8 @@ impl Conducting {
                 }
                 Err(error) => self.life_died(error.id()),
             },
-            () = backed_off => {
-                let Some(restart) = next_restart else { return Vec::new() };
+            (_, at) = due(next_overdue) => self.overdue(at),
+            restart = due(next_restart) => {
                 self.backing_off.retain(|other| *other != restart);
                 self.machine.step(Input::BackedOff(restart.1))
             }
@@ -311,6 +332,22 @@ impl Conducting {
         }
     }
 
+    /// A start that nobody ended in time fails, and the host with it: no worker is free to do anything. If one that starts
+    /// blocks them, it is that one.
+    fn overdue(&mut self, late: usize) -> Vec<Action> {
+        let blocking: Vec<_> = self.board.polled().into_iter().map(|polled| polled.work).collect();
+        let blocks = |at: &usize| {
+            let name = &self.machine.graph().nodes[*at].name;
+            self.machine.stage(*at) == Stage::Starting && blocking.iter().any(|work| *work.daemon == **name)
+        };
+        let at = (0..self.players.len()).find(blocks).unwrap_or(late);
+        let missed = self.players[at].deadline.map(|deadline| deadline.missed().to_string()).unwrap_or_default();
+        let by: Vec<_> = blocking.iter().map(|work| format!("{} of `{}`", work.work, work.daemon)).collect();
+        let by = if by.is_empty() { String::new() } else { format!(", but in {}", by.join(" and ")) };
+        self.board.slot(at).inner().reason = Some(format!("{missed}, and no thread is free to end it{by}"));
+        self.machine.step(Input::Overdue(at))
+    }
+
     /// A life whose own task died counts as failed, so that nothing waits for it.
     fn life_died(&mut self, id: tokio::task::Id) -> Vec<Action> {
         let Some(at) = self.at.remove(&id) else { return Vec::new() };
@@ -345,5 +382,16 @@ impl Conducting {
             });
             drop(tokio::time::timeout_at(since + self.stop_budget + LEAVING, gone).await); // late: shown in the report
         }
+    }
+}
+
+/// Waits for the time of what is due, if anything is. Cancel safe.
+async fn due(next: Option<(Instant, usize)>) -> (Instant, usize) {
+    match next {
+        Some(next) => {
+            tokio::time::sleep_until(next.0).await;
+            next
+        }
+        None => std::future::pending().await,
     }
 }

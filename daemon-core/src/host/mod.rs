@@ -13,6 +13,7 @@ mod graph;
 mod journal;
 mod link;
 mod lives;
+mod overdue;
 mod phase;
 #[cfg(feature = "testing")]
 mod rehearsal;

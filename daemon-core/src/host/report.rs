@@ -88,7 +88,7 @@ pub struct DaemonStop {
     pub state: State,
     /// How long its stop took, in milliseconds.
     pub stop_ms: u64,
-    /// Why it failed.
+    /// Why it failed, or did not end its start.
     pub reason: Option<String>,
     /// How often it was started again.
     pub restarts: u64,

@@ -68,7 +68,7 @@ impl Board {
                 stopped_ms: inner.stopped.map(millis),
                 state: inner.state,
                 stop_ms: millis(inner.stop_took),
-                reason: inner.reason.clone().filter(|_| inner.state == State::Failed),
+                reason: inner.reason.clone().filter(|_| matches!(inner.state, State::Failed | State::Starting)),
                 restarts: status.restarts,
                 cut,
                 problems: inner.problems.clone(),

@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+pub(crate) use self::start::{Deadline, StartLimits};
 use super::board::{Board, Happening};
 use super::slot::Slot;
 use super::unit::Unit;
@@ -45,7 +46,7 @@ pub(crate) struct Lifecycle {
     pub(crate) unit: Arc<dyn Unit>,
     pub(crate) bus: Arc<Bus>,
     pub(crate) number: u64,
-    pub(crate) start_timeout: Duration,
+    pub(crate) limits: StartLimits,
     pub(crate) stop: watch::Receiver<StopOrder>,
     pub(crate) runtime: tokio::runtime::Handle,
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout_at};
@@ -14,10 +15,58 @@ use crate::host::unit::Lived;
 use crate::status::{State, TaskKind};
 use crate::task::{Failure, Label, caught};
 
+/// How long a start may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StartLimits {
+    /// The daemon's own.
+    pub(crate) timeout: Duration,
+    /// When the start of the whole host must have ended, and how long it could take; `None` later, or without a limit.
+    pub(crate) whole: Option<(Instant, Duration)>,
+}
+
+/// When a start must have ended, and whose limit that is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    pub(crate) at: Instant,
+    limit: Limit,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Limit {
+    Own(Duration),
+    Whole(Duration),
+}
+
+/// A daemon that did not run in the time that its host has to start.
+#[derive(Debug, thiserror::Error)]
+#[error("did not run within the host's start budget of {0:?}")]
+struct BudgetUsedUp(Duration);
+
+impl StartLimits {
+    /// When a start that begins `now` must have ended.
+    pub(crate) fn deadline(&self, now: Instant) -> Deadline {
+        let own = Deadline { at: now + self.timeout, limit: Limit::Own(self.timeout) };
+        match self.whole {
+            Some((at, budget)) if at < own.at => Deadline { at, limit: Limit::Whole(budget) },
+            _ => own,
+        }
+    }
+}
+
+impl Deadline {
+    /// What is wrong with a start that has not ended by then.
+    pub(crate) fn missed(&self) -> Failure {
+        match self.limit {
+            Limit::Own(timeout) => Failure::Timeout(timeout),
+            Limit::Whole(budget) => Failure::Error(BudgetUsedUp(budget).into()),
+        }
+    }
+}
+
 impl Lifecycle {
     /// Starts the life, or says why it did not; `entered` tells whether `initialize` was.
     pub(super) async fn start(&mut self, life: &Arc<Life>, entered: &mut bool) -> Result<(), NotStarted> {
-        let deadline = Instant::now() + self.start_timeout;
+        let deadline = self.limits.deadline(Instant::now());
         let cx = Context { life: life.clone() };
         let (sender, mut made) = oneshot::channel();
         let value = self.unit.value();
@@ -55,12 +104,15 @@ impl Lifecycle {
         &mut self,
         life: &Arc<Life>,
         kind: TaskKind,
-        deadline: Instant,
+        deadline: Deadline,
         work: impl Future<Output = Result<()>> + Send + 'static,
     ) -> Result<(), NotStarted> {
         let ordered = |stop: &watch::Receiver<StopOrder>| stop.borrow().is_some();
         if ordered(&self.stop) {
             return Err(NotStarted::Cancelled);
+        }
+        if deadline.at <= Instant::now() {
+            return Err(NotStarted::Failed(deadline.missed()));
         }
         let (sender, outcome) = oneshot::channel();
         let label = Label::new(kind, kind.to_string());
@@ -69,11 +121,11 @@ impl Lifecycle {
         });
         let ended = tokio::select! {
             biased; // a failure is told of also when the order to stop comes with it
-            outcome = timeout_at(deadline, outcome) => match outcome {
+            outcome = timeout_at(deadline.at, outcome) => match outcome {
                 Ok(Ok(Ok(()))) => Ok(()),
                 Ok(Ok(Err(failure))) => Err(NotStarted::Failed(failure)),
                 Ok(Err(_)) => Err(NotStarted::Cancelled), // aborted: the runtime is going down
-                Err(_) => Err(NotStarted::Failed(Failure::Timeout(self.start_timeout))),
+                Err(_) => Err(NotStarted::Failed(deadline.missed())),
             },
             _ = self.stop.wait_for(Option::is_some) => Err(NotStarted::Cancelled),
         };

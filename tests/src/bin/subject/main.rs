@@ -1,6 +1,7 @@
 //! A program under test: a host of the kind that its first argument names.
 //!
-//! `subject KIND [--report FILE] [--budget MILLISECONDS] [--workers N] [--blocked-after MILLISECONDS|off]`
+//! `subject KIND [--report FILE] [--budget MILLISECONDS] [--start-budget MILLISECONDS] [--start-timeout MILLISECONDS]
+//! [--workers N] [--blocked-after MILLISECONDS|off]`
 
 #![cfg(unix)]
 #![forbid(unsafe_code)]
@@ -49,6 +50,8 @@ fn host() -> Result<Host> {
             "--budget" => host.stop_budget(Duration::from_millis(value.parse()?)),
             "--blocked-after" if value == "off" => host.warn_blocked_after(None),
             "--blocked-after" => host.warn_blocked_after(Duration::from_millis(value.parse()?)),
+            "--start-budget" => host.start_budget(Duration::from_millis(value.parse()?)),
+            "--start-timeout" => host.start_timeout(Duration::from_millis(value.parse()?)),
             "--workers" => host.workers(value.parse()?),
             _ => return Err(unknown(&option)),
         };
