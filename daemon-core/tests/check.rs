@@ -5,7 +5,7 @@ mod probe;
 
 use daemon_core::{
     BoxFuture, Check, CheckKind, Context, DaemonBase, Declaration, Declared, Definition, Dependency, Event,
-    EventHandler, Host, Interval, OnReady, Result, StartError, Wired, daemon, place,
+    EventHandler, Host, Interval, OnReady, Restart, RestartPolicy, Result, StartError, Task, Wired, daemon, place,
 };
 use probe::S;
 use std::sync::Arc;
@@ -136,6 +136,57 @@ fn limits_of_zero() {
             "the stop timeout of `no-time` is zero; give it some time"
         ]
     );
+}
+
+#[test]
+fn restarts_that_make_no_sense() {
+    const NONSENSE: RestartPolicy =
+        RestartPolicy::new(Restart::OnFailure).backoff(Duration::ZERO, S_4).limit(0, Duration::ZERO);
+    const BACKWARDS: RestartPolicy = RestartPolicy::new(Restart::Always).backoff(S_4, Duration::from_secs(1));
+    by_hand! {
+        Hasty "hasty": Declaration::new("hasty").restart(NONSENSE);
+        Never "never": Declaration::new("never").restart(RestartPolicy::new(Restart::Never).limit(0, Duration::ZERO));
+    }
+    assert_eq!(
+        faults(Host::new("t").daemon(Hasty).daemon(Never)),
+        [
+            "the restarts of `hasty`: its limit allows none; say `never`",
+            "the restarts of `hasty`: its limit is for no time; give it some",
+            "the restarts of `hasty`: its first delay is zero, and doubling it changes nothing; give it some time",
+        ],
+        "those of one that never restarts do not matter"
+    );
+    struct Runs;
+    impl Declared for Runs {
+        const DECLARATION: Declaration = Declaration::new("runs");
+    }
+    impl Wired for Runs {
+        fn wire(definition: &mut Definition<Self>) {
+            let mut unstable = RestartPolicy::default();
+            unstable.stable_after = Duration::ZERO;
+            definition
+                .task(Task::new("back", nothing).restart(BACKWARDS))
+                .task(Task::new("un", nothing).restart(unstable));
+        }
+    }
+    impl DaemonBase for Runs {}
+    assert_eq!(
+        faults(Host::new("t").daemon(Runs)),
+        [
+            "the restarts of task `back` of `runs`: its first delay of 4s is longer than its greatest of 1s; swap them",
+            "the restarts of task `un` of `runs`: every life would count as stable, and no delay ever double",
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_is_added_is_checked_in_the_same_words() {
+    let host = Host::new("t").daemon(Plain).start().await.unwrap();
+    let refused = host.handle().add_daemon(NoTime).await.unwrap_err().to_string();
+    for fault in ["the start timeout of `no-time` is zero", "the stop timeout of `no-time` is zero"] {
+        assert!(refused.contains(fault), "{refused}");
+    }
+    assert!(host.shutdown().await.unwrap().is_clean());
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(super) struct Worker {
 
 impl Worker {
     fn is_asleep(self) -> bool {
-        self.naps % 2 == 1
+        !self.naps.is_multiple_of(2)
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::faults::faults_of;
 use super::graph::{Edges, Graph};
 use super::unit::{Outline, Unit};
 use crate::declaration::{Declaration, Dependency};
@@ -53,7 +54,7 @@ pub(crate) fn check(host: &str, units: &[Arc<dyn Unit>], limits: Limits) -> Resu
         Checker { units, outlines: units.iter().map(|unit| unit.outline()).collect(), faults: Vec::new() };
     checker.names(host);
     checker.limits(limits);
-    checker.rows();
+    checker.units();
     checker.topics();
     let mut report = CheckReport::default();
     if cfg!(panic = "abort") {
@@ -142,19 +143,11 @@ impl Checker<'_> {
         if limits.workers == Some(0) {
             self.faults.push("the host has no workers; give it at least one".to_owned());
         }
-        for unit in self.units {
-            let declared = unit.declaration();
-            for (what, timeout) in [("start", declared.start_timeout), ("stop", declared.stop_timeout)] {
-                if timeout.is_some_and(|timeout| timeout.is_zero()) {
-                    self.faults.push(format!("the {what} timeout of `{}` is zero; give it some time", unit.name()));
-                }
-            }
-        }
     }
 
-    fn rows(&mut self) {
+    fn units(&mut self) {
         for (unit, outline) in self.units.iter().zip(&self.outlines) {
-            self.faults.extend(row_faults(unit.name(), outline));
+            self.faults.extend(faults_of(&**unit, outline));
         }
     }
 
@@ -262,43 +255,6 @@ impl Checker<'_> {
             ));
         }
     }
-}
-
-/// What is wrong with the rows of one daemon.
-pub(crate) fn row_faults(daemon: &str, outline: &Outline) -> Vec<String> {
-    let mut faults = Vec::new();
-    let intervals: Vec<_> = outline.intervals.iter().map(|(name, ..)| *name).collect();
-    let checks: Vec<_> = outline.checks.iter().map(|(name, _)| *name).collect();
-    let rows = [
-        ("an interval", "intervals", &intervals),
-        ("a deferred call", "deferred calls", &outline.deferred),
-        ("a task", "tasks", &outline.tasks),
-        ("a check", "checks", &checks),
-        ("a command", "commands", &outline.commands),
-    ];
-    for (one, many, rows) in rows {
-        for (at, row) in rows.iter().enumerate() {
-            if rows[..at].contains(row) {
-                faults.push(format!("`{daemon}` has two {many} named `{row}`; rename one"));
-            }
-            if let Err(error) = daemon_grammar::name::check(row) {
-                faults.push(format!("{one} of `{daemon}`: {error}"));
-            }
-        }
-    }
-    for (interval, period, timeout) in &outline.intervals {
-        if period.is_zero() {
-            faults.push(format!("interval `{interval}` of `{daemon}` has a period of zero"));
-        } else if timeout.is_some_and(|timeout| timeout >= *period || timeout.is_zero()) {
-            faults.push(format!(
-                "interval `{interval}` of `{daemon}`: its timeout must be more than zero and less than its period"
-            ));
-        }
-    }
-    for (check, _) in outline.checks.iter().filter(|(_, timeout)| timeout.is_zero()) {
-        faults.push(format!("check `{check}` of `{daemon}` has a timeout of zero; give it some time"));
-    }
-    faults
 }
 
 enum Target {

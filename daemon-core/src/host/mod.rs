@@ -9,6 +9,7 @@ mod check;
 mod conductor;
 mod embed;
 mod factory;
+mod faults;
 mod graph;
 mod journal;
 mod link;

@@ -17,7 +17,7 @@ use crate::declaration::{Declaration, Dependency};
 use crate::definition::{Check, Definition, RowCall};
 use crate::error::{Error, Result};
 use crate::event::{Bus, SubscribeError, SubscriptionStatus, TypedTopic};
-use crate::policy::OnError;
+use crate::policy::{OnError, RestartPolicy};
 use crate::status::{CheckKind, TaskKind};
 use crate::task::{Failure, Handlers, Label, Observer, Schedule, Wiring, attempt};
 
@@ -31,7 +31,7 @@ pub(crate) struct Outline {
     pub(crate) ready: Vec<Dependency>,
     pub(crate) intervals: Vec<(&'static str, Duration, Option<Duration>)>,
     pub(crate) deferred: Vec<&'static str>,
-    pub(crate) tasks: Vec<&'static str>,
+    pub(crate) tasks: Vec<(&'static str, RestartPolicy)>,
     pub(crate) checks: Vec<(&'static str, Duration)>,
     pub(crate) commands: Vec<&'static str>,
 }
@@ -145,7 +145,7 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
             ready: definition.ready.iter().map(|row| row.of).collect(),
             intervals: definition.intervals.iter().map(|row| (row.name, row.period, row.timeout)).collect(),
             deferred: definition.deferred.iter().map(|row| row.name).collect(),
-            tasks: definition.tasks.iter().map(|row| row.name).collect(),
+            tasks: definition.tasks.iter().map(|row| (row.name, row.restart)).collect(),
             checks: definition.checks.iter().map(|row| (row.name, row.timeout)).collect(),
             commands: definition.commands.iter().map(|row| row.name).collect(),
         }

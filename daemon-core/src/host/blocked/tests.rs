@@ -4,12 +4,12 @@ use crate::status::TaskKind;
 const S: Duration = Duration::from_secs(1);
 
 fn awake(naps: u64, busy_ms: u64) -> Worker {
-    assert!(naps % 2 == 0);
+    assert!(naps.is_multiple_of(2));
     Worker { naps, busy: Duration::from_millis(busy_ms) }
 }
 
 fn asleep(naps: u64) -> Worker {
-    assert!(naps % 2 == 1);
+    assert!(!naps.is_multiple_of(2));
     Worker { naps, busy: Duration::ZERO }
 }
 
