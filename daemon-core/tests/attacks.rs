@@ -431,7 +431,7 @@ async fn an_initialize_that_asks_for_the_shutdown_never_runs() {
     for _ in 0..100 {
         let log = Log::default();
         let error = ends("start", Host::new("t").daemon(Quits(log.clone())).start()).await.unwrap_err();
-        let StartError::Stopped { shutdown } = error else { panic!("{error}") };
+        let StartError::Stopped { shutdown, .. } = error else { panic!("{error}") };
         assert!(shutdown.is_clean(), "{shutdown}");
         assert_eq!(log.lines(), ["cleanup"]);
     }

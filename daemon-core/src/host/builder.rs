@@ -38,7 +38,7 @@ use crate::task::FOREVER;
 /// ```
 #[must_use = "a host does nothing until `run` or `start`"]
 pub struct Host {
-    name: String,
+    pub(super) name: String,
     units: Vec<Arc<dyn Unit>>,
     limits: Limits,
     pub(super) quiet: bool,
@@ -123,7 +123,9 @@ impl Host {
         self
     }
 
-    /// Makes [`run`](Self::run) write the shutdown report to `path` as JSON, whatever ends the host.
+    /// Makes [`run`](Self::run) write the shutdown report to `path` as JSON, whatever ends the host, and also if it is refused.
+    ///
+    /// Where it cannot be written that is said on standard error. The exit code stays, since it tells how the host ended.
     pub fn report_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.report_file = Some(path.into());
         self

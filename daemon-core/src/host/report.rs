@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::status::{State, Transition};
 
 /// How the start went.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StartReport {
     /// The host's name.
@@ -24,7 +24,7 @@ pub struct StartReport {
 }
 
 /// How one daemon started.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DaemonStart {
     /// The daemon's name.
@@ -65,7 +65,7 @@ pub struct ShutdownReport {
     pub left: Left,
     /// Every subscription's account.
     pub events: Vec<EventAccount>,
-    /// What happened, where the exit code is not 0.
+    /// The latest 1,000 changes of state, where the exit code is not 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub journal: Vec<Transition>,
 }
@@ -161,6 +161,21 @@ pub struct EventAccount {
 }
 
 impl ShutdownReport {
+    /// The report of a host that could not even begin.
+    pub(super) fn refused(name: String, why: &str) -> Self {
+        Self {
+            name,
+            exit_code: 1,
+            cause: format!("refused: {why}"),
+            uptime_ms: 0,
+            stop_ms: 0,
+            daemons: Vec::new(),
+            left: Left::default(),
+            events: Vec::new(),
+            journal: Vec::new(),
+        }
+    }
+
     /// Whether everything ended well: exit code 0, no trouble while stopping, nothing cut, nothing left.
     #[must_use]
     pub fn is_clean(&self) -> bool {
@@ -280,8 +295,36 @@ impl fmt::Display for ShutdownReport {
         let Left { subscriptions, intervals, tasks } = self.left;
         let left = [(subscriptions, "subscription"), (intervals, "interval"), (tasks, "task")];
         let left = left.map(|(number, of)| count(number as u64, of));
-        writeln!(f, "  left: {}", left.join(", "))
+        writeln!(f, "  left: {}", left.join(", "))?;
+        write_journal(f, &self.journal)
     }
+}
+
+/// How many lines of the journal are shown; the report holds all of it.
+const SHOWN: usize = 40;
+
+fn write_journal(f: &mut fmt::Formatter<'_>, journal: &[Transition]) -> fmt::Result {
+    if journal.len() <= SHOWN {
+        return write_transitions(f, "journal", journal);
+    }
+    let latest = &journal[journal.len() - SHOWN..];
+    write_transitions(f, &format!("journal, the latest {SHOWN} of {}", journal.len()), latest)
+}
+
+fn write_transitions(f: &mut fmt::Formatter<'_>, title: &str, transitions: &[Transition]) -> fmt::Result {
+    if transitions.is_empty() {
+        return Ok(());
+    }
+    writeln!(f, "  {title}")?;
+    let who = |transition: &'_ Transition| transition.daemon.clone().unwrap_or_else(|| "(host)".to_owned());
+    let names: Vec<_> = transitions.iter().map(who).collect();
+    let wide = width(names.iter());
+    for (Transition { at_ms, state, cause, .. }, name) in transitions.iter().zip(&names) {
+        let (seconds, millis) = (at_ms / 1_000, at_ms % 1_000);
+        let line = format!("  {seconds:>4}.{millis:03} s  {name:wide$}  {state:8}  {}", cause.as_deref().unwrap_or(""));
+        writeln!(f, "{}", line.trim_end())?;
+    }
+    Ok(())
 }
 
 fn write_events(f: &mut fmt::Formatter<'_>, events: &[EventAccount]) -> fmt::Result {

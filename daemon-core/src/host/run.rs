@@ -16,7 +16,7 @@ use super::builder::Host;
 use super::conductor::Conductor;
 use super::embed::exit_code;
 use super::signals::{Meaning, Presses, Signals};
-use super::voice::{PATIENCE, Voice, refuse, show_logs};
+use super::voice::{PATIENCE, Voice, show_logs};
 use super::workers::{self, Lookout};
 
 /// How long after the stop budget the process may still take to end.
@@ -56,15 +56,18 @@ impl Host {
     pub fn run(self) -> ExitCode {
         let mut voice = Voice::new(self.quiet, self.report_file.clone(), self.warns_of_blocked());
         show_logs();
+        let name = self.name.clone();
         let (workers, blocked_after) = (self.worker_threads(), self.blocked_after());
         let conductor = match self.assemble() {
             Ok(conductor) => conductor,
-            Err(refused) => return refuse(&refused),
+            Err(refused) => return voice.refuse(name, &refused),
         };
         let control = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let (control, (runtime, pulse)) = match (control, workers::runtime(workers)) {
             (Ok(control), Ok(workers)) => (control, workers),
-            (Err(error), _) | (_, Err(error)) => return refuse(&format!("cannot start the runtime: {error}")),
+            (Err(error), _) | (_, Err(error)) => {
+                return voice.refuse(name, &format!("cannot start the runtime: {error}"));
+            }
         };
         let board = conductor.board.clone();
         let budget = conductor.stop_budget;
@@ -72,7 +75,7 @@ impl Host {
         let end = control.block_on(watch(conductor, runtime.handle().clone(), budget, lookout, &mut voice));
         let (end, deadline) = match end {
             Ok(ended) => ended,
-            Err(error) => return refuse(&format!("cannot listen to signals: {error}")),
+            Err(error) => return voice.refuse(name, &format!("cannot listen to signals: {error}")),
         };
         let code = match end {
             End::Stopped { failed } => exit_code(failed || board.ended_badly(), board.was_cut()),

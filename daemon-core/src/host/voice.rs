@@ -65,8 +65,19 @@ impl Voice {
 
     /// Shows and files the shutdown report, for no longer than `patience`.
     pub(super) fn last_words(self, report: ShutdownReport, patience: Duration) {
-        let deadline = std::time::Instant::now() + patience;
         let text = if self.quiet && report.is_clean() { String::new() } else { report.to_string() };
+        self.say_last(text, report, patience);
+    }
+
+    /// Says why a host cannot even begin.
+    pub(super) fn refuse(self, name: String, why: &impl std::fmt::Display) -> ExitCode {
+        let why = why.to_string();
+        self.say_last(format!("{why}\n"), ShutdownReport::refused(name, &why), PATIENCE);
+        ExitCode::FAILURE
+    }
+
+    fn say_last(self, text: String, report: ShutdownReport, patience: Duration) {
+        let deadline = std::time::Instant::now() + patience;
         let (receipt, file) = (self.receipt, self.report_file);
         let (_, shown) = aside(move || {
             drop(receipt.map(JoinHandle::join)); // it comes first, and cannot panic
@@ -117,14 +128,6 @@ fn aside(work: impl FnOnce() + Send + 'static) -> (Option<JoinHandle<()>>, mpsc:
 fn write_error(text: &str) {
     let mut stderr = std::io::stderr().lock();
     drop(stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()));
-}
-
-/// Says why a host cannot even begin.
-pub(super) fn refuse(why: &impl std::fmt::Display) -> ExitCode {
-    let text = format!("{why}\n");
-    let (_, said) = aside(move || write_error(&text));
-    let _ = said.recv_timeout(PATIENCE); // nobody reads: the exit code tells
-    ExitCode::FAILURE
 }
 
 /// Shows warnings and errors on standard error, unless the program installed a subscriber of its own.

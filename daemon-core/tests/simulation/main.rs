@@ -72,7 +72,9 @@ async fn run(plan: &Arc<Plan>, trace: &Arc<Trace>) -> Ended {
     let started = tokio::time::timeout(plan.patience, host.start()).await;
     let host = match started {
         Ok(Ok(host)) => host,
-        Ok(Err(daemon_core::StartError::Failed { shutdown, .. } | daemon_core::StartError::Stopped { shutdown })) => {
+        Ok(Err(
+            daemon_core::StartError::Failed { shutdown, .. } | daemon_core::StartError::Stopped { shutdown, .. },
+        )) => {
             return Ended { report: *shutdown, stop_took: None };
         }
         Ok(Err(error)) => panic!("{error}"),

@@ -12,6 +12,7 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
         "later" => host.daemon(Data).daemon(Pump { panics: false }),
         "task-panics" => host.daemon(Data).daemon(Pump { panics: true }),
         "panics" => host.daemon(Jumpy),
+        "start-panics" => host.daemon(Data).daemon(BadStarter),
         "cleanup-panics" => host.daemon(BadCleaner),
         "cleanup-overruns" => host.daemon(SlowCleaner),
         "refused" => host.daemon(Web).daemon(Data).daemon(Data).daemon_as("No Name", Store),
@@ -107,6 +108,20 @@ impl DaemonBase for Jumpy {
         drop(cx.spawn("spawned", async { panic!("in a spawned task") })?);
         drop(cx.spawn_blocking("blocking", || panic!("in blocking work"))?);
         panic!("in a hook");
+    }
+}
+
+#[daemon(name = "bad-starter", no_handlers)]
+struct BadStarter;
+
+impl DaemonBase for BadStarter {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        panic!("in initialize");
+    }
+
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        println!("cleaned up after the panic");
+        Ok(())
     }
 }
 
