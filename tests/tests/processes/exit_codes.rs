@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use daemon_core::State;
 use tests::{Program, Signal, Source};
 
@@ -74,6 +76,28 @@ fn a_panic_in_cleanup_is_told_and_the_stop_goes_on() -> Result {
     assert_eq!(report.daemons[0].problems, ["cleanup: panicked: in cleanup"]);
     assert_eq!(report.daemons[0].panics, 1);
     assert!(report.left.is_nothing() && !report.is_clean(), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_panic_in_the_drop_of_a_task_is_told_and_the_stop_goes_on() -> Result {
+    for (kind, code) in [("faulty/task-drop-panics", 1), ("faulty/deaf-task-drop-panics", 75)] {
+        let subject = Subject::start(kind, &["--budget", "1000"])?;
+        subject.says("holding")?;
+        subject.signal(Signal::TERM)?;
+        let ended = subject.ends()?;
+        assert_eq!(ended.code, Some(code), "{ended:#?}");
+        assert!(ended.after < Duration::from_millis(1000 + 250 + 1000), "{ended:#?}");
+        assert_eq!((ended.said("dropper cleaned up"), ended.said("data cleaned up")), (1, 1), "{ended:#?}");
+        let report = ended.report();
+        let dropper = report.daemon("dropper").ok_or("no dropper")?;
+        assert!(report.left.is_nothing() && ended.err.contains("panicked: in a destructor"), "{ended:#?}");
+        if code == 1 {
+            assert_eq!(dropper.problems, ["task `hold`: panicked: in a destructor"], "{ended:#?}");
+        } else {
+            assert_eq!((&*dropper.cut[0].work, dropper.cut[0].gone), ("task `hold`", true), "{ended:#?}");
+        }
+    }
     Ok(())
 }
 

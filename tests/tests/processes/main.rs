@@ -3,11 +3,14 @@
 #![cfg(target_os = "linux")]
 
 mod blocked;
+mod embedded;
 mod exit_codes;
 mod idle;
+mod paused;
 mod signals;
 mod storm;
 mod stuck;
+mod supervisor;
 
 use std::time::{Duration, Instant};
 

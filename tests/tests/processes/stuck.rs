@@ -72,8 +72,7 @@ fn a_start_that_blocks_the_only_worker_ends_by_its_deadline() -> Result {
         (["--start-timeout", "500"], "did not end within 500ms"),
         (["--start-budget", "500"], "did not run within the host's start budget of 500ms"),
     ] {
-        let subject =
-            Subject::start("stuck/initialize", &[&["--workers", "1", "--budget", "500"], &limit[..]].concat())?;
+        let subject = Subject::start("stuck/initialize-alone", &[&["--budget", "500"], &limit[..]].concat())?;
         let ended = subject.ends()?; // nobody asked it to
         assert_named(&ended, "in-initialize", "initialize");
         let report = ended.report();

@@ -13,6 +13,8 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
         "task-panics" => host.daemon(Data).daemon(Pump { panics: true }),
         "panics" => host.daemon(Jumpy),
         "start-panics" => host.daemon(Data).daemon(BadStarter),
+        "task-drop-panics" => host.daemon(Data).daemon(Dropper { heeds: true }),
+        "deaf-task-drop-panics" => host.daemon(Data).daemon(Dropper { heeds: false }),
         "cleanup-panics" => host.daemon(BadCleaner),
         "cleanup-overruns" => host.daemon(SlowCleaner),
         "refused" => host.daemon(Web).daemon(Data).daemon(Data).daemon_as("No Name", Store),
@@ -111,6 +113,40 @@ impl DaemonBase for Jumpy {
     }
 }
 
+/// Its task holds what panics when it is dropped.
+#[daemon(name = "dropper", requires(Data))]
+struct Dropper {
+    heeds: bool,
+}
+
+#[daemon]
+impl Dropper {
+    #[task]
+    async fn hold(&self, cx: &Context) {
+        let _bomb = Bomb;
+        println!("holding");
+        cx.cancelled().await;
+        if !self.heeds {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl DaemonBase for Dropper {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        println!("dropper cleaned up");
+        Ok(())
+    }
+}
+
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("in a destructor");
+    }
+}
+
 #[daemon(name = "bad-starter", no_handlers)]
 struct BadStarter;
 
@@ -139,6 +175,7 @@ struct SlowCleaner;
 
 impl DaemonBase for SlowCleaner {
     async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        println!("cleaning up");
         tokio::time::sleep(FOR_EVER).await;
         Ok(())
     }
