@@ -101,7 +101,7 @@ fn log_word(word: &Word) {
         let BlockedWork { daemon, kind, blocked, .. } = work;
         let place = format!("{}{}", work.work, spawned_at(&work.spawned_at));
         let _span = tracing::error_span!("daemon", name = &**daemon).entered();
-        tracing::warn!(%daemon, work = place, %kind, ?blocked, "{message}");
+        tracing::warn!(%daemon, work = place, %kind, blocked = %format_args!("{blocked:.1?}"), "{message}");
     };
     match word {
         Word::Blocks(work) => of(work, "it blocks a worker thread; what may block belongs in `cx.spawn_blocking`"),
