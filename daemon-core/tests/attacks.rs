@@ -252,7 +252,7 @@ impl Wired for Endless {
                 Task::new("fails", |_, cx| {
                     Box::pin(async move { tokio::time::timeout(S(5), cx.cancelled()).await.map_err(Into::into) })
                 })
-                .restart(RestartPolicy::new(Restart::OnFailure).limit(0, Duration::MAX)),
+                .restart(RestartPolicy::new(Restart::OnFailure).limit(1, Duration::MAX)),
             );
     }
 }

@@ -62,7 +62,7 @@ impl Board {
         for on in &outline.ready {
             self.index_of(on)?;
         }
-        if self.stopping.borrow().is_some() {
+        if self.stopping_since().is_some() {
             return Err(Error::Stopping { daemon: name });
         }
         if self.find(&name).is_some() {

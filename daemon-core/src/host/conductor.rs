@@ -164,6 +164,8 @@ impl Conducting {
                 self.show();
                 self.tell_settled(false);
                 self.board.set_state(State::Stopping);
+                let stopping = self.board.stopping.clone();
+                self.aside(move || stopping.cancel());
                 self.hurry();
             }
             Action::HostStopped => return true,
@@ -173,6 +175,7 @@ impl Conducting {
 
     /// Shows on the board the states of those that have no life under way to show it.
     fn show(&self) {
+        let mut changed = Vec::new();
         for at in 0..self.players.len() {
             let state = match self.machine.stage(at) {
                 Stage::Waiting | Stage::Stopped => State::Stopped,
@@ -182,9 +185,18 @@ impl Conducting {
             };
             let slot = self.board.slot(at);
             if slot.state() != state {
-                slot.enter(state);
+                slot.book(state);
+                changed.push(slot);
             }
         }
+        if !changed.is_empty() {
+            self.aside(move || changed.iter().for_each(|slot| slot.tell()));
+        }
+    }
+
+    /// Does on the workers what may run user code, such as the wakers of those who wait.
+    fn aside(&self, work: impl FnOnce() + Send + 'static) {
+        drop(self.runtime.spawn(async move { work() }));
     }
 
     fn tell_settled(&mut self, started: bool) {
@@ -239,7 +251,7 @@ impl Conducting {
     /// What a daemon gets of the time that is left.
     fn share(&self, at: usize) -> Duration {
         let ceiling = |at: usize| stop_ceiling(&*self.players[at].unit);
-        let Some(since) = *self.board.stopping.borrow() else { return ceiling(at) };
+        let Some(since) = self.board.stopping_since() else { return ceiling(at) };
         let remaining = (since + self.stop_budget).saturating_duration_since(Instant::now());
         let weight = |on: usize| if self.machine.is_up(on) { ceiling(on) } else { Duration::ZERO };
         share(ceiling(at), remaining, self.machine.graph().longest_chain(at, &weight))
@@ -290,9 +302,10 @@ impl Conducting {
                 Input::Broke { at, verdict: if goes_on { self.verdict(at) } else { Verdict::GiveUp } }
             }
             Happening::Stop(at, wish) => {
-                for on in self.machine.graph().those_that_require(at).into_iter().chain([at]) {
-                    self.board.slot(on).rested.send_replace(wish);
-                }
+                let taken = self.machine.graph().those_that_require(at).into_iter().chain([at]);
+                let resting: Vec<_> = taken.map(|on| self.board.slot(on)).collect();
+                resting.iter().for_each(|slot| slot.inner().rested = wish);
+                self.aside(move || resting.iter().for_each(|slot| slot.tell()));
                 Input::Rest(at)
             }
             Happening::Start(at) => Input::Wake(at),
@@ -370,7 +383,7 @@ impl Conducting {
         let units: Vec<_> = self.players.drain(..).map(|player| player.unit).chain(late).collect();
         let mut ended: Vec<_> = self.board.slots().into_iter().zip(units).collect();
         ended.sort_by_key(|(slot, _)| std::cmp::Reverse(slot.wave));
-        let since = (*self.board.stopping.borrow()).unwrap_or_else(Instant::now);
+        let since = self.board.stopping_since().unwrap_or_else(Instant::now);
         for (slot, unit) in ended {
             let told = slot.clone();
             let gone = self.board.let_go(&self.runtime, &slot.name, move || {

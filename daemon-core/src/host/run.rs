@@ -112,7 +112,6 @@ async fn watch(
 ) -> std::io::Result<(End, Instant)> {
     let mut signals = Signals::listen()?;
     let board = conductor.board.clone();
-    let mut stopping = board.stopping.subscribe();
     let (sender, mut settled) = oneshot::channel();
     // Holds what users made, and is never dropped on this thread: a forced exit leaves it, an end has emptied it.
     let mut conducted = ManuallyDrop::new(Box::pin(conductor.conduct(runtime, sender)));
@@ -145,8 +144,8 @@ async fn watch(
                     voice.receipt(start.to_string(), start.started);
                 }
             }
-            Ok(now) = stopping.wait_for(Option::is_some), if began.is_none() => {
-                began = *now;
+            () = board.began.notified(), if began.is_none() => {
+                began = board.stopping_since();
                 next_word = began.map(|began| began + WORD_EVERY);
                 lookout.hurry();
             }

@@ -130,7 +130,7 @@ impl Lifecycle {
 
     /// Whether the host shuts down, so that no life follows.
     fn is_last(&self) -> bool {
-        self.board.stopping.borrow().is_some()
+        self.board.stopping_since().is_some()
     }
 }
 
