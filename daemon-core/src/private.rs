@@ -66,18 +66,22 @@ impl<T, E: Into<BoxError>> Reply for Result<T, E> {
     }
 }
 
+/// How long a generated client waits unless it is told otherwise.
+pub const DEFAULT_TIMEOUT: Duration = crate::call::DEFAULT_TIMEOUT;
+
 /// What a generated client does: one call, with its types to the fore, so that what they lack is said once and of them.
 pub fn ask<'a, Q, A>(
     call: &'a impl Call,
     daemon: &'a str,
     command: &'a str,
     request: &'a Q,
+    limit: Duration,
 ) -> impl Future<Output = Result<A, CallError>> + Send
 where
     Q: serde::Serialize + Send + Sync,
     A: serde::de::DeserializeOwned + Send,
 {
-    call.call(daemon, command, request)
+    crate::call::call_within(call, daemon, command, request, limit)
 }
 
 /// The event as JSON.

@@ -48,4 +48,4 @@ pub(crate) use life::{Batch, Work};
 pub(crate) use mailbox::{LanePlan, Mailbox};
 pub(crate) use routes::TypeTag;
 pub(crate) use state::{Item, Phase, WHOLE_LANE};
-pub(crate) use wait_graph::set_current;
+pub(crate) use wait_graph::{Node, current as current_handler, set_current};
