@@ -26,6 +26,7 @@ mod policy;
 mod publish;
 mod queue;
 mod routes;
+mod stall;
 mod state;
 mod subscription;
 mod topic;
