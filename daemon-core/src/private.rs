@@ -22,7 +22,7 @@ pub use crate::context::Context;
 pub use crate::daemon::Wired;
 pub use crate::declaration::{Declaration, Declared, Dependency};
 pub use crate::definition::{Check, Command, Deferred, Definition, Interval, OnReady, Task};
-pub use crate::event::{Envelope, Event, Overflow};
+pub use crate::event::{Envelope, Event, Filter, Overflow};
 pub use crate::policy::{OnError, Restart, RestartPolicy};
 pub use crate::status::CheckKind;
 pub use crate::task::{EventRow as EventHandler, place};
@@ -82,6 +82,11 @@ where
     A: serde::de::DeserializeOwned + Send,
 {
     crate::call::call_within(call, daemon, command, request, limit)
+}
+
+/// The filter that a handler names by its path: a plain function, so that one of another type is told of at that path.
+pub fn filter<E: std::any::Any + Send + Sync>(passes: fn(&E) -> bool) -> Filter {
+    Filter::of(passes)
 }
 
 /// The event as JSON.

@@ -8,11 +8,13 @@
 //! It is a leaf: no mailbox is locked and no user code runs inside.
 
 use super::error::SubscribeError;
+use super::filter::{Gate, Verdict};
 use super::mailbox::{LanePlan, Mailbox};
 use super::publish::{Message, Publisher};
 use super::routes::{Route, Routes, TopicEntry, Topics, TypeTag};
 use super::state::Phase;
 use super::topic::{Topic, hash};
+use super::unheard::Unheard;
 use super::wait_graph::WaitGraph;
 use super::waiting::Full;
 use arc_swap::ArcSwap;
@@ -27,6 +29,7 @@ pub struct Bus {
     patterns: ArcSwap<Vec<Interest>>,
     registry: Mutex<Registry>,
     graph: Arc<WaitGraph>,
+    unheard: Unheard,
 }
 
 /// One lane's wish for a topic or pattern.
@@ -69,6 +72,17 @@ impl Bus {
         registry.literal.values().map(Vec::len).sum::<usize>() + self.patterns.load().len()
     }
 
+    /// The topics on which something was published that nobody heard: first by whom, and how often.
+    pub(crate) fn unheard(&self) -> Vec<(String, String, u64)> {
+        let mut found = self.unheard.of_no_entry();
+        found.extend(self.topics.load().iter().filter_map(|entry| {
+            let (publisher, events) = entry.unheard.read()?;
+            Some((entry.topic.as_str().to_owned(), publisher, events))
+        }));
+        found.sort();
+        found
+    }
+
     fn lock(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -84,11 +98,14 @@ impl Bus {
         phase: Phase,
         plan: &[(LanePlan, Option<TypeTag>)],
     ) -> Result<Registration, SubscribeError> {
-        for (lane, _) in plan {
+        for (lane, takes) in plan {
             check_pattern(&lane.topic).map_err(|error| SubscribeError::InvalidPattern {
                 pattern: lane.topic.clone(),
                 reason: error.to_string(),
             })?;
+            if let Some(filter) = &lane.filter {
+                filter.check(&format!("{owner}.{}", lane.queues[0].0), *takes)?;
+            }
         }
         let mut registry = self.lock();
         registry.check_types(plan)?;
@@ -98,7 +115,8 @@ impl Bus {
         for (index, (lane, takes)) in (0..).zip(plan) {
             let topic: Arc<str> = lane.topic.as_str().into();
             topics.push(topic.clone());
-            let route = Route { mailbox: mailbox.clone(), lane: index, takes: *takes };
+            let gate = lane.filter.clone().map(|filter| Gate::new(format!("{owner}.{}", lane.queues[0].0), filter));
+            let route = Route { mailbox: mailbox.clone(), lane: index, takes: *takes, gate, is_tap: lane.is_tap };
             let interest = Interest { topic: topic.clone(), route };
             if is_pattern(&topic) {
                 patterns.push(interest)
@@ -141,8 +159,7 @@ impl Bus {
                 Some(entry) if registry.keeps(topic) => entry.routes.store(Arc::new(routes)),
                 Some(entry) => gone.push(entry.clone()),
                 None if registry.keeps(topic) => {
-                    let routes = ArcSwap::from_pointee(routes);
-                    new.push(Arc::new(TopicEntry { hash, topic: Topic::Shared(topic.clone()), routes }));
+                    new.push(Arc::new(TopicEntry::new(Topic::Shared(topic.clone()), hash, routes)));
                 }
                 None => {}
             }
@@ -169,9 +186,9 @@ impl Bus {
         registry.pinned.insert(topic);
         let topics = self.topics.load_full();
         if topics.get(hash(topic), topic).is_none() {
-            let routes = ArcSwap::from_pointee(registry.routes(topic, &self.patterns.load()));
+            let routes = registry.routes(topic, &self.patterns.load());
             let mut topics = Topics::clone(&topics);
-            topics.insert(Arc::new(TopicEntry { hash: hash(topic), topic: Topic::Static(topic), routes }));
+            topics.insert(Arc::new(TopicEntry::new(Topic::Static(topic), hash(topic), routes)));
             self.topics.store(Arc::new(topics));
         }
     }
@@ -198,13 +215,16 @@ impl Bus {
 
     /// Offers a message on a topic without an entry, leaving nothing behind.
     pub(crate) fn offer_to_patterns(&self, topic: &str, message: &mut Message<'_>) -> Vec<Full> {
-        let mut full = Vec::new();
+        let (mut full, mut heard) = (Vec::new(), false);
         for interest in self.patterns.load().iter().filter(|interest| matches(&interest.topic, topic)) {
             if interest.route.takes.is_none() {
                 message.wrap(|| Topic::Shared(topic.into()));
             }
-            let route = std::slice::from_ref(&interest.route);
-            interest.route.mailbox.offer(route, message, &mut full);
+            heard |= !interest.route.is_tap;
+            offer_to(std::slice::from_ref(&interest.route), interest.route.gate.is_some(), message, &mut full);
+        }
+        if !heard {
+            self.unheard.on(topic, message.publisher());
         }
         full
     }
@@ -221,11 +241,44 @@ fn deliver(entry: &TopicEntry, message: &mut Message<'_>) -> Result<Vec<Full>, T
     if routes.has_envelopes {
         message.wrap(|| entry.topic.clone());
     }
+    if !routes.heard {
+        entry.unheard.by(message.publisher());
+    }
     let mut full = Vec::new();
     for group in routes.routes.chunk_by(|a, b| Arc::ptr_eq(&a.mailbox, &b.mailbox)) {
-        group[0].mailbox.offer(group, message, &mut full);
+        offer_to(group, routes.has_gates, message, &mut full);
     }
     Ok(full)
+}
+
+/// Offers a message to some lanes of one mailbox.
+#[inline]
+fn offer_to(group: &[Route], has_gates: bool, message: &Message<'_>, full: &mut Vec<Full>) {
+    if has_gates {
+        offer_through_gates(group, message, full);
+    } else {
+        group[0].mailbox.offer(group, message, full);
+    }
+}
+
+/// As [`offer_to`], where some lanes have filters. Those are asked first, before anything is locked.
+fn offer_through_gates(group: &[Route], message: &Message<'_>, full: &mut Vec<Full>) {
+    // one bit for each lane, so that asking allocates nothing
+    for some in group.chunks(u64::BITS as usize) {
+        let mut passing = 0_u64;
+        for (at, route) in some.iter().enumerate() {
+            let Some(event) = message.as_taken_by(route) else { continue };
+            match route.gate.as_ref().map_or(Verdict::Passes, |gate| gate.judge(event, message.publisher())) {
+                Verdict::Passes => passing |= 1 << at,
+                Verdict::TurnsAway => {}
+                Verdict::Panicked => route.mailbox.fail_unasked(route.lane),
+            }
+        }
+        if passing != 0 {
+            let passing = (0..).zip(some).filter(|(at, _)| passing >> at & 1 == 1).map(|(_, route)| route);
+            some[0].mailbox.offer(passing, message, full);
+        }
+    }
 }
 
 impl Registry {
@@ -256,6 +309,8 @@ impl Registry {
         routes.sort_by_key(|route| (route.mailbox.node(0).mailbox, route.lane));
         Routes {
             has_envelopes: routes.iter().any(|route| route.takes.is_none()),
+            has_gates: routes.iter().any(|route| route.gate.is_some()),
+            heard: routes.iter().any(|route| !route.is_tap),
             expects: literal.iter().find_map(|interest| interest.route.takes),
             routes,
         }

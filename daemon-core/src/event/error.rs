@@ -98,6 +98,16 @@ pub enum SubscribeError {
         /// The type asked for.
         found: &'static str,
     },
+    /// The filter is for another type than the subscription.
+    #[error("`{subscription}` takes {expected}, and its filter {found}; let both take the same")]
+    FilterMismatch {
+        /// The subscription, as `daemon.handler`.
+        subscription: String,
+        /// The type it takes.
+        expected: &'static str,
+        /// The type its filter takes.
+        found: &'static str,
+    },
     /// The subscriber is stopping.
     #[error("`{daemon}` is stopping and subscribes no more")]
     Stopping {

@@ -3,7 +3,9 @@
 //! **Invariant:** a filter that panics costs its own subscription that event and nobody anything else: the event counts as
 //! offered and failed there, and the publisher and all other subscriptions go on.
 
-use super::event::AnyEvent;
+use super::envelope::Envelope;
+use super::error::SubscribeError;
+use super::event::{AnyEvent, quietly};
 use super::routes::TypeTag;
 use std::any::Any;
 use std::fmt;
@@ -40,14 +42,20 @@ impl Filter {
     /// envelopes.
     #[must_use]
     pub fn of<E: Any + Send + Sync>(passes: impl Fn(&E) -> bool + Send + Sync + 'static) -> Self {
-        let passes =
-            Arc::new(move |event: &(dyn Any + Send + Sync)| event.downcast_ref::<E>().is_some_and(|event| passes(event)));
+        let passes = Arc::new(move |event: &(dyn Any + Send + Sync)| {
+            event.downcast_ref::<E>().is_some_and(|event| passes(event))
+        });
         Self { takes: TypeTag::of::<E>(), passes }
     }
 
-    /// The type it takes.
-    pub(crate) fn takes(&self) -> TypeTag {
-        self.takes
+    /// Checks that it takes what its subscription does; `None`: envelopes.
+    pub(crate) fn check(&self, subscription: &str, takes: Option<TypeTag>) -> Result<(), SubscribeError> {
+        let expected = takes.unwrap_or_else(TypeTag::of::<Envelope>);
+        if expected.id == self.takes.id {
+            return Ok(());
+        }
+        let (expected, found) = (expected.name, self.takes.name);
+        Err(SubscribeError::FilterMismatch { subscription: subscription.to_owned(), expected, found })
     }
 }
 
@@ -85,8 +93,7 @@ impl Gate {
             Ok(false) => Verdict::TurnsAway,
             Err(payload) => {
                 self.tell(publisher);
-                // a payload may panic again when it is dropped
-                drop(catch_unwind(AssertUnwindSafe(|| drop(payload))));
+                quietly(|| drop(payload));
                 Verdict::Panicked
             }
         }

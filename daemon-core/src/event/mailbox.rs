@@ -20,6 +20,7 @@ use super::QueueOptions;
 use super::after::After;
 use super::counters::{Progress, SubscriptionStatus};
 use super::event::AnyEvent;
+use super::filter::Filter;
 use super::publish::Message;
 use super::queue::Queue;
 use super::routes::{Route, TypeTag};
@@ -51,6 +52,10 @@ pub(crate) struct Mailbox {
 pub(crate) struct LanePlan {
     pub(crate) topic: String,
     pub(crate) is_own: bool,
+    /// Which events it wants; such a lane has one queue.
+    pub(crate) filter: Option<Filter>,
+    /// Whether it merely looks on.
+    pub(crate) is_tap: bool,
     pub(crate) queues: Vec<(String, QueueOptions)>,
 }
 
@@ -66,7 +71,7 @@ impl Mailbox {
         for (index, (lane, _)) in (0..).zip(plan) {
             let first = queues.len() as u32;
             for (name, options) in &lane.queues {
-                queues.push(Queue::new(&owner, name, &lane.topic, *options, index, lane.is_own));
+                queues.push(Queue::new(&owner, name, &lane.topic, options.clone(), index, lane.is_own));
             }
             let range = first..queues.len() as u32;
             lanes.push(Lane { queues: range, is_own: lane.is_own, credit: 0, whole: 0, is_fresh: false });
@@ -101,7 +106,12 @@ impl Mailbox {
 
     /// Offers a message to some lanes: one lock, at most one wake. Queues that are full and make publishers wait are added to
     /// `full`, uncounted.
-    pub(crate) fn offer(self: &Arc<Self>, routes: &[Route], message: &Message<'_>, full: &mut Vec<Full>) {
+    pub(crate) fn offer<'r>(
+        self: &Arc<Self>,
+        routes: impl IntoIterator<Item = &'r Route>,
+        message: &Message<'_>,
+        full: &mut Vec<Full>,
+    ) {
         let mut after = After::default();
         let mut state = self.lock();
         for route in routes {
@@ -114,6 +124,16 @@ impl Mailbox {
         state.wake_consumer(&mut after);
         drop(state);
         after.run();
+    }
+
+    /// Counts an event as offered to a lane, and failed: its filter panicked.
+    pub(crate) fn fail_unasked(&self, lane: u32) {
+        let mut state = self.lock();
+        for queue in state.lanes[lane as usize].queues.clone() {
+            let queue = &mut state.queues[queue as usize];
+            queue.offered += 1;
+            queue.unasked += 1;
+        }
     }
 
     /// Offers an event again to a queue that was full: it gets in, waits in line, or is refused (and counted as dropped).

@@ -20,6 +20,7 @@ mod envelope;
 mod error;
 #[expect(clippy::module_inception, reason = "the trait's file has the trait's name")]
 mod event;
+mod filter;
 mod life;
 mod mailbox;
 mod policy;
@@ -30,6 +31,7 @@ mod stall;
 mod state;
 mod subscription;
 mod topic;
+mod unheard;
 mod wait_graph;
 mod waiting;
 
@@ -38,6 +40,7 @@ pub use counters::SubscriptionStatus;
 pub use envelope::Envelope;
 pub use error::{PublishError, SubscribeError};
 pub use event::Event;
+pub use filter::Filter;
 pub use policy::{Overflow, QueueOptions};
 pub use publish::Publisher;
 pub use subscription::{Subscription, SubscriptionHandle};

@@ -1,5 +1,6 @@
 //! How much a subscription keeps, and what happens to an event that finds no room.
 
+use super::filter::Filter;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -27,7 +28,7 @@ impl fmt::Display for Overflow {
     }
 }
 
-/// The bounds of one subscription's queue.
+/// Which events a subscription wants, and the bounds of its queue.
 ///
 /// ```
 /// use daemon_core::{Overflow, QueueOptions};
@@ -35,7 +36,7 @@ impl fmt::Display for Overflow {
 /// let small = QueueOptions::default().capacity(64).overflow(Overflow::DropOldest);
 /// assert_eq!(small.startup, 8192);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct QueueOptions {
     /// How many events wait at most, the one being handled not counted \[1024\]. At least 1.
@@ -44,11 +45,13 @@ pub struct QueueOptions {
     pub overflow: Overflow,
     /// How many events are kept at most while the subscriber starts or backs off \[8192\]; the oldest makes room.
     pub startup: usize,
+    /// Which events it wants \[all\]; the others are not offered to it.
+    pub filter: Option<Filter>,
 }
 
 impl Default for QueueOptions {
     fn default() -> Self {
-        Self { capacity: 1024, overflow: Overflow::Block, startup: 8192 }
+        Self { capacity: 1024, overflow: Overflow::Block, startup: 8192, filter: None }
     }
 }
 
@@ -71,6 +74,13 @@ impl QueueOptions {
     #[must_use]
     pub fn startup(mut self, events: usize) -> Self {
         self.startup = events;
+        self
+    }
+
+    /// Offers it only the events that pass a filter.
+    #[must_use]
+    pub fn when(mut self, filter: Filter) -> Self {
+        self.filter = Some(filter);
         self
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Queue {
     pub(crate) abandoned: u64,
     /// Abandoned while in flight: taken, and never to have another outcome.
     pub(crate) cut: u64,
+    /// Failed before they were queued, because a filter panicked.
+    pub(crate) unasked: u64,
     pub(crate) high_water: u64,
 
     pub(crate) own: VecDeque<AnyEvent>,
@@ -75,6 +77,7 @@ impl Queue {
             dropped: 0,
             abandoned: 0,
             cut: 0,
+            unasked: 0,
             high_water: 0,
             own: VecDeque::new(),
             listed: false,
@@ -161,7 +164,7 @@ impl Queue {
             overflow: self.options.overflow,
             offered: self.offered + whole_lane,
             handled,
-            failed,
+            failed: failed + self.unasked,
             dropped: self.dropped,
             abandoned: self.abandoned + self.cut,
             queued: in_line + (self.early.len() + self.waiting.len()) as u64,

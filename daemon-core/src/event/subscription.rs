@@ -140,7 +140,9 @@ impl Bus {
         options: QueueOptions,
         takes: Option<TypeTag>,
     ) -> Result<Subscription<E>, SubscribeError> {
-        let lane = LanePlan { topic: topic.to_owned(), is_own: true, queues: vec![(topic.to_owned(), options)] };
+        let filter = options.filter.clone();
+        let queues = vec![(topic.to_owned(), options)];
+        let lane = LanePlan { topic: topic.to_owned(), is_own: true, filter, is_tap: false, queues };
         let registration = self.register(owner, Phase::Running, &[(lane, takes)])?;
         Ok(Subscription { registration: Arc::new(registration), events: PhantomData })
     }

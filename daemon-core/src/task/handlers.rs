@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::Handler;
 use super::lane::{Lane, LaneOf};
 use crate::event::{
-    Bus, Envelope, Event, LanePlan, Mailbox, Overflow, Phase, QueueOptions, Registration, SubscribeError,
+    Bus, Envelope, Event, Filter, LanePlan, Mailbox, Overflow, Phase, QueueOptions, Registration, SubscribeError,
     SubscriptionStatus, TypeTag, TypedTopic,
 };
 use crate::policy::OnError;
@@ -102,6 +102,13 @@ impl<D, C> EventRow<D, C> {
         self
     }
 
+    /// Calls it only for the events that pass a filter, which takes what the handler takes; the others are not offered to it.
+    #[must_use]
+    pub fn when(mut self, filter: Filter) -> Self {
+        self.options = self.options.when(filter);
+        self
+    }
+
     /// Sets what a failed call leads to, besides being logged and counted \[nothing\].
     #[must_use]
     pub fn on_error(mut self, on_error: OnError) -> Self {
@@ -133,10 +140,16 @@ impl<D, C> EventRow<D, C> {
         self.takes.map(|kind| (kind.id, kind.name))
     }
 
-    /// The bounds of its queue.
+    /// What is wrong with it, in the name of `daemon`.
+    fn fault(&self, daemon: &str) -> Option<String> {
+        let filter = self.options.filter.as_ref()?;
+        filter.check(&format!("{daemon}.{}", self.name), self.takes).err().map(|error| error.to_string())
+    }
+
+    /// Which events it wants, and the bounds of its queue.
     #[must_use]
-    pub fn options(&self) -> QueueOptions {
-        self.options
+    pub fn options(&self) -> &QueueOptions {
+        &self.options
     }
 }
 
@@ -221,6 +234,11 @@ impl<D, C> Handlers<D, C> {
         })
     }
 
+    /// What is wrong with them by themselves, in the name of `daemon`.
+    pub(crate) fn faults(&self, daemon: &str) -> Vec<String> {
+        self.0.iter().filter_map(|row| row.fault(daemon)).collect()
+    }
+
     /// Subscribes them in the name of `daemon`. Events are kept from here on, and delivered once [`Wiring::run`] runs.
     ///
     /// # Errors
@@ -231,14 +249,18 @@ impl<D, C> Handlers<D, C> {
         let mut plan: Vec<(LanePlan, Option<TypeTag>)> = Vec::new();
         for EventRow { name, topic, takes, options, lane, .. } in self.0 {
             let is_own = options.overflow == Overflow::DropOldest;
+            let filter = options.filter.clone();
+            let is_alone = is_own || filter.is_some();
             let queue = (name.to_owned(), options);
-            let known =
-                plan.iter().position(|(plan, took)| !is_own && !plan.is_own && plan.topic == topic && *took == takes);
+            let known = plan.iter().position(|(plan, took)| {
+                !is_alone && !plan.is_own && plan.filter.is_none() && plan.topic == topic && *took == takes
+            });
             if let Some(known) = known {
                 plan[known].0.queues.push(queue);
                 lanes[known].absorb(lane.into_any());
             } else {
-                plan.push((LanePlan { topic: topic.to_owned(), is_own, queues: vec![queue] }, takes));
+                let topic = topic.to_owned();
+                plan.push((LanePlan { topic, is_own, filter, is_tap: false, queues: vec![queue] }, takes));
                 lanes.push(lane);
             }
         }
