@@ -12,6 +12,7 @@
 //! Not here: how handlers run (the task room), and who starts and stops daemons (the host).
 
 mod after;
+mod audit;
 mod bus;
 mod carry;
 mod clash;
@@ -45,6 +46,7 @@ pub use policy::{Overflow, QueueOptions};
 pub use publish::Publisher;
 pub use subscription::{Subscription, SubscriptionHandle};
 
+pub(crate) use audit::{Listener, Voice, unfed, unheard};
 pub(crate) use bus::Registration;
 pub(crate) use clash::{TypedTopic, type_clashes};
 pub(crate) use event::AnyEvent;

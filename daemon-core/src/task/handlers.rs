@@ -11,8 +11,8 @@ use std::sync::Arc;
 use super::Handler;
 use super::lane::{Lane, LaneOf};
 use crate::event::{
-    Bus, Envelope, Event, Filter, LanePlan, Mailbox, Overflow, Phase, QueueOptions, Registration, SubscribeError,
-    SubscriptionStatus, TypeTag, TypedTopic,
+    Bus, Envelope, Event, Filter, LanePlan, Listener, Mailbox, Overflow, Phase, QueueOptions, Registration,
+    SubscribeError, SubscriptionStatus, TypeTag, TypedTopic,
 };
 use crate::policy::OnError;
 
@@ -231,6 +231,15 @@ impl<D, C> Handlers<D, C> {
             let (type_id, type_name) = row.event_type()?;
             let subscription = format!("{daemon}.{}", row.name);
             Some(TypedTopic { subscription, topic: row.topic, type_id, type_name })
+        })
+    }
+
+    /// What they listen to, in the name of `daemon`.
+    pub(crate) fn listeners(&self, daemon: &str) -> impl Iterator<Item = Listener> {
+        self.0.iter().map(move |row| Listener {
+            subscription: format!("{daemon}.{}", row.name),
+            topic: row.topic,
+            takes: row.takes.map(|takes| takes.id),
         })
     }
 
