@@ -1,6 +1,7 @@
 //! How one piece of work runs: caught, named, counted, and one event or tick after another.
 
 mod catch;
+mod desk;
 mod dispatcher;
 #[cfg(feature = "testing")]
 mod fault;
@@ -9,20 +10,24 @@ mod jitter;
 mod lane;
 mod periodic;
 mod place;
+mod plan;
+mod seat;
 mod tasks;
 mod waits;
+mod wiring;
 
 pub use catch::Failure;
 pub(crate) use catch::{attempt, caught, drop_quietly};
+pub use desk::Observer;
 pub use dispatcher::StillRunning;
 #[cfg(feature = "testing")]
 pub(crate) use fault::{Fault, Faults};
-pub use handlers::{Attach, EventRow, Handlers, Wiring};
-pub use lane::Observer;
+pub use handlers::{Attach, EventRow, Handlers};
 pub(crate) use periodic::{Periodic, Schedule};
 pub use place::{Handler, place};
 pub(crate) use tasks::{Label, Tasks};
 pub(crate) use waits::{current, waits};
+pub use wiring::Wiring;
 
 /// Longer than any host runs, and short enough to be added to any moment: no limit in force is longer.
 pub(crate) const FOREVER: std::time::Duration = std::time::Duration::from_secs(30 * 365 * 86_400);
