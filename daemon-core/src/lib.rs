@@ -51,6 +51,7 @@ mod event;
 mod host;
 mod policy;
 mod status;
+mod sync;
 mod task;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -13,9 +13,10 @@
 //! 4. Lock order: a mailbox, then the graph. Never two mailboxes, never a mailbox inside the graph.
 
 use super::mailbox::Mailbox;
+use crate::sync::{Mutex, MutexGuard, thread_local};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::Cell;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 /// One handler: its mailbox and its queue therein.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
