@@ -5,12 +5,17 @@
 //! What does not have to be modelled (the next number of something) says `std::sync` in full.
 
 #[cfg(all(test, daemon_loom))]
-pub(crate) use loom::{
-    sync::{Mutex, MutexGuard, atomic},
-    thread_local,
-};
+pub(crate) use loom::sync::{Mutex, MutexGuard, atomic};
 #[cfg(not(all(test, daemon_loom)))]
-pub(crate) use std::{
-    sync::{Mutex, MutexGuard, atomic},
-    thread_local,
-};
+pub(crate) use std::sync::{Mutex, MutexGuard, atomic};
+
+/// A `thread_local!`: the threads of a model are not threads of the system.
+macro_rules! per_thread {
+    (static $name:ident: $type:ty = $init:expr;) => {
+        #[cfg(all(test, daemon_loom))]
+        loom::thread_local! { static $name: $type = $init; }
+        #[cfg(not(all(test, daemon_loom)))]
+        std::thread_local! { static $name: $type = const { $init }; }
+    };
+}
+pub(crate) use per_thread;
