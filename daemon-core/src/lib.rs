@@ -49,6 +49,8 @@ mod definition;
 mod error;
 mod event;
 mod host;
+#[cfg(all(test, daemon_loom))]
+mod models;
 mod policy;
 mod status;
 mod sync;
