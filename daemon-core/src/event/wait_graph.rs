@@ -17,9 +17,10 @@
 //! 4. Lock order: a mailbox, then the graph. Never two mailboxes, never a mailbox inside the graph.
 
 use super::mailbox::Mailbox;
+use crate::sync::{Mutex, MutexGuard, per_thread};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::Cell;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 /// One queue of one mailbox, and the handlers that empty it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,19 +36,19 @@ pub(crate) struct Waiter {
     pub(crate) place: u32,
 }
 
-thread_local! {
-    static CURRENT: Cell<Option<Waiter>> = const { Cell::new(None) };
+per_thread! {
+    static CURRENT: Cell<Option<Waiter>> = Cell::new(None);
 }
 
 /// The handler being polled on this thread.
 pub(crate) fn current() -> Option<Waiter> {
-    CURRENT.get()
+    CURRENT.with(Cell::get)
 }
 
 /// Sets the handler being polled on this thread; returns the one before it, to be set again.
 #[inline]
 pub(crate) fn set_current(waiter: Option<Waiter>) -> Option<Waiter> {
-    CURRENT.replace(waiter)
+    CURRENT.with(|current| current.replace(waiter))
 }
 
 #[derive(Debug, Default)]

@@ -10,12 +10,12 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::desk::Desk;
 use super::{Failure, Handler, drop_quietly};
 use crate::event::{Mailbox, Node, Waiter, set_current};
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 pub(super) type BoxHandler<'d, E> = Pin<Box<dyn Handler<E> + Send + 'd>>;
 
