@@ -57,6 +57,7 @@ pub(crate) struct Call {
 pub(crate) enum RowKind {
     Event {
         source: Source,
+        when: Option<Path>,
         capacity: Option<LitInt>,
         overflow: Option<Overflow>,
         startup: Option<LitInt>,

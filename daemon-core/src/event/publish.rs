@@ -40,6 +40,11 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// In whose name it is published.
+    pub(crate) fn publisher(&self) -> &Arc<str> {
+        self.publisher
+    }
+
     /// What a route gets of it.
     #[inline]
     pub(crate) fn as_taken_by(&self, route: &Route) -> Option<&AnyEvent> {

@@ -140,9 +140,10 @@ impl Bus {
         options: QueueOptions,
         takes: Option<TypeTag>,
     ) -> Result<Subscription<E>, SubscribeError> {
-        let seats = vec![SeatPlan { name: topic.to_owned(), queue: 0 }];
+        let mut lane = LanePlan::new(topic, takes, &options, true);
+        lane.seats.push(SeatPlan { name: topic.to_owned(), queue: 0 });
         let plan = MailboxPlan {
-            lanes: vec![LanePlan { topic: topic.to_owned(), takes, is_own: true, seats }],
+            lanes: vec![lane],
             queues: vec![QueuePlan { name: None, options, width: 1, is_own: true }],
             isolated: false,
         };
