@@ -48,9 +48,13 @@ mod declaration;
 mod definition;
 mod error;
 mod event;
+mod histogram;
 mod host;
+#[cfg(all(test, daemon_loom))]
+mod models;
 mod policy;
 mod status;
+mod sync;
 mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -68,9 +72,10 @@ pub use definition::{
 };
 pub use error::{BoxError, Error, IntoOutcome, Result};
 pub use event::{
-    Envelope, Event, Filter, Overflow, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle,
-    SubscriptionStatus,
+    Envelope, Event, Filter, Key, Overflow, PublishError, QueueOptions, SubscribeError, Subscription,
+    SubscriptionHandle, SubscriptionStatus,
 };
+pub use histogram::Histogram;
 pub use host::{
     Async, CheckError, Cut, DaemonStart, DaemonStop, EventAccount, Factory, Host, HostCheck, Left, Plain, RunningHost,
     ShutdownReport, StartError, StartReport,

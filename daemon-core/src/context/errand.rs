@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use crate::call::CallError;
-use crate::event::{Node, current_handler, set_current};
+use crate::event::{Waiter, current_handler, set_current};
 
 /// After how many calls, each from inside the one before, the next is refused.
 const DEEPEST: usize = 64;
@@ -52,7 +52,7 @@ impl Link {
 pub(crate) struct Errand {
     link: Arc<Link>,
     /// The handler that waits for it, if a handler does.
-    handler: Option<Node>,
+    handler: Option<Waiter>,
     /// Gone once the caller no longer waits.
     caller: Weak<()>,
 }
@@ -106,7 +106,7 @@ impl<F: Future> Future for Running<F> {
 
 /// Puts back, also after a panic, what this thread polls around a command.
 struct Polling {
-    handler: Option<Node>,
+    handler: Option<Waiter>,
     link: Option<Arc<Link>>,
 }
 

@@ -8,8 +8,9 @@
 //! It is a leaf: no mailbox is locked and no user code runs inside.
 
 use super::error::SubscribeError;
-use super::filter::{Gate, Verdict};
-use super::mailbox::{LanePlan, Mailbox};
+use super::gate::{Gate, Verdict};
+use super::mailbox::Mailbox;
+use super::plan::{LanePlan, MailboxPlan};
 use super::publish::{Message, Publisher};
 use super::routes::{Route, Routes, TopicEntry, Topics, TypeTag};
 use super::state::Phase;
@@ -17,10 +18,11 @@ use super::topic::{Topic, hash};
 use super::unheard::Unheard;
 use super::wait_graph::WaitGraph;
 use super::waiting::Full;
+use crate::sync::{Mutex, MutexGuard};
 use arc_swap::ArcSwap;
 use daemon_grammar::topic::{check_pattern, is_pattern, matches};
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 /// Carries events from publishers to subscriptions.
 #[derive(Debug, Default)]
@@ -91,32 +93,24 @@ impl Bus {
         &self.graph
     }
 
-    /// Makes a mailbox and registers its lanes, all or none; each lane with the type it takes (`None`: envelopes).
+    /// Makes a mailbox and registers its lanes, all or none.
     pub(crate) fn register(
         self: &Arc<Self>,
         owner: &str,
         phase: Phase,
-        plan: &[(LanePlan, Option<TypeTag>)],
+        plan: &MailboxPlan,
     ) -> Result<Registration, SubscribeError> {
-        for (lane, takes) in plan {
-            check_pattern(&lane.topic).map_err(|error| SubscribeError::InvalidPattern {
-                pattern: lane.topic.clone(),
-                reason: error.to_string(),
-            })?;
-            if let Some(filter) = &lane.filter {
-                filter.check(&format!("{owner}.{}", lane.queues[0].0), *takes)?;
-            }
-        }
+        plan.lanes.iter().try_for_each(|lane| check_lane(owner, lane))?;
         let mut registry = self.lock();
-        registry.check_types(plan)?;
+        registry.check_types(&plan.lanes)?;
         let mailbox = Mailbox::new(owner.into(), self.graph.clone(), phase, plan);
-        let mut topics = Vec::with_capacity(plan.len());
+        let mut topics = Vec::with_capacity(plan.lanes.len());
         let mut patterns = Vec::new();
-        for (index, (lane, takes)) in (0..).zip(plan) {
+        for (index, lane) in (0..).zip(&plan.lanes) {
             let topic: Arc<str> = lane.topic.as_str().into();
             topics.push(topic.clone());
-            let gate = lane.filter.clone().map(|filter| Gate::new(format!("{owner}.{}", lane.queues[0].0), filter));
-            let route = Route { mailbox: mailbox.clone(), lane: index, takes: *takes, gate, is_tap: lane.is_tap };
+            let gate = Gate::of(owner, lane);
+            let route = Route { mailbox: mailbox.clone(), lane: index, takes: lane.takes, gate, is_tap: lane.is_tap };
             let interest = Interest { topic: topic.clone(), route };
             if is_pattern(&topic) {
                 patterns.push(interest)
@@ -221,7 +215,8 @@ impl Bus {
                 message.wrap(|| Topic::Shared(topic.into()));
             }
             heard |= !interest.route.is_tap;
-            offer_to(std::slice::from_ref(&interest.route), interest.route.gate.is_some(), message, &mut full);
+            let (route, has_gate) = (std::slice::from_ref(&interest.route), interest.route.gate.is_some());
+            offer_to(route, has_gate, topic, message, &mut full);
         }
         if !heard {
             self.unheard.on(topic, message.publisher());
@@ -230,7 +225,7 @@ impl Bus {
     }
 }
 
-/// Offers a message to everybody on a topic: one lock and at most one wake per mailbox.
+/// Offers a message to everybody on a topic: one lock and at most one wake per mailbox, but for routes with keys.
 fn deliver(entry: &TopicEntry, message: &mut Message<'_>) -> Result<Vec<Full>, TypeTag> {
     let routes = entry.routes.load();
     if let Some(expected) = routes.expects
@@ -246,32 +241,34 @@ fn deliver(entry: &TopicEntry, message: &mut Message<'_>) -> Result<Vec<Full>, T
     }
     let mut full = Vec::new();
     for group in routes.routes.chunk_by(|a, b| Arc::ptr_eq(&a.mailbox, &b.mailbox)) {
-        offer_to(group, routes.has_gates, message, &mut full);
+        offer_to(group, routes.has_gates, entry.topic.as_str(), message, &mut full);
     }
     Ok(full)
 }
 
 /// Offers a message to some lanes of one mailbox.
 #[inline]
-fn offer_to(group: &[Route], has_gates: bool, message: &Message<'_>, full: &mut Vec<Full>) {
+fn offer_to(group: &[Route], has_gates: bool, topic: &str, message: &Message<'_>, full: &mut Vec<Full>) {
     if has_gates {
-        offer_through_gates(group, message, full);
+        offer_through_gates(group, topic, message, full);
     } else {
         group[0].mailbox.offer(group, message, full);
     }
 }
 
-/// As [`offer_to`], where some lanes have filters. Those are asked first, before anything is locked.
-fn offer_through_gates(group: &[Route], message: &Message<'_>, full: &mut Vec<Full>) {
+/// As [`offer_to`], where some lanes have gates. Those are asked first, before anything is locked.
+fn offer_through_gates(group: &[Route], topic: &str, message: &Message<'_>, full: &mut Vec<Full>) {
     // one bit for each lane, so that asking allocates nothing
     for some in group.chunks(u64::BITS as usize) {
         let mut passing = 0_u64;
         for (at, route) in some.iter().enumerate() {
             let Some(event) = message.as_taken_by(route) else { continue };
-            match route.gate.as_ref().map_or(Verdict::Passes, |gate| gate.judge(event, message.publisher())) {
+            let Route { mailbox, lane, gate, .. } = route;
+            match gate.as_ref().map_or(Verdict::Passes, |gate| gate.judge(topic, event, message.publisher())) {
                 Verdict::Passes => passing |= 1 << at,
+                Verdict::PassesAs(key) => mailbox.offer_keyed(*lane, event, key),
                 Verdict::TurnsAway => {}
-                Verdict::Panicked => route.mailbox.fail_unasked(route.lane),
+                Verdict::Panicked => mailbox.fail_unasked(*lane),
             }
         }
         if passing != 0 {
@@ -281,16 +278,25 @@ fn offer_through_gates(group: &[Route], message: &Message<'_>, full: &mut Vec<Fu
     }
 }
 
+/// Checks that a lane's topic is one, and that its filter and its key take what it does.
+fn check_lane(owner: &str, lane: &LanePlan) -> Result<(), SubscribeError> {
+    check_pattern(&lane.topic)
+        .map_err(|error| SubscribeError::InvalidPattern { pattern: lane.topic.clone(), reason: error.to_string() })?;
+    let label = || lane.seats.first().map_or_else(|| owner.to_owned(), |seat| format!("{owner}.{}", seat.name));
+    lane.filter.iter().try_for_each(|filter| filter.check(&label(), lane.takes))?;
+    lane.key.iter().try_for_each(|key| key.check(&label(), lane.takes))
+}
+
 impl Registry {
     fn keeps(&self, topic: &str) -> bool {
         self.literal.contains_key(topic) || self.pinned.contains(topic)
     }
 
-    fn check_types(&self, plan: &[(LanePlan, Option<TypeTag>)]) -> Result<(), SubscribeError> {
+    fn check_types(&self, lanes: &[LanePlan]) -> Result<(), SubscribeError> {
         let mut new: FxHashMap<&str, TypeTag> = FxHashMap::default();
-        for (lane, takes) in plan {
+        for lane in lanes {
             let topic = lane.topic.as_str();
-            let Some(found) = takes.filter(|_| !is_pattern(topic)) else { continue };
+            let Some(found) = lane.takes.filter(|_| !is_pattern(topic)) else { continue };
             let known = self.literal.get(topic).into_iter().flatten().find_map(|interest| interest.route.takes);
             let expected = known.unwrap_or(*new.entry(topic).or_insert(found));
             if expected.id != found.id {
@@ -306,7 +312,7 @@ impl Registry {
         let matching = patterns.iter().filter(|interest| matches(&interest.topic, topic));
         let mut routes: Vec<Route> = literal.iter().chain(matching).map(|interest| interest.route.clone()).collect();
         // mailboxes in the order of their making, the lanes of one beside each other
-        routes.sort_by_key(|route| (route.mailbox.node(0).mailbox, route.lane));
+        routes.sort_by_key(|route| (route.mailbox.id(), route.lane));
         Routes {
             has_envelopes: routes.iter().any(|route| route.takes.is_none()),
             has_gates: routes.iter().any(|route| route.gate.is_some()),

@@ -1,17 +1,12 @@
-//! A subscription's filter: asked in the publisher's call, before an event is queued, and outside any lock.
-//!
-//! **Invariant:** a filter that panics costs its own subscription that event and nobody anything else: the event counts as
-//! offered and failed there, and the publisher and all other subscriptions go on.
+//! A subscription's filter: which events it wants.
 
 use super::envelope::Envelope;
 use super::error::SubscribeError;
-use super::event::{AnyEvent, quietly};
+use super::event::AnyEvent;
 use super::routes::TypeTag;
 use std::any::Any;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Says which events a subscription wants; the others are not offered to it.
 ///
@@ -48,6 +43,10 @@ impl Filter {
         Self { takes: TypeTag::of::<E>(), passes }
     }
 
+    pub(crate) fn passes(&self, event: &AnyEvent) -> bool {
+        (self.passes)(&**event)
+    }
+
     /// Checks that it takes what its subscription does; `None`: envelopes.
     pub(crate) fn check(&self, subscription: &str, takes: Option<TypeTag>) -> Result<(), SubscribeError> {
         let expected = takes.unwrap_or_else(TypeTag::of::<Envelope>);
@@ -62,50 +61,5 @@ impl Filter {
 impl fmt::Debug for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Filter of {}", self.takes.name)
-    }
-}
-
-/// What a gate says of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Passes,
-    TurnsAway,
-    Panicked,
-}
-
-/// The filter of one subscription.
-#[derive(Debug)]
-pub(crate) struct Gate {
-    subscription: String,
-    filter: Filter,
-    panics: AtomicU64,
-}
-
-impl Gate {
-    pub(crate) fn new(subscription: String, filter: Filter) -> Arc<Self> {
-        Arc::new(Self { subscription, filter, panics: AtomicU64::new(0) })
-    }
-
-    /// Asks the filter about an event. Call without locks.
-    pub(crate) fn judge(&self, event: &AnyEvent, publisher: &str) -> Verdict {
-        match catch_unwind(AssertUnwindSafe(|| (self.filter.passes)(&**event))) {
-            Ok(true) => Verdict::Passes,
-            Ok(false) => Verdict::TurnsAway,
-            Err(payload) => {
-                self.tell(publisher);
-                quietly(|| drop(payload));
-                Verdict::Panicked
-            }
-        }
-    }
-
-    /// Says that it panicked: the first time, the second, the fourth and so on, so that a flood makes no flood of lines.
-    #[cold]
-    fn tell(&self, publisher: &str) {
-        let panics = self.panics.fetch_add(1, Ordering::Relaxed) + 1;
-        if panics.is_power_of_two() {
-            let subscription = &*self.subscription;
-            tracing::error!(subscription, publisher, panics, "a filter panicked; the event counts as failed");
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! How much a subscription keeps, and what happens to an event that finds no room.
 
 use super::filter::Filter;
+use super::key::Key;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -16,6 +17,9 @@ pub enum Overflow {
     DropOldest,
     /// The new event is counted as dropped.
     DropNewest,
+    /// At most one event waits of each topic, or of each topic and [`Key`]: a newer one takes the place of the older in the queue,
+    /// which is counted as dropped. Where too many different ones wait, the oldest is dropped.
+    Latest,
 }
 
 impl fmt::Display for Overflow {
@@ -24,6 +28,7 @@ impl fmt::Display for Overflow {
             Self::Block => "block",
             Self::DropOldest => "drop_oldest",
             Self::DropNewest => "drop_newest",
+            Self::Latest => "latest",
         })
     }
 }
@@ -45,13 +50,15 @@ pub struct QueueOptions {
     pub overflow: Overflow,
     /// How many events are kept at most while the subscriber starts or backs off \[8192\]; the oldest makes room.
     pub startup: usize,
+    /// What tells events apart beside their topic, for [`Overflow::Latest`] \[nothing\].
+    pub key: Option<Key>,
     /// Which events it wants \[all\]; the others are not offered to it.
     pub filter: Option<Filter>,
 }
 
 impl Default for QueueOptions {
     fn default() -> Self {
-        Self { capacity: 1024, overflow: Overflow::Block, startup: 8192, filter: None }
+        Self { capacity: 1024, overflow: Overflow::Block, startup: 8192, key: None, filter: None }
     }
 }
 
@@ -67,7 +74,15 @@ impl QueueOptions {
     #[must_use]
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
+        self.key = self.key.filter(|_| overflow == Overflow::Latest);
         self
+    }
+
+    /// Keeps only the latest event of each topic and key: [`Overflow::Latest`] with a key.
+    #[must_use]
+    pub fn latest_by(mut self, key: Key) -> Self {
+        self.key = Some(key);
+        self.overflow(Overflow::Latest)
     }
 
     /// Sets how many events are kept while the subscriber starts or backs off; with 0 none is.

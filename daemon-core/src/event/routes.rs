@@ -1,6 +1,6 @@
 //! Which mailboxes get what is published on a topic: immutable tables that publishers read without a lock.
 
-use super::filter::Gate;
+use super::gate::Gate;
 use super::mailbox::Mailbox;
 use super::topic::Topic;
 use super::unheard::Silence;
@@ -29,7 +29,7 @@ pub(crate) struct Route {
     pub(crate) lane: u32,
     /// The type it takes; `None`: envelopes, whatever is in them.
     pub(crate) takes: Option<TypeTag>,
-    /// Says which of these it wants; without one it wants all.
+    /// The user's code that is asked before an event is queued, if there is any.
     pub(crate) gate: Option<Arc<Gate>>,
     /// Whether it merely looks on, so that what nobody else gets is heard by nobody.
     pub(crate) is_tap: bool,

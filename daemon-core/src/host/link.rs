@@ -105,7 +105,8 @@ impl HostLink for Board {
             let (errand, _waits) = Errand::begin(&slot.name, &command)?;
             let work = errand.run(work);
             let (sender, reply) = oneshot::channel();
-            let label = Label::new(TaskKind::Command, command.clone());
+            let name = command.clone();
+            let label = Label::new(TaskKind::Command, &name);
             let life = alive.life;
             let watch = life.clone();
             let run = async move {

@@ -1,10 +1,12 @@
 //! What others see of the board: statuses and reports, made from it on the spot.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::board::Board;
 use super::report::{Cut, DaemonStart, DaemonStop, EventAccount, Left, ShutdownReport, StartReport, millis};
 use super::slot::Slot;
+use crate::event::SubscriptionStatus;
 use crate::status::{DaemonStatus, EventAudit, HostStatus, State, TaskKind, TaskStatus, Unfed, Unheard};
 
 impl Board {
@@ -51,13 +53,8 @@ impl Board {
                 abandoned: account.abandoned + account.queued + account.in_flight,
             }));
             let mut cut = slot.inner().cut.clone();
-            for cut_now in
-                still_there(&slot, &status).chain(leaving.into_iter().map(|value| Cut::new(value, false, &[])))
-            {
-                if !cut.iter().any(|cut| cut.work == cut_now.work && !cut.gone) {
-                    cut.push(cut_now);
-                }
-            }
+            let leaving = leaving.into_iter().map(|value| Cut::new(value, false, &[]));
+            Cut::add(&mut cut, still_there(&slot, &status).chain(leaving));
             let inner = slot.inner();
             daemons.push(DaemonStop {
                 name: status.name,
@@ -156,10 +153,23 @@ fn still_there(slot: &Slot, status: &DaemonStatus) -> impl Iterator<Item = Cut> 
 }
 
 impl Cut {
+    /// Adds what is not known yet: of work of one name that is still there, one line is enough.
+    pub(crate) fn add(known: &mut Vec<Self>, more: impl Iterator<Item = Self>) {
+        let still_there = known.iter().filter(|cut| !cut.gone);
+        let mut still_there: HashSet<String> = still_there.map(|cut| cut.work.clone()).collect();
+        known.extend(more.filter(|cut| {
+            let known = still_there.contains(&cut.work);
+            if !known && !cut.gone {
+                still_there.insert(cut.work.clone());
+            }
+            !known
+        }));
+    }
+
     /// Books a task that is `gone` by now, or is still there. `busy` are the event handlers at work.
-    pub(crate) fn new(task: &TaskStatus, gone: bool, busy: &[String]) -> Self {
+    pub(crate) fn new(task: &TaskStatus, gone: bool, busy: &[SubscriptionStatus]) -> Self {
         let work = match task.kind {
-            TaskKind::Handlers if !busy.is_empty() => format!("event handler `{}`", busy.join("`, `")),
+            TaskKind::Handlers => handlers(task, busy),
             TaskKind::Destructor => task.kind.to_string(),
             kind if kind.to_string() == task.name => task.name.clone(),
             TaskKind::Cleanup => task.name.clone(),
@@ -174,5 +184,19 @@ impl Cut {
             blocking: !gone && task.polling,
             gone,
         }
+    }
+}
+
+/// The handlers at work on one task: on the common one those that are not isolated, on any other those it is named after.
+fn handlers(task: &TaskStatus, busy: &[SubscriptionStatus]) -> String {
+    let is_common = task.name == task.kind.to_string();
+    let named = |handler: &SubscriptionStatus| handler.name == task.name || handler.queue.as_ref() == Some(&task.name);
+    let here =
+        |handler: &&SubscriptionStatus| if is_common { !handler.isolated } else { handler.isolated && named(handler) };
+    let names: Vec<_> = busy.iter().filter(here).map(|handler| format!("`{}`", handler.name)).collect();
+    match names.is_empty() {
+        true if is_common => task.name.clone(),
+        true => format!("event handler `{}`", task.name),
+        false => format!("event handler {}", names.join(", ")),
     }
 }
