@@ -10,6 +10,7 @@ mod filters;
 mod overflow;
 mod pulled;
 mod startup;
+mod taps;
 mod topics;
 
 use daemon_core::{
