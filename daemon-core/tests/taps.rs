@@ -20,12 +20,12 @@ struct Spy(Log);
 impl DaemonBase for Spy {
     async fn initialize(&self, cx: &Context) -> Result<()> {
         let (mut tap, log) = (cx.tap("news")?, self.0.clone());
-        cx.spawn("reads", async move {
+        drop(cx.spawn("reads", async move {
             while let Some(seen) = tap.recv().await {
                 log.say(format!("saw {}", seen.event.downcast::<News>().unwrap().0));
             }
             log.say("ended");
-        })?;
+        })?);
         *KEPT.lock().unwrap() = Some(cx.tap("**")?);
         Ok(())
     }

@@ -11,6 +11,7 @@ mod overflow;
 mod pulled;
 mod startup;
 mod taps;
+mod times;
 mod topics;
 
 use daemon_core::{
