@@ -20,6 +20,7 @@ pub(crate) struct Declared {
     pub(crate) name: LitStr,
     pub(crate) requires: Vec<Requirement>,
     pub(crate) wants: Vec<Requirement>,
+    pub(crate) publishes: Option<Vec<Type>>,
     pub(crate) restart: Option<Restart>,
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) stop_timeout: Option<Duration>,

@@ -11,7 +11,7 @@ use crate::call::{Call, CallError};
 use crate::declaration::Declared;
 use crate::error::Error;
 use crate::event::{Event, PublishError, Publisher};
-use crate::status::{CheckReport, HostStatus, Transition};
+use crate::status::{CheckReport, EventAudit, HostStatus, Transition};
 
 /// A handle on a host. Clones are cheap; a handle does not keep the host running.
 #[derive(Clone)]
@@ -39,6 +39,13 @@ impl HostHandle {
     #[must_use]
     pub fn journal(&self) -> Vec<Transition> {
         self.link.journal()
+    }
+
+    /// What was published so far that nobody heard, and who subscribed so far to what never came. What the daemons declare of
+    /// themselves is compared before anything starts, by [`Host::check`](crate::Host::check).
+    #[must_use]
+    pub fn audit(&self) -> EventAudit {
+        self.link.audit()
     }
 
     /// Begins the shutdown, and returns at once.

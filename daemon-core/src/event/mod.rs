@@ -15,6 +15,7 @@
 
 mod account;
 mod after;
+mod audit;
 mod bus;
 mod carry;
 mod clash;
@@ -53,6 +54,7 @@ pub use policy::{Overflow, QueueOptions};
 pub use publish::Publisher;
 pub use subscription::{Subscription, SubscriptionHandle};
 
+pub(crate) use audit::{Listener, Voice, unfed, unheard};
 pub(crate) use bus::Registration;
 pub(crate) use clash::{TypedTopic, type_clashes};
 pub(crate) use event::AnyEvent;

@@ -13,7 +13,7 @@ use crate::BoxFuture;
 use crate::call::CallError;
 use crate::context::{AnyDaemon, Context, Errand, HostLink, Readiness, Wish};
 use crate::error::Error;
-use crate::status::{CheckReport, HostStatus, State, TaskKind, Transition};
+use crate::status::{CheckReport, EventAudit, HostStatus, State, TaskKind, Transition};
 use crate::task::{FOREVER, Failure, Label, caught, current};
 
 impl HostLink for Board {
@@ -169,6 +169,10 @@ impl HostLink for Board {
 
     fn status(&self) -> HostStatus {
         self.host_status()
+    }
+
+    fn audit(&self) -> EventAudit {
+        self.event_audit()
     }
 
     fn journal(&self) -> Vec<Transition> {

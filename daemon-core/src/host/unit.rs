@@ -16,7 +16,7 @@ use crate::daemon::DaemonBase;
 use crate::declaration::{Declaration, Dependency};
 use crate::definition::{Check, Definition, RowCall};
 use crate::error::{Error, Result};
-use crate::event::{Bus, SubscribeError, SubscriptionStatus, TypedTopic};
+use crate::event::{Bus, Listener, SubscribeError, SubscriptionStatus, TypedTopic};
 use crate::policy::OnError;
 use crate::status::{CheckKind, TaskKind};
 use crate::task::{Failure, Handlers, Label, Observer, Schedule, Wiring, attempt};
@@ -28,6 +28,8 @@ pub(crate) struct Outline {
     pub(crate) type_name: &'static str,
     /// The topics of the event handlers, with the type each takes.
     pub(crate) topics: Vec<TypedTopic>,
+    /// What the event handlers listen to.
+    pub(crate) listeners: Vec<Listener>,
     /// What is wrong with the event handlers.
     pub(crate) handler_faults: Vec<String>,
     pub(crate) ready: Vec<Dependency>,
@@ -107,6 +109,7 @@ pub(crate) struct UnitOf<D> {
     name: Arc<str>,
     definition: Arc<Definition<D>>,
     topics: Vec<TypedTopic>,
+    listeners: Vec<Listener>,
     handler_faults: Vec<String>,
     /// What a failure of each event handler leads to.
     on_error: Arc<HashMap<&'static str, OnError>>,
@@ -122,6 +125,7 @@ impl<D: DaemonBase> UnitOf<D> {
         Self {
             name: name.into(),
             topics: handlers.typed_topics(name).collect(),
+            listeners: handlers.listeners(name).collect(),
             handler_faults: handlers.faults(name).iter().map(ToString::to_string).collect(),
             on_error: Arc::new(handlers.iter().map(|row| (row.name(), row.failure_policy())).collect()),
             handlers: Mutex::new(Some(handlers)),
@@ -147,6 +151,7 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
             type_id: TypeId::of::<D>(),
             type_name: std::any::type_name::<D>(),
             topics: self.topics.clone(),
+            listeners: self.listeners.clone(),
             handler_faults: self.handler_faults.clone(),
             ready: definition.ready.iter().map(|row| row.of).collect(),
             intervals: definition.intervals.iter().map(|row| (row.name, row.period, row.timeout)).collect(),

@@ -7,7 +7,7 @@ use super::board::Board;
 use super::report::{Cut, DaemonStart, DaemonStop, EventAccount, Left, ShutdownReport, StartReport, millis};
 use super::slot::Slot;
 use crate::event::SubscriptionStatus;
-use crate::status::{DaemonStatus, HostStatus, State, TaskKind, TaskStatus};
+use crate::status::{DaemonStatus, EventAudit, HostStatus, State, TaskKind, TaskStatus, Unfed, Unheard};
 
 impl Board {
     pub(crate) fn start_report(&self, started: bool) -> StartReport {
@@ -81,8 +81,25 @@ impl Board {
             daemons,
             left,
             events,
+            unheard: self.unheard(),
             journal: if exit_code == 0 { Vec::new() } else { self.journal.transitions() },
         }
+    }
+
+    /// What was heard by nobody, and who heard nothing.
+    pub(crate) fn event_audit(&self) -> EventAudit {
+        let mut unfed = Vec::new();
+        for slot in self.by_wave() {
+            let silent = daemon_status(&slot).subscriptions.into_iter().filter(|of| of.offered == 0);
+            unfed
+                .extend(silent.map(|of| Unfed { subscription: format!("{}.{}", slot.name, of.name), topic: of.topic }));
+        }
+        EventAudit { unheard: self.unheard(), unfed }
+    }
+
+    fn unheard(&self) -> Vec<Unheard> {
+        let unheard = self.bus.unheard().into_iter();
+        unheard.map(|(topic, publisher, events)| Unheard { topic, publisher, events }).collect()
     }
 
     /// What can be seen of the host now.

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use super::Handler;
 use super::plan::{Outline, SectionPlan, Wish, sections};
 use super::wiring::{AttachLane, SameType, Section, Wiring};
-use crate::event::{Bus, Envelope, Event, Filter, Key, Overflow, QueueOptions, SubscribeError, TypeTag, TypedTopic};
+use crate::event::{
+    Bus, Envelope, Event, Filter, Key, Listener, Overflow, QueueOptions, SubscribeError, TypeTag, TypedTopic,
+};
 use crate::policy::OnError;
 
 /// How a row makes its handler: a function, so that a definition stays data. The handler borrows its daemon, and what it is
@@ -214,6 +216,15 @@ impl<D, C> Handlers<D, C> {
             let TypeTag { id, name } = row.takes?;
             let subscription = format!("{daemon}.{}", row.name);
             Some(TypedTopic { subscription, topic: row.topic, type_id: id, type_name: name })
+        })
+    }
+
+    /// What they listen to, in the name of `daemon`.
+    pub(crate) fn listeners(&self, daemon: &str) -> impl Iterator<Item = Listener> {
+        self.0.iter().map(move |EventRow { row, .. }| Listener {
+            subscription: format!("{daemon}.{}", row.name),
+            topic: row.topic,
+            takes: row.takes.map(|takes| takes.id),
         })
     }
 
