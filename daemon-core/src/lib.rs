@@ -73,7 +73,7 @@ pub use definition::{
 pub use error::{BoxError, Error, IntoOutcome, Result};
 pub use event::{
     Envelope, Event, Filter, Key, Overflow, PublishError, QueueOptions, SubscribeError, Subscription,
-    SubscriptionHandle, SubscriptionStatus,
+    SubscriptionHandle, SubscriptionStatus, Tap, Tapped,
 };
 pub use histogram::Histogram;
 pub use host::{

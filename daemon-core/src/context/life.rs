@@ -87,6 +87,7 @@ pub(super) struct Registrations {
     pub(super) phase: Phase,
     pub(super) guards: Vec<Box<dyn Unsubscribe>>,
     pub(super) pulled: Vec<SubscriptionHandle>,
+    pub(super) taps: Vec<SubscriptionHandle>,
     /// Whether the subscriptions made at run time have been closed.
     pub(super) drained: bool,
     pub(super) intervals: BTreeMap<String, Ticking>,
@@ -214,7 +215,7 @@ impl Life {
         let pulled = {
             let mut registrations = self.registrations();
             registrations.drained = true;
-            registrations.pulled.clone()
+            [registrations.pulled.clone(), registrations.taps.clone()].concat()
         };
         pulled.iter().for_each(SubscriptionHandle::close);
     }

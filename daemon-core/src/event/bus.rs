@@ -14,6 +14,7 @@ use super::plan::{LanePlan, MailboxPlan};
 use super::publish::{Message, Publisher};
 use super::routes::{Route, Routes, TopicEntry, Topics, TypeTag};
 use super::state::Phase;
+use super::tap::Taps;
 use super::topic::{Topic, hash};
 use super::unheard::Unheard;
 use super::wait_graph::WaitGraph;
@@ -32,6 +33,7 @@ pub struct Bus {
     registry: Mutex<Registry>,
     graph: Arc<WaitGraph>,
     unheard: Unheard,
+    pub(super) taps: Taps,
 }
 
 /// One lane's wish for a topic or pattern.
@@ -67,11 +69,13 @@ impl Bus {
         self.topics.load().len()
     }
 
-    /// How many (topic, type) pairs are subscribed to, each counted once per daemon.
+    /// How many (topic, type) pairs are subscribed to, each counted once per daemon; taps are not.
     #[must_use]
     pub fn subscriptions(&self) -> usize {
         let registry = self.lock();
-        registry.literal.values().map(Vec::len).sum::<usize>() + self.patterns.load().len()
+        let patterns = self.patterns.load();
+        let all = registry.literal.values().flatten().chain(patterns.iter());
+        all.filter(|interest| !interest.route.is_tap).count()
     }
 
     /// The topics on which something was published that nobody heard: first by whom, and how often.

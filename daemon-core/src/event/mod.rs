@@ -38,6 +38,7 @@ mod stall;
 mod state;
 mod store;
 mod subscription;
+mod tap;
 mod topic;
 mod unheard;
 mod wait_graph;
@@ -53,6 +54,7 @@ pub use key::Key;
 pub use policy::{Overflow, QueueOptions};
 pub use publish::Publisher;
 pub use subscription::{Subscription, SubscriptionHandle};
+pub use tap::{Tap, Tapped};
 
 pub(crate) use audit::{Listener, Voice, unfed, unheard};
 pub(crate) use bus::Registration;

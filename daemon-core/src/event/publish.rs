@@ -73,6 +73,10 @@ impl Publisher {
         &self.name
     }
 
+    pub(crate) fn bus(&self) -> &Arc<Bus> {
+        &self.bus
+    }
+
     /// Publishes an event on its type's topic; waits for running subscribers that are full and block.
     ///
     /// # Errors

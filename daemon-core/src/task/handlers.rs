@@ -221,10 +221,10 @@ impl<D, C> Handlers<D, C> {
 
     /// What they listen to, in the name of `daemon`.
     pub(crate) fn listeners(&self, daemon: &str) -> impl Iterator<Item = Listener> {
-        self.0.iter().map(move |EventRow { row, .. }| Listener {
-            subscription: format!("{daemon}.{}", row.name),
-            topic: row.topic,
-            takes: row.takes.map(|takes| takes.id),
+        self.0.iter().map(move |row| Listener {
+            subscription: format!("{daemon}.{}", row.name()),
+            topic: row.topic(),
+            takes: row.event_type().map(|(id, _)| id),
         })
     }
 

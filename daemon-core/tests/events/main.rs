@@ -14,6 +14,8 @@ mod overflow;
 mod pulled;
 mod shared;
 mod startup;
+mod taps;
+mod times;
 mod topics;
 
 use daemon_core::{
