@@ -42,14 +42,16 @@ impl Gate {
 
     /// Asks about an event that was published on `topic`. Call without locks.
     pub(crate) fn judge(&self, topic: &str, event: &AnyEvent, publisher: &str) -> Verdict {
+        let mut what = "a filter";
         let asked = catch_unwind(AssertUnwindSafe(|| {
             if self.filter.as_ref().is_some_and(|filter| !filter.passes(event)) {
                 return Verdict::TurnsAway;
             }
+            what = "a key";
             self.conflation.as_ref().map_or(Verdict::Passes, |by| Verdict::PassesAs(by.hash(topic, event)))
         }));
         asked.unwrap_or_else(|payload| {
-            self.tell(publisher);
+            self.tell(what, publisher);
             quietly(|| drop(payload));
             Verdict::Panicked
         })
@@ -57,11 +59,11 @@ impl Gate {
 
     /// Says that it panicked: the first time, the second, the fourth and so on, so that a flood makes no flood of lines.
     #[cold]
-    fn tell(&self, publisher: &str) {
+    fn tell(&self, what: &str, publisher: &str) {
         let panics = self.panics.fetch_add(1, Ordering::Relaxed) + 1;
         if panics.is_power_of_two() {
             let subscription = &*self.subscription;
-            tracing::error!(subscription, publisher, panics, "a filter or a key panicked; the event counts as failed");
+            tracing::error!(subscription, publisher, panics, "{what} panicked; the event counts as failed");
         }
     }
 }
