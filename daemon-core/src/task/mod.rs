@@ -1,6 +1,7 @@
 //! How one piece of work runs: caught, named, counted, and one event or tick after another.
 
 mod catch;
+mod chance;
 mod dispatcher;
 #[cfg(feature = "testing")]
 mod fault;
@@ -14,6 +15,9 @@ mod waits;
 
 pub use catch::Failure;
 pub(crate) use catch::{attempt, caught, drop_quietly};
+pub(crate) use chance::chance;
+#[cfg(feature = "testing")]
+pub(crate) use chance::fix;
 pub use dispatcher::StillRunning;
 #[cfg(feature = "testing")]
 pub(crate) use fault::{Fault, Faults};
