@@ -48,6 +48,7 @@ mod declaration;
 mod definition;
 mod error;
 mod event;
+mod histogram;
 mod host;
 #[cfg(all(test, daemon_loom))]
 mod models;
@@ -74,6 +75,7 @@ pub use event::{
     Envelope, Event, Overflow, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle,
     SubscriptionStatus,
 };
+pub use histogram::Histogram;
 pub use host::{
     Async, CheckError, Cut, DaemonStart, DaemonStop, EventAccount, Factory, Host, HostCheck, Left, Plain, RunningHost,
     ShutdownReport, StartError, StartReport,
