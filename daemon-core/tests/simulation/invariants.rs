@@ -1,13 +1,14 @@
-//! The guarantees, as far as a run under a paused clock can break them.
+//! The guarantees, as far as the trace of daemons' code shows whether they were kept.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use daemon_core::State;
-
+use crate::actor::{HANDLERS, OF_CLEANUP};
 use crate::plan::Plan;
-use crate::trace::{Line, Moment, Trace};
-use crate::{BUDGET, Ended, node};
+use crate::stage::Stage;
+use crate::trace::{Line, Moment};
+
+/// What may be under way only once at a time.
+const ALONE: [&str; 3] = ["tick", "late tick", "task"];
 
 /// What is known of one daemon while the trace is read.
 #[derive(Default)]
@@ -17,72 +18,68 @@ struct Seen {
     up: bool,
     initialized: bool,
     /// Running pieces of work by name.
-    work: HashMap<&'static str, u32>,
+    work: HashMap<&'static str, i32>,
+    /// Those of them that block their threads, or did so when their time was up: they are left behind.
+    stuck: HashMap<&'static str, i32>,
+    guards: i32,
     cleanups: HashMap<u32, u32>,
     births: u32,
     /// How often the task was run in each life.
     task_runs: HashMap<u32, u32>,
 }
 
-pub(crate) fn check(plan: &Plan, trace: &Trace, ended: &Ended) -> Vec<String> {
-    let mut faults = Vec::new();
+pub(crate) fn check(stage: &Stage) -> Vec<String> {
+    let plan = &stage.plan;
+    let mut faults = stage.faults.lock().unwrap().clone();
     let mut seen: Vec<Seen> = plan.nodes.iter().map(|_| Seen::default()).collect();
     let mut steered = false;
-    for (_, line) in trace.lines() {
+    for (number, (_, line)) in stage.trace.lines().into_iter().enumerate() {
         match line {
             Line::Note(text) => steered |= text.starts_with("Re") || text.starts_with("St"),
             Line::Node { node, life, moment } => {
-                if let Some(fault) = moment_fault(plan, &mut seen, node, life, moment) {
-                    faults.push(fault);
-                }
+                let fault = moment_fault(plan, &mut seen, node, life, moment);
+                faults.extend(fault.map(|fault| format!("{fault} (line {number})")));
             }
         }
     }
     for (at, seen) in seen.iter().enumerate() {
-        for life in 1..=seen.life {
-            let cleanups = seen.cleanups.get(&life).copied().unwrap_or(0);
-            if cleanups != 1 {
-                faults.push(format!("G1: life {life} of n{at} was cleaned up {cleanups} times"));
-            }
-        }
-        // Restarts by hand, and those that follow another daemon's, are not charged. A run is shorter than the period.
-        let charged = !steered && plan.nodes[at].requires.is_empty();
-        let limit = plan.nodes[at].restart.limit;
-        if let Some((life, runs)) = seen.task_runs.iter().find(|(_, runs)| **runs > limit.count + 1) {
-            faults.push(format!("G11: the task of n{at} was run {runs} times in life {life}"));
-        }
-        if charged && seen.births > limit.count + 1 {
-            faults.push(format!("G11: n{at} was started {} times", seen.births));
+        faults.extend(end_faults(plan, at, seen, steered));
+    }
+    faults
+}
+
+fn end_faults(plan: &Plan, at: usize, seen: &Seen, steered: bool) -> Vec<String> {
+    let mut faults = Vec::new();
+    for life in 1..=seen.life {
+        let cleanups = seen.cleanups.get(&life).copied().unwrap_or(0);
+        if cleanups != 1 {
+            faults.push(format!("G1: life {life} of n{at} was cleaned up {cleanups} times"));
         }
     }
-    report_faults(plan, ended, &mut faults);
+    let left = seen.work.iter().filter(|(what, count)| **count > seen.stuck.get(*what).copied().unwrap_or(0));
+    faults.extend(left.map(|(what, count)| format!("G15: {count} of {what} of n{at} are still under way")));
+    if seen.guards != 0 {
+        faults.push(format!("G15: {} of what n{at} registered was not ended", seen.guards));
+    }
+    // Restarts by hand, and those that follow another daemon's, are not charged. A run is shorter than the period.
+    let limit = plan.nodes[at].restart.limit;
+    if let Some((life, runs)) = seen.task_runs.iter().find(|(_, runs)| **runs > limit.count + 1) {
+        faults.push(format!("G11: the task of n{at} was run {runs} times in life {life}"));
+    }
+    if !steered && plan.nodes[at].requires.is_empty() && seen.births > limit.count + 1 {
+        faults.push(format!("G11: n{at} was started {} times", seen.births));
+    }
     faults
 }
 
 fn moment_fault(plan: &Plan, seen: &mut [Seen], node: usize, life: u32, moment: Moment) -> Option<String> {
     match moment {
-        Moment::Initialize => {
-            let lacks = plan.nodes[node].requires.iter().find(|&&on| !(seen[on].up && seen[on].initialized));
-            let fault = lacks.map(|on| format!("G8: n{node} started while n{on}, which it requires, did not run"));
-            let me = &mut seen[node];
-            me.births += 1;
-            let overlap = me.up.then(|| format!("G1: n{node} started again before its cleanup"));
-            (me.life, me.up, me.initialized) = (life, true, false);
-            overlap.or(fault)
-        }
+        Moment::Initialize => born(plan, seen, node, life),
         Moment::Initialized => {
             seen[node].initialized = true;
             None
         }
-        Moment::Cleanup => {
-            *seen[node].cleanups.entry(life).or_default() += 1;
-            seen[node].up = false;
-            if let Some((what, _)) = seen[node].work.iter().find(|(_, count)| **count > 0) {
-                return Some(format!("G3: {what} of n{node} was under way when its cleanup began"));
-            }
-            let holds = (0..seen.len()).find(|&on| seen[on].up && plan.nodes[on].requires.contains(&node));
-            holds.map(|on| format!("G2: n{node} was cleaned up before n{on}, which requires it"))
-        }
+        Moment::Cleanup => cleaned_up(plan, seen, node, life),
         Moment::CleanupGone => None,
         Moment::Work(what) => {
             let me = &mut seen[node];
@@ -91,41 +88,65 @@ fn moment_fault(plan: &Plan, seen: &mut [Seen], node: usize, life: u32, moment: 
             }
             let count = me.work.entry(what).or_default();
             *count += 1;
-            if *count > 1 {
+            // What was left behind in a life before may still be there.
+            let alone = *count - me.stuck.get(what).copied().unwrap_or(0);
+            if alone > 1 && (ALONE.contains(&what) || HANDLERS.contains(&what)) {
                 return Some(format!("G5: {what} of n{node} overlaps itself"));
             }
-            (!me.up).then(|| format!("G3: {what} of n{node} began after its cleanup"))
+            (!me.up && what != OF_CLEANUP).then(|| format!("G3: {what} of n{node} began after its cleanup"))
         }
-        Moment::WorkGone(what) => {
-            *seen[node].work.entry(what).or_default() -= 1;
+        Moment::WorkGone(what, _) => {
+            let me = &mut seen[node];
+            *me.work.entry(what).or_default() -= 1;
+            if let Some(stuck) = me.stuck.get_mut(what) {
+                *stuck = (*stuck).min(me.work[what]);
+            }
+            None
+        }
+        Moment::Blocks(what) => {
+            *seen[node].stuck.entry(what).or_default() += 1;
+            None
+        }
+        Moment::Blocked(what) => {
+            // Its time was up while it blocked: it is on its way out, whatever it does until it yields.
+            if seen[node].up && life == seen[node].life {
+                *seen[node].stuck.entry(what).or_default() -= 1;
+            }
+            None
+        }
+        Moment::Guard => {
+            seen[node].guards += 1;
+            None
+        }
+        Moment::GuardGone => {
+            seen[node].guards -= 1;
             None
         }
     }
 }
 
-fn report_faults(plan: &Plan, ended: &Ended, faults: &mut Vec<String>) {
-    let report = &ended.report;
-    if !report.left.is_nothing() {
-        faults.push(format!("G15: {:?} is left\n{report}", report.left));
+fn born(plan: &Plan, seen: &mut [Seen], node: usize, life: u32) -> Option<String> {
+    let lacks = plan.nodes[node].requires.iter().find(|&&on| !(seen[on].up && seen[on].initialized));
+    let fault = lacks.map(|on| format!("G8: n{node} started while n{on}, which it requires, did not run"));
+    let me = &mut seen[node];
+    me.births += 1;
+    let overlap = me.up.then(|| format!("G1: n{node} started again before its cleanup"));
+    let stuck = |what: &&'static str| me.stuck.get(*what).copied().unwrap_or(0);
+    let left = me.work.iter().find(|(what, count)| **count > stuck(what));
+    let left = left.map(|(what, _)| format!("G15: {what} of n{node} outlived its life"));
+    let guards = (me.guards > 0).then(|| format!("G15: {} of what n{node} registered outlived its life", me.guards));
+    (me.life, me.up, me.initialized) = (life, true, false);
+    overlap.or(left).or(guards).or(fault)
+}
+
+fn cleaned_up(plan: &Plan, seen: &mut [Seen], node: usize, life: u32) -> Option<String> {
+    let me = &mut seen[node];
+    *me.cleanups.entry(life).or_default() += 1;
+    me.up = false;
+    let stuck = |what: &&'static str| me.stuck.get(*what).copied().unwrap_or(0);
+    if let Some((what, _)) = me.work.iter().find(|(what, count)| **count > stuck(what)) {
+        return Some(format!("G3: {what} of n{node} was under way when its cleanup began"));
     }
-    if let Some(took) = ended.stop_took
-        && took > BUDGET + Duration::from_millis(250)
-    {
-        faults.push(format!("G4: the stop took {took:?}"));
-    }
-    for account in &report.events {
-        let sum = account.handled + account.failed + account.dropped + account.abandoned;
-        if account.offered != sum {
-            faults.push(format!("G7: {account:?}"));
-        }
-    }
-    for daemon in &report.daemons {
-        if !matches!(daemon.state, State::Stopped | State::Failed) {
-            faults.push(format!("{} ended as {}", daemon.name, daemon.state));
-        }
-        let at = node::NAMES.iter().position(|name| *name == daemon.name).unwrap();
-        if daemon.state == State::Failed && !plan.nodes[at].optional && report.exit_code == 0 {
-            faults.push(format!("G9: {} failed and the exit code is 0\n{report}", daemon.name));
-        }
-    }
+    let holds = (0..seen.len()).find(|&on| seen[on].up && plan.nodes[on].requires.contains(&node));
+    holds.map(|on| format!("G2: n{node} was cleaned up before n{on}, which requires it"))
 }
