@@ -72,7 +72,7 @@ pub use definition::{
 };
 pub use error::{BoxError, Error, IntoOutcome, Result};
 pub use event::{
-    Envelope, Event, Overflow, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle,
+    Envelope, Event, Key, Overflow, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle,
     SubscriptionStatus,
 };
 pub use histogram::Histogram;

@@ -143,7 +143,7 @@ pub enum TaskKind {
     InitializeDeferred,
     /// `cleanup`.
     Cleanup,
-    /// The event handlers of a daemon, which share one task.
+    /// The event handlers of a daemon, which share one task; or one that is isolated, or those of an isolated queue.
     Handlers,
     /// An interval.
     Interval,

@@ -7,8 +7,12 @@
 //! **Invariant:** the registry's lock orders all changes; every table a publisher reads is replaced as a whole under it.
 //! It is a leaf: no mailbox is locked and no user code runs inside.
 
+use super::Overflow;
+use super::envelope::Envelope;
 use super::error::SubscribeError;
-use super::mailbox::{LanePlan, Mailbox};
+use super::key::{Conflation, Key};
+use super::mailbox::Mailbox;
+use super::plan::{LanePlan, MailboxPlan};
 use super::publish::{Message, Publisher};
 use super::routes::{Route, Routes, TopicEntry, Topics, TypeTag};
 use super::state::Phase;
@@ -78,28 +82,25 @@ impl Bus {
         &self.graph
     }
 
-    /// Makes a mailbox and registers its lanes, all or none; each lane with the type it takes (`None`: envelopes).
+    /// Makes a mailbox and registers its lanes, all or none.
     pub(crate) fn register(
         self: &Arc<Self>,
         owner: &str,
         phase: Phase,
-        plan: &[(LanePlan, Option<TypeTag>)],
+        plan: &MailboxPlan,
     ) -> Result<Registration, SubscribeError> {
-        for (lane, _) in plan {
-            check_pattern(&lane.topic).map_err(|error| SubscribeError::InvalidPattern {
-                pattern: lane.topic.clone(),
-                reason: error.to_string(),
-            })?;
-        }
+        plan.lanes.iter().try_for_each(|lane| check_topic_and_key(plan, lane))?;
         let mut registry = self.lock();
-        registry.check_types(plan)?;
+        registry.check_types(&plan.lanes)?;
         let mailbox = Mailbox::new(owner.into(), self.graph.clone(), phase, plan);
-        let mut topics = Vec::with_capacity(plan.len());
+        let mut topics = Vec::with_capacity(plan.lanes.len());
         let mut patterns = Vec::new();
-        for (index, (lane, takes)) in (0..).zip(plan) {
+        for (index, lane) in (0..).zip(&plan.lanes) {
             let topic: Arc<str> = lane.topic.as_str().into();
             topics.push(topic.clone());
-            let route = Route { mailbox: mailbox.clone(), lane: index, takes: *takes };
+            let conflation = plan.options_of(lane).filter(|options| options.overflow == Overflow::Latest);
+            let conflation = conflation.map(|options| Arc::new(Conflation::new(&topic, options.key.clone())));
+            let route = Route { mailbox: mailbox.clone(), lane: index, takes: lane.takes, conflation };
             let interest = Interest { topic: topic.clone(), route };
             if is_pattern(&topic) {
                 patterns.push(interest)
@@ -204,14 +205,13 @@ impl Bus {
             if interest.route.takes.is_none() {
                 message.wrap(|| Topic::Shared(topic.into()));
             }
-            let route = std::slice::from_ref(&interest.route);
-            interest.route.mailbox.offer(route, message, &mut full);
+            offer(std::slice::from_ref(&interest.route), topic, message, &mut full);
         }
         full
     }
 }
 
-/// Offers a message to everybody on a topic: one lock and at most one wake per mailbox.
+/// Offers a message to everybody on a topic: one lock and at most one wake per mailbox, but for routes with keys.
 fn deliver(entry: &TopicEntry, message: &mut Message<'_>) -> Result<Vec<Full>, TypeTag> {
     let routes = entry.routes.load();
     if let Some(expected) = routes.expects
@@ -223,10 +223,40 @@ fn deliver(entry: &TopicEntry, message: &mut Message<'_>) -> Result<Vec<Full>, T
         message.wrap(|| entry.topic.clone());
     }
     let mut full = Vec::new();
-    for group in routes.routes.chunk_by(|a, b| Arc::ptr_eq(&a.mailbox, &b.mailbox)) {
-        group[0].mailbox.offer(group, message, &mut full);
+    let is_one =
+        |a: &Route, b: &Route| Arc::ptr_eq(&a.mailbox, &b.mailbox) && a.conflation.is_none() && b.conflation.is_none();
+    for group in routes.routes.chunk_by(is_one) {
+        offer(group, entry.topic.as_str(), message, &mut full);
     }
     Ok(full)
+}
+
+/// Offers a message to routes of one mailbox, or to one route whose events are told apart, which takes a lock of its own: what
+/// tells them apart is the user's code, and runs before.
+#[inline]
+fn offer(group: &[Route], topic: &str, message: &Message<'_>, full: &mut Vec<Full>) {
+    let Route { mailbox, lane, conflation, .. } = &group[0];
+    match conflation {
+        None => mailbox.offer(group, message, full),
+        Some(conflation) => {
+            if let Some(event) = message.as_taken_by(&group[0]) {
+                mailbox.offer_keyed(*lane, event, conflation.hash(topic, event));
+            }
+        }
+    }
+}
+
+fn check_topic_and_key(plan: &MailboxPlan, lane: &LanePlan) -> Result<(), SubscribeError> {
+    let pattern = || lane.topic.clone();
+    check_pattern(&lane.topic)
+        .map_err(|error| SubscribeError::InvalidPattern { pattern: pattern(), reason: error.to_string() })?;
+    let taken = lane.takes.unwrap_or_else(TypeTag::of::<Envelope>);
+    match plan.options_of(lane).and_then(|options| options.key.as_ref()).map(Key::event) {
+        Some(key) if key.id != taken.id => {
+            Err(SubscribeError::KeyMismatch { topic: pattern(), expected: taken.name, found: key.name })
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Registry {
@@ -234,11 +264,11 @@ impl Registry {
         self.literal.contains_key(topic) || self.pinned.contains(topic)
     }
 
-    fn check_types(&self, plan: &[(LanePlan, Option<TypeTag>)]) -> Result<(), SubscribeError> {
+    fn check_types(&self, lanes: &[LanePlan]) -> Result<(), SubscribeError> {
         let mut new: FxHashMap<&str, TypeTag> = FxHashMap::default();
-        for (lane, takes) in plan {
+        for lane in lanes {
             let topic = lane.topic.as_str();
-            let Some(found) = takes.filter(|_| !is_pattern(topic)) else { continue };
+            let Some(found) = lane.takes.filter(|_| !is_pattern(topic)) else { continue };
             let known = self.literal.get(topic).into_iter().flatten().find_map(|interest| interest.route.takes);
             let expected = known.unwrap_or(*new.entry(topic).or_insert(found));
             if expected.id != found.id {
@@ -254,7 +284,7 @@ impl Registry {
         let matching = patterns.iter().filter(|interest| matches(&interest.topic, topic));
         let mut routes: Vec<Route> = literal.iter().chain(matching).map(|interest| interest.route.clone()).collect();
         // mailboxes in the order of their making, the lanes of one beside each other
-        routes.sort_by_key(|route| (route.mailbox.node(0).mailbox, route.lane));
+        routes.sort_by_key(|route| (route.mailbox.id(), route.lane));
         Routes {
             has_envelopes: routes.iter().any(|route| route.takes.is_none()),
             expects: literal.iter().find_map(|interest| interest.route.takes),

@@ -57,10 +57,16 @@ pub struct SubscriptionStatus {
     pub name: String,
     /// The topic or pattern.
     pub topic: String,
+    /// The name of the queue, if it shares one with other handlers; bounds and high water are then those of that queue.
+    pub queue: Option<String>,
     /// How many events may wait.
     pub capacity: usize,
     /// What happens to those beyond.
     pub overflow: Overflow,
+    /// How many calls of its handler may be under way at once.
+    pub concurrency: usize,
+    /// Whether its handler runs on a task of its own.
+    pub isolated: bool,
     /// Events published that it should have got.
     pub offered: u64,
     /// Events whose handler ended well, or that were received.

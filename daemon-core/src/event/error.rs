@@ -98,6 +98,24 @@ pub enum SubscribeError {
         /// The type asked for.
         found: &'static str,
     },
+    /// What is to tell events apart is a part of another type.
+    #[error("events on `{topic}` are told apart by a part of {found}, and are {expected}")]
+    KeyMismatch {
+        /// The topic.
+        topic: String,
+        /// The type that is subscribed to.
+        expected: &'static str,
+        /// The type of which the key is a part.
+        found: &'static str,
+    },
+    /// Handlers that share a queue disagree on it.
+    #[error("{reason}")]
+    QueueMismatch {
+        /// The name of the queue.
+        queue: String,
+        /// In what they disagree, and what to do.
+        reason: String,
+    },
     /// The subscriber is stopping.
     #[error("`{daemon}` is stopping and subscribes no more")]
     Stopping {

@@ -1,5 +1,6 @@
 //! How much a subscription keeps, and what happens to an event that finds no room.
 
+use super::key::Key;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -15,6 +16,9 @@ pub enum Overflow {
     DropOldest,
     /// The new event is counted as dropped.
     DropNewest,
+    /// At most one event waits of each topic, or of each topic and [`Key`]: a newer one takes the place of the older in the queue,
+    /// which is counted as dropped. Where too many different ones wait, the oldest is dropped.
+    Latest,
 }
 
 impl fmt::Display for Overflow {
@@ -23,6 +27,7 @@ impl fmt::Display for Overflow {
             Self::Block => "block",
             Self::DropOldest => "drop_oldest",
             Self::DropNewest => "drop_newest",
+            Self::Latest => "latest",
         })
     }
 }
@@ -35,7 +40,7 @@ impl fmt::Display for Overflow {
 /// let small = QueueOptions::default().capacity(64).overflow(Overflow::DropOldest);
 /// assert_eq!(small.startup, 8192);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct QueueOptions {
     /// How many events wait at most, the one being handled not counted \[1024\]. At least 1.
@@ -44,11 +49,13 @@ pub struct QueueOptions {
     pub overflow: Overflow,
     /// How many events are kept at most while the subscriber starts or backs off \[8192\]; the oldest makes room.
     pub startup: usize,
+    /// What tells events apart beside their topic, for [`Overflow::Latest`] \[nothing\].
+    pub key: Option<Key>,
 }
 
 impl Default for QueueOptions {
     fn default() -> Self {
-        Self { capacity: 1024, overflow: Overflow::Block, startup: 8192 }
+        Self { capacity: 1024, overflow: Overflow::Block, startup: 8192, key: None }
     }
 }
 
@@ -64,7 +71,15 @@ impl QueueOptions {
     #[must_use]
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
+        self.key = self.key.filter(|_| overflow == Overflow::Latest);
         self
+    }
+
+    /// Keeps only the latest event of each topic and key: [`Overflow::Latest`] with a key.
+    #[must_use]
+    pub fn latest_by(mut self, key: Key) -> Self {
+        self.key = Some(key);
+        self.overflow(Overflow::Latest)
     }
 
     /// Sets how many events are kept while the subscriber starts or backs off; with 0 none is.

@@ -1,13 +1,14 @@
 //! Publishing: what a message is, and what happens to the queues that were full.
 
+use super::Event;
 use super::bus::Bus;
 use super::envelope::{self, Envelope, ToJson};
 use super::error::PublishError;
 use super::event::AnyEvent;
 use super::routes::{Route, TypeTag};
 use super::topic::{Form, Topic, TopicOf};
+use super::wait_graph::Waiter;
 use super::waiting::{Full, Waiting};
-use super::{Event, wait_graph::Node};
 use daemon_grammar::topic::{check_topic, is_pattern};
 use std::sync::Arc;
 
@@ -158,7 +159,7 @@ impl Publisher {
 
     /// Puts the event in line wherever there is no room, and says where waiting would be hopeless.
     fn park(&self, full: Vec<Full>) -> (Waiting, Option<Arc<str>>) {
-        let from: Option<Node> = Full::publisher(self.bus.graph());
+        let from: Option<Waiter> = Full::publisher(self.bus.graph());
         let (mut waiting, mut refused) = (Waiting::default(), None);
         for full in full {
             if let Err(subscription) = full.insist(Some((&mut waiting, from))) {

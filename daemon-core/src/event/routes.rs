@@ -1,5 +1,6 @@
 //! Which mailboxes get what is published on a topic: immutable tables that publishers read without a lock.
 
+use super::key::Conflation;
 use super::mailbox::Mailbox;
 use super::topic::Topic;
 use arc_swap::ArcSwap;
@@ -27,6 +28,8 @@ pub(crate) struct Route {
     pub(crate) lane: u32,
     /// The type it takes; `None`: envelopes, whatever is in them.
     pub(crate) takes: Option<TypeTag>,
+    /// How its queue tells events apart, if it does.
+    pub(crate) conflation: Option<Arc<Conflation>>,
 }
 
 /// Everybody who gets what is published on one topic; routes to one mailbox are neighbours.

@@ -4,7 +4,7 @@ use super::bus::{Bus, Registration};
 use super::counters::SubscriptionStatus;
 use super::envelope::Envelope;
 use super::error::SubscribeError;
-use super::mailbox::LanePlan;
+use super::plan::{LanePlan, MailboxPlan, QueuePlan, SeatPlan};
 use super::routes::TypeTag;
 use super::state::Phase;
 use super::{Event, QueueOptions};
@@ -109,7 +109,7 @@ impl Bus {
     ///
     /// # Errors
     ///
-    /// The topic is malformed, or subscribers to exactly that topic expect another type.
+    /// The topic is malformed, subscribers to exactly that topic expect another type, or the key is a part of another type.
     pub fn subscribe<E: Event>(
         self: &Arc<Self>,
         owner: &str,
@@ -123,7 +123,7 @@ impl Bus {
     ///
     /// # Errors
     ///
-    /// The topic is malformed.
+    /// The topic is malformed, or the key is a part of another type than [`Envelope`].
     pub fn subscribe_all(
         self: &Arc<Self>,
         owner: &str,
@@ -140,8 +140,13 @@ impl Bus {
         options: QueueOptions,
         takes: Option<TypeTag>,
     ) -> Result<Subscription<E>, SubscribeError> {
-        let lane = LanePlan { topic: topic.to_owned(), is_own: true, queues: vec![(topic.to_owned(), options)] };
-        let registration = self.register(owner, Phase::Running, &[(lane, takes)])?;
+        let seats = vec![SeatPlan { name: topic.to_owned(), queue: 0 }];
+        let plan = MailboxPlan {
+            lanes: vec![LanePlan { topic: topic.to_owned(), takes, is_own: true, seats }],
+            queues: vec![QueuePlan { name: None, options, width: 1, is_own: true }],
+            isolated: false,
+        };
+        let registration = self.register(owner, Phase::Running, &plan)?;
         Ok(Subscription { registration: Arc::new(registration), events: PhantomData })
     }
 }

@@ -243,7 +243,7 @@ impl Checker<'_> {
 
 /// What is wrong with the rows of one daemon.
 pub(crate) fn row_faults(daemon: &str, outline: &Outline) -> Vec<String> {
-    let mut faults = Vec::new();
+    let mut faults: Vec<_> = outline.queue_faults.iter().map(|fault| format!("`{daemon}`: {fault}")).collect();
     let intervals: Vec<_> = outline.intervals.iter().map(|(name, ..)| *name).collect();
     let checks: Vec<_> = outline.checks.iter().map(|(name, _)| *name).collect();
     let rows = [

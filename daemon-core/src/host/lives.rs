@@ -150,8 +150,11 @@ impl Lifecycle {
         slot.enter(State::Running);
         // Before anything of it runs that might break it: the conductor hears of its start first.
         self.board.tell(Happening::Started(self.at));
-        let dispatch = lived.dispatch(cx);
-        drop(life.spawn(Label::new(TaskKind::Handlers, "event handlers"), dispatch)); // open: it cannot be refused
+        for (isolated, dispatch) in lived.dispatch(cx) {
+            let name = isolated.map_or_else(|| TaskKind::Handlers.to_string(), str::to_owned);
+            let label = Label::new(TaskKind::Handlers, &name);
+            drop(life.spawn(label, dispatch)); // open: it cannot be refused
+        }
         life.ready.cancel();
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::board::Board;
 use super::report::{Cut, DaemonStart, DaemonStop, EventAccount, Left, ShutdownReport, StartReport, millis};
 use super::slot::Slot;
+use crate::event::SubscriptionStatus;
 use crate::status::{DaemonStatus, HostStatus, State, TaskKind, TaskStatus};
 
 impl Board {
@@ -149,9 +150,9 @@ impl Cut {
     }
 
     /// Books a task that is `gone` by now, or is still there. `busy` are the event handlers at work.
-    pub(crate) fn new(task: &TaskStatus, gone: bool, busy: &[String]) -> Self {
+    pub(crate) fn new(task: &TaskStatus, gone: bool, busy: &[SubscriptionStatus]) -> Self {
         let work = match task.kind {
-            TaskKind::Handlers if !busy.is_empty() => format!("event handler `{}`", busy.join("`, `")),
+            TaskKind::Handlers => handlers(task, busy),
             TaskKind::Destructor => task.kind.to_string(),
             kind if kind.to_string() == task.name => task.name.clone(),
             TaskKind::Cleanup => task.name.clone(),
@@ -166,5 +167,19 @@ impl Cut {
             blocking: !gone && task.polling,
             gone,
         }
+    }
+}
+
+/// The handlers at work on one task: on the common one those that are not isolated, on any other those it is named after.
+fn handlers(task: &TaskStatus, busy: &[SubscriptionStatus]) -> String {
+    let is_common = task.name == task.kind.to_string();
+    let named = |handler: &SubscriptionStatus| handler.name == task.name || handler.queue.as_ref() == Some(&task.name);
+    let here =
+        |handler: &&SubscriptionStatus| if is_common { !handler.isolated } else { handler.isolated && named(handler) };
+    let names: Vec<_> = busy.iter().filter(here).map(|handler| format!("`{}`", handler.name)).collect();
+    match names.is_empty() {
+        true if is_common => task.name.clone(),
+        true => format!("event handler `{}`", task.name),
+        false => format!("event handler {}", names.join(", ")),
     }
 }
