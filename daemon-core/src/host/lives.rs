@@ -216,6 +216,7 @@ impl Lifecycle {
         stopping.idle(steps.drain, drains).await;
         life.cancel.cancel();
         stopping.idle(steps.join, |_| true).await;
+        slot.intake.cut();
         stopping.abort(steps.abort, None).await;
         life.tasks.relent();
 

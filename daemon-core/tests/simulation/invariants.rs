@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::actor::{HANDLERS, OF_CLEANUP};
 use crate::plan::Plan;
 use crate::stage::Stage;
-use crate::trace::{Line, Moment};
+use crate::trace::{End, Line, Moment};
 
 /// What may be under way only once at a time.
 const ALONE: [&str; 3] = ["tick", "late tick", "task"];
@@ -21,11 +21,28 @@ struct Seen {
     work: HashMap<&'static str, i32>,
     /// Those of them that block their threads, or did so when their time was up: they are left behind.
     stuck: HashMap<&'static str, i32>,
+    /// Those that were there when their time was up because some thread was blocked: they are dropped later, and not polled.
+    held: HashMap<&'static str, i32>,
+    /// How many threads it blocks.
+    blocks: i32,
     guards: i32,
     cleanups: HashMap<u32, u32>,
     births: u32,
     /// How often the task was run in each life.
     task_runs: HashMap<u32, u32>,
+}
+
+impl Seen {
+    /// How many pieces of work of that name are neither stuck nor held up.
+    fn free(&self, what: &'static str) -> i32 {
+        let count = |map: &HashMap<&'static str, i32>| map.get(what).copied().unwrap_or(0);
+        count(&self.work) - count(&self.stuck) - count(&self.held)
+    }
+
+    /// Some work that is neither stuck nor held up.
+    fn left(&self) -> Option<&'static str> {
+        self.work.keys().copied().find(|what| self.free(what) > 0)
+    }
 }
 
 pub(crate) fn check(stage: &Stage) -> Vec<String> {
@@ -56,8 +73,7 @@ fn end_faults(plan: &Plan, at: usize, seen: &Seen, steered: bool) -> Vec<String>
             faults.push(format!("G1: life {life} of n{at} was cleaned up {cleanups} times"));
         }
     }
-    let left = seen.work.iter().filter(|(what, count)| **count > seen.stuck.get(*what).copied().unwrap_or(0));
-    faults.extend(left.map(|(what, count)| format!("G15: {count} of {what} of n{at} are still under way")));
+    faults.extend(seen.left().map(|what| format!("G15: {what} of n{at} is still under way")));
     if seen.guards != 0 {
         faults.push(format!("G15: {} of what n{at} registered was not ended", seen.guards));
     }
@@ -86,31 +102,24 @@ fn moment_fault(plan: &Plan, seen: &mut [Seen], node: usize, life: u32, moment: 
             if what == "task" {
                 *me.task_runs.entry(life).or_default() += 1;
             }
-            let count = me.work.entry(what).or_default();
-            *count += 1;
-            // What was left behind in a life before may still be there.
-            let alone = *count - me.stuck.get(what).copied().unwrap_or(0);
-            if alone > 1 && (ALONE.contains(&what) || HANDLERS.contains(&what)) {
+            *me.work.entry(what).or_default() += 1;
+            if me.free(what) > 1 && (ALONE.contains(&what) || HANDLERS.contains(&what)) {
                 return Some(format!("G5: {what} of n{node} overlaps itself"));
             }
             (!me.up && what != OF_CLEANUP).then(|| format!("G3: {what} of n{node} began after its cleanup"))
         }
-        Moment::WorkGone(what, _) => {
-            let me = &mut seen[node];
-            *me.work.entry(what).or_default() -= 1;
-            if let Some(stuck) = me.stuck.get_mut(what) {
-                *stuck = (*stuck).min(me.work[what]);
-            }
-            None
-        }
+        Moment::WorkGone(what, end) => gone(&mut seen[node], node, life, what, end),
         Moment::Blocks(what) => {
             *seen[node].stuck.entry(what).or_default() += 1;
+            seen[node].blocks += 1;
             None
         }
         Moment::Blocked(what) => {
-            // Its time was up while it blocked: it is on its way out, whatever it does until it yields.
-            if seen[node].up && life == seen[node].life {
-                *seen[node].stuck.entry(what).or_default() -= 1;
+            let me = &mut seen[node];
+            me.blocks -= 1;
+            // Otherwise its time was up while it blocked: it is on its way out, whatever it does until it yields.
+            if me.up && life == me.life {
+                *me.stuck.entry(what).or_default() -= 1;
             }
             None
         }
@@ -125,27 +134,44 @@ fn moment_fault(plan: &Plan, seen: &mut [Seen], node: usize, life: u32, moment: 
     }
 }
 
+fn gone(me: &mut Seen, node: usize, life: u32, what: &'static str, end: End) -> Option<String> {
+    *me.work.entry(what).or_default() -= 1;
+    let is_late = !(me.up && life == me.life);
+    for (map, goes_on) in [(&mut me.stuck, true), (&mut me.held, false)] {
+        if is_late
+            && let Some(count) = map.get_mut(what)
+            && *count > 0
+        {
+            *count -= 1;
+            let fault = end != End::Cut && !goes_on;
+            return fault.then(|| format!("G3: {what} of n{node} went on after its cleanup"));
+        }
+    }
+    None
+}
+
 fn born(plan: &Plan, seen: &mut [Seen], node: usize, life: u32) -> Option<String> {
     let lacks = plan.nodes[node].requires.iter().find(|&&on| !(seen[on].up && seen[on].initialized));
     let fault = lacks.map(|on| format!("G8: n{node} started while n{on}, which it requires, did not run"));
     let me = &mut seen[node];
     me.births += 1;
     let overlap = me.up.then(|| format!("G1: n{node} started again before its cleanup"));
-    let stuck = |what: &&'static str| me.stuck.get(*what).copied().unwrap_or(0);
-    let left = me.work.iter().find(|(what, count)| **count > stuck(what));
-    let left = left.map(|(what, _)| format!("G15: {what} of n{node} outlived its life"));
+    let left = me.left().map(|what| format!("G15: {what} of n{node} outlived its life"));
     let guards = (me.guards > 0).then(|| format!("G15: {} of what n{node} registered outlived its life", me.guards));
     (me.life, me.up, me.initialized) = (life, true, false);
     overlap.or(left).or(guards).or(fault)
 }
 
 fn cleaned_up(plan: &Plan, seen: &mut [Seen], node: usize, life: u32) -> Option<String> {
+    let is_blocked = seen.iter().any(|other| other.blocks > 0);
     let me = &mut seen[node];
     *me.cleanups.entry(life).or_default() += 1;
     me.up = false;
-    let stuck = |what: &&'static str| me.stuck.get(*what).copied().unwrap_or(0);
-    if let Some((what, _)) = me.work.iter().find(|(what, count)| **count > stuck(what)) {
-        return Some(format!("G3: {what} of n{node} was under way when its cleanup began"));
+    while let Some(what) = me.left() {
+        if !is_blocked {
+            return Some(format!("G3: {what} of n{node} was under way when its cleanup began"));
+        }
+        *me.held.entry(what).or_default() += me.free(what);
     }
     let holds = (0..seen.len()).find(|&on| seen[on].up && plan.nodes[on].requires.contains(&node));
     holds.map(|on| format!("G2: n{node} was cleaned up before n{on}, which requires it"))
