@@ -21,7 +21,7 @@ pub(crate) struct Actor {
     pub(crate) at: usize,
     pub(crate) stage: Arc<Stage>,
     life: AtomicU32,
-    calls: [AtomicUsize; 10],
+    calls: [AtomicUsize; 11],
 }
 
 /// A piece of work under way, which writes down its end however that comes.
@@ -150,11 +150,16 @@ impl Actor {
         self.moment(life, Moment::Blocked(what));
     }
 
+    /// One of three keys.
+    fn key(&self) -> u8 {
+        u8::try_from(self.calls[10].fetch_add(1, Ordering::Relaxed) % 3).unwrap()
+    }
+
     async fn publish(&self, topic: usize, cx: &Context) -> Result<()> {
         self.stage.offers[topic].fetch_add(1, Ordering::Relaxed);
         let published = match topic {
-            0 => cx.publish(Flood::<0>).await,
-            _ => cx.publish(Flood::<1>).await,
+            0 => cx.publish(Flood::<0>(self.key())).await,
+            _ => cx.publish(Flood::<1>(self.key())).await,
         };
         self.published(topic, published)
     }
@@ -162,8 +167,8 @@ impl Actor {
     fn offer(&self, topic: usize, cx: &Context) -> Result<()> {
         self.stage.offers[topic].fetch_add(1, Ordering::Relaxed);
         let published = match topic {
-            0 => cx.try_publish(Flood::<0>),
-            _ => cx.try_publish(Flood::<1>),
+            0 => cx.try_publish(Flood::<0>(self.key())),
+            _ => cx.try_publish(Flood::<1>(self.key())),
         };
         self.published(topic, published)
     }
@@ -214,7 +219,7 @@ impl Actor {
             Registration::EndInterval => drop(cx.clear_interval("late").await),
             Registration::EndIntervals => cx.cleanup_intervals().await,
             Registration::Pull => {
-                let overflow = if life % 2 == 0 { Overflow::Block } else { Overflow::DropOldest };
+                let overflow = if life.is_multiple_of(2) { Overflow::Block } else { Overflow::DropOldest };
                 let options = QueueOptions::default().capacity(2).overflow(overflow);
                 let Ok(mut events) = cx.subscribe_to::<Flood<0>>("flood:drop", options) else { return };
                 drop(cx.spawn("pull", async move { while events.recv().await.is_some() {} }));

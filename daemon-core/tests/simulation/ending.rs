@@ -52,8 +52,9 @@ pub(crate) fn check(stage: &Stage, ended: &Ended) -> Vec<String> {
 
 fn report_faults(stage: &Stage, report: &ShutdownReport, faults: &mut Vec<String>) {
     let cut = report.daemons.iter().flat_map(|daemon| &daemon.cut);
-    let (cuts, stuck) = (cut.clone().count(), cut.filter(|cut| !cut.gone).count());
-    if !report.left.is_nothing() && !(stage.plan.blocks && stuck > 0) {
+    let stuck = cut.filter(|cut| !cut.gone).count();
+    let may_be_left = stage.plan.blocks && stuck > 0;
+    if !(report.left.is_nothing() || may_be_left) {
         faults.push(format!("G15: {:?} is left\n{report}", report.left));
     }
     let failed = |daemon: &daemon_core::DaemonStop| {
@@ -64,7 +65,7 @@ fn report_faults(stage: &Stage, report: &ShutdownReport, faults: &mut Vec<String
     if failed && report.exit_code == 0 {
         faults.push(format!("G9: a required daemon failed and the exit code is 0\n{report}"));
     }
-    if (cuts > 0 && stuck > 0) && report.exit_code != 75 {
+    if stuck > 0 && report.exit_code != 75 {
         faults.push(format!("G4: something was left behind and the exit code is {}\n{report}", report.exit_code));
     }
     for account in &report.events {

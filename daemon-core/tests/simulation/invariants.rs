@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::actor::{HANDLERS, OF_CLEANUP};
-use crate::plan::Plan;
+use crate::plan::{Node, Plan};
 use crate::stage::Stage;
 use crate::trace::{End, Line, Moment};
 
@@ -37,6 +37,17 @@ impl Seen {
     fn free(&self, what: &'static str) -> i32 {
         let count = |map: &HashMap<&'static str, i32>| map.get(what).copied().unwrap_or(0);
         count(&self.work) - count(&self.stuck) - count(&self.held)
+    }
+
+    /// Whether more is under way of what has begun than may be.
+    fn overlaps(&self, plan: &Node, what: &'static str) -> bool {
+        if ALONE.contains(&what) {
+            return self.free(what) > 1;
+        }
+        let Some(handler) = HANDLERS.iter().position(|name| *name == what) else { return false };
+        let shares = handler < 2 && plan.shares();
+        let beside = if shares { self.free(HANDLERS[1 - handler]) } else { 0 };
+        i64::from(self.free(what) + beside) > i64::from(plan.calls_at_once(handler))
     }
 
     /// Some work that is neither stuck nor held up.
@@ -103,7 +114,7 @@ fn moment_fault(plan: &Plan, seen: &mut [Seen], node: usize, life: u32, moment: 
                 *me.task_runs.entry(life).or_default() += 1;
             }
             *me.work.entry(what).or_default() += 1;
-            if me.free(what) > 1 && (ALONE.contains(&what) || HANDLERS.contains(&what)) {
+            if me.overlaps(&plan.nodes[node], what) {
                 return Some(format!("G5: {what} of n{node} overlaps itself"));
             }
             (!me.up && what != OF_CLEANUP).then(|| format!("G3: {what} of n{node} began after its cleanup"))

@@ -5,7 +5,7 @@
 //! fails again: `SEED=42 cargo test -p daemon-core --test simulation`. `SEEDS=n` runs n of them. Where threads are blocked
 //! time is real, and a seed may fail now and then only.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and shows what failed")]
 
 mod actor;
 mod dice;
@@ -66,7 +66,7 @@ fn play(title: &str, seed: u64, plan: Plan) -> (Vec<String>, usize) {
         Err(_) => vec!["the host panicked".to_owned()],
     };
     if !faults.is_empty() {
-        eprintln!("{title} breaks:\n  {}\n{:#?}\n{}", faults.join("\n  "), stage.plan, stage.trace);
+        eprintln!("{title} breaks:\n  {}\n{}\n{}", faults.join("\n  "), stage.plan, stage.trace);
     }
     (faults, stage.trace.len())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use daemon_core::{
     Check, CheckKind, Command, Context, DaemonBase, Declaration, Declared, Definition, Dependency, Envelope, Error,
-    Event, EventHandler, Host, HostHandle, Interval, Result, Task, Wired, place,
+    Event, EventHandler, Host, HostHandle, Interval, Key, Overflow, Result, Task, Wired, place,
 };
 
 use crate::actor::{Actor, HANDLERS};
@@ -13,7 +13,7 @@ use crate::stage::{CHECK_TIMEOUT, Stage};
 pub(crate) const NAMES: [&str; 8] = ["n0", "n1", "n2", "n3", "n4", "n5", "n6", "n7"];
 
 /// What daemons publish to each other, on one of two topics.
-pub(crate) struct Flood<const TOPIC: usize>;
+pub(crate) struct Flood<const TOPIC: usize>(pub(crate) u8);
 impl<const TOPIC: usize> Event for Flood<TOPIC> {
     const TOPIC: &'static str = ["flood:drop", "flood:river"][TOPIC];
 }
@@ -60,6 +60,10 @@ fn typed<const N: usize, const H: usize, const TOPIC: usize>() -> EventHandler<N
     })
 }
 
+fn key<const TOPIC: usize>() -> Key {
+    Key::of(|event: &Flood<TOPIC>| &event.0)
+}
+
 fn any<const N: usize, const H: usize>() -> EventHandler<Node<N>> {
     EventHandler::envelope(HANDLERS[H], "flood:*", |node, cx| {
         place(move |event: Arc<Envelope>| async move {
@@ -94,10 +98,23 @@ impl<const N: usize> Wired for Node<N> {
             definition.task(task.restart(node.restart));
         }
         let rows = [typed::<N, 0, 0>(), typed::<N, 1, 0>(), typed::<N, 2, 1>(), any::<N, 3>()];
-        for (row, handler) in rows.into_iter().zip(&node.handlers) {
-            if let Some(handler) = handler {
-                definition.on_event(row.capacity(handler.capacity).overflow(handler.overflow).startup(handler.startup));
+        let keys = [Some(key::<0>()), Some(key::<0>()), Some(key::<1>()), None];
+        for (at, (row, key)) in rows.into_iter().zip(keys).enumerate() {
+            let Some(handler) = &node.handlers[at] else { continue };
+            if at == 1 && node.shares() {
+                definition.on_event(row.queue("both"));
+                continue;
             }
+            let row = row.capacity(handler.capacity).overflow(handler.overflow).startup(handler.startup);
+            let row = match key {
+                Some(key) if handler.overflow == Overflow::Latest && handler.keyed => row.latest_by(key),
+                _ => row,
+            };
+            let row = if handler.isolated { row.isolated() } else { row };
+            definition.on_event(match at {
+                0 if node.shares() => row.queue("both"),
+                _ => row.concurrency(handler.concurrency),
+            });
         }
         definition.command(Command::new("ask", "asks", |node: &Self, (): (), cx| {
             Box::pin(async move {

@@ -1,5 +1,6 @@
 //! What a seed means: a graph, what each daemon's code does, and who steps in when.
 
+use std::fmt;
 use std::time::Duration;
 
 use daemon_core::{Overflow, Restart, RestartPolicy};
@@ -78,6 +79,11 @@ pub(crate) struct Handler {
     pub(crate) capacity: usize,
     pub(crate) overflow: Overflow,
     pub(crate) startup: usize,
+    /// Where the latest is kept, whether that of each key.
+    pub(crate) keyed: bool,
+    /// How many calls may be under way at once.
+    pub(crate) concurrency: u32,
+    pub(crate) isolated: bool,
     pub(crate) deeds: Vec<Deed>,
 }
 
@@ -95,6 +101,8 @@ pub(crate) struct Node {
     pub(crate) task: Option<Vec<Deed>>,
     /// Two on the first topic, one on the second, one on both.
     pub(crate) handlers: [Option<Handler>; 4],
+    /// Whether the first two share a queue, that of the first.
+    pub(crate) shared: bool,
     pub(crate) command: Vec<Deed>,
     pub(crate) check: Vec<Deed>,
     /// Added at run time only.
@@ -128,11 +136,39 @@ pub(crate) struct Plan {
     pub(crate) blocks: bool,
 }
 
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, node) in self.nodes.iter().enumerate() {
+            writeln!(f, "n{at}: {node:?}")?;
+        }
+        let Self { steps, at_moment, run_for, patience, stop_budget, .. } = self;
+        writeln!(f, "steps {steps:?}, at a moment {at_moment:?}")?;
+        writeln!(f, "runs for {run_for:?}, patience {patience:?}, stop budget {stop_budget:?}")
+    }
+}
+
 /// How much goes wrong, and which deeds there are beside the common ones.
 struct Temper {
     /// In so many of a hundred calls.
     trouble: u64,
     blocks: bool,
+}
+
+impl Node {
+    /// How many calls of a handler may be under way at once, together with those of the handlers that share its queue.
+    pub(crate) fn calls_at_once(&self, handler: usize) -> u32 {
+        match &self.handlers[handler] {
+            Some(_) if handler < 2 && self.shares() => 1,
+            Some(of) => of.concurrency,
+            None => 0,
+        }
+    }
+
+    /// Whether the first two handlers share a queue, whose events stay in order.
+    pub(crate) fn shares(&self) -> bool {
+        let keeps_order = self.handlers[0].as_ref().is_some_and(|first| first.overflow != Overflow::Latest);
+        self.shared && keeps_order && self.handlers[1].is_some()
+    }
 }
 
 impl Plan {
@@ -213,7 +249,7 @@ fn node(dice: &mut Dice, at: usize, temper: &Temper) -> Node {
         wants,
         optional: dice.chance(30),
         restart: RestartPolicy::new(restart).limit(limit, Duration::from_secs(600)).backoff(backoff, backoff * 4),
-        stop_timeout: dice.chance(30).then(|| dice.millis(4_000)),
+        stop_timeout: dice.chance(30).then(|| dice.millis(1_000)),
         initialize: self::deeds(dice, &Temper { trouble: trouble / 3, blocks }, 30),
         cleanup: deeds(dice, 30),
         period: dice.chance(70).then(|| dice.millis(700)),
@@ -228,9 +264,13 @@ fn node(dice: &mut Dice, at: usize, temper: &Temper) -> Node {
                 capacity: dice.index(6) + 1,
                 overflow: OVERFLOWS[dice.index(OVERFLOWS.len())],
                 startup: dice.index(24),
+                keyed: dice.chance(50),
+                concurrency: u32::try_from(dice.roll(3)).unwrap() + 1,
+                isolated: dice.chance(20),
                 deeds: deeds(dice, 30),
             })
         }),
+        shared: dice.chance(30),
         command: deeds(dice, 30),
         check: deeds(dice, 10),
         late: false,
@@ -238,7 +278,7 @@ fn node(dice: &mut Dice, at: usize, temper: &Temper) -> Node {
 }
 
 /// Every policy.
-const OVERFLOWS: [Overflow; 3] = [Overflow::Block, Overflow::DropOldest, Overflow::DropNewest];
+const OVERFLOWS: [Overflow; 4] = [Overflow::Block, Overflow::DropOldest, Overflow::DropNewest, Overflow::Latest];
 
 /// What is done at each of a few calls, over and over; in `others` of a hundred something else than ending well.
 fn deeds(dice: &mut Dice, temper: &Temper, others: u64) -> Vec<Deed> {

@@ -118,11 +118,11 @@ impl Stage {
             Step::Add(at) if self.plan.nodes[at].late => drop(node::add_to(host, at).await),
             Step::Call(at) => drop(host.call::<(), u64>(NAMES[at], "ask", &()).await),
             Step::Publish(topic, times) => {
-                for _ in 0..times {
+                for key in (0..3).cycle().take(times) {
                     self.offers[topic].fetch_add(1, Ordering::Relaxed);
                     match topic {
-                        0 => host.publish(Flood::<0>).await.unwrap(),
-                        _ => host.publish(Flood::<1>).await.unwrap(),
+                        0 => host.publish(Flood::<0>(key)).await.unwrap(),
+                        _ => host.publish(Flood::<1>(key)).await.unwrap(),
                     }
                 }
             }
