@@ -19,8 +19,10 @@ struct Seen {
     initialized: bool,
     /// Running pieces of work by name.
     work: HashMap<&'static str, i32>,
-    /// Those of them that block their threads, or did so when their time was up: they are left behind.
+    /// Those of them that block their threads, until they end: their daemon may stop meanwhile.
     stuck: HashMap<&'static str, i32>,
+    /// Those of these that are about to end.
+    unblocked: HashMap<&'static str, i32>,
     /// Those that were there when their time was up because some thread was blocked: they are dropped later, and not polled.
     held: HashMap<&'static str, i32>,
     /// How many threads it blocks.
@@ -128,9 +130,10 @@ fn moment_fault(plan: &Plan, seen: &mut [Seen], node: usize, life: u32, moment: 
         Moment::Blocked(what) => {
             let me = &mut seen[node];
             me.blocks -= 1;
-            // Otherwise its time was up while it blocked: it is on its way out, whatever it does until it yields.
-            if me.up && life == me.life {
-                *me.stuck.entry(what).or_default() -= 1;
+            if me.work.get(what).is_some_and(|work| *work > 0) {
+                *me.unblocked.entry(what).or_default() += 1;
+            } else {
+                take(&mut me.stuck, what);
             }
             None
         }
@@ -147,18 +150,22 @@ fn moment_fault(plan: &Plan, seen: &mut [Seen], node: usize, life: u32, moment: 
 
 fn gone(me: &mut Seen, node: usize, life: u32, what: &'static str, end: End) -> Option<String> {
     *me.work.entry(what).or_default() -= 1;
-    let is_late = !(me.up && life == me.life);
-    for (map, goes_on) in [(&mut me.stuck, true), (&mut me.held, false)] {
-        if is_late
-            && let Some(count) = map.get_mut(what)
-            && *count > 0
-        {
-            *count -= 1;
-            let fault = end != End::Cut && !goes_on;
-            return fault.then(|| format!("G3: {what} of n{node} went on after its cleanup"));
-        }
+    // What blocked ends in the same poll, before anything beside it on the same thread.
+    if take(&mut me.unblocked, what) {
+        take(&mut me.stuck, what);
+        return None;
     }
-    None
+    let is_late = !(me.up && life == me.life);
+    let was_held = is_late && take(&mut me.held, what);
+    (was_held && end != End::Cut).then(|| format!("G3: {what} of n{node} went on after its cleanup"))
+}
+
+/// Takes one away, if there is one.
+fn take(counts: &mut HashMap<&'static str, i32>, what: &'static str) -> bool {
+    let count = counts.entry(what).or_default();
+    let is_there = *count > 0;
+    *count -= i32::from(is_there);
+    is_there
 }
 
 fn born(plan: &Plan, seen: &mut [Seen], node: usize, life: u32) -> Option<String> {
