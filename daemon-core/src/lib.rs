@@ -48,9 +48,13 @@ mod declaration;
 mod definition;
 mod error;
 mod event;
+mod histogram;
 mod host;
+#[cfg(all(test, daemon_loom))]
+mod models;
 mod policy;
 mod status;
+mod sync;
 mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -62,23 +66,24 @@ pub mod __private;
 pub use call::{Call, CallError};
 pub use context::{Context, HostHandle, TaskEnded, TaskHandle, Unsubscribe};
 pub use daemon::{DaemonBase, Wired};
-pub use declaration::{Declaration, Declared, Dependency};
+pub use declaration::{Declaration, Declared, Dependency, Published};
 pub use definition::{
     Check, Command, CommandCall, Deferred, Definition, EventHandler, Interval, OnReady, RowCall, Task,
 };
 pub use error::{BoxError, Error, IntoOutcome, Result};
 pub use event::{
-    Envelope, Event, Overflow, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle,
-    SubscriptionStatus,
+    Envelope, Event, Filter, Key, Overflow, PublishError, QueueOptions, SubscribeError, Subscription,
+    SubscriptionHandle, SubscriptionStatus, Tap, Tapped,
 };
+pub use histogram::Histogram;
 pub use host::{
     Async, CheckError, Cut, DaemonStart, DaemonStop, EventAccount, Factory, Host, HostCheck, Left, Plain, RunningHost,
     ShutdownReport, StartError, StartReport,
 };
 pub use policy::{OnError, Restart, RestartPolicy};
 pub use status::{
-    BlockedWork, CheckKind, CheckReport, DaemonStatus, HostStatus, IntervalStatus, State, TaskKind, TaskStatus,
-    Transition,
+    BlockedWork, CheckKind, CheckReport, DaemonStatus, EventAudit, HostStatus, IntervalStatus, State, TaskKind,
+    TaskStatus, Transition, Unfed, Unheard,
 };
 pub use task::{Attach, EventRow, Handler, place};
 

@@ -1,5 +1,6 @@
 //! All a daemon may ask of its host.
 
+mod errand;
 mod events;
 mod handle;
 mod life;
@@ -7,6 +8,7 @@ mod link;
 mod register;
 mod spawn;
 
+pub(crate) use errand::Errand;
 pub use handle::HostHandle;
 pub(crate) use life::{Birth, Life, Phase, Tally};
 pub(crate) use link::{AnyDaemon, HostLink, Readiness, Wish};
@@ -21,7 +23,7 @@ use serde::de::DeserializeOwned;
 
 use crate::call::{Call, CallError};
 use crate::declaration::Declared;
-use crate::task::waits;
+use crate::task::{Wait, waits};
 
 /// A daemon's way to its host: publishing, registering, spawning, looking up the daemons it depends on.
 ///
@@ -46,7 +48,7 @@ impl Context {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn cancelled(&self) {
-        waits("cx.cancelled", self.life.cancel.cancelled()).await;
+        waits(Wait::Cancelled, self.life.cancel.cancelled()).await;
     }
 
     /// Whether [`cancelled`](Self::cancelled) would return at once.
@@ -110,6 +112,6 @@ impl Call for Context {
         Q: Serialize + Send + Sync,
         A: DeserializeOwned + Send,
     {
-        waits("cx.call", link::call(&*self.life.link, daemon, command, request)).await
+        waits(Wait::Call, link::call(&*self.life.link, daemon, command, request)).await
     }
 }

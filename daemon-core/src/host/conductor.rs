@@ -4,7 +4,6 @@
 //! on the main thread, so it calls no user code, wakes no user task and logs nothing: lives do that, on the workers.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -25,7 +24,7 @@ use super::supervisor::{Decision, Ending, History};
 use super::unit::Unit;
 use crate::event::Bus;
 use crate::status::State;
-use crate::task::FOREVER;
+use crate::task::{FOREVER, chance};
 
 /// How much longer than the stop budget the values that live through restarts may take to be dropped.
 const LEAVING: Duration = Duration::from_millis(100);
@@ -81,7 +80,6 @@ struct Conducting {
     /// Who waits for a restart, and until when.
     backing_off: Vec<(Instant, usize)>,
     overdue: Overdue,
-    chances: RandomState,
     count: u64,
 }
 
@@ -107,7 +105,6 @@ impl Conductor {
             at: HashMap::new(),
             backing_off: Vec::new(),
             overdue: Overdue::default(),
-            chances: RandomState::new(),
             count: 0,
         };
         conducting.run().await
@@ -323,10 +320,9 @@ impl Conducting {
 
     /// Asks the supervisor whether a daemon that failed is started again.
     fn verdict(&mut self, at: usize) -> Verdict {
-        let chance = self.chances.hash_one((self.count, at)) as f64 / u64::MAX as f64;
         let player = &mut self.players[at];
         let policy = player.unit.declaration().restart;
-        match player.history.decide(&policy, Ending::Failed, player.began, Instant::now(), chance) {
+        match player.history.decide(&policy, Ending::Failed, player.began, Instant::now(), chance()) {
             Decision::Restart { after } => {
                 player.after = after;
                 Verdict::Retry
@@ -384,6 +380,7 @@ impl Conducting {
         let mut ended: Vec<_> = self.board.slots().into_iter().zip(units).collect();
         ended.sort_by_key(|(slot, _)| std::cmp::Reverse(slot.wave));
         let since = self.board.stopping_since().unwrap_or_else(Instant::now);
+        let until = since + self.stop_budget + LEAVING;
         for (slot, unit) in ended {
             let told = slot.clone();
             let gone = self.board.let_go(&self.runtime, &slot.name, move || {
@@ -393,8 +390,12 @@ impl Conducting {
                 }
                 drop(unit);
             });
-            drop(tokio::time::timeout_at(since + self.stop_budget + LEAVING, gone).await); // late: shown in the report
+            drop(tokio::time::timeout_at(until, gone).await); // late: shown in the report
         }
+        // Values of earlier lives may still be leaving.
+        drop(tokio::time::timeout_at(until, self.board.all_gone()).await);
+        let bus = self.bus.clone();
+        drop(self.runtime.spawn(async move { bus.end_taps() })); // it wakes those who look on, and nobody waits for that
     }
 }
 

@@ -36,7 +36,7 @@ fn policy_faults(of: &str, policy: &RestartPolicy) -> impl Iterator<Item = Strin
 }
 
 fn row_faults(daemon: &str, outline: &Outline) -> Vec<String> {
-    let mut faults = Vec::new();
+    let mut faults = outline.handler_faults.clone();
     let tasks: Vec<_> = outline.tasks.iter().map(|(name, _)| *name).collect();
     let intervals: Vec<_> = outline.intervals.iter().map(|(name, ..)| *name).collect();
     let checks: Vec<_> = outline.checks.iter().map(|(name, _)| *name).collect();

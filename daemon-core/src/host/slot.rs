@@ -20,6 +20,7 @@ use super::journal::Journal;
 use super::report::Cut;
 use super::unit::{Intake, Lived, Unit};
 use crate::context::{Life, Readiness, Tally};
+use crate::event::SubscriptionStatus;
 use crate::status::State;
 
 /// One daemon on the board.
@@ -168,8 +169,7 @@ impl Slot {
     }
 
     /// The event handlers that are at work.
-    pub(crate) fn busy_handlers(&self) -> Vec<String> {
-        let busy = self.intake.statuses().into_iter().filter(|handler| handler.in_flight > 0);
-        busy.map(|handler| handler.name).collect()
+    pub(crate) fn busy_handlers(&self) -> Vec<SubscriptionStatus> {
+        self.intake.statuses().into_iter().filter(|handler| handler.in_flight > 0).collect()
     }
 }

@@ -93,8 +93,11 @@ impl Lifecycle {
         slot.enter(State::Running);
         // Before anything of it runs that might break it: the conductor hears of its start first.
         self.board.tell(Happening::Started(self.at));
-        let dispatch = lived.dispatch(cx);
-        drop(life.spawn(Label::new(TaskKind::Handlers, "event handlers"), dispatch)); // open: it cannot be refused
+        for (isolated, dispatch) in lived.dispatch(cx) {
+            let name = isolated.map_or_else(|| TaskKind::Handlers.to_string(), str::to_owned);
+            let label = Label::new(TaskKind::Handlers, &name);
+            drop(life.spawn(label, dispatch)); // open: it cannot be refused
+        }
         life.ready.cancel();
         Ok(())
     }
@@ -115,8 +118,8 @@ impl Lifecycle {
             return Err(NotStarted::Failed(deadline.missed()));
         }
         let (sender, outcome) = oneshot::channel();
-        let label = Label::new(kind, kind.to_string());
-        let task = life.tasks.spawn(label, &life.span, async move {
+        let name = kind.to_string();
+        let task = life.tasks.spawn(Label::new(kind, &name), async move {
             drop(sender.send(caught(|| work).await)); // the receiver is dropped once this step is given up
         });
         let ended = tokio::select! {
@@ -130,7 +133,7 @@ impl Lifecycle {
             _ = self.stop.wait_for(Option::is_some) => Err(NotStarted::Cancelled),
         };
         if let (Err(_), Some(task)) = (&ended, task) {
-            task.abort();
+            task.abort.abort();
         }
         // The order to stop follows the beginning of a shutdown, which this step may have asked for.
         let overtaken = ordered(&self.stop) || self.is_last();

@@ -33,7 +33,9 @@ impl Lifecycle {
         stopping.idle(|steps| steps.drain, drains).await;
         life.cancel.cancel();
         stopping.idle(|steps| steps.join, |_| true).await;
-        stopping.abort(|steps| steps.abort, |_| true).await;
+        slot.intake.cut();
+        stopping.abort(|steps| steps.abort, None).await;
+        life.tasks.relent();
 
         if entered {
             stopping.clean_up().await;
@@ -127,43 +129,38 @@ impl Stopping<'_> {
         self.until(step, None, tasks.idle(of)).await; // what is left is aborted later
     }
 
-    /// Aborts such work, and books it once.
-    async fn abort(&mut self, step: impl Fn(&Steps) -> Duration, of: impl Fn(TaskKind) -> bool + Copy) {
+    /// Aborts all work or that of one kind, and books it once.
+    async fn abort(&mut self, step: impl Fn(&Steps) -> Duration, only: Option<TaskKind>) {
         let busy = self.slot.busy_handlers();
-        let cut = self.life.tasks.abort(of);
-        if cut.is_empty() {
+        let tasks = self.life.tasks.clone();
+        let aborted = only.map_or_else(|| tasks.abort_all(), |kind| tasks.abort(kind));
+        if aborted.is_empty() {
             return;
         }
-        let tasks = self.life.tasks.clone();
-        let gone = self.begun_within(step, tasks.idle(of)).await.is_some();
-        let left = if gone { Vec::new() } else { self.life.tasks.statuses() };
-        for task in cut {
-            let now = left.iter().find(|left| left.name == task.name && left.kind == task.kind);
-            let cut = Cut::new(now.unwrap_or(&task), now.is_none(), &busy);
-            let booked = {
-                let mut inner = self.slot.inner();
-                let booked = inner.cut.iter().any(|other| other.work == cut.work && !other.gone);
-                if !booked {
-                    inner.cut.push(cut.clone());
-                }
-                booked
-            };
-            if !booked {
-                tracing::warn!(parent: &self.life.span, "{cut}");
-            }
+        let of = |kind| only.is_none_or(|only| only == kind);
+        self.begun_within(step, tasks.idle(of)).await; // what is left is told of
+        let cuts = aborted.into_iter().map(|(record, then)| {
+            let gone = record.is_gone();
+            Cut::new(&if gone { then } else { record.status() }, gone, &busy)
+        });
+        for cut in self.book(cuts) {
+            tracing::warn!(parent: &self.life.span, "{cut}");
         }
+    }
+
+    /// Books what was cut; returns what was not known.
+    fn book(&self, cuts: impl Iterator<Item = Cut>) -> Vec<Cut> {
+        let mut inner = self.slot.inner();
+        let known = inner.cut.len();
+        Cut::add(&mut inner.cut, cuts);
+        inner.cut[known..].to_vec()
     }
 
     /// Books what could not be aborted and is not in the report yet, such as blocking work that `cleanup` began.
     fn book_what_is_left(&self) {
         let busy = self.slot.busy_handlers();
-        for task in self.life.tasks.statuses() {
-            let cut = Cut::new(&task, false, &busy);
-            let mut inner = self.slot.inner();
-            if !inner.cut.iter().any(|known| known.work == cut.work && !known.gone) {
-                inner.cut.push(cut);
-            }
-        }
+        let left = self.life.tasks.statuses();
+        self.book(left.iter().map(|task| Cut::new(task, false, &busy)));
     }
 
     /// Runs `work` in a task of its own; what overruns `step` is aborted and booked, and has to be gone by `end`.
@@ -189,7 +186,7 @@ impl Stopping<'_> {
                 self.problem(format!("{name}: {failure}"));
             }
             Some(Err(_)) => self.problem(format!("{name} was aborted")),
-            None => self.abort(end, |kind| kind == TaskKind::Cleanup).await,
+            None => self.abort(end, Some(TaskKind::Cleanup)).await,
         }
     }
 
