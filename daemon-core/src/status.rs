@@ -58,6 +58,8 @@ pub struct HostStatus {
     pub state: State,
     /// How long ago it started.
     pub uptime: Duration,
+    /// How often it was reloaded.
+    pub reloads: u64,
     /// Its daemons, in the order of their waves.
     pub daemons: Vec<DaemonStatus>,
     /// Work that blocks its thread now: that a thread has been in one poll of for long, 1 s unless
@@ -162,6 +164,10 @@ pub enum TaskKind {
     Check,
     /// What [`Context::spawn_blocking`](crate::Context::spawn_blocking) started.
     Blocking,
+    /// `check_reload` or `reload`.
+    Reload,
+    /// What loads the host's configuration, or drops it at the end.
+    Load,
     /// The destructor of the daemon's value.
     Destructor,
 }
@@ -181,6 +187,8 @@ impl fmt::Display for TaskKind {
             Self::Command => "command",
             Self::Check => "check",
             Self::Blocking => "blocking work",
+            Self::Reload => "reload",
+            Self::Load => "loading of the configuration",
             Self::Destructor => "destructor",
         })
     }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::journal::Journal;
+use super::reload::Settings;
 use super::slot::Slot;
 use super::unit::Unit;
 use crate::event::Bus;
@@ -45,6 +46,14 @@ struct Whole {
     stopping_since: Option<Instant>,
 }
 
+/// What is said about a host, and when.
+pub(crate) struct Words {
+    pub(crate) name: String,
+    pub(crate) notes: Vec<String>,
+    /// How long a poll may take before it counts as blocking its thread.
+    pub(crate) blocked_after: Duration,
+}
+
 /// The board of one host.
 pub(crate) struct Board {
     pub(crate) name: String,
@@ -54,6 +63,7 @@ pub(crate) struct Board {
     pub(crate) blocked_after: Duration,
     pub(crate) bus: Arc<Bus>,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) settings: Settings,
     slots: RwLock<Vec<Arc<Slot>>>,
     happenings: mpsc::UnboundedSender<Happening>,
     /// How often somebody wished to steer a daemon.
@@ -72,14 +82,14 @@ pub(crate) struct Board {
 
 impl Board {
     pub(crate) fn new(
-        name: String,
+        words: Words,
         slots: Vec<Slot>,
-        notes: Vec<String>,
-        blocked_after: Duration,
+        settings: Settings,
         bus: Arc<Bus>,
         journal: Arc<Journal>,
         happenings: mpsc::UnboundedSender<Happening>,
     ) -> Arc<Self> {
+        let Words { name, notes, blocked_after } = words;
         let slots = RwLock::new(slots.into_iter().map(Arc::new).collect());
         let since = journal.since();
         Arc::new(Self {
@@ -90,6 +100,7 @@ impl Board {
             blocked_after,
             bus,
             journal,
+            settings,
             happenings,
             wishes: Mutex::default(),
             whole: Mutex::default(),
@@ -218,7 +229,8 @@ impl Board {
 
     /// Whether any step of any stop was cut, or a value is still being dropped.
     pub(crate) fn was_cut(&self) -> bool {
-        self.slots().iter().any(|slot| !slot.inner().cut.is_empty()) || !self.leaving().is_empty()
+        let any = self.slots().iter().any(|slot| !slot.inner().cut.is_empty());
+        any || !self.leaving().is_empty() || !self.settings.under_way().is_empty()
     }
 
     /// Whether a daemon that the host requires could not end without a problem.

@@ -7,14 +7,16 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::board::Board;
+use super::board::{Board, Words};
 use super::check::{CheckError, CheckReport, Limits, check};
 use super::conductor::Conductor;
 use super::factory::{Factory, Source};
 use super::journal::Journal;
+use super::reload::{Load, Settings};
 use super::slot::Slot;
 use super::unit::{Unit, UnitOf};
 use super::{DEFAULT_BLOCKED_AFTER, DEFAULT_START_TIMEOUT, DEFAULT_STOP_BUDGET};
+use crate::configuration::Configuration;
 use crate::daemon::DaemonBase;
 use crate::event::Bus;
 use crate::task::FOREVER;
@@ -41,6 +43,7 @@ pub struct Host {
     pub(super) name: String,
     units: Vec<Arc<dyn Unit>>,
     limits: Limits,
+    configuration: (Configuration, Option<Load>),
     pub(super) quiet: bool,
     pub(super) report_file: Option<PathBuf>,
 }
@@ -48,7 +51,14 @@ pub struct Host {
 impl Host {
     /// A host without daemons.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), units: Vec::new(), limits: Limits::default(), quiet: false, report_file: None }
+        Self {
+            name: name.into(),
+            units: Vec::new(),
+            limits: Limits::default(),
+            configuration: (Configuration::default(), None),
+            quiet: false,
+            report_file: None,
+        }
     }
 
     /// Adds a daemon under its own name. The same value lives through every restart.
@@ -79,6 +89,23 @@ impl Host {
     /// Adds the daemons of a list that the compiler has checked; see [`daemons!`](crate::daemons).
     pub fn daemons(self, list: impl FnOnce(Self) -> Self) -> Self {
         list(self)
+    }
+
+    /// Gives the daemons a configuration, a value of the program's own type: `first` now, and at each reload what `load`
+    /// returns, a `Result` or a future of one. Daemons read it with [`Context::configuration`](crate::Context::configuration).
+    ///
+    /// `load` runs on the workers. Its error refuses the reload.
+    pub fn configuration<C, Kind>(mut self, first: C, load: impl Factory<C, Kind>) -> Self
+    where
+        C: Send + Sync + 'static,
+    {
+        let load = Arc::new(load);
+        let load = move || -> crate::BoxFuture<'static, crate::Result<Configuration>> {
+            let load = load.clone();
+            Box::pin(async move { load.make().await.map(Configuration::new) })
+        };
+        self.configuration = (Configuration::new(first), Some(Arc::new(load)));
+        self
     }
 
     /// Sets how many threads run daemons [one for each core].
@@ -181,7 +208,10 @@ impl Host {
         let (stop_budget, start_timeout) =
             (self.budget().min(FOREVER), self.limits.start_timeout.unwrap_or(DEFAULT_START_TIMEOUT));
         let blocked_after = self.blocked_after();
-        let board = Board::new(self.name, slots, report.notes, blocked_after, bus.clone(), journal, sender);
+        let words = Words { name: self.name, notes: report.notes, blocked_after };
+        let (first, load) = self.configuration;
+        let settings = Settings::new(first, load, start_timeout.min(FOREVER));
+        let board = Board::new(words, slots, settings, bus.clone(), journal, sender);
         let start_budget = self.limits.start_budget.map(|budget| budget.min(FOREVER));
         Ok(Conductor { board, bus, graph, units: self.units, happenings, stop_budget, start_timeout, start_budget })
     }

@@ -18,6 +18,7 @@ mod overdue;
 mod phase;
 #[cfg(feature = "testing")]
 mod rehearsal;
+mod reload;
 mod report;
 mod run;
 mod signals;

@@ -61,6 +61,9 @@ pub struct ShutdownReport {
     pub stop_ms: u64,
     /// The daemons, by wave.
     pub daemons: Vec<DaemonStop>,
+    /// Work of the host itself that could not be ended: the loading of a configuration, or its destructor.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut: Vec<Cut>,
     /// What is left; all zero unless something could not be stopped.
     pub left: Left,
     /// Every subscription's account.
@@ -173,6 +176,7 @@ impl ShutdownReport {
             uptime_ms: 0,
             stop_ms: 0,
             daemons: Vec::new(),
+            cut: Vec::new(),
             left: Left::default(),
             events: Vec::new(),
             unheard: Vec::new(),
@@ -184,7 +188,7 @@ impl ShutdownReport {
     #[must_use]
     pub fn is_clean(&self) -> bool {
         let stopped_well = |daemon: &DaemonStop| daemon.cut.is_empty() && daemon.problems.is_empty();
-        self.exit_code == 0 && self.left.is_nothing() && self.daemons.iter().all(stopped_well)
+        self.exit_code == 0 && self.left.is_nothing() && self.cut.is_empty() && self.daemons.iter().all(stopped_well)
     }
 
     /// The daemon of that name.
@@ -295,6 +299,7 @@ impl fmt::Display for ShutdownReport {
                 writeln!(f, "          {cut}")?;
             }
         }
+        self.cut.iter().try_for_each(|cut| writeln!(f, "  {cut}"))?;
         write_events(f, &self.events)?;
         for Unheard { topic, publisher, events } in &self.unheard {
             let events = count(*events, "event");

@@ -8,9 +8,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::factory::Source;
+use super::reload::Step;
 use super::watched::Watched;
 use crate::BoxFuture;
 use crate::call::CallError;
+use crate::configuration::Configuration;
 use crate::context::{AnyDaemon, Context, Life};
 use crate::daemon::DaemonBase;
 use crate::declaration::{Declaration, Dependency};
@@ -93,6 +95,8 @@ impl<D: Send + Sync + 'static> Intake for Wiring<D, Context> {
 pub(crate) trait Lived: Send + Sync {
     fn any(&self) -> AnyDaemon;
     fn hook(&self, which: TaskKind, cx: Context) -> BoxFuture<'static, Result<()>>;
+    /// Asks the daemon whether it could take `next` on, or has it do so.
+    fn reload(&self, step: Step, next: Configuration, cx: Context) -> BoxFuture<'static, Result<()>>;
     /// What delivers events to the daemon's handlers until its intake is drained: the common dispatcher, then each that is
     /// isolated, by the name of its handler or queue.
     fn dispatch(&self, cx: Context) -> Vec<(Option<&'static str>, BoxFuture<'static, ()>)>;
@@ -257,6 +261,18 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
             TaskKind::Cleanup => life.call("cleanup", || Box::pin(async move { daemon.cleanup(&cx).await })),
             _ => Box::pin(std::future::ready(Ok(()))),
         }
+    }
+
+    fn reload(&self, step: Step, next: Configuration, cx: Context) -> BoxFuture<'static, Result<()>> {
+        let (daemon, life) = (self.daemon.clone(), cx.life.clone());
+        life.call(step.name(), || {
+            Box::pin(async move {
+                match step {
+                    Step::Check => daemon.check_reload(&next, &cx).await,
+                    Step::Reload => daemon.reload(&next, &cx).await,
+                }
+            })
+        })
     }
 
     fn dispatch(&self, cx: Context) -> Vec<(Option<&'static str>, BoxFuture<'static, ()>)> {

@@ -68,6 +68,8 @@ impl Board {
                 panics: status.panics,
             });
         }
+        let own = self.settings.under_way();
+        left.tasks += own.len();
         ShutdownReport {
             name: self.name.clone(),
             exit_code,
@@ -75,6 +77,7 @@ impl Board {
             uptime_ms: millis(self.since.elapsed()),
             stop_ms: since.map_or(0, |since| millis(since.elapsed())),
             daemons,
+            cut: own.iter().map(|task| Cut::new(task, false, &[])).collect(),
             left,
             events,
             unheard: self.unheard(),
@@ -105,6 +108,7 @@ impl Board {
             name: self.name.clone(),
             state: self.state(),
             uptime: self.since.elapsed(),
+            reloads: self.settings.changes(),
             daemons: self.by_wave().iter().map(|slot| daemon_status(slot)).collect(),
             blocked: self.polled().into_iter().map(|polled| polled.work).filter(blocks).collect(),
         }
@@ -123,6 +127,8 @@ impl Board {
         }
         let leaving = self.leaving.get().map(|tasks| tasks.polled()).unwrap_or_default();
         all.extend(leaving.iter().map(|(number, value)| polled(&value.name, 0, *number, value, &[])));
+        let own = self.settings.polled();
+        all.extend(own.iter().map(|(number, task)| polled(&self.name, u64::MAX, *number, task, &[])));
         all
     }
 }
@@ -143,6 +149,7 @@ fn work(task: &TaskStatus, busy: &[SubscriptionStatus]) -> String {
     match task.kind {
         TaskKind::Handlers => handlers(task, busy),
         TaskKind::Destructor => task.kind.to_string(),
+        TaskKind::Load => task.name.clone(),
         kind if kind.to_string() == task.name => task.name.clone(),
         TaskKind::Cleanup => task.name.clone(),
         kind => format!("{kind} `{}`", task.name),

@@ -81,6 +81,10 @@ impl<E: ?Sized> Record<E> {
         &self.name
     }
 
+    pub(crate) fn kind(&self) -> TaskKind {
+        self.kind
+    }
+
     pub(super) fn begin_poll(&self) {
         // Only the thread that polls it writes: no two do at once.
         self.polls.store(self.polls.load(Ordering::Relaxed) + 1, Ordering::Relaxed);

@@ -29,7 +29,8 @@ impl Lifecycle {
         life.intake.cancel();
         slot.intake.drain();
         life.close_pulled();
-        let drains = |kind| matches!(kind, TaskKind::Handlers | TaskKind::Interval | TaskKind::Command);
+        let drains =
+            |kind| matches!(kind, TaskKind::Handlers | TaskKind::Interval | TaskKind::Command | TaskKind::Reload);
         stopping.idle(|steps| steps.drain, drains).await;
         life.cancel.cancel();
         stopping.idle(|steps| steps.join, |_| true).await;

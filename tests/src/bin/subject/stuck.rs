@@ -20,6 +20,13 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
         "drop" => host.daemon(Beside).daemon(InDrop),
         "made-drop" => host.daemon(Beside).daemon_with(|| Ok::<_, daemon_core::BoxError>(InDrop)),
         "unstarted-drop" => host.daemon(Sleeper).daemon(Unstarted),
+        "load" => host
+            .workers(2)
+            .configuration((), || {
+                stuck();
+                Ok::<_, daemon_core::BoxError>(())
+            })
+            .daemon(Beside),
         "full-stderr" => host.daemon(Beside).daemon(Talker),
         "locked-stderr" => {
             lock_stderr();
