@@ -64,6 +64,9 @@ pub struct ShutdownReport {
     /// Work of the host itself that could not be ended: the loading of a configuration, or its destructor.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cut: Vec<Cut>,
+    /// Worker threads that were blocked at the end by what was not spawned through the host, and so has no name here.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub blocked_threads: usize,
     /// What is left; all zero unless something could not be stopped.
     pub left: Left,
     /// Every subscription's account.
@@ -74,6 +77,10 @@ pub struct ShutdownReport {
     /// The latest 1,000 changes of state, where the exit code is not 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub journal: Vec<Transition>,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// How one daemon ended.
@@ -177,6 +184,7 @@ impl ShutdownReport {
             stop_ms: 0,
             daemons: Vec::new(),
             cut: Vec::new(),
+            blocked_threads: 0,
             left: Left::default(),
             events: Vec::new(),
             unheard: Vec::new(),
@@ -184,11 +192,12 @@ impl ShutdownReport {
         }
     }
 
-    /// Whether everything ended well: exit code 0, no trouble while stopping, nothing cut, nothing left.
+    /// Whether everything ended well: exit code 0, no trouble while stopping, nothing cut, nothing left, no thread blocked.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         let stopped_well = |daemon: &DaemonStop| daemon.cut.is_empty() && daemon.problems.is_empty();
-        self.exit_code == 0 && self.left.is_nothing() && self.cut.is_empty() && self.daemons.iter().all(stopped_well)
+        let nothing_left = self.left.is_nothing() && self.cut.is_empty() && self.blocked_threads == 0;
+        self.exit_code == 0 && nothing_left && self.daemons.iter().all(stopped_well)
     }
 
     /// The daemon of that name.
@@ -300,6 +309,10 @@ impl fmt::Display for ShutdownReport {
             }
         }
         self.cut.iter().try_for_each(|cut| writeln!(f, "  {cut}"))?;
+        if self.blocked_threads > 0 {
+            let threads = count(self.blocked_threads as u64, "worker thread");
+            writeln!(f, "  {threads} blocked by what was not spawned through the host")?;
+        }
         write_events(f, &self.events)?;
         for Unheard { topic, publisher, events } in &self.unheard {
             let events = count(*events, "event");

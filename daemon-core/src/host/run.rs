@@ -73,8 +73,8 @@ impl Host {
         };
         let board = conductor.board.clone();
         let budget = conductor.stop_budget;
-        let lookout = Lookout::new(blocked_after, runtime.handle().clone(), pulse);
-        let end = control.block_on(watch(conductor, runtime.handle().clone(), budget, lookout, &mut voice));
+        let mut lookout = Lookout::new(blocked_after, runtime.handle().clone(), pulse);
+        let end = control.block_on(watch(conductor, runtime.handle().clone(), budget, &mut lookout, &mut voice));
         let (end, deadline) = match end {
             Ok(ended) => ended,
             Err(error) => return voice.refuse(name, &format!("cannot listen to signals: {error}")),
@@ -88,7 +88,9 @@ impl Host {
             End::Stopped { .. } => deadline.saturating_duration_since(Instant::now()).min(PATIENCE),
             End::Overrun | End::Forced { .. } => WRITING,
         };
-        voice.last_words(board.shutdown_report(code), patience);
+        let mut report = board.shutdown_report(code);
+        report.blocked_threads = lookout.unknown();
+        voice.last_words(report, patience);
         if matches!(end, End::Stopped { .. }) {
             runtime.shutdown_background(); // never waits for a blocked thread
             if board.was_cut() {
@@ -112,7 +114,7 @@ async fn watch(
     conductor: Conductor,
     runtime: tokio::runtime::Handle,
     budget: Duration,
-    mut lookout: Lookout,
+    lookout: &mut Lookout,
     voice: &mut Voice,
 ) -> std::io::Result<(End, Instant)> {
     let mut signals = Signals::listen()?;
