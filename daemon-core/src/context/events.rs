@@ -106,6 +106,7 @@ impl Context {
         &self,
         subscribe: impl FnOnce() -> Result<Subscription<E>, SubscribeError>,
     ) -> Result<Subscription<E>, SubscribeError> {
+        let subscribe = || Ok(subscribe()?.booked_in(&self.life.tally.ledger));
         self.booked(Subscription::handle, |open| &mut open.pulled, subscribe)
     }
 

@@ -16,7 +16,7 @@ use super::link::{AnyDaemon, HostLink};
 use super::register::{Bound, Unsubscribe};
 use crate::BoxFuture;
 use crate::error::{Error, Result};
-use crate::event::{Bus, Publisher, SubscriptionHandle, SubscriptionStatus};
+use crate::event::{Bus, Ledger, Publisher, SubscriptionHandle, SubscriptionStatus};
 use crate::policy::OnError;
 use crate::status::{IntervalStatus, TaskKind};
 use crate::task::{Failure, Periodic, Tasks, attempt};
@@ -28,6 +28,8 @@ pub(crate) struct Tally {
     pub(crate) panics: AtomicU64,
     /// How often in a row each piece of work has failed.
     streaks: Mutex<BTreeMap<String, u32>>,
+    /// The accounts of its run-time subscriptions.
+    pub(crate) ledger: Arc<Ledger>,
 }
 
 /// How many failures in a row degrade a daemon.

@@ -9,6 +9,7 @@
 
 use super::error::SubscribeError;
 use super::gate::{Gate, Verdict};
+use super::ledger::Ledger;
 use super::mailbox::Mailbox;
 use super::plan::{LanePlan, MailboxPlan};
 use super::publish::{Message, Publisher};
@@ -127,7 +128,7 @@ impl Bus {
             self.patterns.store(Arc::new(patterns));
         }
         self.rebuild(&registry, &topics);
-        Ok(Registration { bus: self.clone(), mailbox, topics })
+        Ok(Registration { bus: self.clone(), mailbox, topics, ledger: None })
     }
 
     fn unregister(&self, mailbox: &Arc<Mailbox>, topics: &[Arc<str>]) {
@@ -333,6 +334,8 @@ pub(crate) struct Registration {
     bus: Arc<Bus>,
     mailbox: Arc<Mailbox>,
     topics: Vec<Arc<str>>,
+    /// Who keeps its account once it is gone.
+    pub(super) ledger: Option<Arc<Ledger>>,
 }
 
 impl Registration {
@@ -350,5 +353,8 @@ impl Drop for Registration {
     fn drop(&mut self) {
         self.unregister();
         self.mailbox.close();
+        if let Some(ledger) = &self.ledger {
+            self.mailbox.status().iter().for_each(|status| ledger.end(status));
+        }
     }
 }

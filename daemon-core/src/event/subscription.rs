@@ -4,6 +4,7 @@ use super::bus::{Bus, Registration};
 use super::counters::SubscriptionStatus;
 use super::envelope::Envelope;
 use super::error::SubscribeError;
+use super::ledger::Ledger;
 use super::plan::{LanePlan, MailboxPlan, QueuePlan, SeatPlan};
 use super::routes::TypeTag;
 use super::state::Phase;
@@ -72,6 +73,15 @@ impl<E> Subscription<E> {
     #[must_use]
     pub fn status(&self) -> SubscriptionStatus {
         self.registration.mailbox().status().remove(0)
+    }
+
+    /// Lets its account outlive it. It has not been handed out yet.
+    pub(crate) fn booked_in(mut self, ledger: &Arc<Ledger>) -> Self {
+        if let Some(registration) = Arc::get_mut(&mut self.registration) {
+            registration.ledger = Some(ledger.clone());
+        }
+        ledger.open(self.handle());
+        self
     }
 
     /// A handle that can close it from elsewhere.

@@ -4,7 +4,6 @@
 //! on the main thread, so it calls no user code, wakes no user task and logs nothing: lives do that, on the workers.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -24,7 +23,7 @@ use super::supervisor::{Decision, Ending, History};
 use super::unit::Unit;
 use crate::event::Bus;
 use crate::status::State;
-use crate::task::FOREVER;
+use crate::task::{FOREVER, chance};
 
 /// How much longer than the stop budget the values that live through restarts may take to be dropped.
 const LEAVING: Duration = Duration::from_millis(100);
@@ -74,7 +73,6 @@ struct Conducting {
     at: HashMap<tokio::task::Id, usize>,
     /// Who waits for a restart, and until when.
     backing_off: Vec<(Instant, usize)>,
-    chances: RandomState,
     count: u64,
 }
 
@@ -98,7 +96,6 @@ impl Conductor {
             lives: JoinSet::new(),
             at: HashMap::new(),
             backing_off: Vec::new(),
-            chances: RandomState::new(),
             count: 0,
         };
         conducting.run().await
@@ -281,10 +278,9 @@ impl Conducting {
 
     /// Asks the supervisor whether a daemon that failed is started again.
     fn verdict(&mut self, at: usize) -> Verdict {
-        let chance = self.chances.hash_one((self.count, at)) as f64 / u64::MAX as f64;
         let player = &mut self.players[at];
         let policy = player.unit.declaration().restart;
-        match player.history.decide(&policy, Ending::Failed, player.began, Instant::now(), chance) {
+        match player.history.decide(&policy, Ending::Failed, player.began, Instant::now(), chance()) {
             Decision::Restart { after } => {
                 player.after = after;
                 Verdict::Retry

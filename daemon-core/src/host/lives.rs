@@ -216,7 +216,9 @@ impl Lifecycle {
         stopping.idle(steps.drain, drains).await;
         life.cancel.cancel();
         stopping.idle(steps.join, |_| true).await;
-        stopping.abort(steps.abort, |_| true).await;
+        slot.intake.cut();
+        stopping.abort(steps.abort, None).await;
+        life.tasks.relent();
 
         if entered {
             stopping.clean_up(steps).await;
@@ -298,14 +300,16 @@ impl Stopping<'_> {
         drop(timeout_at(self.begun + within, self.life.tasks.idle(of)).await); // what is left is aborted later
     }
 
-    /// Aborts such work, and books it once.
-    async fn abort(&self, within: Duration, of: impl Fn(TaskKind) -> bool + Copy) {
+    /// Aborts all work or that of one kind, and books it once.
+    async fn abort(&self, within: Duration, only: Option<TaskKind>) {
         let busy = self.slot.busy_handlers();
-        let aborted = self.life.tasks.abort(of);
+        let tasks = &self.life.tasks;
+        let aborted = only.map_or_else(|| tasks.abort_all(), |kind| tasks.abort(kind));
         if aborted.is_empty() {
             return;
         }
-        drop(timeout_at(self.by(within), self.life.tasks.idle(of)).await); // what is left is told of
+        let of = |kind| only.is_none_or(|only| only == kind);
+        drop(timeout_at(self.by(within), tasks.idle(of)).await); // what is left is told of
         let cuts = aborted.into_iter().map(|(record, then)| {
             let gone = record.is_gone();
             Cut::new(&if gone { then } else { record.status() }, gone, &busy)
@@ -353,7 +357,7 @@ impl Stopping<'_> {
                 self.problem(format!("{name}: {failure}"));
             }
             Ok(Err(_)) => self.problem(format!("{name} was aborted")),
-            Err(_) => self.abort(end, |kind| kind == TaskKind::Cleanup).await,
+            Err(_) => self.abort(end, Some(TaskKind::Cleanup)).await,
         }
     }
 

@@ -59,6 +59,8 @@ pub(crate) trait Intake: Send + Sync {
     fn buffer(&self);
     /// Takes no new event; what is queued is still delivered.
     fn drain(&self);
+    /// Lets no handler be called any more, even if one blocks the dispatcher's thread.
+    fn cut(&self);
     /// Abandons what is queued.
     fn close(&self);
     /// The account of every handler.
@@ -72,6 +74,10 @@ impl<D: Send + Sync + 'static> Intake for Wiring<D, Context> {
 
     fn drain(&self) {
         Self::drain(self);
+    }
+
+    fn cut(&self) {
+        Self::cut(self);
     }
 
     fn close(&self) {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::board::Board;
 use super::report::{Cut, DaemonStart, DaemonStop, EventAccount, Left, ShutdownReport, StartReport, millis};
 use super::slot::Slot;
-use crate::event::SubscriptionStatus;
+use crate::event::{SubscriptionStatus, Totals};
 use crate::status::{DaemonStatus, EventAudit, HostStatus, State, TaskKind, TaskStatus, Unfed, Unheard};
 
 impl Board {
@@ -44,14 +44,9 @@ impl Board {
             let leaving: Vec<_> = leaving.iter().filter(|value| *value.name == *slot.name).collect();
             left.intervals += status.intervals.len().max(ticking);
             left.tasks += status.tasks.len() - ticking + leaving.len();
-            events.extend(status.subscriptions.iter().map(|account| EventAccount {
-                subscription: format!("{}.{}", slot.name, account.name),
-                offered: account.offered,
-                handled: account.handled,
-                failed: account.failed,
-                dropped: account.dropped,
-                abandoned: account.abandoned + account.queued + account.in_flight,
-            }));
+            let handlers = slot.intake.statuses().into_iter().map(|status| ((&status).into(), status.name));
+            let pulled = slot.tally.ledger.accounts().into_iter().map(|(name, totals)| (totals, name));
+            events.extend(handlers.chain(pulled).map(|(totals, name)| EventAccount::new(&slot.name, &name, totals)));
             let mut cut = slot.inner().cut.clone();
             let leaving = leaving.into_iter().map(|value| Cut::new(value, false, &[]));
             Cut::add(&mut cut, still_there(&slot, &status).chain(leaving));
@@ -150,6 +145,13 @@ fn still_there(slot: &Slot, status: &DaemonStatus) -> impl Iterator<Item = Cut> 
     let runs = status.state == State::Running;
     let holds = move |task: &&TaskStatus| ends || (runs && task.polling);
     status.tasks.iter().filter(holds).map(move |task| Cut::new(task, false, &busy))
+}
+
+impl EventAccount {
+    fn new(daemon: &str, subscription: &str, totals: Totals) -> Self {
+        let Totals { offered, handled, failed, dropped, abandoned } = totals;
+        Self { subscription: format!("{daemon}.{subscription}"), offered, handled, failed, dropped, abandoned }
+    }
 }
 
 impl Cut {

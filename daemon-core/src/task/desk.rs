@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Failure;
 use crate::event::Mailbox;
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// Hears of what goes wrong in handlers.
 pub trait Observer: Send + Sync {
@@ -31,9 +32,17 @@ pub(super) struct Desk<'d> {
     pub(super) observer: &'d dyn Observer,
     /// How many calls are suspended.
     pub(super) busy: usize,
+    pub(super) over: &'d AtomicBool,
 }
 
 impl Desk<'_> {
+    /// Whether no call may begin or go on any more: set while a handler that blocks its thread keeps the dispatcher from being
+    /// dropped.
+    #[inline]
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
     #[cold]
     pub(super) fn failed(&self, subscription: &str, failure: Failure, in_a_row: u32) {
         observe(subscription, || self.observer.failed(subscription, failure, in_a_row));

@@ -11,7 +11,9 @@
 //!    handlers that share a queue are called strictly one after the other.
 //! 3. However it ends (drained, closed, dropped in the middle), its destructor drops every call, counts those under way as
 //!    abandoned and gives everything else back to the mailbox.
-//! 4. Between two steps it offers the worker to others, at the pace of tokio's cooperative budget.
+//! 4. Once its life is over it calls nobody any more, even if it is in the middle of a batch: whoever blocks its thread keeps it
+//!    from being dropped, and others from stopping.
+//! 5. Between two steps it offers the worker to others, at the pace of tokio's cooperative budget.
 
 use std::future::poll_fn;
 use std::mem;
@@ -21,6 +23,7 @@ use super::drop_quietly;
 use super::lane::{CALLS_PER_STEP, Lane};
 use super::wiring::{Section, Wiring};
 use crate::event::{Batch, Item, Ready, WHOLE_LANE, Work};
+use crate::sync::atomic::Ordering;
 
 /// A daemon has one dispatcher at a time, besides those of isolated handlers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -91,7 +94,8 @@ impl<D: Sync + 'static, C: Sync + 'static> Section<D, C> {
     /// Calls its handlers for one life of the daemon.
     pub(super) async fn run(&self, daemon: &D, cx: &C, observer: &dyn Observer) -> Result<(), StillRunning> {
         let life = self.mailbox().attach().ok_or(StillRunning)?;
-        let desk = Desk { mailbox: self.mailbox().clone(), observer, busy: 0 };
+        self.over.store(false, Ordering::Release);
+        let desk = Desk { mailbox: self.mailbox().clone(), observer, busy: 0, over: &self.over };
         let mut dispatcher = Dispatcher { desk, attached: Lanes::default(), batch: Batch::default() };
         dispatcher.attached = self.attach(daemon, cx, life);
         dispatcher.run().await;
@@ -102,14 +106,14 @@ impl<D: Sync + 'static, C: Sync + 'static> Section<D, C> {
 impl Dispatcher<'_> {
     async fn run(&mut self) {
         while poll_fn(|cx| self.desk.mailbox.poll_work(cx, &mut self.batch, self.desk.busy == 0)).await == Work::Some {
-            while let Some(ready) = self.batch.ready.pop_front() {
+            while let Some(ready) = self.next_ready() {
                 match ready {
                     Ready::Call { of, place } => self.resume(of, place).await,
                     Ready::Queue(queue) => self.feed(queue).await,
                 }
                 tokio::task::coop::consume_budget().await;
             }
-            while let Some(Item { event, lane, to }) = self.batch.items.pop_front() {
+            while let Some(Item { event, lane, to }) = self.next_item() {
                 let lane = &mut self.attached.lanes[lane as usize];
                 if to == WHOLE_LANE {
                     lane.deliver(event);
@@ -121,7 +125,18 @@ impl Dispatcher<'_> {
                 }
                 tokio::task::coop::consume_budget().await;
             }
+            if self.desk.is_over() {
+                return;
+            }
         }
+    }
+
+    fn next_ready(&mut self) -> Option<Ready> {
+        if self.desk.is_over() { None } else { self.batch.ready.pop_front() }
+    }
+
+    fn next_item(&mut self) -> Option<Item> {
+        if self.desk.is_over() { None } else { self.batch.items.pop_front() }
     }
 
     /// Goes on with a call that was woken, and with what waited for it.
@@ -137,7 +152,7 @@ impl Dispatcher<'_> {
     async fn feed(&mut self, queue: u32) {
         for calls in 1.. {
             let Some(last) = self.attached.own[queue as usize] else { return };
-            if !self.attached.lanes[last.lane as usize].is_free(last.seat as usize) {
+            if !self.attached.lanes[last.lane as usize].is_free(last.seat as usize, &self.desk) {
                 return;
             }
             let Some((to, event)) = self.desk.mailbox.pop_own(queue) else { return };

@@ -4,8 +4,8 @@
 //! runs. While no more calls of a handler may be under way, what comes waits in its `pending`, so that each handler sees its
 //! events in order, no more at a time than it may, and holds nobody up.
 //!
-//! **Invariant:** a seat with a free place has no pending events, except between two steps of the same resume. One whose
-//! queue keeps its own events never has any.
+//! **Invariant:** a seat with a free place has no pending events, except between two steps of the same resume, and once the
+//! life is over. One whose queue keeps its own events never has any.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(super) trait Lane: Send {
     /// A call of a seat was woken; false when it and what waited for it have come as far as they can.
     fn resume(&mut self, seat: usize, place: u32, desk: &mut Desk<'_>) -> bool;
     /// Whether one more call of a seat may begin.
-    fn is_free(&self, seat: usize) -> bool;
+    fn is_free(&self, seat: usize, desk: &Desk<'_>) -> bool;
     /// Drops every call; gives out events not begun, and for each call that was under way its subscription.
     fn surrender(&mut self, held: &mut Vec<(u32, AnyEvent)>, cut: &mut Vec<u32>);
 }
@@ -54,7 +54,7 @@ fn typed<E: Any + Send + Sync>(event: AnyEvent) -> Arc<E> {
 impl<E: Any + Send + Sync> Lane for LaneOf<'_, E> {
     fn hand(&mut self, event: AnyEvent, seat: usize, desk: &mut Desk<'_>) {
         let (event, seat) = (typed::<E>(event), &mut self.seats[seat]);
-        if seat.is_free() {
+        if seat.is_free(desk) {
             release(seat.begin(event, desk));
         } else {
             seat.pending.push_back(event);
@@ -71,7 +71,7 @@ impl<E: Any + Send + Sync> Lane for LaneOf<'_, E> {
         let Some((event, first)) = self.current.take() else { return false };
         let mut hand = None;
         for seat in self.seats[first..].iter_mut().take(CALLS_PER_STEP) {
-            if seat.is_free() {
+            if seat.is_free(desk) {
                 // a handler might give back another event
                 let same = hand.take_if(|hand| Arc::ptr_eq(hand, &event));
                 release(std::mem::replace(&mut hand, seat.begin(same.unwrap_or_else(|| event.clone()), desk)));
@@ -92,7 +92,7 @@ impl<E: Any + Send + Sync> Lane for LaneOf<'_, E> {
         let seat = &mut self.seats[seat];
         release(seat.resume(place, desk));
         for _ in 0..CALLS_PER_STEP {
-            if !seat.is_free() {
+            if !seat.is_free(desk) {
                 return false;
             }
             let Some(event) = seat.pending.pop_front() else { return false };
@@ -101,8 +101,8 @@ impl<E: Any + Send + Sync> Lane for LaneOf<'_, E> {
         true
     }
 
-    fn is_free(&self, seat: usize) -> bool {
-        self.seats[seat].is_free()
+    fn is_free(&self, seat: usize, desk: &Desk<'_>) -> bool {
+        self.seats[seat].is_free(desk)
     }
 
     fn surrender(&mut self, held: &mut Vec<(u32, AnyEvent)>, cut: &mut Vec<u32>) {

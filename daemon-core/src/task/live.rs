@@ -24,13 +24,20 @@ pub(super) struct Live {
     latest_name: Option<Arc<str>>,
     /// Refuses what is asked for from outside the daemon.
     pub(super) sealed: bool,
-    /// Refuses everything.
+    /// Refuses everything, until [`relented`](super::Tasks::relent).
+    pub(super) aborting: bool,
+    /// Refuses everything, for good.
     pub(super) closed: bool,
 }
 
 impl Live {
     pub(super) fn refuses(&self, kind: TaskKind) -> bool {
-        self.closed || (self.sealed && matches!(kind, TaskKind::Command | TaskKind::Check))
+        self.is_shut() || (self.sealed && matches!(kind, TaskKind::Command | TaskKind::Check))
+    }
+
+    /// Whether work that had entered before is aborted, too.
+    pub(super) fn is_shut(&self) -> bool {
+        self.closed || self.aborting
     }
 
     /// A name to keep. Work that is started over and over under one name shares it.

@@ -2,6 +2,7 @@
 
 mod answer;
 mod catch;
+mod chance;
 mod desk;
 mod dispatcher;
 #[cfg(feature = "testing")]
@@ -22,6 +23,9 @@ mod wiring;
 pub(crate) use answer::Answer;
 pub use catch::Failure;
 pub(crate) use catch::{Caught, attempt, caught, drop_quietly};
+pub(crate) use chance::chance;
+#[cfg(feature = "testing")]
+pub(crate) use chance::fix;
 pub use desk::Observer;
 pub use dispatcher::StillRunning;
 #[cfg(feature = "testing")]

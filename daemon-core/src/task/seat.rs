@@ -127,8 +127,8 @@ impl<'d, E> Seat<'d, E> {
 
     /// Whether one more call may begin.
     #[inline]
-    pub(super) fn is_free(&self) -> bool {
-        self.free != NONE
+    pub(super) fn is_free(&self, desk: &Desk<'_>) -> bool {
+        self.free != NONE && !desk.is_over()
     }
 
     #[inline]
