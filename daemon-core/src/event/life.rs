@@ -105,6 +105,11 @@ impl Mailbox {
         entry.map(|entry| (entry.to, entry.event))
     }
 
+    /// Gives a queue that keeps its own events another turn, after what there is to do already.
+    pub(crate) fn relist(&self, index: u32) {
+        self.lock().ready.push_back(Ready::Queue(index));
+    }
+
     /// For a consumer without a dispatcher, of a mailbox's only queue: the oldest event, counted as handled; `Ready(None)`
     /// once closed and empty. With it how many were dropped before. Without `cx` nobody is woken.
     pub(crate) fn poll_own(&self, cx: Option<&Context<'_>>) -> Poll<Option<(AnyEvent, u64)>> {
