@@ -44,6 +44,13 @@ pub(crate) enum Phase {
     Closed,
 }
 
+impl Phase {
+    /// Whether new events are abandoned.
+    pub(crate) fn stops(self) -> bool {
+        matches!(self, Self::Draining | Self::Closed)
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Lane {
     pub(crate) subscriptions: Range<u32>,

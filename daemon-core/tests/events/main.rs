@@ -8,6 +8,7 @@ mod deadlock;
 mod delivery;
 mod faults;
 mod filters;
+mod handled;
 mod isolated;
 mod latest;
 mod overflow;
