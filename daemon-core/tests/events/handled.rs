@@ -3,7 +3,6 @@
 use super::{Nth, Probe, Rig, Row, Zero, assert_adds_up, fault, gated, idle, one, plain, zero};
 use daemon_core::{Attach, Bus, EventRow, Fate, Filter, Overflow, PublishError, QueueOptions, place};
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -343,24 +342,4 @@ async fn a_wait_that_is_over_makes_no_cycle() {
     assert_eq!(*second.probe.published.lock().unwrap(), ["1: handled by 1"]);
     first.drained(first_running).await;
     second.drained(second_running).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_long_wait_is_told_of_by_both_names() {
-    let lines = Arc::new(Mutex::new(Vec::new()));
-    let told = lines.clone();
-    let _guard = tracing::subscriber::set_default(super::lines(move |line| told.lock().unwrap().push(line)));
-    let (rig, running) = Rig::new([gated::<0>(), plain::<0>()]).started().await;
-    let waits = publish::<0>(&rig, 1);
-    tokio::time::sleep(Duration::from_secs(4)).await;
-    rig.probe.gates[0].add_permits(1);
-    assert_eq!(waits.await.unwrap(), Ok(2));
-    rig.drained(running).await;
-    let lines = lines.lock().unwrap();
-    let told: Vec<_> = lines.iter().filter(|line| line.contains("publish")).collect();
-    assert_eq!(told.len(), 3, "{told:#?}");
-    for (line, after) in told.iter().zip(["for 1s", "for 3s"]) {
-        assert!(line.contains("publisher=\"tester\" subscription=\"rig.gated\"") && line.contains(after), "{line}");
-    }
-    assert!(told[2].contains("publish goes on after it waited for 4s"), "{told:#?}");
 }
