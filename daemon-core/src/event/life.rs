@@ -7,6 +7,7 @@
 use super::after::After;
 use super::event::{AnyEvent, discard};
 use super::mailbox::Mailbox;
+use super::receipt;
 use super::state::{Item, Phase, Ready, State};
 use super::waiting::Parked;
 use std::collections::VecDeque;
@@ -224,6 +225,7 @@ impl Mailbox {
                     state.keep(to, event, 0, after);
                 } else {
                     state.accounts[to as usize].abandoned += 1;
+                    receipt::abandon(&event);
                     after.discard(event);
                 }
             }
