@@ -34,7 +34,7 @@ pub use handlers::{Attach, EventRow, Handlers};
 pub(crate) use periodic::{Periodic, Schedule};
 pub use place::{Handler, place};
 pub(crate) use record::Record;
-pub(crate) use tasks::{Label, Tasks};
+pub(crate) use tasks::{Label, Spawned, Tasks};
 pub(crate) use waits::{Wait, current, waits};
 pub use wiring::Wiring;
 

@@ -81,6 +81,10 @@ impl<E: ?Sized> Record<E> {
         &self.name
     }
 
+    pub(crate) fn kind(&self) -> TaskKind {
+        self.kind
+    }
+
     pub(super) fn begin_poll(&self) {
         // Only the thread that polls it writes: no two do at once.
         self.polls.store(self.polls.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
@@ -91,6 +95,11 @@ impl<E: ?Sized> Record<E> {
 
     pub(super) fn end_poll(&self) {
         self.polling.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether a thread is polling it right now.
+    pub(super) fn is_polled(&self) -> bool {
+        self.polling.load(Ordering::Relaxed)
     }
 
     pub(super) fn waits_in(&self, what: Option<Wait>) {
@@ -129,7 +138,7 @@ impl<E: ?Sized> Record<E> {
             polls,
             age,
             idle: (polls > 0).then(|| age.saturating_sub(last)),
-            polling: self.polling.load(Ordering::Relaxed),
+            polling: self.is_polled(),
             waits_in: Wait::of(self.waits_in.load(Ordering::Relaxed)).map(|wait| wait.name().to_owned()),
         }
     }
