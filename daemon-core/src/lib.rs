@@ -75,8 +75,8 @@ pub use definition::{
 };
 pub use error::{BoxError, Error, IntoOutcome, Result};
 pub use event::{
-    Envelope, Event, Filter, Key, Overflow, PublishError, QueueOptions, SubscribeError, Subscription,
-    SubscriptionHandle, SubscriptionStatus, Tap, Tapped,
+    Envelope, Event, Fate, Filter, Key, Overflow, PublishError, QueueOptions, SubscribeError, Subscription,
+    SubscriptionHandle, SubscriptionStatus, Tap, Tapped, Unhandled,
 };
 pub use histogram::Histogram;
 pub use host::{

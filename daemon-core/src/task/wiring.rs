@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use super::dispatcher::{Lanes, SeatAt};
+use super::dispatcher::{Feed, Lanes, SeatAt};
 use super::handlers::Attach;
 use super::lane::{Lane, LaneOf};
 use super::plan::SectionPlan;
@@ -85,7 +85,7 @@ impl<D, C> Section<D, C> {
                 attached.seats.push(at);
                 let feeder = &plan.queues[queue as usize];
                 if feeder.is_own {
-                    attached.own[queue as usize] = Some(at);
+                    attached.own[queue as usize] = Some(Feed { last: at, again: false });
                 }
                 let chair = Chair { index, queue, life, mailbox: self.mailbox().clone() };
                 places.push(Place { chair, width: feeder.width });
