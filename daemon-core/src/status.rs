@@ -219,6 +219,39 @@ pub struct Transition {
     pub cause: Option<String>,
 }
 
+/// Events that nobody heard, and subscriptions to which nothing came, so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct EventAudit {
+    /// Topics on which something was published while nobody subscribed to it. Of topics that no type has as its own, the first 256
+    /// are remembered.
+    pub unheard: Vec<Unheard>,
+    /// Subscriptions that were offered nothing.
+    pub unfed: Vec<Unfed>,
+}
+
+/// A topic on which something was published that nobody heard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Unheard {
+    /// The topic.
+    pub topic: String,
+    /// Who published the first of these events.
+    pub publisher: String,
+    /// How many there were.
+    pub events: u64,
+}
+
+/// A subscription to which nothing came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Unfed {
+    /// The subscription, as `daemon.handler`.
+    pub subscription: String,
+    /// The topic or pattern.
+    pub topic: String,
+}
+
 /// What a health check speaks of. The words are those of Kubernetes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -1,6 +1,6 @@
 //! One subscription's account: what became of every event it was offered. Pure state, changed under its mailbox's lock.
 //!
-//! **Invariant:** what waits for it, wherever it waits, is `offered - dropped - abandoned - taken`. So moving an event from
+//! **Invariant:** what waits for it, wherever it waits, is `offered - dropped - abandoned - unasked - taken`. So moving an event from
 //! one place to another changes no count, and an event that is lost without one shows as queued for ever.
 
 use super::counters::{Progress, SubscriptionStatus};
@@ -22,6 +22,8 @@ pub(crate) struct Account {
     pub(crate) abandoned: u64,
     /// Abandoned while in flight: taken, and never to have another outcome.
     pub(crate) cut: u64,
+    /// Failed before they were queued, because a filter or a key panicked.
+    pub(crate) unasked: u64,
 }
 
 impl Account {
@@ -36,6 +38,7 @@ impl Account {
             dropped: 0,
             abandoned: 0,
             cut: 0,
+            unasked: 0,
         }
     }
 
@@ -47,7 +50,7 @@ impl Account {
 
     #[inline]
     fn queued_of(&self, whole_lane: u64, taken: u64) -> u64 {
-        self.offered + whole_lane - self.dropped - self.abandoned - taken
+        self.offered + whole_lane - self.dropped - self.abandoned - self.unasked - taken
     }
 
     /// The exact counts, at one moment.
@@ -71,12 +74,13 @@ impl Account {
             isolated,
             offered: self.offered + whole_lane,
             handled,
-            failed,
+            failed: failed + self.unasked,
             dropped: self.dropped,
             abandoned: self.abandoned + self.cut,
             queued,
             in_flight: taken - handled - failed - self.cut,
             high_water: queue.high_water.max(waiting),
+            times: progress.times(),
         }
     }
 }

@@ -106,8 +106,8 @@ impl Mailbox {
     }
 
     /// For a consumer without a dispatcher, of a mailbox's only queue: the oldest event, counted as handled; `Ready(None)`
-    /// once closed and empty. Without `cx` nobody is woken.
-    pub(crate) fn poll_own(&self, cx: Option<&Context<'_>>) -> Poll<Option<AnyEvent>> {
+    /// once closed and empty. With it how many were dropped before. Without `cx` nobody is woken.
+    pub(crate) fn poll_own(&self, cx: Option<&Context<'_>>) -> Poll<Option<(AnyEvent, u64)>> {
         let (mut after, mut outdated) = (After::default(), None);
         let mut state = self.lock();
         let poll = match state.queues[0].own.pop() {
@@ -115,7 +115,7 @@ impl Mailbox {
                 self.progress[0].take();
                 self.progress[0].handled();
                 self.serve_lines(&mut state, &mut after);
-                Poll::Ready(Some(entry.event))
+                Poll::Ready(Some((entry.event, state.accounts[0].dropped)))
             }
             None => {
                 state.queues[0].listed = false;

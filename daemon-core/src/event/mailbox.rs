@@ -100,7 +100,12 @@ impl Mailbox {
 
     /// Offers a message to some lanes: one lock, at most one wake. Subscriptions whose queues are full and make publishers wait are
     /// added to `full`, uncounted.
-    pub(crate) fn offer(self: &Arc<Self>, routes: &[Route], message: &Message<'_>, full: &mut Vec<Full>) {
+    pub(crate) fn offer<'r>(
+        self: &Arc<Self>,
+        routes: impl IntoIterator<Item = &'r Route>,
+        message: &Message<'_>,
+        full: &mut Vec<Full>,
+    ) {
         let mut after = After::default();
         let mut state = self.lock();
         for route in routes {
@@ -115,30 +120,24 @@ impl Mailbox {
         after.run();
     }
 
-    /// Offers an event to a lane whose queue tells events apart by a key; `None`: it has none, for the user's code that gives
-    /// it panicked. Such a queue makes nobody wait.
-    pub(crate) fn offer_keyed(&self, lane: u32, event: &AnyEvent, key: Option<Hashed>) {
+    /// Offers an event to a lane whose queue tells events apart by a key. Such a queue makes nobody wait.
+    pub(crate) fn offer_keyed(&self, lane: u32, event: &AnyEvent, key: Hashed) {
         let mut after = After::default();
         let mut state = self.lock();
         let to = state.lanes[lane as usize].subscriptions.start;
-        let keyless = match key {
-            Some(key) => {
-                state.offer_to(&self.progress, to, event, key, &mut after);
-                state.wake_consumer(&mut after);
-                None
-            }
-            None => {
-                let account = &mut state.accounts[to as usize];
-                account.offered += 1;
-                account.dropped += 1;
-                Some(account.label.clone())
-            }
-        };
+        state.offer_to(&self.progress, to, event, key, &mut after);
+        state.wake_consumer(&mut after);
         drop(state);
         after.run();
-        if let Some(subscription) = keyless {
-            let subscription = &*subscription;
-            tracing::error!(subscription, "the key of an event panicked; the event was dropped");
+    }
+
+    /// Counts an event as offered to a lane, and failed: the user's code at its gate panicked.
+    pub(crate) fn fail_unasked(&self, lane: u32) {
+        let mut state = self.lock();
+        for to in state.lanes[lane as usize].subscriptions.clone() {
+            let account = &mut state.accounts[to as usize];
+            account.offered += 1;
+            account.unasked += 1;
         }
     }
 

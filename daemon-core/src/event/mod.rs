@@ -15,6 +15,7 @@
 
 mod account;
 mod after;
+mod audit;
 mod bus;
 mod carry;
 mod clash;
@@ -23,7 +24,10 @@ mod envelope;
 mod error;
 #[expect(clippy::module_inception, reason = "the trait's file has the trait's name")]
 mod event;
+mod filter;
+mod gate;
 mod key;
+mod ledger;
 mod life;
 mod mailbox;
 mod plan;
@@ -31,10 +35,13 @@ mod policy;
 mod publish;
 mod queue;
 mod routes;
+mod stall;
 mod state;
 mod store;
 mod subscription;
+mod tap;
 mod topic;
+mod unheard;
 mod wait_graph;
 mod waiting;
 
@@ -43,17 +50,21 @@ pub use counters::SubscriptionStatus;
 pub use envelope::Envelope;
 pub use error::{PublishError, SubscribeError};
 pub use event::Event;
+pub use filter::Filter;
 pub use key::Key;
 pub use policy::{Overflow, QueueOptions};
 pub use publish::Publisher;
 pub use subscription::{Subscription, SubscriptionHandle};
+pub use tap::{Tap, Tapped};
 
+pub(crate) use audit::{Listener, Voice, unfed, unheard};
 pub(crate) use bus::Registration;
 pub(crate) use clash::{TypedTopic, type_clashes};
 pub(crate) use event::AnyEvent;
+pub(crate) use ledger::{Ledger, Totals};
 pub(crate) use life::{Batch, Work};
 pub(crate) use mailbox::Mailbox;
 pub(crate) use plan::{LanePlan, MailboxPlan, QueuePlan, SeatPlan};
 pub(crate) use routes::TypeTag;
 pub(crate) use state::{Item, Phase, Ready, WHOLE_LANE};
-pub(crate) use wait_graph::{Node, Waiter, set_current};
+pub(crate) use wait_graph::{Node, Waiter, current as current_handler, set_current};

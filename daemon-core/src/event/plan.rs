@@ -1,7 +1,9 @@
 //! What a new mailbox is made of: its lanes, the subscriptions in them, and the queues these use.
 
-use super::QueueOptions;
+use super::filter::Filter;
+use super::key::Key;
 use super::routes::TypeTag;
+use super::{Overflow, QueueOptions};
 
 /// A mailbox to be made.
 #[derive(Debug, Default)]
@@ -12,15 +14,43 @@ pub(crate) struct MailboxPlan {
     pub(crate) isolated: bool,
 }
 
-/// Subscriptions to one topic and type.
+/// Subscriptions to one topic and type. A lane whose queue keeps its own events, or that has a filter, has one only.
 #[derive(Debug)]
 pub(crate) struct LanePlan {
     pub(crate) topic: String,
     /// The type it takes; `None`: envelopes, whatever is in them.
     pub(crate) takes: Option<TypeTag>,
-    /// Whether its queue keeps its events itself; such a lane has one subscription only.
+    /// Whether its queue keeps its events itself.
     pub(crate) is_own: bool,
+    /// Which events it wants.
+    pub(crate) filter: Option<Filter>,
+    /// Whether of each topic and key only the latest event waits.
+    pub(crate) is_latest: bool,
+    pub(crate) key: Option<Key>,
+    /// Whether it merely looks on.
+    pub(crate) is_tap: bool,
     pub(crate) seats: Vec<SeatPlan>,
+}
+
+impl LanePlan {
+    /// A lane without seats, for subscriptions with such options.
+    pub(crate) fn new(topic: &str, takes: Option<TypeTag>, options: &QueueOptions, is_own: bool) -> Self {
+        Self {
+            topic: topic.to_owned(),
+            takes,
+            is_own,
+            filter: options.filter.clone(),
+            is_latest: options.overflow == Overflow::Latest,
+            key: options.key.clone(),
+            is_tap: false,
+            seats: Vec::new(),
+        }
+    }
+
+    /// Whether more than one subscription may sit in it.
+    pub(crate) fn is_common(&self) -> bool {
+        !self.is_own && self.filter.is_none()
+    }
 }
 
 /// One subscription.
@@ -39,12 +69,4 @@ pub(crate) struct QueuePlan {
     /// How many of its events may be in flight at once.
     pub(crate) width: u32,
     pub(crate) is_own: bool,
-}
-
-impl MailboxPlan {
-    /// The bounds of the queue of a lane's first subscription, which is its only one if the queue keeps its own events.
-    pub(crate) fn options_of(&self, lane: &LanePlan) -> Option<&QueueOptions> {
-        let queue = lane.seats.first()?.queue;
-        Some(&self.queues.get(queue as usize)?.options)
-    }
 }

@@ -1,5 +1,6 @@
 //! How much a subscription keeps, and what happens to an event that finds no room.
 
+use super::filter::Filter;
 use super::key::Key;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -32,7 +33,7 @@ impl fmt::Display for Overflow {
     }
 }
 
-/// The bounds of one subscription's queue.
+/// Which events a subscription wants, and the bounds of its queue.
 ///
 /// ```
 /// use daemon_core::{Overflow, QueueOptions};
@@ -51,11 +52,13 @@ pub struct QueueOptions {
     pub startup: usize,
     /// What tells events apart beside their topic, for [`Overflow::Latest`] \[nothing\].
     pub key: Option<Key>,
+    /// Which events it wants \[all\]; the others are not offered to it.
+    pub filter: Option<Filter>,
 }
 
 impl Default for QueueOptions {
     fn default() -> Self {
-        Self { capacity: 1024, overflow: Overflow::Block, startup: 8192, key: None }
+        Self { capacity: 1024, overflow: Overflow::Block, startup: 8192, key: None, filter: None }
     }
 }
 
@@ -86,6 +89,13 @@ impl QueueOptions {
     #[must_use]
     pub fn startup(mut self, events: usize) -> Self {
         self.startup = events;
+        self
+    }
+
+    /// Offers it only the events that pass a filter.
+    #[must_use]
+    pub fn when(mut self, filter: Filter) -> Self {
+        self.filter = Some(filter);
         self
     }
 }

@@ -40,6 +40,11 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// In whose name it is published.
+    pub(crate) fn publisher(&self) -> &Arc<str> {
+        self.publisher
+    }
+
     /// What a route gets of it.
     #[inline]
     pub(crate) fn as_taken_by(&self, route: &Route) -> Option<&AnyEvent> {
@@ -66,6 +71,10 @@ impl Publisher {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn bus(&self) -> &Arc<Bus> {
+        &self.bus
     }
 
     /// Publishes an event on its type's topic; waits for running subscribers that are full and block.

@@ -41,7 +41,7 @@ pub(crate) struct Queue {
 
 /// Where an event offered to a running queue goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Fate {
     Enter,
     /// It is dropped.
     Drop,
@@ -87,11 +87,11 @@ impl Queue {
     }
 
     /// What becomes of one more event while it runs.
-    pub(crate) fn verdict(&self, has_room: bool) -> Verdict {
+    pub(crate) fn fate(&self, has_room: bool) -> Fate {
         match self.overflow {
-            Overflow::Block if !has_room => Verdict::Wait,
-            Overflow::DropNewest if !has_room => Verdict::Drop,
-            _ => Verdict::Enter,
+            Overflow::Block if !has_room => Fate::Wait,
+            Overflow::DropNewest if !has_room => Fate::Drop,
+            _ => Fate::Enter,
         }
     }
 

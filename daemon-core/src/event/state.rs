@@ -5,7 +5,7 @@ use super::after::After;
 use super::counters::Progress;
 use super::event::AnyEvent;
 use super::key::Hashed;
-use super::queue::{Queue, Verdict};
+use super::queue::{Fate, Queue};
 use super::store::{Entry, Put};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -157,13 +157,13 @@ impl State {
         let (queue, lane) = (&mut self.queues[account.queue as usize], &mut self.lanes[account.lane as usize]);
         let depth = queue.depth(account, lane.whole, progress);
         let has_room = queue.room(depth) > 0;
-        match queue.verdict(has_room) {
-            Verdict::Wait => return false,
-            Verdict::Drop => {
+        match queue.fate(has_room) {
+            Fate::Wait => return false,
+            Fate::Drop => {
                 account.offered += 1;
                 account.dropped += 1;
             }
-            Verdict::Enter if queue.is_own => {
+            Fate::Enter if queue.is_own => {
                 account.offered += 1;
                 let index = account.queue;
                 let out = queue.push_own(Entry { to, order: 0, event: event.clone() }, key);
@@ -172,7 +172,7 @@ impl State {
                     drop_entry(&mut self.accounts, out, after);
                 }
             }
-            Verdict::Enter => {
+            Fate::Enter => {
                 account.offered += 1;
                 lane.credit = 0;
                 lane.is_fresh = true;

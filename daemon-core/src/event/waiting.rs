@@ -2,17 +2,14 @@
 
 use super::event::AnyEvent;
 use super::mailbox::{Insisted, Mailbox};
+use super::stall::Stall;
 use super::wait_graph::{self, WaitGraph, Waiter};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-
-/// After how long a waiting publish is warned about.
-const STALL: Duration = Duration::from_secs(1);
 
 /// An event that waits in a full queue's line, and who is to be told when it is in.
 #[derive(Debug)]
@@ -127,27 +124,27 @@ impl Waiting {
         if self.places.is_empty() {
             return;
         }
-        // boxed: waiting is rare, and every publish future would carry the timer
-        let mut stall: Option<Pin<Box<tokio::time::Sleep>>> =
-            tokio::runtime::Handle::try_current().is_ok().then(|| Box::pin(tokio::time::sleep(STALL)));
+        let mut stall = Stall::watch(publisher);
         poll_fn(|cx| {
             if self.ticket.poll(cx).is_ready() {
                 return Poll::Ready(());
             }
-            if stall.as_mut().is_some_and(|stall| stall.as_mut().poll(cx).is_ready()) {
-                stall = None;
-                self.warn(publisher);
+            if let Some(waited) = stall.as_mut().and_then(|stall| stall.poll(cx)) {
+                self.warn(publisher, waited);
             }
             Poll::Pending
         })
         .await;
+        if let Some(stall) = stall {
+            stall.end();
+        }
     }
 
-    fn warn(&self, publisher: &str) {
+    fn warn(&self, publisher: &str, waited: Duration) {
         for (mailbox, to) in &self.places {
             if let Some(subscription) = mailbox.label_if_waiting(*to, &self.ticket) {
                 let subscription = &*subscription;
-                tracing::warn!(publisher, subscription, "publish has waited for room for {STALL:?}");
+                tracing::warn!(publisher, subscription, "publish has waited for room for {waited:?}");
             }
         }
     }

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use super::graph::{Edges, Graph};
 use super::unit::{Outline, Unit};
-use crate::declaration::Dependency;
-use crate::event::type_clashes;
+use crate::declaration::{Dependency, Published};
+use crate::event::{Voice, type_clashes, unfed, unheard};
 
 /// A host that can be started.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct CheckReport {
-    /// Remarks that stop nothing, such as a wanted daemon that is absent.
+    /// Remarks that stop nothing, such as a wanted daemon that is absent, or an event that no handler listens to.
     pub notes: Vec<String>,
 }
 
@@ -57,6 +57,7 @@ pub(crate) fn check(host: &str, units: &[Arc<dyn Unit>], limits: Limits) -> Resu
         let note = "this program is built with panic = \"abort\": a panic ends the process instead of being caught";
         report.notes.push(note.to_owned());
     }
+    checker.audit(&mut report);
     let edges = checker.edges(&mut report);
     let graph = match Graph::new(edges) {
         Ok(graph) => graph,
@@ -144,6 +145,23 @@ impl Checker<'_> {
     fn topics(&mut self) {
         let topics = self.outlines.iter().flat_map(|outline| outline.topics.clone());
         self.faults.extend(type_clashes(topics).iter().map(ToString::to_string));
+    }
+
+    /// Remarks on events that nobody hears and handlers that hear nothing, as far as the daemons say what they publish.
+    fn audit(&self, report: &mut CheckReport) {
+        let said = self.units.iter().filter_map(|unit| Some((unit.name(), unit.declaration().publishes?)));
+        let voice = |(daemon, published): (&Arc<str>, &Published)| Voice {
+            daemon: daemon.to_string(),
+            topic: published.topic(),
+            type_id: published.type_id(),
+        };
+        let voices: Vec<_> =
+            said.flat_map(|(daemon, all)| all.iter().map(move |published| voice((daemon, published)))).collect();
+        let listeners: Vec<_> = self.outlines.iter().flat_map(|outline| outline.listeners.clone()).collect();
+        report.notes.extend(unheard(&voices, &listeners));
+        if self.units.iter().all(|unit| unit.declaration().publishes.is_some()) {
+            report.notes.extend(unfed(&voices, &listeners));
+        }
     }
 
     /// Finds the daemon a dependency names; a fault is booked if there is none, or more than one.
@@ -243,7 +261,7 @@ impl Checker<'_> {
 
 /// What is wrong with the rows of one daemon.
 pub(crate) fn row_faults(daemon: &str, outline: &Outline) -> Vec<String> {
-    let mut faults: Vec<_> = outline.queue_faults.iter().map(|fault| format!("`{daemon}`: {fault}")).collect();
+    let mut faults = outline.handler_faults.clone();
     let intervals: Vec<_> = outline.intervals.iter().map(|(name, ..)| *name).collect();
     let checks: Vec<_> = outline.checks.iter().map(|(name, _)| *name).collect();
     let rows = [

@@ -336,5 +336,7 @@ impl Conducting {
         }
         // Values of earlier lives may still be leaving.
         drop(tokio::time::timeout_at(until, self.board.all_gone()).await);
+        let bus = self.bus.clone();
+        drop(self.runtime.spawn(async move { bus.end_taps() })); // it wakes those who look on, and nobody waits for that
     }
 }

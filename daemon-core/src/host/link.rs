@@ -11,9 +11,9 @@ use super::board::{Board, Happening};
 use super::slot::Slot;
 use crate::BoxFuture;
 use crate::call::CallError;
-use crate::context::{AnyDaemon, Context, HostLink, Readiness, Wish};
+use crate::context::{AnyDaemon, Context, Errand, HostLink, Readiness, Wish};
 use crate::error::Error;
-use crate::status::{CheckReport, HostStatus, State, TaskKind, Transition};
+use crate::status::{CheckReport, EventAudit, HostStatus, State, TaskKind, Transition};
 use crate::task::{FOREVER, Failure, Label, caught, current};
 
 impl HostLink for Board {
@@ -102,6 +102,8 @@ impl HostLink for Board {
             let Some(work) = alive.lived.command(&command, request, cx) else {
                 return Err(CallError::UnknownCommand { daemon, command, known: slot.commands.join(", ") });
             };
+            let (errand, _waits) = Errand::begin(&slot.name, &command)?;
+            let work = errand.run(work);
             let (sender, reply) = oneshot::channel();
             let name = command.clone();
             let label = Label::new(TaskKind::Command, &name);
@@ -167,6 +169,10 @@ impl HostLink for Board {
 
     fn status(&self) -> HostStatus {
         self.host_status()
+    }
+
+    fn audit(&self) -> EventAudit {
+        self.event_audit()
     }
 
     fn journal(&self) -> Vec<Transition> {

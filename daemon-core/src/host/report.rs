@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::status::{State, Transition};
+use crate::status::{State, Transition, Unheard};
 
 /// How the start went.
 #[derive(Clone, Debug, Serialize)]
@@ -65,6 +65,9 @@ pub struct ShutdownReport {
     pub left: Left,
     /// Every subscription's account.
     pub events: Vec<EventAccount>,
+    /// What was published while nobody subscribed to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unheard: Vec<Unheard>,
     /// What happened, where the exit code is not 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub journal: Vec<Transition>,
@@ -272,6 +275,10 @@ impl fmt::Display for ShutdownReport {
             }
         }
         write_events(f, &self.events)?;
+        for Unheard { topic, publisher, events } in &self.unheard {
+            let events = count(*events, "event");
+            writeln!(f, "  nobody heard `{topic}`: {events}, the first from `{publisher}`")?;
+        }
         let Left { subscriptions, intervals, tasks } = self.left;
         let left = [(subscriptions, "subscription"), (intervals, "interval"), (tasks, "task")];
         let left = left.map(|(number, of)| count(number as u64, of));

@@ -16,7 +16,7 @@ use crate::daemon::DaemonBase;
 use crate::declaration::{Declaration, Dependency};
 use crate::definition::{Check, Definition, RowCall};
 use crate::error::{Error, Result};
-use crate::event::{Bus, SubscribeError, SubscriptionStatus, TypedTopic};
+use crate::event::{Bus, Listener, SubscribeError, SubscriptionStatus, TypedTopic};
 use crate::policy::OnError;
 use crate::status::{CheckKind, TaskKind};
 use crate::task::{Failure, Handlers, Label, Observer, Schedule, Wiring, attempt};
@@ -28,8 +28,10 @@ pub(crate) struct Outline {
     pub(crate) type_name: &'static str,
     /// The topics of the event handlers, with the type each takes.
     pub(crate) topics: Vec<TypedTopic>,
-    /// What is wrong with the queues of the event handlers.
-    pub(crate) queue_faults: Vec<SubscribeError>,
+    /// What the event handlers listen to.
+    pub(crate) listeners: Vec<Listener>,
+    /// What is wrong with the event handlers.
+    pub(crate) handler_faults: Vec<String>,
     pub(crate) ready: Vec<Dependency>,
     pub(crate) intervals: Vec<(&'static str, Duration, Option<Duration>)>,
     pub(crate) deferred: Vec<&'static str>,
@@ -113,7 +115,8 @@ pub(crate) struct UnitOf<D> {
     name: Arc<str>,
     definition: Arc<Definition<D>>,
     topics: Vec<TypedTopic>,
-    queue_faults: Vec<SubscribeError>,
+    listeners: Vec<Listener>,
+    handler_faults: Vec<String>,
     /// What a failure of each event handler leads to.
     on_error: Arc<HashMap<&'static str, OnError>>,
     handlers: Mutex<Option<Handlers<D, Context>>>,
@@ -128,7 +131,8 @@ impl<D: DaemonBase> UnitOf<D> {
         Self {
             name: name.into(),
             topics: handlers.typed_topics(name).collect(),
-            queue_faults: handlers.faults(),
+            listeners: handlers.listeners(name).collect(),
+            handler_faults: handlers.faults(name).iter().map(ToString::to_string).collect(),
             on_error: Arc::new(handlers.iter().map(|row| (row.name(), row.failure_policy())).collect()),
             handlers: Mutex::new(Some(handlers)),
             wiring: Arc::default(),
@@ -153,7 +157,8 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
             type_id: TypeId::of::<D>(),
             type_name: std::any::type_name::<D>(),
             topics: self.topics.clone(),
-            queue_faults: self.queue_faults.clone(),
+            listeners: self.listeners.clone(),
+            handler_faults: self.handler_faults.clone(),
             ready: definition.ready.iter().map(|row| row.of).collect(),
             intervals: definition.intervals.iter().map(|row| (row.name, row.period, row.timeout)).collect(),
             deferred: definition.deferred.iter().map(|row| row.name).collect(),

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::board::Board;
 use super::report::{Cut, DaemonStart, DaemonStop, EventAccount, Left, ShutdownReport, StartReport, millis};
 use super::slot::Slot;
-use crate::event::SubscriptionStatus;
-use crate::status::{DaemonStatus, HostStatus, State, TaskKind, TaskStatus};
+use crate::event::{SubscriptionStatus, Totals};
+use crate::status::{DaemonStatus, EventAudit, HostStatus, State, TaskKind, TaskStatus, Unfed, Unheard};
 
 impl Board {
     pub(crate) fn start_report(&self, started: bool) -> StartReport {
@@ -44,14 +44,9 @@ impl Board {
             let leaving: Vec<_> = leaving.iter().filter(|value| *value.name == *slot.name).collect();
             left.intervals += status.intervals.len().max(ticking);
             left.tasks += status.tasks.len() - ticking + leaving.len();
-            events.extend(status.subscriptions.iter().map(|account| EventAccount {
-                subscription: format!("{}.{}", slot.name, account.name),
-                offered: account.offered,
-                handled: account.handled,
-                failed: account.failed,
-                dropped: account.dropped,
-                abandoned: account.abandoned + account.queued + account.in_flight,
-            }));
+            let handlers = slot.intake.statuses().into_iter().map(|status| ((&status).into(), status.name));
+            let pulled = slot.tally.ledger.accounts().into_iter().map(|(name, totals)| (totals, name));
+            events.extend(handlers.chain(pulled).map(|(totals, name)| EventAccount::new(&slot.name, &name, totals)));
             let mut cut = slot.inner().cut.clone();
             let leaving = leaving.into_iter().map(|value| Cut::new(value, false, &[]));
             Cut::add(&mut cut, still_there(&slot, &status).chain(leaving));
@@ -81,8 +76,25 @@ impl Board {
             daemons,
             left,
             events,
+            unheard: self.unheard(),
             journal: if exit_code == 0 { Vec::new() } else { self.journal.transitions() },
         }
+    }
+
+    /// What was heard by nobody, and who heard nothing.
+    pub(crate) fn event_audit(&self) -> EventAudit {
+        let mut unfed = Vec::new();
+        for slot in self.by_wave() {
+            let silent = daemon_status(&slot).subscriptions.into_iter().filter(|of| of.offered == 0);
+            unfed
+                .extend(silent.map(|of| Unfed { subscription: format!("{}.{}", slot.name, of.name), topic: of.topic }));
+        }
+        EventAudit { unheard: self.unheard(), unfed }
+    }
+
+    fn unheard(&self) -> Vec<Unheard> {
+        let unheard = self.bus.unheard().into_iter();
+        unheard.map(|(topic, publisher, events)| Unheard { topic, publisher, events }).collect()
     }
 
     /// What can be seen of the host now.
@@ -133,6 +145,13 @@ fn still_there(slot: &Slot, status: &DaemonStatus) -> impl Iterator<Item = Cut> 
     let runs = status.state == State::Running;
     let holds = move |task: &&TaskStatus| ends || (runs && task.polling);
     status.tasks.iter().filter(holds).map(move |task| Cut::new(task, false, &busy))
+}
+
+impl EventAccount {
+    fn new(daemon: &str, subscription: &str, totals: Totals) -> Self {
+        let Totals { offered, handled, failed, dropped, abandoned } = totals;
+        Self { subscription: format!("{daemon}.{subscription}"), offered, handled, failed, dropped, abandoned }
+    }
 }
 
 impl Cut {

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use super::Handler;
 use super::plan::{Outline, SectionPlan, Wish, sections};
 use super::wiring::{AttachLane, SameType, Section, Wiring};
-use crate::event::{Bus, Envelope, Event, Key, Overflow, QueueOptions, SubscribeError, TypeTag, TypedTopic};
+use crate::event::{
+    Bus, Envelope, Event, Filter, Key, Listener, Overflow, QueueOptions, SubscribeError, TypeTag, TypedTopic,
+};
 use crate::policy::OnError;
 
 /// How a row makes its handler: a function, so that a definition stays data. The handler borrows its daemon, and what it is
@@ -127,6 +129,13 @@ impl<D, C> EventRow<D, C> {
         self
     }
 
+    /// Calls it only for the events that pass a filter, which takes what the handler takes; the others are not offered to it.
+    #[must_use]
+    pub fn when(mut self, filter: Filter) -> Self {
+        self.row.wish.filter = Some(filter);
+        self
+    }
+
     /// Sets what a failed call leads to, besides being logged and counted \[nothing\].
     #[must_use]
     pub fn on_error(mut self, on_error: OnError) -> Self {
@@ -158,7 +167,7 @@ impl<D, C> EventRow<D, C> {
         self.row.takes.map(|kind| (kind.id, kind.name))
     }
 
-    /// The bounds of its queue, as far as this row gives them.
+    /// Which events it wants, and the bounds of its queue, as far as this row gives them.
     #[must_use]
     pub fn options(&self) -> QueueOptions {
         self.row.wish.options()
@@ -210,13 +219,22 @@ impl<D, C> Handlers<D, C> {
         })
     }
 
-    /// What is wrong with the queues they share.
-    pub(crate) fn faults(&self) -> Vec<SubscribeError> {
-        self.sections().1
+    /// What they listen to, in the name of `daemon`.
+    pub(crate) fn listeners(&self, daemon: &str) -> impl Iterator<Item = Listener> {
+        self.0.iter().map(move |row| Listener {
+            subscription: format!("{daemon}.{}", row.name()),
+            topic: row.topic(),
+            takes: row.event_type().map(|(id, _)| id),
+        })
     }
 
-    fn sections(&self) -> (Vec<SectionPlan>, Vec<SubscribeError>) {
-        sections(&self.0.iter().map(|row| row.row.clone()).collect::<Vec<_>>())
+    /// What is wrong with them by themselves, in the name of `daemon`.
+    pub(crate) fn faults(&self, daemon: &str) -> Vec<SubscribeError> {
+        self.sections(daemon).1
+    }
+
+    fn sections(&self, daemon: &str) -> (Vec<SectionPlan>, Vec<SubscribeError>) {
+        sections(daemon, &self.0.iter().map(|row| row.row.clone()).collect::<Vec<_>>())
     }
 
     /// Subscribes them in the name of `daemon`. Events are kept from here on, and delivered once [`Wiring::run`] runs.
@@ -226,7 +244,7 @@ impl<D, C> Handlers<D, C> {
     /// A topic is malformed, somebody expects another type on it, or handlers that share a queue disagree. Nothing is subscribed
     /// then.
     pub fn register(self, bus: &Arc<Bus>, daemon: &str) -> Result<Wiring<D, C>, SubscribeError> {
-        let (plans, faults) = self.sections();
+        let (plans, faults) = self.sections(daemon);
         if let Some(fault) = faults.into_iter().next() {
             return Err(fault);
         }

@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use crate::event::{Key, LanePlan, MailboxPlan, Overflow, QueueOptions, QueuePlan, SeatPlan, SubscribeError, TypeTag};
+use crate::event::{
+    Filter, Key, LanePlan, MailboxPlan, Overflow, QueueOptions, QueuePlan, SeatPlan, SubscribeError, TypeTag,
+};
 
 /// What a row asks of its queue and of those who call it. What is not said is left to the other handlers of its queue, or to the
 /// default.
@@ -15,6 +17,7 @@ pub(super) struct Wish {
     pub(super) overflow: Option<Overflow>,
     pub(super) startup: Option<usize>,
     pub(super) key: Option<Key>,
+    pub(super) filter: Option<Filter>,
     pub(super) queue: Option<&'static str>,
     pub(super) concurrency: Option<u32>,
     pub(super) isolated: bool,
@@ -28,6 +31,7 @@ impl Wish {
         options.startup = self.startup.unwrap_or(options.startup);
         options.overflow = self.overflow.unwrap_or_default();
         options.key = self.key.clone().filter(|_| options.overflow == Overflow::Latest);
+        options.filter = self.filter.clone();
         options
     }
 }
@@ -41,6 +45,15 @@ pub(super) struct Outline {
     pub(super) wish: Wish,
 }
 
+impl Outline {
+    fn mistyped(&self, daemon: &str) -> impl Iterator<Item = SubscribeError> {
+        let (wish, label) = (&self.wish, format!("{daemon}.{}", self.name));
+        let filter = wish.filter.as_ref().and_then(|filter| filter.check(&label, self.takes).err());
+        let key = wish.key.as_ref().and_then(|key| key.check(&label, self.takes).err());
+        filter.into_iter().chain(key)
+    }
+}
+
 /// The handlers that one dispatcher calls.
 #[derive(Debug, Default)]
 pub(super) struct SectionPlan {
@@ -51,11 +64,11 @@ pub(super) struct SectionPlan {
     pub(super) rows: Vec<Vec<usize>>,
 }
 
-/// Divides rows into sections: the common one first, then one for each that is isolated. Besides, everything that handlers who
-/// share a queue disagree on, or that they cannot have.
-pub(super) fn sections(rows: &[Outline]) -> (Vec<SectionPlan>, Vec<SubscribeError>) {
-    let mut faults = Vec::new();
-    let shared = shared_queues(rows, &mut faults);
+/// Divides the rows of `daemon` into sections: the common one first, then one for each that is isolated. Besides, everything that
+/// handlers who share a queue disagree on or cannot have, and the filters and keys that are for another type.
+pub(super) fn sections(daemon: &str, rows: &[Outline]) -> (Vec<SectionPlan>, Vec<SubscribeError>) {
+    let mut faults: Vec<_> = rows.iter().flat_map(|row| row.mistyped(daemon)).collect();
+    let shared = shared_queues(daemon, rows, &mut faults);
     let mut sections = vec![SectionPlan::default()];
     for (number, row) in rows.iter().enumerate() {
         let wish = row.wish.queue.and_then(|name| shared.get(name)).unwrap_or(&row.wish);
@@ -67,52 +80,57 @@ pub(super) fn sections(rows: &[Outline]) -> (Vec<SectionPlan>, Vec<SubscribeErro
 }
 
 /// What the handlers of each queue that has a name ask of it together.
-fn shared_queues(rows: &[Outline], faults: &mut Vec<SubscribeError>) -> BTreeMap<&'static str, Wish> {
+fn shared_queues(daemon: &str, rows: &[Outline], faults: &mut Vec<SubscribeError>) -> BTreeMap<&'static str, Wish> {
     let mut shared: BTreeMap<&'static str, (Wish, Vec<&Outline>)> = BTreeMap::new();
     for row in rows {
-        let Some(name) = row.wish.queue else { continue };
-        let (wish, members) = shared.entry(name).or_default();
-        let mut fault = |text| faults.push(SubscribeError::QueueMismatch { queue: name.to_owned(), reason: text });
-        wish.queue = Some(name);
+        let Some(queue) = row.wish.queue else { continue };
+        let (wish, members) = shared.entry(queue).or_default();
+        wish.queue = Some(queue);
         wish.isolated |= row.wish.isolated;
-        agree("capacity", &mut wish.capacity, members, row, |wish| wish.capacity, &mut fault);
-        agree("overflow", &mut wish.overflow, members, row, |wish| wish.overflow, &mut fault);
-        agree("startup", &mut wish.startup, members, row, |wish| wish.startup, &mut fault);
-        if row.wish.concurrency.is_some_and(|calls| calls > 1) {
-            fault(format!(
-                "the handlers of the queue `{name}` are called one at a time, so `{}` cannot have a concurrency",
-                row.name
-            ));
-        }
-        if row.wish.overflow == Some(Overflow::Latest) {
-            fault(format!(
-                "the queue `{name}` keeps the order of its events, and `latest` does not; give `{}` a queue of its own",
-                row.name
-            ));
-        }
+        let disagree = [
+            agree("capacity", &mut wish.capacity, members, row, |wish| wish.capacity),
+            agree("overflow", &mut wish.overflow, members, row, |wish| wish.overflow),
+            agree("startup", &mut wish.startup, members, row, |wish| wish.startup),
+        ];
+        let reasons = disagree.into_iter().chain(impossible(row)).flatten();
+        faults.extend(reasons.map(|reason| SubscribeError::QueueMismatch {
+            queue: queue.to_owned(),
+            reason: format!("queue `{queue}` of `{daemon}`: {reason}"),
+        }));
         members.push(row);
     }
     shared.into_iter().map(|(name, (wish, _))| (name, wish)).collect()
 }
 
-/// Takes in what one more row says of an option of its queue; a fault if another has said otherwise.
+/// Takes in what one more row says of an option of its queue; says so if another row has said otherwise.
 fn agree<T: PartialEq + Display>(
     option: &str,
     agreed: &mut Option<T>,
     members: &[&Outline],
     row: &Outline,
     of: impl Fn(&Wish) -> Option<T>,
-    fault: &mut impl FnMut(String),
-) {
-    let (said, first) = (of(&row.wish), members.iter().find(|member| of(&member.wish).is_some()));
-    match (said, &agreed, first) {
-        (Some(said), Some(agreed), Some(first)) if said != *agreed => fault(format!(
-            "`{}` and `{}` share a queue and disagree on its {option}, {agreed} and {said}; give it once",
-            first.name, row.name
-        )),
-        (Some(said), None, _) => *agreed = Some(said),
-        _ => {}
-    }
+) -> Option<String> {
+    let said = of(&row.wish)?;
+    let Some(first) = members.iter().find(|member| of(&member.wish).is_some()) else {
+        *agreed = Some(said);
+        return None;
+    };
+    let agreed = agreed.as_ref().filter(|agreed| **agreed != said)?;
+    let (first, second) = (first.name, row.name);
+    Some(format!("`{first}` gives it {option} {agreed} and `{second}` {option} {said}; give it once"))
+}
+
+/// What a row asks for that no handler of a shared queue can have.
+fn impossible(row: &Outline) -> [Option<String>; 2] {
+    let (wish, name) = (&row.wish, row.name);
+    let concurrency = wish.concurrency.filter(|calls| *calls > 1);
+    let latest = wish.overflow.filter(|overflow| *overflow == Overflow::Latest);
+    [
+        concurrency.map(|_| format!("its events are handled one at a time, so `{name}` cannot have a concurrency")),
+        latest.map(|_| {
+            format!("it keeps the order of its events, and `latest` does not; `{name}` needs a queue of its own")
+        }),
+    ]
 }
 
 fn section_of<'s>(sections: &'s mut Vec<SectionPlan>, row: &Outline, wish: &Wish) -> &'s mut SectionPlan {
@@ -141,17 +159,20 @@ impl SectionPlan {
         known.unwrap_or(queues.len() - 1) as u32
     }
 
-    /// Seats a row: beside others of its topic and type, or alone if its queue keeps its own events.
+    /// Seats a row: beside others of its topic and type, or alone if it has a filter or its queue keeps its own events.
     fn seat(&mut self, number: usize, row: &Outline, queue: u32) {
-        let SectionPlan { mailbox: MailboxPlan { lanes, queues, .. }, rows, .. } = self;
-        let is_own = queues[queue as usize].is_own;
-        let takes_it = |lane: &LanePlan| !is_own && !lane.is_own && lane.topic == row.topic && lane.takes == row.takes;
-        let at = lanes.iter().position(takes_it).unwrap_or(lanes.len());
-        if at == lanes.len() {
-            lanes.push(LanePlan { topic: row.topic.to_owned(), takes: row.takes, is_own, seats: Vec::new() });
-            rows.push(Vec::new());
+        let MailboxPlan { lanes, queues, .. } = &mut self.mailbox;
+        let QueuePlan { options, is_own, .. } = &queues[queue as usize];
+        let options = QueueOptions { filter: row.wish.filter.clone(), ..options.clone() };
+        let lane = LanePlan::new(row.topic, row.takes, &options, *is_own);
+        let takes_it = |known: &LanePlan| known.is_common() && known.topic == lane.topic && known.takes == lane.takes;
+        let known = lanes.iter().position(|known| lane.is_common() && takes_it(known));
+        let at = known.unwrap_or(lanes.len());
+        if known.is_none() {
+            lanes.push(lane);
+            self.rows.push(Vec::new());
         }
         lanes[at].seats.push(SeatPlan { name: row.name.to_owned(), queue });
-        rows[at].push(number);
+        self.rows[at].push(number);
     }
 }

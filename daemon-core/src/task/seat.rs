@@ -12,6 +12,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
+use tokio::time::Instant;
+
 use super::desk::Desk;
 use super::{Failure, Handler, drop_quietly};
 use crate::event::{Mailbox, Node, Waiter, set_current};
@@ -55,12 +57,14 @@ struct Call<'d, E> {
     waker: Waker,
     flag: Arc<CallWaker>,
     busy: bool,
+    /// Since when it is timed, if it is.
+    since: Option<Instant>,
 }
 
 impl<'d, E> Call<'d, E> {
     fn new(handler: BoxHandler<'d, E>, chair: &Chair, place: u32) -> Self {
         let flag = Arc::new(CallWaker { chair: chair.clone(), place, woken: AtomicBool::new(false) });
-        Self { handler, waker: Waker::from(flag.clone()), flag, busy: false }
+        Self { handler, waker: Waker::from(flag.clone()), flag, busy: false, since: None }
     }
 
     fn clear(&mut self, subscription: &str) {
@@ -69,6 +73,10 @@ impl<'d, E> Call<'d, E> {
         }
     }
 }
+
+/// How many calls that do not suspend go untimed between two that are timed, once there have been many: reading the clock
+/// twice costs as much as a short call.
+const TIMED_EVERY: u64 = 64;
 
 /// No place is free.
 const NONE: u32 = u32::MAX;
@@ -87,6 +95,10 @@ pub(super) struct Seat<'d, E> {
     /// Events that wait for a place.
     pub(super) pending: VecDeque<Arc<E>>,
     failures: u32,
+    /// Calls since the last one that was timed and did not suspend; those that did are not counted.
+    untimed: u64,
+    /// After how many of these the next one is timed.
+    timed_every: u64,
 }
 
 impl<'d, E> Seat<'d, E> {
@@ -108,6 +120,8 @@ impl<'d, E> Seat<'d, E> {
             more,
             pending: VecDeque::new(),
             failures: 0,
+            untimed: 0,
+            timed_every: 1,
         }
     }
 
@@ -126,6 +140,10 @@ impl<'d, E> Seat<'d, E> {
     #[inline]
     pub(super) fn begin(&mut self, event: Arc<E>, desk: &mut Desk<'_>) -> Option<Arc<E>> {
         desk.mailbox.progress[self.index as usize].take();
+        self.untimed += 1;
+        if self.untimed >= self.timed_every {
+            self.call(self.free).since = Some(Instant::now());
+        }
         self.poll(self.free, Some(event), desk)
     }
 
@@ -172,6 +190,8 @@ impl<'d, E> Seat<'d, E> {
     fn suspend(&mut self, place: u32, desk: &mut Desk<'_>) {
         let call = self.call(place);
         if !std::mem::replace(&mut call.busy, true) {
+            call.since.get_or_insert_with(Instant::now);
+            self.untimed -= 1;
             desk.busy += 1;
             self.free = self.spare.pop().unwrap_or(NONE);
         }
@@ -181,11 +201,15 @@ impl<'d, E> Seat<'d, E> {
     #[inline]
     fn end(&mut self, place: u32, failure: Option<Failure>, desk: &mut Desk<'_>) {
         let call = self.call(place);
-        if std::mem::take(&mut call.busy) {
+        let (since, suspended) = (call.since.take(), std::mem::take(&mut call.busy));
+        if suspended {
             desk.busy -= 1;
             if self.free == NONE { self.free = place } else { self.spare.push(place) }
         }
         let progress = &desk.mailbox.progress[self.index as usize];
+        if let Some(since) = since {
+            progress.took(since.elapsed(), if suspended { 1 } else { self.timed() });
+        }
         match failure {
             None => {
                 progress.handled();
@@ -200,6 +224,12 @@ impl<'d, E> Seat<'d, E> {
                 desk.failed(self.name, failure, self.failures);
             }
         }
+    }
+
+    /// A call that did not suspend was timed; gives out for how many it stands.
+    fn timed(&mut self) -> u64 {
+        self.timed_every = (self.timed_every * 2).min(TIMED_EVERY);
+        std::mem::take(&mut self.untimed)
     }
 
     /// Drops every call; gives out how many were under way.
