@@ -6,6 +6,7 @@
 //! breaking the code so.
 
 mod handoff;
+mod work;
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
