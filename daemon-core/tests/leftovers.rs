@@ -6,7 +6,8 @@ mod probe;
 use daemon_core::{Context, DaemonBase, Error, Event, Host, Result, daemon};
 use probe::{Log, Says, assert_nothing_left};
 use std::future::pending;
-use std::sync::{Mutex, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
+use tokio::sync::Semaphore;
 
 /// Spawns more work when it is dropped.
 struct Heir(Log, Context);
@@ -55,11 +56,12 @@ async fn work_that_is_aborted_leaves_no_heirs() {
 #[event("block:turn", local)]
 struct Turn;
 
-/// Blocks its thread in the first call of one handler.
+/// Blocks its thread in one handler, as soon as all have begun.
 #[daemon(name = "block", stop_timeout = "100ms")]
 struct Block {
     log: Log,
     _gone: Says,
+    permits: Arc<Semaphore>,
     blocked: mpsc::Sender<()>,
     release: Mutex<mpsc::Receiver<()>>,
 }
@@ -67,14 +69,16 @@ struct Block {
 #[daemon]
 impl Block {
     #[on_event]
-    fn turn(&self, _turn: &Turn) {
+    async fn turn(&self, _turn: &Turn) {
+        drop(self.permits.acquire().await);
         self.log.say("turn");
         self.blocked.send(()).ok();
         self.release.lock().unwrap().recv().ok();
     }
 
     #[on_event]
-    fn beside(&self, _turn: &Turn) {
+    async fn beside(&self, _turn: &Turn) {
+        drop(self.permits.acquire().await);
         self.log.say("beside");
     }
 
@@ -96,12 +100,21 @@ async fn after_a_handler_that_blocks_no_other_is_called() {
     let (blocked, is_blocked) = mpsc::channel();
     let (release, released) = mpsc::channel();
     let log = Log::default();
-    let daemon = Block { log: log.clone(), _gone: log.on_drop("gone"), blocked, release: Mutex::new(released) };
+    let permits = Arc::new(Semaphore::new(0));
+    let daemon = Block {
+        log: log.clone(),
+        _gone: log.on_drop("gone"),
+        permits: permits.clone(),
+        blocked,
+        release: Mutex::new(released),
+    };
     let host = Host::new("t").daemon(daemon).start().await.unwrap();
     let handle = host.handle();
     for _ in 0..3 {
         handle.publish(Turn).await.unwrap();
     }
+    log.said("own").await; // the others have begun
+    permits.add_permits(2);
     tokio::task::spawn_blocking(move || is_blocked.recv().unwrap()).await.unwrap();
     let report = host.shutdown().await.unwrap();
     let cut = &report.daemon("block").unwrap().cut;

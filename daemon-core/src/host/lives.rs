@@ -10,6 +10,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -216,7 +217,7 @@ impl Lifecycle {
         stopping.idle(steps.drain, drains).await;
         life.cancel.cancel();
         stopping.idle(steps.join, |_| true).await;
-        slot.intake.cut();
+        life.cut.store(true, Ordering::Release);
         stopping.abort(steps.abort, None).await;
         life.tasks.relent();
 
