@@ -167,7 +167,7 @@ async fn its_panics_are_told_of_ever_more_rarely() {
     rig.drained(running).await;
     assert_eq!(rig.counts("strict"), [20, 0, 20, 0, 0, 0, 0]);
     let lines = lines.lock().unwrap();
-    let told: Vec<_> = lines.iter().filter(|line| line.contains("a filter or a key panicked")).collect();
+    let told: Vec<_> = lines.iter().filter(|line| line.contains("a filter panicked")).collect();
     assert_eq!(told.len(), 5, "1, 2, 4, 8, 16: {lines:?}");
     assert!(told[4].contains("subscription=\"rig.strict\"") && told[4].contains("publisher=\"tester\""), "{told:?}");
     assert!(told[4].contains("panics=16"), "{told:?}");
