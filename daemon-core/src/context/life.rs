@@ -116,6 +116,8 @@ pub(crate) struct Life {
     pub(crate) intake: CancellationToken,
     /// Cancelled when running work is to end.
     pub(crate) cancel: CancellationToken,
+    /// Set when no event handler may begin or go on, not even in the middle of a batch.
+    pub(crate) cut: AtomicBool,
     pub(super) registrations: Mutex<Registrations>,
     /// Whether the phase is over, for those who ask often.
     over: AtomicBool,
@@ -157,6 +159,7 @@ impl Life {
             ready: CancellationToken::new(),
             intake: CancellationToken::new(),
             cancel: CancellationToken::new(),
+            cut: AtomicBool::new(false),
             registrations: Mutex::default(),
             over: AtomicBool::new(false),
         }

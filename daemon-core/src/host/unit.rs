@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -61,8 +62,6 @@ pub(crate) trait Intake: Send + Sync {
     fn buffer(&self);
     /// Takes no new event; what is queued is still delivered.
     fn drain(&self);
-    /// Lets no handler be called any more, even if one blocks the dispatcher's thread.
-    fn cut(&self);
     /// Abandons what is queued.
     fn close(&self);
     /// The account of every handler.
@@ -76,10 +75,6 @@ impl<D: Send + Sync + 'static> Intake for Wiring<D, Context> {
 
     fn drain(&self) {
         Self::drain(self);
-    }
-
-    fn cut(&self) {
-        Self::cut(self);
     }
 
     fn close(&self) {
@@ -225,6 +220,10 @@ impl Observer for Booked<'_> {
 
     fn recovered(&self, subscription: &str) {
         self.life.streak(subscription, 0);
+    }
+
+    fn over(&self) -> &AtomicBool {
+        &self.life.cut
     }
 
     #[cfg(feature = "testing")]

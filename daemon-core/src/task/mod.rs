@@ -33,6 +33,8 @@ pub(crate) use fault::{Fault, Faults};
 pub use handlers::{Attach, EventRow, Handlers};
 pub(crate) use periodic::{Periodic, Schedule};
 pub use place::{Handler, place};
+#[cfg(all(test, daemon_loom))]
+pub(crate) use record::End;
 pub(crate) use record::Record;
 pub(crate) use tasks::{Label, Spawned, Tasks};
 pub(crate) use waits::{Wait, current, waits};

@@ -13,7 +13,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
@@ -24,6 +24,7 @@ use super::live::Live;
 use super::record::{End, Record};
 use super::waits::Polling;
 use crate::status::{TaskKind, TaskStatus};
+use crate::sync::{Mutex, MutexGuard};
 
 /// The registry of one life.
 #[derive(Debug)]
