@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::journal::Journal;
-use super::reload::Settings;
+use super::settings::Settings;
 use super::slot::Slot;
 use super::unit::Unit;
 use crate::event::Bus;

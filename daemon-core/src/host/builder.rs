@@ -12,7 +12,7 @@ use super::check::{CheckError, CheckReport, Limits, check};
 use super::conductor::Conductor;
 use super::factory::{Factory, Source};
 use super::journal::Journal;
-use super::reload::{Load, Settings};
+use super::settings::{Load, Settings};
 use super::slot::Slot;
 use super::unit::{Unit, UnitOf};
 use super::{DEFAULT_BLOCKED_AFTER, DEFAULT_START_TIMEOUT, DEFAULT_STOP_BUDGET};
