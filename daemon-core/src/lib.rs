@@ -49,6 +49,7 @@ mod definition;
 mod error;
 mod event;
 mod host;
+pub mod instance;
 mod policy;
 mod status;
 mod task;
@@ -66,7 +67,7 @@ pub use declaration::{Declaration, Declared, Dependency};
 pub use definition::{
     Check, Command, CommandCall, Deferred, Definition, EventHandler, Interval, OnReady, RowCall, Task,
 };
-pub use error::{BoxError, Error, IntoOutcome, Result};
+pub use error::{BoxError, DaemonError, DaemonErrorCode, Error, IntoOutcome, Result};
 pub use event::{
     Envelope, Event, Overflow, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle,
     SubscriptionStatus,
