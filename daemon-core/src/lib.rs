@@ -48,10 +48,14 @@ mod declaration;
 mod definition;
 mod error;
 mod event;
+mod histogram;
 mod host;
 pub mod instance;
+#[cfg(all(test, daemon_loom))]
+mod models;
 mod policy;
 mod status;
+mod sync;
 mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -72,6 +76,7 @@ pub use event::{
     Envelope, Event, Overflow, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle,
     SubscriptionStatus,
 };
+pub use histogram::Histogram;
 pub use host::{
     Async, CheckError, Cut, DaemonStart, DaemonStop, EventAccount, Factory, Host, HostCheck, Left, Plain, RunningHost,
     ShutdownReport, StartError, StartReport,

@@ -3,7 +3,7 @@
 use super::Context;
 use super::life::Phase;
 use crate::event::{Envelope, Event, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle};
-use crate::task::waits;
+use crate::task::{Wait, waits};
 
 impl Context {
     /// Publishes `event` on its type's topic, to every subscription that matches.
@@ -17,7 +17,7 @@ impl Context {
     /// If the future is dropped while it waits, the event is dropped for those it waits for, and counted.
     pub async fn publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
         self.may_publish()?;
-        waits("cx.publish", self.life.publisher.publish(event)).await
+        waits(Wait::Publish, self.life.publisher.publish(event)).await
     }
 
     /// Publishes `event` on a topic known only at run time.
@@ -29,7 +29,7 @@ impl Context {
     /// As [`publish`](Self::publish).
     pub async fn publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
         self.may_publish()?;
-        waits("cx.publish_to", self.life.publisher.publish_to(topic, event)).await
+        waits(Wait::PublishTo, self.life.publisher.publish_to(topic, event)).await
     }
 
     /// Publishes `event` without ever waiting: where a queue that blocks is full, the event is dropped and counted.

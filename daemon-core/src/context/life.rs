@@ -134,10 +134,11 @@ pub(crate) struct Birth {
 
 impl Life {
     pub(crate) fn new(birth: Birth) -> Self {
+        // At the level of errors, so that it is there whatever is shown.
+        let span = tracing::error_span!("daemon", name = &*birth.daemon);
         Self {
-            // At the level of errors, so that it is there whatever is shown.
-            span: tracing::error_span!("daemon", name = &*birth.daemon),
-            tasks: Tasks::new(birth.runtime),
+            tasks: Tasks::new(birth.runtime, span.clone()),
+            span,
             publisher: birth.bus.publisher(&birth.daemon),
             daemon: birth.daemon,
             number: birth.number,

@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 
 use crate::call::{Call, CallError};
 use crate::declaration::Declared;
-use crate::task::waits;
+use crate::task::{Wait, waits};
 
 /// A daemon's way to its host: publishing, registering, spawning, looking up the daemons it depends on.
 ///
@@ -46,7 +46,7 @@ impl Context {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn cancelled(&self) {
-        waits("cx.cancelled", self.life.cancel.cancelled()).await;
+        waits(Wait::Cancelled, self.life.cancel.cancelled()).await;
     }
 
     /// Whether [`cancelled`](Self::cancelled) would return at once.
@@ -110,6 +110,6 @@ impl Call for Context {
         Q: Serialize + Send + Sync,
         A: DeserializeOwned + Send,
     {
-        waits("cx.call", link::call(&*self.life.link, daemon, command, request)).await
+        waits(Wait::Call, link::call(&*self.life.link, daemon, command, request)).await
     }
 }

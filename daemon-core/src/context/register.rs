@@ -18,7 +18,7 @@ use crate::error::{Error, IntoOutcome, Result};
 use crate::event::Subscription;
 use crate::policy::OnError;
 use crate::status::TaskKind;
-use crate::task::{Failure, Label, Periodic, Schedule, caught, drop_quietly, waits};
+use crate::task::{Failure, Label, Periodic, Schedule, Wait, caught, drop_quietly, waits};
 
 /// What [`Context::register_subscription`] keeps until the end of a life: a function, which is called then, or a
 /// [`Subscription`], which is dropped.
@@ -124,7 +124,7 @@ impl Context {
     pub async fn clear_interval(&self, name: &str) -> bool {
         let Some(ticking) = self.life.registrations().intervals.remove(name) else { return false };
         ticking.stop.cancel();
-        waits("cx.clear_interval", ticking.ended()).await;
+        waits(Wait::ClearInterval, ticking.ended()).await;
         drop_quietly(ticking);
         true
     }
@@ -135,7 +135,7 @@ impl Context {
     /// As [`clear_interval`](Self::clear_interval).
     pub async fn cleanup_intervals(&self) {
         for ticking in self.life.drop_intervals() {
-            waits("cx.cleanup_intervals", ticking.ended()).await;
+            waits(Wait::CleanupIntervals, ticking.ended()).await;
             drop_quietly(ticking);
         }
     }
@@ -197,7 +197,6 @@ impl Life {
     /// Starts an interval, in the place of one of the same name.
     #[track_caller]
     pub(crate) fn tick(self: &Arc<Self>, schedule: Schedule, tick: Bound) -> Result<(), Error> {
-        let label = Label::new(TaskKind::Interval, schedule.name.clone());
         let (name, key, on_error) = (schedule.name.clone(), schedule.name.clone(), schedule.on_error);
         let periodic = Arc::new(Periodic::new(schedule));
         let (stop, done) = (self.intake.child_token(), CancellationToken::new());
@@ -212,7 +211,7 @@ impl Life {
         });
         let (wait, call) = (before.clone(), tick.clone());
         let (life, work, until, gone) = (self.clone(), periodic.clone(), stop.clone(), done.clone().drop_guard());
-        let task = self.tasks.spawn(label, &self.span, async move {
+        let task = self.tasks.spawn(Label::new(TaskKind::Interval, &key), async move {
             let _gone: DropGuard = gone;
             let begin = async {
                 for run in wait {
@@ -234,7 +233,8 @@ impl Life {
             };
             work.run(until, || life.call(&name, || call()), book).await;
         });
-        registrations.intervals.insert(key, Ticking { _tick: tick, periodic, stop, run: Run { task, done }, before });
+        let run = Run { task: task.map(|task| task.abort), done };
+        registrations.intervals.insert(key, Ticking { _tick: tick, periodic, stop, run, before });
         drop(registrations);
         drop_quietly(replaced);
         Ok(())
@@ -247,8 +247,9 @@ impl Life {
         let Some(mut readiness) = self.link.readiness(of) else {
             return Err(Error::UnknownDaemon { name: of.to_owned(), known: self.link.names().join(", ") });
         };
+        let label = Label::new(TaskKind::OnReady, name);
         let (life, name) = (self.clone(), name.to_owned());
-        self.spawn(Label::new(TaskKind::OnReady, name.clone()), async move {
+        self.spawn(label, async move {
             tokio::select! {
                 biased;
                 () = life.cancel.cancelled() => return, // it never became ready
@@ -282,8 +283,9 @@ impl Life {
         late: impl FnOnce() -> BoxFuture<'static, Result<()>> + Send + 'static,
     ) -> Result<(), Error> {
         self.open()?;
+        let label = Label::new(kind, name);
         let (life, name) = (self.clone(), name.to_owned());
-        self.spawn(Label::new(kind, name.clone()), async move {
+        self.spawn(label, async move {
             tokio::select! {
                 biased;
                 () = life.intake.cancelled() => return,
@@ -296,7 +298,7 @@ impl Life {
     }
 
     /// Spawns tracked work of this life.
-    pub(crate) fn spawn(&self, label: Label, work: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
-        self.tasks.spawn(label, &self.span, work).map(|_| ()).ok_or_else(|| self.stopping())
+    pub(crate) fn spawn(&self, label: Label<'_>, work: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+        self.tasks.spawn(label, work).map(|_| ()).ok_or_else(|| self.stopping())
     }
 }

@@ -15,10 +15,11 @@ use super::state::Phase;
 use super::topic::{Topic, hash};
 use super::wait_graph::WaitGraph;
 use super::waiting::Full;
+use crate::sync::{Mutex, MutexGuard};
 use arc_swap::ArcSwap;
 use daemon_grammar::topic::{check_pattern, is_pattern, matches};
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 /// Carries events from publishers to subscriptions.
 #[derive(Debug, Default)]

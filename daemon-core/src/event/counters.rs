@@ -1,8 +1,8 @@
 //! Numbers of one subscription: those its consumer writes, and the sum a reader sees.
 
 use super::Overflow;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use serde::Serialize;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a subscription's only consumer has done so far.
 ///

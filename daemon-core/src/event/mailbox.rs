@@ -26,10 +26,11 @@ use super::routes::{Route, TypeTag};
 use super::state::{Item, Lane, Phase, State, list};
 use super::wait_graph::{Node, WaitGraph};
 use super::waiting::{Full, Parked, Ticket};
+use crate::sync::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 /// What became of an event that found its queue full.
 pub(crate) enum Insisted {

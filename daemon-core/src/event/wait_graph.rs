@@ -13,9 +13,10 @@
 //! 4. Lock order: a mailbox, then the graph. Never two mailboxes, never a mailbox inside the graph.
 
 use super::mailbox::Mailbox;
+use crate::sync::{Mutex, MutexGuard, per_thread};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::Cell;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 /// One handler: its mailbox and its queue therein.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,19 +25,19 @@ pub(crate) struct Node {
     pub(crate) queue: u32,
 }
 
-thread_local! {
-    static CURRENT: Cell<Option<Node>> = const { Cell::new(None) };
+per_thread! {
+    static CURRENT: Cell<Option<Node>> = Cell::new(None);
 }
 
 /// The handler being polled on this thread.
 pub(crate) fn current() -> Option<Node> {
-    CURRENT.get()
+    CURRENT.with(Cell::get)
 }
 
 /// Sets the handler being polled on this thread; returns the one before it, to be set again.
 #[inline]
 pub(crate) fn set_current(node: Option<Node>) -> Option<Node> {
-    CURRENT.replace(node)
+    CURRENT.with(|current| current.replace(node))
 }
 
 #[derive(Debug, Default)]

@@ -3,10 +3,11 @@
 use super::event::AnyEvent;
 use super::mailbox::{Insisted, Mailbox};
 use super::wait_graph::{self, Node, WaitGraph};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
 use super::journal::Journal;
@@ -187,10 +187,22 @@ impl Board {
         name: &str,
         drop: impl FnOnce() + Send + 'static,
     ) -> impl Future<Output = ()> {
-        let tasks = self.leaving.get_or_init(|| Tasks::new(on.clone()));
+        let tasks = self.leaving.get_or_init(|| Tasks::new(on.clone(), tracing::Span::none()));
         let label = Label::new(TaskKind::Destructor, name);
-        let _ = tasks.spawn(label, &tracing::Span::none(), async move { drop() }); // never closed: it cannot be refused
-        async move { tasks.idle_of(name).await }
+        let leaving = tasks.spawn_with(label, Notify::new(), |_| async move { drop() });
+        async move {
+            // Never closed: it cannot be refused.
+            if let Some(leaving) = leaving {
+                leaving.record.end.notified().await;
+            }
+        }
+    }
+
+    /// Waits until no value is being dropped any more.
+    pub(crate) async fn all_gone(&self) {
+        if let Some(leaving) = self.leaving.get() {
+            leaving.idle(|_| true).await;
+        }
     }
 
     /// The values that are being dropped, under the names of their daemons.

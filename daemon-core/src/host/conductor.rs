@@ -326,6 +326,7 @@ impl Conducting {
         let mut ended: Vec<_> = self.board.slots().into_iter().zip(units).collect();
         ended.sort_by_key(|(slot, _)| std::cmp::Reverse(slot.wave));
         let since = (*self.board.stopping.borrow()).unwrap_or_else(Instant::now);
+        let until = since + self.stop_budget + LEAVING;
         for (slot, unit) in ended {
             let told = slot.clone();
             let gone = self.board.let_go(&self.runtime, &slot.name, move || {
@@ -335,7 +336,9 @@ impl Conducting {
                 }
                 drop(unit);
             });
-            drop(tokio::time::timeout_at(since + self.stop_budget + LEAVING, gone).await); // late: shown in the report
+            drop(tokio::time::timeout_at(until, gone).await); // late: shown in the report
         }
+        // Values of earlier lives may still be leaving.
+        drop(tokio::time::timeout_at(until, self.board.all_gone()).await);
     }
 }

@@ -103,7 +103,8 @@ impl HostLink for Board {
                 return Err(CallError::UnknownCommand { daemon, command, known: slot.commands.join(", ") });
             };
             let (sender, reply) = oneshot::channel();
-            let label = Label::new(TaskKind::Command, command.clone());
+            let name = command.clone();
+            let label = Label::new(TaskKind::Command, &name);
             let life = alive.life;
             let watch = life.clone();
             let run = async move {

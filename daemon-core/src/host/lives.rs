@@ -169,8 +169,8 @@ impl Lifecycle {
             return Err(NotStarted::Cancelled);
         }
         let (sender, outcome) = oneshot::channel();
-        let label = Label::new(kind, kind.to_string());
-        let task = life.tasks.spawn(label, &life.span, async move {
+        let name = kind.to_string();
+        let task = life.tasks.spawn(Label::new(kind, &name), async move {
             drop(sender.send(caught(|| work).await)); // the receiver is dropped once this step is given up
         });
         let ended = tokio::select! {
@@ -184,7 +184,7 @@ impl Lifecycle {
             _ = self.stop.wait_for(Option::is_some) => Err(NotStarted::Cancelled),
         };
         if let (Err(_), Some(task)) = (&ended, task) {
-            task.abort();
+            task.abort.abort();
         }
         // The order to stop follows the beginning of a shutdown, which this step may have asked for.
         let overtaken = ordered(&self.stop) || self.is_last();
@@ -298,39 +298,33 @@ impl Stopping<'_> {
     /// Aborts such work, and books it once.
     async fn abort(&self, within: Duration, of: impl Fn(TaskKind) -> bool + Copy) {
         let busy = self.slot.busy_handlers();
-        let cut = self.life.tasks.abort(of);
-        if cut.is_empty() {
+        let aborted = self.life.tasks.abort(of);
+        if aborted.is_empty() {
             return;
         }
-        let gone = timeout_at(self.by(within), self.life.tasks.idle(of)).await.is_ok();
-        let left = if gone { Vec::new() } else { self.life.tasks.statuses() };
-        for task in cut {
-            let now = left.iter().find(|left| left.name == task.name && left.kind == task.kind);
-            let cut = Cut::new(now.unwrap_or(&task), now.is_none(), &busy);
-            let booked = {
-                let mut inner = self.slot.inner();
-                let booked = inner.cut.iter().any(|other| other.work == cut.work && !other.gone);
-                if !booked {
-                    inner.cut.push(cut.clone());
-                }
-                booked
-            };
-            if !booked {
-                tracing::warn!(parent: &self.life.span, "{cut}");
-            }
+        drop(timeout_at(self.by(within), self.life.tasks.idle(of)).await); // what is left is told of
+        let cuts = aborted.into_iter().map(|(record, then)| {
+            let gone = record.is_gone();
+            Cut::new(&if gone { then } else { record.status() }, gone, &busy)
+        });
+        for cut in self.book(cuts) {
+            tracing::warn!(parent: &self.life.span, "{cut}");
         }
+    }
+
+    /// Books what was cut; returns what was not known.
+    fn book(&self, cuts: impl Iterator<Item = Cut>) -> Vec<Cut> {
+        let mut inner = self.slot.inner();
+        let known = inner.cut.len();
+        Cut::add(&mut inner.cut, cuts);
+        inner.cut[known..].to_vec()
     }
 
     /// Books what could not be aborted and is not in the report yet, such as blocking work that `cleanup` began.
     fn book_what_is_left(&self) {
         let busy = self.slot.busy_handlers();
-        for task in self.life.tasks.statuses() {
-            let cut = Cut::new(&task, false, &busy);
-            let mut inner = self.slot.inner();
-            if !inner.cut.iter().any(|known| known.work == cut.work && !known.gone) {
-                inner.cut.push(cut);
-            }
-        }
+        let left = self.life.tasks.statuses();
+        self.book(left.iter().map(|task| Cut::new(task, false, &busy)));
     }
 
     /// Runs `work` in a task of its own; what overruns `within` is aborted and booked, and has to be gone by `end`.

@@ -78,7 +78,7 @@ fn abort_all(board: &Board) {
     for slot in board.slots() {
         let life = slot.inner().life.clone();
         if let Some(life) = life {
-            drop(life.tasks.close()); // the report names what was under way
+            life.tasks.close(); // the report names what was under way
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What others see of the board: statuses and reports, made from it on the spot.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::board::Board;
@@ -51,13 +52,8 @@ impl Board {
                 abandoned: account.abandoned + account.queued + account.in_flight,
             }));
             let mut cut = slot.inner().cut.clone();
-            for cut_now in
-                still_there(&slot, &status).chain(leaving.into_iter().map(|value| Cut::new(value, false, &[])))
-            {
-                if !cut.iter().any(|cut| cut.work == cut_now.work && !cut.gone) {
-                    cut.push(cut_now);
-                }
-            }
+            let leaving = leaving.into_iter().map(|value| Cut::new(value, false, &[]));
+            Cut::add(&mut cut, still_there(&slot, &status).chain(leaving));
             let inner = slot.inner();
             daemons.push(DaemonStop {
                 name: status.name,
@@ -139,6 +135,19 @@ fn still_there(slot: &Slot, status: &DaemonStatus) -> impl Iterator<Item = Cut> 
 }
 
 impl Cut {
+    /// Adds what is not known yet: of work of one name that is still there, one line is enough.
+    pub(crate) fn add(known: &mut Vec<Self>, more: impl Iterator<Item = Self>) {
+        let still_there = known.iter().filter(|cut| !cut.gone);
+        let mut still_there: HashSet<String> = still_there.map(|cut| cut.work.clone()).collect();
+        known.extend(more.filter(|cut| {
+            let known = still_there.contains(&cut.work);
+            if !known && !cut.gone {
+                still_there.insert(cut.work.clone());
+            }
+            !known
+        }));
+    }
+
     /// Books a task that is `gone` by now, or is still there. `busy` are the event handlers at work.
     pub(crate) fn new(task: &TaskStatus, gone: bool, busy: &[String]) -> Self {
         let work = match task.kind {

@@ -15,11 +15,11 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::{Failure, Handler, drop_quietly};
 use crate::event::{AnyEvent, Mailbox, set_current};
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// How many calls are made before the worker is asked whether others wait for it.
 const CALLS_PER_STEP: usize = 32;

@@ -1,5 +1,6 @@
 //! How one piece of work runs: caught, named, counted, and one event or tick after another.
 
+mod answer;
 mod catch;
 mod dispatcher;
 #[cfg(feature = "testing")]
@@ -7,13 +8,16 @@ mod fault;
 mod handlers;
 mod jitter;
 mod lane;
+mod live;
 mod periodic;
 mod place;
+mod record;
 mod tasks;
 mod waits;
 
+pub(crate) use answer::Answer;
 pub use catch::Failure;
-pub(crate) use catch::{attempt, caught, drop_quietly};
+pub(crate) use catch::{Caught, attempt, caught, drop_quietly};
 pub use dispatcher::StillRunning;
 #[cfg(feature = "testing")]
 pub(crate) use fault::{Fault, Faults};
@@ -21,8 +25,9 @@ pub use handlers::{Attach, EventRow, Handlers, Wiring};
 pub use lane::Observer;
 pub(crate) use periodic::{Periodic, Schedule};
 pub use place::{Handler, place};
+pub(crate) use record::Record;
 pub(crate) use tasks::{Label, Tasks};
-pub(crate) use waits::{current, waits};
+pub(crate) use waits::{Wait, current, waits};
 
 /// Longer than any host runs, and short enough to be added to any moment: no limit in force is longer.
 pub(crate) const FOREVER: std::time::Duration = std::time::Duration::from_secs(30 * 365 * 86_400);
