@@ -92,8 +92,7 @@ impl Claim {
                     if let Some(claim) = Self::join(identity, purpose) {
                         return Ok(claim);
                     }
-                    // The winner may not have written yet, over the PID of one that died.
-                    if pid.is_some_and(pid::is_process_alive) || began.elapsed() > TO_WRITE {
+                    if is_settled(pid, began.elapsed()) {
                         return Err(LockError::taken(path, pid));
                     }
                     "is busy"
@@ -165,7 +164,14 @@ fn claims() -> std::sync::MutexGuard<'static, Vec<(Weak<Held>, Purpose)>> {
     CLAIMS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether the PID in a file that another has locked is the one to tell: the winner may not have written yet, over the PID of
+/// one that died.
+fn is_settled(pid: Option<u32>, waited: Duration) -> bool {
+    pid.is_some_and(pid::is_process_alive) || waited > TO_WRITE
+}
+
 /// How one attempt at a lock ended.
+#[derive(Debug)]
 enum Attempt {
     /// It is ours.
     Locked(Held),
@@ -178,7 +184,11 @@ enum Attempt {
 }
 
 fn attempt(path: &Path) -> Result<Attempt, LockError> {
-    let file = sys::open_lock(path).map_err(|error| unopened(path, &error))?;
+    lock(path, sys::open_lock(path).map_err(|error| unopened(path, &error))?)
+}
+
+/// Tries to lock a file that was opened by its path.
+fn lock(path: &Path, file: File) -> Result<Attempt, LockError> {
     let failed = |error| LockError::io("Failed to lock the lock file", path, &error);
     let look = sys::look(&file).map_err(failed)?;
     if !look.is_regular {
@@ -216,4 +226,53 @@ fn unopened(path: &Path, error: &io::Error) -> LockError {
 fn pause() -> Duration {
     use std::hash::{BuildHasher, RandomState};
     Duration::from_micros(200 + RandomState::new().hash_one(0) % 800)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// A file that was opened by its path, as somebody does who is about to lock it.
+    fn opened() -> (tempfile::TempDir, PathBuf, File) {
+        let dir = tempfile::TempDir::new().unwrap();
+        let path = dir.path().join("daemon.lock");
+        let file = sys::open_lock(&path).unwrap();
+        (dir, path, file)
+    }
+
+    #[test]
+    fn a_file_that_lost_its_name_before_it_was_locked_is_not_the_lock() {
+        let (_dir, path, file) = opened();
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(lock(&path, file).unwrap(), Attempt::Moved));
+
+        let (_dir, path, file) = opened();
+        std::fs::rename(&path, path.with_extension("old")).unwrap();
+        std::fs::write(&path, "").unwrap();
+        assert!(matches!(lock(&path, file).unwrap(), Attempt::Moved));
+        assert!(matches!(attempt(&path).unwrap(), Attempt::Locked(_)));
+    }
+
+    #[test]
+    fn who_asks_is_told_from_who_holds() {
+        let (_dir, path, file) = opened();
+        let other = sys::open_to_read(&path).unwrap();
+        assert!(sys::try_shared(&other).unwrap());
+        assert!(matches!(lock(&path, file).unwrap(), Attempt::Asked));
+        sys::unlock(&other).unwrap();
+        std::fs::write(&path, "12\n").unwrap();
+        let Attempt::Locked(held) = attempt(&path).unwrap() else { panic!("nobody has it") };
+        let taken = attempt(&path).unwrap();
+        assert!(matches!(taken, Attempt::Taken(identity, Some(12)) if identity == held.identity), "{taken:?}");
+    }
+
+    #[test]
+    fn the_pid_of_a_dead_process_is_not_told_while_the_winner_may_still_write() {
+        let dead = Some(4_194_304); // more than Linux ever gives
+        for nobody in [None, dead] {
+            assert!(!is_settled(nobody, Duration::ZERO) && !is_settled(nobody, TO_WRITE));
+            assert!(is_settled(nobody, TO_WRITE * 2));
+        }
+        assert!(is_settled(Some(std::process::id()), Duration::ZERO));
+    }
 }
