@@ -67,14 +67,14 @@ pub mod __private;
 pub use call::{Call, CallError};
 pub use context::{Context, HostHandle, TaskEnded, TaskHandle, Unsubscribe};
 pub use daemon::{DaemonBase, Wired};
-pub use declaration::{Declaration, Declared, Dependency};
+pub use declaration::{Declaration, Declared, Dependency, Published};
 pub use definition::{
     Check, Command, CommandCall, Deferred, Definition, EventHandler, Interval, OnReady, RowCall, Task,
 };
 pub use error::{BoxError, DaemonError, DaemonErrorCode, Error, IntoOutcome, Result};
 pub use event::{
-    Envelope, Event, Overflow, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle,
-    SubscriptionStatus,
+    Envelope, Event, Filter, Key, Overflow, PublishError, QueueOptions, SubscribeError, Subscription,
+    SubscriptionHandle, SubscriptionStatus, Tap, Tapped,
 };
 pub use histogram::Histogram;
 pub use host::{
@@ -83,7 +83,8 @@ pub use host::{
 };
 pub use policy::{OnError, Restart, RestartPolicy};
 pub use status::{
-    CheckKind, CheckReport, DaemonStatus, HostStatus, IntervalStatus, State, TaskKind, TaskStatus, Transition,
+    BlockedWork, CheckKind, CheckReport, DaemonStatus, EventAudit, HostStatus, IntervalStatus, State, TaskKind,
+    TaskStatus, Transition, Unfed, Unheard,
 };
 pub use task::{Attach, EventRow, Handler, place};
 

@@ -20,9 +20,9 @@ pub use crate::call::{Call, CallError};
 pub use crate::const_check::{Leaves, Text, Trail, assembled, period, report, topic};
 pub use crate::context::Context;
 pub use crate::daemon::Wired;
-pub use crate::declaration::{Declaration, Declared, Dependency};
+pub use crate::declaration::{Declaration, Declared, Dependency, Published};
 pub use crate::definition::{Check, Command, Deferred, Definition, Interval, OnReady, Task};
-pub use crate::event::{Envelope, Event, Overflow};
+pub use crate::event::{Envelope, Event, Filter, Overflow};
 pub use crate::policy::{OnError, Restart, RestartPolicy};
 pub use crate::status::CheckKind;
 pub use crate::task::{EventRow as EventHandler, place};
@@ -66,18 +66,27 @@ impl<T, E: Into<BoxError>> Reply for Result<T, E> {
     }
 }
 
+/// How long a generated client waits unless it is told otherwise.
+pub const DEFAULT_TIMEOUT: Duration = crate::call::DEFAULT_TIMEOUT;
+
 /// What a generated client does: one call, with its types to the fore, so that what they lack is said once and of them.
 pub fn ask<'a, Q, A>(
     call: &'a impl Call,
     daemon: &'a str,
     command: &'a str,
     request: &'a Q,
+    limit: Duration,
 ) -> impl Future<Output = Result<A, CallError>> + Send
 where
     Q: serde::Serialize + Send + Sync,
     A: serde::de::DeserializeOwned + Send,
 {
-    call.call(daemon, command, request)
+    crate::call::call_within(call, daemon, command, request, limit)
+}
+
+/// The filter that a handler names by its path: a plain function, so that one of another type is told of at that path.
+pub fn filter<E: std::any::Any + Send + Sync>(passes: fn(&E) -> bool) -> Filter {
+    Filter::of(passes)
 }
 
 /// The event as JSON.

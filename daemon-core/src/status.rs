@@ -60,6 +60,9 @@ pub struct HostStatus {
     pub uptime: Duration,
     /// Its daemons, in the order of their waves.
     pub daemons: Vec<DaemonStatus>,
+    /// Work that blocks its thread now: that a thread has been in one poll of for long, 1 s unless
+    /// [`Host::warn_blocked_after`](crate::Host::warn_blocked_after) says otherwise.
+    pub blocked: Vec<BlockedWork>,
 }
 
 impl HostStatus {
@@ -143,7 +146,7 @@ pub enum TaskKind {
     InitializeDeferred,
     /// `cleanup`.
     Cleanup,
-    /// The event handlers of a daemon, which share one task.
+    /// The event handlers of a daemon, which share one task; or one that is isolated, or those of an isolated queue.
     Handlers,
     /// An interval.
     Interval,
@@ -205,6 +208,22 @@ pub struct TaskStatus {
     pub waits_in: Option<String>,
 }
 
+/// Work that blocks its thread: asynchronous code that has not yielded for long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct BlockedWork {
+    /// The daemon whose work it is.
+    pub daemon: String,
+    /// What it is, such as ``event handler `user_created` ``.
+    pub work: String,
+    /// What kind of work it is.
+    pub kind: TaskKind,
+    /// Where it was spawned, as `file:line`; for what a definition holds, where the host spawned it.
+    pub spawned_at: String,
+    /// How long its thread has been in it.
+    pub blocked: Duration,
+}
+
 /// One change of state, of a daemon or of the host.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -217,6 +236,39 @@ pub struct Transition {
     pub state: State,
     /// Why, where there is more to say than that it was next.
     pub cause: Option<String>,
+}
+
+/// Events that nobody heard, and subscriptions to which nothing came, so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct EventAudit {
+    /// Topics on which something was published while nobody subscribed to it. Of topics that no type has as its own, the first 256
+    /// are remembered.
+    pub unheard: Vec<Unheard>,
+    /// Subscriptions that were offered nothing.
+    pub unfed: Vec<Unfed>,
+}
+
+/// A topic on which something was published that nobody heard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Unheard {
+    /// The topic.
+    pub topic: String,
+    /// Who published the first of these events.
+    pub publisher: String,
+    /// How many there were.
+    pub events: u64,
+}
+
+/// A subscription to which nothing came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Unfed {
+    /// The subscription, as `daemon.handler`.
+    pub subscription: String,
+    /// The topic or pattern.
+    pub topic: String,
 }
 
 /// What a health check speaks of. The words are those of Kubernetes.

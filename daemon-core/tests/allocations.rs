@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 #![expect(unsafe_code, reason = "a counting allocator")]
 
-use daemon_core::{Attach, Bus, Event, EventRow, Failure, Handlers, Observer, place};
+use daemon_core::{Attach, Bus, Event, EventRow, Failure, Filter, Handlers, Observer, place};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -88,6 +88,10 @@ fn suspending() -> EventRow<Arc<Adder>, ()> {
     EventRow::typed::<Tick>("suspending", attach)
 }
 
+fn filtered() -> EventRow<Arc<Adder>, ()> {
+    at_once().when(Filter::of(|tick: &Tick| tick.0 < BURST))
+}
+
 /// Allocations of one warm burst to all handlers.
 fn allocations_of_a_burst(row: fn() -> EventRow<Arc<Adder>, ()>) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -121,6 +125,11 @@ fn allocations_of_a_burst(row: fn() -> EventRow<Arc<Adder>, ()>) -> u64 {
 #[test]
 fn one_per_publish_and_none_per_delivery() {
     assert_eq!(allocations_of_a_burst(at_once), BURST);
+}
+
+#[test]
+fn none_either_when_handlers_have_filters() {
+    assert_eq!(allocations_of_a_burst(filtered), BURST);
 }
 
 #[test]

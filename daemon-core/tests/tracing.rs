@@ -162,3 +162,45 @@ async fn a_definition_may_declare_its_daemon_otherwise() {
     assert!(host.handle().status().daemon("changed").unwrap().optional);
     assert_eq!(host.shutdown().await.unwrap().exit_code, 0);
 }
+
+/// Takes its time.
+#[daemon(name = "lazy")]
+struct Lazy;
+
+#[daemon]
+impl Lazy {
+    #[on_event(capacity = 1)]
+    async fn hears(&self, _work: &Work) {
+        tokio::time::sleep(Duration::from_secs(100)).await;
+    }
+}
+
+impl DaemonBase for Lazy {}
+
+#[tokio::test(start_paused = true)]
+async fn a_publisher_that_is_held_up_is_told_of_by_both_names_until_that_is_over() {
+    let (log, _guard) = listen();
+    let host = Host::new("t").daemon(Lazy).start().await.unwrap();
+    for _ in 0..2 {
+        host.handle().publish(Work).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let begun = tokio::time::Instant::now();
+    host.handle().publish(Work).await.unwrap();
+    assert_eq!(begun.elapsed().as_secs(), 99);
+    let given_up = tokio::time::timeout(Duration::from_secs(2), host.handle().publish(Work)).await;
+    assert!(given_up.is_err());
+    let text = log.text();
+    let told: Vec<_> = text.lines().filter(|line| line.contains("publish")).collect();
+    let told: Vec<_> = told.iter().filter_map(|line| line.split_once("stall: ")).map(|(_, line)| line).collect();
+    let waits: Vec<_> = text.lines().filter(|line| line.contains("waited for room for")).collect();
+    for (line, seconds) in waits.iter().zip(["1s", "3s", "7s", "15s", "31s", "63s", "1s"]) {
+        assert!(line.contains("publisher=\"host\" subscription=\"lazy.hears\""), "{line}");
+        assert!(line.contains(&format!("for room for {seconds} ")), "{line}");
+    }
+    assert_eq!(waits.len(), 7, "{text}");
+    assert_eq!(told.len(), 2, "{text}");
+    assert!(told[0].starts_with("publish goes on after it waited for 99."), "{text}");
+    assert!(told[1].starts_with("publish was given up after it waited for 2s"), "{text}");
+    host.shutdown().await.unwrap();
+}

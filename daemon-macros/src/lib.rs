@@ -23,7 +23,7 @@ use proc_macro::TokenStream;
 /// Declares a daemon (above its struct) or wires it (above the one `impl` block that holds its handlers).
 ///
 /// Above the struct it takes `name = ".."` (the struct's name in kebab case, without a trailing `Daemon`), `requires(A,
-/// B as "b")`, `wants(..)`, `start_timeout = ".."`, `stop_timeout = ".."`, `restart(on_failure, backoff = "100ms..30s", limit =
+/// B as "b")`, `wants(..)`, `publishes(UserCreated)`, `start_timeout = ".."`, `stop_timeout = ".."`, `restart(on_failure, backoff = "100ms..30s", limit =
 /// "5/1m")` (or `never`, `always`), `optional` and `no_handlers`; in both places `crate = path`, if the library goes by another name.
 #[proc_macro_attribute]
 pub fn daemon(args: TokenStream, item: TokenStream) -> TokenStream {
@@ -50,7 +50,7 @@ macro_rules! markers {
 
 markers! {
     /// Calls the method for each event of its parameter's type, or under a topic pattern: `#[on_event("data:*",
-    /// capacity = 64, overflow = drop_oldest, startup = 100, on_error = restart)]`.
+    /// when = is_new, capacity = 64, overflow = drop_oldest, startup = 100, on_error = restart)]`.
     on_event;
     /// Calls the method at every multiple of a period: `#[every("30s", name = "sync", jitter = "10%", timeout = "20s",
     /// immediately, on_error = fail)]`. The period may also be the path of a `const` `Duration`.

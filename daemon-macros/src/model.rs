@@ -20,6 +20,7 @@ pub(crate) struct Declared {
     pub(crate) name: LitStr,
     pub(crate) requires: Vec<Requirement>,
     pub(crate) wants: Vec<Requirement>,
+    pub(crate) publishes: Option<Vec<Type>>,
     pub(crate) restart: Option<Restart>,
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) stop_timeout: Option<Duration>,
@@ -57,6 +58,7 @@ pub(crate) struct Call {
 pub(crate) enum RowKind {
     Event {
         source: Source,
+        when: Option<Path>,
         capacity: Option<LitInt>,
         overflow: Option<Overflow>,
         startup: Option<LitInt>,

@@ -22,7 +22,7 @@ fn snapshot(name: &str, expanded: TokenStream) {
 #[test]
 fn declaration() {
     let args = quote! {
-        name = "user", requires(DataDaemon, Cache as "cache-eu"), wants(Metrics), start_timeout = "10s", optional,
+        name = "user", requires(DataDaemon, Cache as "cache-eu"), wants(Metrics), publishes(UserCreated), start_timeout = "10s", optional,
         restart(on_failure, backoff = "1s..1m", limit = "10/1h")
     };
     snapshot(
@@ -52,7 +52,7 @@ fn generic_declaration_without_handlers() {
 fn wiring() {
     let block = quote! {
         impl UserDaemon {
-            #[on_event("data:users:created", capacity = 64, overflow = drop_oldest, startup = 9, on_error = restart)]
+            #[on_event("data:users:created", when = Self::is_new, capacity = 64, overflow = drop_oldest, startup = 9, on_error = restart)]
             async fn user_created(&self, event: &data::UserCreated) -> Result<()> { self.add(event).await }
 
             #[cfg(unix)]

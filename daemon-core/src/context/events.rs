@@ -1,8 +1,10 @@
 //! Publishing and subscribing in a daemon's name.
 
 use super::Context;
-use super::life::Phase;
-use crate::event::{Envelope, Event, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle};
+use super::life::{Phase, Registrations};
+use crate::event::{
+    Envelope, Event, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle, Tap,
+};
 use crate::task::{Wait, waits};
 
 impl Context {
@@ -91,11 +93,30 @@ impl Context {
         self.pulled(|| self.life.bus.subscribe_all(&self.life.daemon, pattern, options))
     }
 
-    /// Books a subscription, so that it ends with this life wherever it is kept.
+    /// Looks on at everything published from now on on the topics that `pattern` selects, until the tap is dropped or this life
+    /// ends; otherwise as [`HostHandle::tap`](crate::HostHandle::tap).
+    ///
+    /// # Errors
+    /// [`SubscribeError::Stopping`] from the start of `cleanup` on; [`SubscribeError::InvalidPattern`].
+    pub fn tap(&self, pattern: &str) -> Result<Tap, SubscribeError> {
+        self.booked(Tap::handle, |open| &mut open.taps, || self.life.bus.tap(&self.life.daemon, pattern))
+    }
+
     fn pulled<E>(
         &self,
         subscribe: impl FnOnce() -> Result<Subscription<E>, SubscribeError>,
     ) -> Result<Subscription<E>, SubscribeError> {
+        let subscribe = || Ok(subscribe()?.booked_in(&self.life.tally.ledger));
+        self.booked(Subscription::handle, |open| &mut open.pulled, subscribe)
+    }
+
+    /// Books a subscription or tap, so that it ends with this life wherever it is kept.
+    fn booked<S>(
+        &self,
+        handle: impl Fn(&S) -> SubscriptionHandle,
+        among: impl FnOnce(&mut Registrations) -> &mut Vec<SubscriptionHandle>,
+        subscribe: impl FnOnce() -> Result<S, SubscribeError>,
+    ) -> Result<S, SubscribeError> {
         let stopping = || SubscribeError::Stopping { daemon: self.life.daemon.to_string() };
         if self.life.phase() != Phase::Open {
             return Err(stopping());
@@ -103,15 +124,16 @@ impl Context {
         let subscription = subscribe()?;
         let (refused, late) = {
             let mut registrations = self.life.registrations();
-            registrations.pulled.retain(SubscriptionHandle::is_open);
-            registrations.pulled.push(subscription.handle());
+            let booked = among(&mut registrations);
+            booked.retain(SubscriptionHandle::is_open);
+            booked.push(handle(&subscription));
             (registrations.phase != Phase::Open, registrations.drained)
         };
         if refused {
             return Err(stopping());
         }
         if late {
-            subscription.handle().close(); // the others were closed before: whoever receives from it is to end, too
+            handle(&subscription).close(); // the others were closed before: whoever receives from it is to end, too
         }
         Ok(subscription)
     }

@@ -10,8 +10,8 @@ use super::link::{self, HostLink, Wish};
 use crate::call::{Call, CallError};
 use crate::declaration::Declared;
 use crate::error::Error;
-use crate::event::{Event, PublishError, Publisher};
-use crate::status::{CheckReport, HostStatus, Transition};
+use crate::event::{Event, PublishError, Publisher, SubscribeError, Tap};
+use crate::status::{CheckReport, EventAudit, HostStatus, Transition};
 
 /// A handle on a host. Clones are cheap; a handle does not keep the host running.
 #[derive(Clone)]
@@ -39,6 +39,13 @@ impl HostHandle {
     #[must_use]
     pub fn journal(&self) -> Vec<Transition> {
         self.link.journal()
+    }
+
+    /// What was published so far that nobody heard, and who subscribed so far to what never came. What the daemons declare of
+    /// themselves is compared before anything starts, by [`Host::check`](crate::Host::check).
+    #[must_use]
+    pub fn audit(&self) -> EventAudit {
+        self.link.audit()
     }
 
     /// Begins the shutdown, and returns at once.
@@ -72,6 +79,36 @@ impl HostHandle {
     /// As [`publish`](Self::publish).
     pub async fn publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
         self.publisher.publish_to(topic, event).await
+    }
+
+    /// Looks on at everything published from now on on the topics that `pattern` selects, until the tap is dropped or the host has
+    /// stopped. It has no part in what it sees: it holds no publisher up, and is no listener.
+    ///
+    /// ```
+    /// # use daemon_core::{DaemonBase, Event, Host, Result, daemon};
+    /// # #[daemon(no_handlers)]
+    /// # struct Users;
+    /// # impl DaemonBase for Users {}
+    /// # #[derive(Event, serde::Serialize)]
+    /// # #[event("data:users:created")]
+    /// # struct UserCreated { name: &'static str }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// # let host = Host::new("app").daemon(Users).start().await?;
+    /// let mut tap = host.handle().tap("data:**")?;
+    /// host.handle().publish(UserCreated { name: "Ada" }).await?;
+    /// let seen = tap.recv().await.unwrap();
+    /// assert_eq!((seen.event.topic(), seen.event.publisher(), seen.missed), ("data:users:created", "host", 0));
+    /// assert_eq!(seen.event.to_json().unwrap()?["name"], "Ada");
+    /// # host.shutdown().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`SubscribeError::InvalidPattern`].
+    pub fn tap(&self, pattern: &str) -> Result<Tap, SubscribeError> {
+        self.publisher.bus().tap(self.publisher.name(), pattern)
     }
 
     /// Stops one daemon, after those that require it, and waits until it has stopped. It stays so until it is started

@@ -16,7 +16,7 @@ use super::link::{AnyDaemon, HostLink};
 use super::register::{Bound, Unsubscribe};
 use crate::BoxFuture;
 use crate::error::{Error, Result};
-use crate::event::{Bus, Publisher, SubscriptionHandle, SubscriptionStatus};
+use crate::event::{Bus, Ledger, Publisher, SubscriptionHandle, SubscriptionStatus};
 use crate::policy::OnError;
 use crate::status::{IntervalStatus, TaskKind};
 use crate::task::{Failure, Periodic, Tasks, attempt};
@@ -28,6 +28,8 @@ pub(crate) struct Tally {
     pub(crate) panics: AtomicU64,
     /// How often in a row each piece of work has failed.
     streaks: Mutex<BTreeMap<String, u32>>,
+    /// The accounts of its run-time subscriptions.
+    pub(crate) ledger: Arc<Ledger>,
 }
 
 /// How many failures in a row degrade a daemon.
@@ -87,6 +89,7 @@ pub(super) struct Registrations {
     pub(super) phase: Phase,
     pub(super) guards: Vec<Box<dyn Unsubscribe>>,
     pub(super) pulled: Vec<SubscriptionHandle>,
+    pub(super) taps: Vec<SubscriptionHandle>,
     /// Whether the subscriptions made at run time have been closed.
     pub(super) drained: bool,
     pub(super) intervals: BTreeMap<String, Ticking>,
@@ -214,7 +217,7 @@ impl Life {
         let pulled = {
             let mut registrations = self.registrations();
             registrations.drained = true;
-            registrations.pulled.clone()
+            [registrations.pulled.clone(), registrations.taps.clone()].concat()
         };
         pulled.iter().for_each(SubscriptionHandle::close);
     }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::BoxFuture;
 use crate::call::CallError;
 use crate::error::Error;
-use crate::status::{CheckReport, HostStatus, State, Transition};
+use crate::status::{CheckReport, EventAudit, HostStatus, State, Transition};
 
 /// A daemon's state and the number of its latest life. State, not an event: whoever looks late still sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub(crate) trait HostLink: Any + Send + Sync {
     fn run_checks(&self) -> BoxFuture<'_, Vec<CheckReport>>;
     /// What can be seen of the host.
     fn status(&self) -> HostStatus;
+    /// What was heard by nobody, and who heard nothing.
+    fn audit(&self) -> EventAudit;
     /// Its latest transitions.
     fn journal(&self) -> Vec<Transition>;
     /// What a test wants called in the place of the next call named `name`.

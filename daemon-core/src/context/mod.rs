@@ -1,5 +1,6 @@
 //! All a daemon may ask of its host.
 
+mod errand;
 mod events;
 mod handle;
 mod life;
@@ -7,6 +8,7 @@ mod link;
 mod register;
 mod spawn;
 
+pub(crate) use errand::Errand;
 pub use handle::HostHandle;
 pub(crate) use life::{Birth, Life, Phase, Tally};
 pub(crate) use link::{AnyDaemon, HostLink, Readiness, Wish};

@@ -58,7 +58,7 @@ impl Context {
     /// if it does not heed that, and gone before `cleanup` begins. A panic is caught, logged and counted.
     ///
     /// # Errors
-    /// [`Error::Stopping`] once the daemon's life is over.
+    /// [`Error::Stopping`] once the daemon's life is over, and while work that did not heed its end is aborted.
     #[track_caller]
     pub fn spawn<T: Send + 'static>(
         &self,
@@ -78,7 +78,7 @@ impl Context {
     /// the report names it.
     ///
     /// # Errors
-    /// [`Error::Stopping`] once the daemon's life is over.
+    /// As [`spawn`](Self::spawn).
     #[track_caller]
     pub fn spawn_blocking<T: Send + 'static>(
         &self,

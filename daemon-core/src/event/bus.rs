@@ -8,11 +8,16 @@
 //! It is a leaf: no mailbox is locked and no user code runs inside.
 
 use super::error::SubscribeError;
-use super::mailbox::{LanePlan, Mailbox};
+use super::gate::{Gate, Verdict};
+use super::ledger::Ledger;
+use super::mailbox::Mailbox;
+use super::plan::{LanePlan, MailboxPlan};
 use super::publish::{Message, Publisher};
 use super::routes::{Route, Routes, TopicEntry, Topics, TypeTag};
 use super::state::Phase;
+use super::tap::Taps;
 use super::topic::{Topic, hash};
+use super::unheard::Unheard;
 use super::wait_graph::WaitGraph;
 use super::waiting::Full;
 use crate::sync::{Mutex, MutexGuard};
@@ -28,6 +33,8 @@ pub struct Bus {
     patterns: ArcSwap<Vec<Interest>>,
     registry: Mutex<Registry>,
     graph: Arc<WaitGraph>,
+    unheard: Unheard,
+    pub(super) taps: Taps,
 }
 
 /// One lane's wish for a topic or pattern.
@@ -63,11 +70,24 @@ impl Bus {
         self.topics.load().len()
     }
 
-    /// How many (topic, type) pairs are subscribed to, each counted once per daemon.
+    /// How many (topic, type) pairs are subscribed to, each counted once per daemon; taps are not.
     #[must_use]
     pub fn subscriptions(&self) -> usize {
         let registry = self.lock();
-        registry.literal.values().map(Vec::len).sum::<usize>() + self.patterns.load().len()
+        let patterns = self.patterns.load();
+        let all = registry.literal.values().flatten().chain(patterns.iter());
+        all.filter(|interest| !interest.route.is_tap).count()
+    }
+
+    /// The topics on which something was published that nobody heard: first by whom, and how often.
+    pub(crate) fn unheard(&self) -> Vec<(String, String, u64)> {
+        let mut found = self.unheard.of_no_entry();
+        found.extend(self.topics.load().iter().filter_map(|entry| {
+            let (publisher, events) = entry.unheard.read()?;
+            Some((entry.topic.as_str().to_owned(), publisher, events))
+        }));
+        found.sort();
+        found
     }
 
     fn lock(&self) -> MutexGuard<'_, Registry> {
@@ -78,28 +98,24 @@ impl Bus {
         &self.graph
     }
 
-    /// Makes a mailbox and registers its lanes, all or none; each lane with the type it takes (`None`: envelopes).
+    /// Makes a mailbox and registers its lanes, all or none.
     pub(crate) fn register(
         self: &Arc<Self>,
         owner: &str,
         phase: Phase,
-        plan: &[(LanePlan, Option<TypeTag>)],
+        plan: &MailboxPlan,
     ) -> Result<Registration, SubscribeError> {
-        for (lane, _) in plan {
-            check_pattern(&lane.topic).map_err(|error| SubscribeError::InvalidPattern {
-                pattern: lane.topic.clone(),
-                reason: error.to_string(),
-            })?;
-        }
+        plan.lanes.iter().try_for_each(|lane| check_lane(owner, lane))?;
         let mut registry = self.lock();
-        registry.check_types(plan)?;
+        registry.check_types(&plan.lanes)?;
         let mailbox = Mailbox::new(owner.into(), self.graph.clone(), phase, plan);
-        let mut topics = Vec::with_capacity(plan.len());
+        let mut topics = Vec::with_capacity(plan.lanes.len());
         let mut patterns = Vec::new();
-        for (index, (lane, takes)) in (0..).zip(plan) {
+        for (index, lane) in (0..).zip(&plan.lanes) {
             let topic: Arc<str> = lane.topic.as_str().into();
             topics.push(topic.clone());
-            let route = Route { mailbox: mailbox.clone(), lane: index, takes: *takes };
+            let gate = Gate::of(owner, lane);
+            let route = Route { mailbox: mailbox.clone(), lane: index, takes: lane.takes, gate, is_tap: lane.is_tap };
             let interest = Interest { topic: topic.clone(), route };
             if is_pattern(&topic) {
                 patterns.push(interest)
@@ -112,7 +128,7 @@ impl Bus {
             self.patterns.store(Arc::new(patterns));
         }
         self.rebuild(&registry, &topics);
-        Ok(Registration { bus: self.clone(), mailbox, topics })
+        Ok(Registration { bus: self.clone(), mailbox, topics, ledger: None })
     }
 
     fn unregister(&self, mailbox: &Arc<Mailbox>, topics: &[Arc<str>]) {
@@ -142,8 +158,7 @@ impl Bus {
                 Some(entry) if registry.keeps(topic) => entry.routes.store(Arc::new(routes)),
                 Some(entry) => gone.push(entry.clone()),
                 None if registry.keeps(topic) => {
-                    let routes = ArcSwap::from_pointee(routes);
-                    new.push(Arc::new(TopicEntry { hash, topic: Topic::Shared(topic.clone()), routes }));
+                    new.push(Arc::new(TopicEntry::new(Topic::Shared(topic.clone()), hash, routes)));
                 }
                 None => {}
             }
@@ -170,9 +185,9 @@ impl Bus {
         registry.pinned.insert(topic);
         let topics = self.topics.load_full();
         if topics.get(hash(topic), topic).is_none() {
-            let routes = ArcSwap::from_pointee(registry.routes(topic, &self.patterns.load()));
+            let routes = registry.routes(topic, &self.patterns.load());
             let mut topics = Topics::clone(&topics);
-            topics.insert(Arc::new(TopicEntry { hash: hash(topic), topic: Topic::Static(topic), routes }));
+            topics.insert(Arc::new(TopicEntry::new(Topic::Static(topic), hash(topic), routes)));
             self.topics.store(Arc::new(topics));
         }
     }
@@ -199,19 +214,23 @@ impl Bus {
 
     /// Offers a message on a topic without an entry, leaving nothing behind.
     pub(crate) fn offer_to_patterns(&self, topic: &str, message: &mut Message<'_>) -> Vec<Full> {
-        let mut full = Vec::new();
+        let (mut full, mut heard) = (Vec::new(), false);
         for interest in self.patterns.load().iter().filter(|interest| matches(&interest.topic, topic)) {
             if interest.route.takes.is_none() {
                 message.wrap(|| Topic::Shared(topic.into()));
             }
-            let route = std::slice::from_ref(&interest.route);
-            interest.route.mailbox.offer(route, message, &mut full);
+            heard |= !interest.route.is_tap;
+            let (route, has_gate) = (std::slice::from_ref(&interest.route), interest.route.gate.is_some());
+            offer_to(route, has_gate, topic, message, &mut full);
+        }
+        if !heard {
+            self.unheard.on(topic, message.publisher());
         }
         full
     }
 }
 
-/// Offers a message to everybody on a topic: one lock and at most one wake per mailbox.
+/// Offers a message to everybody on a topic: one lock and at most one wake per mailbox, but for routes with keys.
 fn deliver(entry: &TopicEntry, message: &mut Message<'_>) -> Result<Vec<Full>, TypeTag> {
     let routes = entry.routes.load();
     if let Some(expected) = routes.expects
@@ -222,11 +241,55 @@ fn deliver(entry: &TopicEntry, message: &mut Message<'_>) -> Result<Vec<Full>, T
     if routes.has_envelopes {
         message.wrap(|| entry.topic.clone());
     }
+    if !routes.heard {
+        entry.unheard.by(message.publisher());
+    }
     let mut full = Vec::new();
     for group in routes.routes.chunk_by(|a, b| Arc::ptr_eq(&a.mailbox, &b.mailbox)) {
-        group[0].mailbox.offer(group, message, &mut full);
+        offer_to(group, routes.has_gates, entry.topic.as_str(), message, &mut full);
     }
     Ok(full)
+}
+
+/// Offers a message to some lanes of one mailbox.
+#[inline]
+fn offer_to(group: &[Route], has_gates: bool, topic: &str, message: &Message<'_>, full: &mut Vec<Full>) {
+    if has_gates {
+        offer_through_gates(group, topic, message, full);
+    } else {
+        group[0].mailbox.offer(group, message, full);
+    }
+}
+
+/// As [`offer_to`], where some lanes have gates. Those are asked first, before anything is locked.
+fn offer_through_gates(group: &[Route], topic: &str, message: &Message<'_>, full: &mut Vec<Full>) {
+    // one bit for each lane, so that asking allocates nothing
+    for some in group.chunks(u64::BITS as usize) {
+        let mut passing = 0_u64;
+        for (at, route) in some.iter().enumerate() {
+            let Some(event) = message.as_taken_by(route) else { continue };
+            let Route { mailbox, lane, gate, .. } = route;
+            match gate.as_ref().map_or(Verdict::Passes, |gate| gate.judge(topic, event, message.publisher())) {
+                Verdict::Passes => passing |= 1 << at,
+                Verdict::PassesAs(key) => mailbox.offer_keyed(*lane, event, key),
+                Verdict::TurnsAway => {}
+                Verdict::Panicked => mailbox.fail_unasked(*lane),
+            }
+        }
+        if passing != 0 {
+            let passing = (0..).zip(some).filter(|(at, _)| passing >> at & 1 == 1).map(|(_, route)| route);
+            some[0].mailbox.offer(passing, message, full);
+        }
+    }
+}
+
+/// Checks that a lane's topic is one, and that its filter and its key take what it does.
+fn check_lane(owner: &str, lane: &LanePlan) -> Result<(), SubscribeError> {
+    check_pattern(&lane.topic)
+        .map_err(|error| SubscribeError::InvalidPattern { pattern: lane.topic.clone(), reason: error.to_string() })?;
+    let label = || lane.seats.first().map_or_else(|| owner.to_owned(), |seat| format!("{owner}.{}", seat.name));
+    lane.filter.iter().try_for_each(|filter| filter.check(&label(), lane.takes))?;
+    lane.key.iter().try_for_each(|key| key.check(&label(), lane.takes))
 }
 
 impl Registry {
@@ -234,11 +297,11 @@ impl Registry {
         self.literal.contains_key(topic) || self.pinned.contains(topic)
     }
 
-    fn check_types(&self, plan: &[(LanePlan, Option<TypeTag>)]) -> Result<(), SubscribeError> {
+    fn check_types(&self, lanes: &[LanePlan]) -> Result<(), SubscribeError> {
         let mut new: FxHashMap<&str, TypeTag> = FxHashMap::default();
-        for (lane, takes) in plan {
+        for lane in lanes {
             let topic = lane.topic.as_str();
-            let Some(found) = takes.filter(|_| !is_pattern(topic)) else { continue };
+            let Some(found) = lane.takes.filter(|_| !is_pattern(topic)) else { continue };
             let known = self.literal.get(topic).into_iter().flatten().find_map(|interest| interest.route.takes);
             let expected = known.unwrap_or(*new.entry(topic).or_insert(found));
             if expected.id != found.id {
@@ -254,9 +317,11 @@ impl Registry {
         let matching = patterns.iter().filter(|interest| matches(&interest.topic, topic));
         let mut routes: Vec<Route> = literal.iter().chain(matching).map(|interest| interest.route.clone()).collect();
         // mailboxes in the order of their making, the lanes of one beside each other
-        routes.sort_by_key(|route| (route.mailbox.node(0).mailbox, route.lane));
+        routes.sort_by_key(|route| (route.mailbox.id(), route.lane));
         Routes {
             has_envelopes: routes.iter().any(|route| route.takes.is_none()),
+            has_gates: routes.iter().any(|route| route.gate.is_some()),
+            heard: routes.iter().any(|route| !route.is_tap),
             expects: literal.iter().find_map(|interest| interest.route.takes),
             routes,
         }
@@ -269,6 +334,8 @@ pub(crate) struct Registration {
     bus: Arc<Bus>,
     mailbox: Arc<Mailbox>,
     topics: Vec<Arc<str>>,
+    /// Who keeps its account once it is gone.
+    pub(super) ledger: Option<Arc<Ledger>>,
 }
 
 impl Registration {
@@ -286,5 +353,8 @@ impl Drop for Registration {
     fn drop(&mut self) {
         self.unregister();
         self.mailbox.close();
+        if let Some(ledger) = &self.ledger {
+            self.mailbox.status().iter().for_each(|status| ledger.end(status));
+        }
     }
 }

@@ -98,6 +98,34 @@ pub enum SubscribeError {
         /// The type asked for.
         found: &'static str,
     },
+    /// The key is a part of another type than the subscription takes.
+    #[error("`{subscription}` takes {expected}, and its key is a part of {found}; let both be of the same")]
+    KeyMismatch {
+        /// The subscription, as `daemon.handler`.
+        subscription: String,
+        /// The type it takes.
+        expected: &'static str,
+        /// The type of which its key is a part.
+        found: &'static str,
+    },
+    /// Handlers that share a queue disagree on it.
+    #[error("{reason}")]
+    QueueMismatch {
+        /// The name of the queue.
+        queue: String,
+        /// In what they disagree, and what to do.
+        reason: String,
+    },
+    /// The filter is for another type than the subscription.
+    #[error("`{subscription}` takes {expected}, and its filter {found}; let both take the same")]
+    FilterMismatch {
+        /// The subscription, as `daemon.handler`.
+        subscription: String,
+        /// The type it takes.
+        expected: &'static str,
+        /// The type its filter takes.
+        found: &'static str,
+    },
     /// The subscriber is stopping.
     #[error("`{daemon}` is stopping and subscribes no more")]
     Stopping {

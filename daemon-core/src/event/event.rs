@@ -37,7 +37,17 @@ pub trait Event: Send + Sync + 'static {
 
 /// Drops an event; a panic in its destructor is logged and goes no further.
 pub(crate) fn discard(event: AnyEvent) {
-    if catch_unwind(AssertUnwindSafe(|| drop(event))).is_err() {
+    if !quietly(|| drop(event)) {
         tracing::error!("an event's destructor panicked");
     }
+}
+
+/// Runs user code; returns whether it came through without a panic. A payload that panics when it is dropped does no more harm.
+pub(crate) fn quietly(work: impl FnOnce()) -> bool {
+    let mut panicked = catch_unwind(AssertUnwindSafe(work));
+    let came_through = panicked.is_ok();
+    while let Err(payload) = panicked {
+        panicked = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+    }
+    came_through
 }

@@ -1,13 +1,14 @@
 //! Publishing: what a message is, and what happens to the queues that were full.
 
+use super::Event;
 use super::bus::Bus;
 use super::envelope::{self, Envelope, ToJson};
 use super::error::PublishError;
 use super::event::AnyEvent;
 use super::routes::{Route, TypeTag};
 use super::topic::{Form, Topic, TopicOf};
+use super::wait_graph::Waiter;
 use super::waiting::{Full, Waiting};
-use super::{Event, wait_graph::Node};
 use daemon_grammar::topic::{check_topic, is_pattern};
 use std::sync::Arc;
 
@@ -39,6 +40,11 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// In whose name it is published.
+    pub(crate) fn publisher(&self) -> &Arc<str> {
+        self.publisher
+    }
+
     /// What a route gets of it.
     #[inline]
     pub(crate) fn as_taken_by(&self, route: &Route) -> Option<&AnyEvent> {
@@ -65,6 +71,10 @@ impl Publisher {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn bus(&self) -> &Arc<Bus> {
+        &self.bus
     }
 
     /// Publishes an event on its type's topic; waits for running subscribers that are full and block.
@@ -158,7 +168,7 @@ impl Publisher {
 
     /// Puts the event in line wherever there is no room, and says where waiting would be hopeless.
     fn park(&self, full: Vec<Full>) -> (Waiting, Option<Arc<str>>) {
-        let from: Option<Node> = Full::publisher(self.bus.graph());
+        let from: Option<Waiter> = Full::publisher(self.bus.graph());
         let (mut waiting, mut refused) = (Waiting::default(), None);
         for full in full {
             if let Err(subscription) = full.insist(Some((&mut waiting, from))) {

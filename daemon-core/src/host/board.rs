@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::journal::Journal;
 use super::slot::Slot;
@@ -49,6 +50,8 @@ pub(crate) struct Board {
     pub(crate) name: String,
     pub(crate) since: Instant,
     pub(crate) notes: Vec<String>,
+    /// How long a poll may take before it counts as blocking its thread.
+    pub(crate) blocked_after: Duration,
     pub(crate) bus: Arc<Bus>,
     pub(crate) journal: Arc<Journal>,
     slots: RwLock<Vec<Arc<Slot>>>,
@@ -57,9 +60,11 @@ pub(crate) struct Board {
     wishes: Mutex<u64>,
     whole: Mutex<Whole>,
     /// Values being dropped, each under its daemon's name.
-    leaving: OnceLock<Arc<Tasks>>,
-    /// When the shutdown began.
-    pub(crate) stopping: watch::Sender<Option<Instant>>,
+    pub(super) leaving: OnceLock<Arc<Tasks>>,
+    /// Cancelled once the shutdown has begun, for those who wait for that.
+    pub(crate) stopping: CancellationToken,
+    /// Tells the main thread, which counts from then on, that the shutdown has begun.
+    pub(crate) began: Notify,
     /// The faults a test has asked for.
     #[cfg(feature = "testing")]
     pub(crate) faults: Arc<crate::task::Faults>,
@@ -70,25 +75,27 @@ impl Board {
         name: String,
         slots: Vec<Slot>,
         notes: Vec<String>,
+        blocked_after: Duration,
         bus: Arc<Bus>,
         journal: Arc<Journal>,
         happenings: mpsc::UnboundedSender<Happening>,
     ) -> Arc<Self> {
         let slots = RwLock::new(slots.into_iter().map(Arc::new).collect());
-        let (whole, stopping) = (Mutex::default(), watch::Sender::default());
         let since = journal.since();
         Arc::new(Self {
             name,
             since,
             slots,
             notes,
+            blocked_after,
             bus,
             journal,
             happenings,
             wishes: Mutex::default(),
-            whole,
+            whole: Mutex::default(),
             leaving: OnceLock::new(),
-            stopping,
+            stopping: CancellationToken::new(),
+            began: Notify::new(),
             #[cfg(feature = "testing")]
             faults: Arc::default(),
         })
@@ -158,11 +165,10 @@ impl Board {
         let mut whole = self.whole();
         let first = whole.cause.is_none();
         if first {
-            let now = Instant::now();
             whole.cause = Some(cause.to_owned());
-            whole.stopping_since = Some(now);
+            whole.stopping_since = Some(Instant::now());
             drop(whole);
-            self.stopping.send_replace(Some(now));
+            self.began.notify_one();
         }
         first
     }
@@ -226,6 +232,11 @@ impl Board {
 
     pub(crate) fn start_took(&self) -> Option<Duration> {
         self.whole().start_took
+    }
+
+    /// When the shutdown began, if it has.
+    pub(crate) fn stopping_since(&self) -> Option<Instant> {
+        self.whole().stopping_since
     }
 
     /// The cause of the shutdown and when it began.

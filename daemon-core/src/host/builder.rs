@@ -14,7 +14,7 @@ use super::factory::{Factory, Source};
 use super::journal::Journal;
 use super::slot::Slot;
 use super::unit::{Unit, UnitOf};
-use super::{DEFAULT_START_TIMEOUT, DEFAULT_STOP_BUDGET};
+use super::{DEFAULT_BLOCKED_AFTER, DEFAULT_START_TIMEOUT, DEFAULT_STOP_BUDGET};
 use crate::daemon::DaemonBase;
 use crate::event::Bus;
 use crate::task::FOREVER;
@@ -38,7 +38,7 @@ use crate::task::FOREVER;
 /// ```
 #[must_use = "a host does nothing until `run` or `start`"]
 pub struct Host {
-    name: String,
+    pub(super) name: String,
     units: Vec<Arc<dyn Unit>>,
     limits: Limits,
     pub(super) quiet: bool,
@@ -99,6 +99,23 @@ impl Host {
         self
     }
 
+    /// Sets how long the start of all daemons together may take \[no limit\]. What does not run by then fails by name, and
+    /// with a daemon that the host requires the host does.
+    pub fn start_budget(mut self, budget: Duration) -> Self {
+        self.limits.start_budget = Some(budget);
+        self
+    }
+
+    /// Sets how long a handler, a tick or any other asynchronous work may block its worker thread before
+    /// [`run`](Self::run) warns of it by name \[1 s\]; `None` turns the warnings off.
+    ///
+    /// While all workers sleep nobody looks, and nothing wakes for it. An embedded host has no thread to look from, and
+    /// warns of nothing; [`HostStatus::blocked`](crate::HostStatus::blocked) shows the same there.
+    pub fn warn_blocked_after(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.limits.blocked_after = Some(limit.into());
+        self
+    }
+
     /// Keeps [`run`](Self::run) from writing the start receipt and the shutdown report to standard error, unless
     /// something went wrong.
     pub fn quiet(mut self) -> Self {
@@ -106,7 +123,9 @@ impl Host {
         self
     }
 
-    /// Makes [`run`](Self::run) write the shutdown report to `path` as JSON, whatever ends the host.
+    /// Makes [`run`](Self::run) write the shutdown report to `path` as JSON, whatever ends the host, and also if it is refused.
+    ///
+    /// Where it cannot be written that is said on standard error. The exit code stays, since it tells how the host ended.
     pub fn report_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.report_file = Some(path.into());
         self
@@ -124,6 +143,15 @@ impl Host {
     pub(super) fn worker_threads(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         self.limits.workers.unwrap_or_else(cores)
+    }
+
+    pub(super) fn warns_of_blocked(&self) -> bool {
+        self.limits.blocked_after != Some(None)
+    }
+
+    /// How long a poll may take before it counts as blocking its thread.
+    pub(super) fn blocked_after(&self) -> Duration {
+        self.limits.blocked_after.flatten().unwrap_or(DEFAULT_BLOCKED_AFTER)
     }
 
     pub(super) fn budget(&self) -> Duration {
@@ -152,8 +180,10 @@ impl Host {
         }
         let (stop_budget, start_timeout) =
             (self.budget().min(FOREVER), self.limits.start_timeout.unwrap_or(DEFAULT_START_TIMEOUT));
-        let board = Board::new(self.name, slots, report.notes, bus.clone(), journal, sender);
-        Ok(Conductor { board, bus, graph, units: self.units, happenings, stop_budget, start_timeout })
+        let blocked_after = self.blocked_after();
+        let board = Board::new(self.name, slots, report.notes, blocked_after, bus.clone(), journal, sender);
+        let start_budget = self.limits.start_budget.map(|budget| budget.min(FOREVER));
+        Ok(Conductor { board, bus, graph, units: self.units, happenings, stop_budget, start_timeout, start_budget })
     }
 }
 

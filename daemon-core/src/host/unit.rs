@@ -16,8 +16,8 @@ use crate::daemon::DaemonBase;
 use crate::declaration::{Declaration, Dependency};
 use crate::definition::{Check, Definition, RowCall};
 use crate::error::{Error, Result};
-use crate::event::{Bus, SubscribeError, SubscriptionStatus, TypedTopic};
-use crate::policy::OnError;
+use crate::event::{Bus, Listener, SubscribeError, SubscriptionStatus, TypedTopic};
+use crate::policy::{OnError, RestartPolicy};
 use crate::status::{CheckKind, TaskKind};
 use crate::task::{Failure, Handlers, Label, Observer, Schedule, Wiring, attempt};
 
@@ -28,10 +28,14 @@ pub(crate) struct Outline {
     pub(crate) type_name: &'static str,
     /// The topics of the event handlers, with the type each takes.
     pub(crate) topics: Vec<TypedTopic>,
+    /// What the event handlers listen to.
+    pub(crate) listeners: Vec<Listener>,
+    /// What is wrong with the event handlers.
+    pub(crate) handler_faults: Vec<String>,
     pub(crate) ready: Vec<Dependency>,
     pub(crate) intervals: Vec<(&'static str, Duration, Option<Duration>)>,
     pub(crate) deferred: Vec<&'static str>,
-    pub(crate) tasks: Vec<&'static str>,
+    pub(crate) tasks: Vec<(&'static str, RestartPolicy)>,
     pub(crate) checks: Vec<(&'static str, Duration)>,
     pub(crate) commands: Vec<&'static str>,
 }
@@ -55,6 +59,8 @@ pub(crate) trait Intake: Send + Sync {
     fn buffer(&self);
     /// Takes no new event; what is queued is still delivered.
     fn drain(&self);
+    /// Lets no handler be called any more, even if one blocks the dispatcher's thread.
+    fn cut(&self);
     /// Abandons what is queued.
     fn close(&self);
     /// The account of every handler.
@@ -70,6 +76,10 @@ impl<D: Send + Sync + 'static> Intake for Wiring<D, Context> {
         Self::drain(self);
     }
 
+    fn cut(&self) {
+        Self::cut(self);
+    }
+
     fn close(&self) {
         Self::close(self);
     }
@@ -83,8 +93,9 @@ impl<D: Send + Sync + 'static> Intake for Wiring<D, Context> {
 pub(crate) trait Lived: Send + Sync {
     fn any(&self) -> AnyDaemon;
     fn hook(&self, which: TaskKind, cx: Context) -> BoxFuture<'static, Result<()>>;
-    /// Delivers events to the daemon's handlers until its intake is drained.
-    fn dispatch(&self, cx: Context) -> BoxFuture<'static, ()>;
+    /// What delivers events to the daemon's handlers until its intake is drained: the common dispatcher, then each that is
+    /// isolated, by the name of its handler or queue.
+    fn dispatch(&self, cx: Context) -> Vec<(Option<&'static str>, BoxFuture<'static, ()>)>;
     /// Registers what begins once the daemon is ready.
     fn begin(&self, life: &Arc<Life>) -> Result<(), Error>;
     fn command(&self, name: &str, request: Value, cx: Context) -> Option<BoxFuture<'static, Result<Value, CallError>>>;
@@ -104,6 +115,8 @@ pub(crate) struct UnitOf<D> {
     name: Arc<str>,
     definition: Arc<Definition<D>>,
     topics: Vec<TypedTopic>,
+    listeners: Vec<Listener>,
+    handler_faults: Vec<String>,
     /// What a failure of each event handler leads to.
     on_error: Arc<HashMap<&'static str, OnError>>,
     handlers: Mutex<Option<Handlers<D, Context>>>,
@@ -118,6 +131,8 @@ impl<D: DaemonBase> UnitOf<D> {
         Self {
             name: name.into(),
             topics: handlers.typed_topics(name).collect(),
+            listeners: handlers.listeners(name).collect(),
+            handler_faults: handlers.faults(name).iter().map(ToString::to_string).collect(),
             on_error: Arc::new(handlers.iter().map(|row| (row.name(), row.failure_policy())).collect()),
             handlers: Mutex::new(Some(handlers)),
             wiring: Arc::default(),
@@ -142,10 +157,12 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
             type_id: TypeId::of::<D>(),
             type_name: std::any::type_name::<D>(),
             topics: self.topics.clone(),
+            listeners: self.listeners.clone(),
+            handler_faults: self.handler_faults.clone(),
             ready: definition.ready.iter().map(|row| row.of).collect(),
             intervals: definition.intervals.iter().map(|row| (row.name, row.period, row.timeout)).collect(),
             deferred: definition.deferred.iter().map(|row| row.name).collect(),
-            tasks: definition.tasks.iter().map(|row| row.name).collect(),
+            tasks: definition.tasks.iter().map(|row| (row.name, row.restart)).collect(),
             checks: definition.checks.iter().map(|row| (row.name, row.timeout)).collect(),
             commands: definition.commands.iter().map(|row| row.name).collect(),
         }
@@ -242,14 +259,26 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
         }
     }
 
-    fn dispatch(&self, cx: Context) -> BoxFuture<'static, ()> {
-        let (daemon, wiring, on_error) = (self.daemon.clone(), self.wiring.clone(), self.on_error.clone());
-        Box::pin(async move {
-            let Some(wiring) = wiring.get() else { return };
-            if let Err(error) = wiring.run(&daemon, &cx, &Booked { life: &cx.life, on_error: &on_error }).await {
-                tracing::error!(daemon = &*cx.life.daemon, %error, "events are not delivered");
-            }
-        })
+    fn dispatch(&self, cx: Context) -> Vec<(Option<&'static str>, BoxFuture<'static, ()>)> {
+        let isolated = self.wiring.get().into_iter().flat_map(|wiring| wiring.isolated()).map(Some);
+        let dispatcher = |(at, name): (usize, Option<&'static str>)| {
+            let (daemon, wiring, on_error) = (self.daemon.clone(), self.wiring.clone(), self.on_error.clone());
+            let cx = cx.clone();
+            let run: BoxFuture<'static, ()> = Box::pin(async move {
+                let (Some(wiring), booked) = (wiring.get(), Booked { life: &cx.life, on_error: &on_error }) else {
+                    return;
+                };
+                let ran = match at.checked_sub(1) {
+                    None => wiring.run(&daemon, &cx, &booked).await,
+                    Some(isolated) => wiring.run_isolated(isolated, &daemon, &cx, &booked).await,
+                };
+                if let Err(error) = ran {
+                    tracing::error!(daemon = &*cx.life.daemon, %error, "events are not delivered");
+                }
+            });
+            (name, run)
+        };
+        std::iter::once(None).chain(isolated).enumerate().map(dispatcher).collect()
     }
 
     fn begin(&self, life: &Arc<Life>) -> Result<(), Error> {

@@ -18,11 +18,16 @@ use loom::thread::{self, JoinHandle};
 use crate::event::{Bus, Event, Overflow, Publisher, QueueOptions, SubscriptionStatus};
 use crate::task::{Attach, EventRow, Failure, Handlers, Observer, Wiring, place};
 
-/// Runs `scenario` in every order in which at most two threads [`LOOM_MAX_PREEMPTIONS`] are interrupted where they could
-/// have gone on.
+/// Runs `scenario` in every order in which threads are interrupted, where they could have gone on, at most
+/// `LOOM_MAX_PREEMPTIONS` [2] times.
 fn explore(scenario: impl Fn() + Send + Sync + 'static) {
+    explore_less(0, scenario);
+}
+
+/// As [`explore`], with so many interruptions less: for large scenarios.
+fn explore_less(less: usize, scenario: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound.get_or_insert(2);
+    builder.preemption_bound = Some(builder.preemption_bound.unwrap_or(2) - less);
     builder.max_branches = 10_000;
     let orders = Arc::new(AtomicUsize::new(0));
     let count = orders.clone();

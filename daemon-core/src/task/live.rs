@@ -24,13 +24,20 @@ pub(super) struct Live {
     latest_name: Option<Arc<str>>,
     /// Refuses what is asked for from outside the daemon.
     pub(super) sealed: bool,
-    /// Refuses everything.
+    /// Refuses everything, until [`relented`](super::Tasks::relent).
+    pub(super) aborting: bool,
+    /// Refuses everything, for good.
     pub(super) closed: bool,
 }
 
 impl Live {
     pub(super) fn refuses(&self, kind: TaskKind) -> bool {
-        self.closed || (self.sealed && matches!(kind, TaskKind::Command | TaskKind::Check))
+        self.is_shut() || (self.sealed && matches!(kind, TaskKind::Command | TaskKind::Check))
+    }
+
+    /// Whether work that had entered before is aborted, too.
+    pub(super) fn is_shut(&self) -> bool {
+        self.closed || self.aborting
     }
 
     /// A name to keep. Work that is started over and over under one name shares it.
@@ -81,6 +88,12 @@ impl Live {
     pub(super) fn has(&self, record: &Arc<Record>) -> bool {
         let at = record.place.load(Ordering::Relaxed) as usize;
         self.work.get(at).is_some_and(|here| Arc::ptr_eq(here, record))
+    }
+
+    /// The work that a thread polls right now; what may block is not meant.
+    pub(super) fn polled(&self) -> Vec<Arc<Record>> {
+        let polled = |record: &&Arc<Record>| record.is_polled() && record.kind != TaskKind::Blocking;
+        self.work.iter().filter(polled).cloned().collect()
     }
 
     /// The work of the kinds that `of` picks, in the order in which it was started.

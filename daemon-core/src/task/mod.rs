@@ -2,6 +2,8 @@
 
 mod answer;
 mod catch;
+mod chance;
+mod desk;
 mod dispatcher;
 #[cfg(feature = "testing")]
 mod fault;
@@ -11,23 +13,30 @@ mod lane;
 mod live;
 mod periodic;
 mod place;
+mod plan;
 mod record;
+mod seat;
 mod tasks;
 mod waits;
+mod wiring;
 
 pub(crate) use answer::Answer;
 pub use catch::Failure;
 pub(crate) use catch::{Caught, attempt, caught, drop_quietly};
+pub(crate) use chance::chance;
+#[cfg(feature = "testing")]
+pub(crate) use chance::fix;
+pub use desk::Observer;
 pub use dispatcher::StillRunning;
 #[cfg(feature = "testing")]
 pub(crate) use fault::{Fault, Faults};
-pub use handlers::{Attach, EventRow, Handlers, Wiring};
-pub use lane::Observer;
+pub use handlers::{Attach, EventRow, Handlers};
 pub(crate) use periodic::{Periodic, Schedule};
 pub use place::{Handler, place};
 pub(crate) use record::Record;
 pub(crate) use tasks::{Label, Tasks};
 pub(crate) use waits::{Wait, current, waits};
+pub use wiring::Wiring;
 
 /// Longer than any host runs, and short enough to be added to any moment: no limit in force is longer.
 pub(crate) const FOREVER: std::time::Duration = std::time::Duration::from_secs(30 * 365 * 86_400);

@@ -85,11 +85,11 @@ impl Periodic {
     ) {
         let period = self.schedule.period;
         let origin = Instant::now();
-        let mut jitter = self.schedule.jitter.map(Jitter::new);
+        let jitter = self.schedule.jitter.map(Jitter::new);
         let mut due: u32 = u32::from(!self.schedule.immediately);
         loop {
             let Some(at) = multiple(origin, period, due) else { return stop.cancelled().await };
-            let delay = jitter.as_mut().map_or(Duration::ZERO, |jitter| jitter.draw(period));
+            let delay = jitter.as_ref().map_or(Duration::ZERO, |jitter| jitter.draw(period));
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,

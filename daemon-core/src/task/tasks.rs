@@ -5,8 +5,9 @@
 //!    through it can run any more.
 //! 2. The lock is never held while user code runs: futures are dropped and polled outside it.
 //! 3. After [`Tasks::seal`], no command or check is spawned; after [`Tasks::close`], nothing is.
-//! 4. Every piece of work that had entered when [`Tasks::close`] was called is aborted: either its handle was attached
-//!    before that looked, or attaching finds the registry closed.
+//! 4. Every piece of work that had entered when [`Tasks::abort_all`] or [`Tasks::close`] was called is aborted: either its
+//!    handle was attached before that looked, or attaching finds the registry shut. None enters from then on, so that what is
+//!    aborted leaves no heirs.
 
 use std::fmt;
 use std::future::Future;
@@ -122,8 +123,8 @@ impl Tasks {
 
     fn attach<E>(&self, record: &Record<E>, abort: AbortHandle) {
         record.attach(abort);
-        let closed = self.lock().closed;
-        if closed {
+        let shut = self.lock().is_shut();
+        if shut {
             record.abort();
         }
     }
@@ -143,14 +144,26 @@ impl Tasks {
         }
     }
 
-    /// Asks the runtime to drop all work of the kinds that `of` picks; returns it, with how it was then.
-    pub(crate) fn abort(&self, of: impl Fn(TaskKind) -> bool) -> Vec<(Arc<Record>, TaskStatus)> {
-        let picked = self.lock().pick(of);
-        let picked: Vec<_> = picked.into_iter().map(|record| (record.clone(), record.status())).collect();
-        for (record, _) in &picked {
-            record.abort();
-        }
-        picked
+    /// Asks the runtime to drop the work of one kind; returns it, with how it was then.
+    pub(crate) fn abort(&self, kind: TaskKind) -> Vec<(Arc<Record>, TaskStatus)> {
+        let picked = self.lock().pick(|of| of == kind);
+        abort(picked)
+    }
+
+    /// Asks the runtime to drop all work, and refuses more until it [relents](Self::relent); returns what it was, with
+    /// how it was then.
+    pub(crate) fn abort_all(&self) -> Vec<(Arc<Record>, TaskStatus)> {
+        let all = {
+            let mut live = self.lock();
+            live.aborting = true;
+            live.pick(|_| true)
+        };
+        abort(all)
+    }
+
+    /// Takes work again, for `cleanup`.
+    pub(crate) fn relent(&self) {
+        self.lock().aborting = false;
     }
 
     /// Refuses, from now on, what is asked for from outside the daemon.
@@ -175,11 +188,25 @@ impl Tasks {
         self.lock().has(work)
     }
 
+    /// What a thread polls right now, each with its number here; what may block is not meant.
+    pub(crate) fn polled(&self) -> Vec<(u64, TaskStatus)> {
+        let polled = self.lock().polled();
+        polled.iter().map(|record| (record.number, record.status())).collect()
+    }
+
     /// What is under way.
     pub(crate) fn statuses(&self) -> Vec<TaskStatus> {
         let records = self.lock().pick(|_| true);
         records.iter().map(|record| record.status()).collect()
     }
+}
+
+fn abort(work: Vec<Arc<Record>>) -> Vec<(Arc<Record>, TaskStatus)> {
+    let aborted: Vec<_> = work.into_iter().map(|record| (record.clone(), record.status())).collect();
+    for (record, _) in &aborted {
+        record.abort();
+    }
+    aborted
 }
 
 /// A place in the registry, given back when dropped.
@@ -245,13 +272,18 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_sealed_registry_takes_no_command_and_no_check_and_a_closed_one_nothing() {
+    async fn a_sealed_registry_takes_no_command_and_no_check_and_one_that_is_shut_nothing() {
         let tasks = Tasks::new(Handle::current(), tracing::Span::none());
         let spawn = |kind| tasks.spawn(Label::new(kind, "work"), async {}).is_some();
         assert!(spawn(TaskKind::Command) && spawn(TaskKind::Check) && spawn(TaskKind::Task));
         tasks.seal();
         assert!(!spawn(TaskKind::Command) && !spawn(TaskKind::Check) && spawn(TaskKind::Task));
+        drop(tasks.abort_all());
+        assert!(!spawn(TaskKind::Task));
+        tasks.relent();
+        assert!(spawn(TaskKind::Task));
         tasks.close();
+        tasks.relent();
         assert!(!spawn(TaskKind::Task));
         tasks.idle(|_| true).await;
         assert!(tasks.statuses().is_empty());

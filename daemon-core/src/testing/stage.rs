@@ -72,6 +72,16 @@ impl TestHostBuilder {
         self.with(|host| host.start_timeout(timeout))
     }
 
+    /// Sets how long the start of all daemons together may take \[no limit\], by the paused clock.
+    ///
+    /// # Panics
+    /// If it is text that does not follow the grammar.
+    #[track_caller]
+    pub fn start_budget(self, budget: impl IntoDuration) -> Self {
+        let budget = budget.into_duration();
+        self.with(|host| host.start_budget(budget))
+    }
+
     /// As [`TestHost::fail_next`], from the first start on.
     ///
     /// ```

@@ -3,12 +3,19 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod accounting;
+mod concurrent;
 mod deadlock;
 mod delivery;
 mod faults;
+mod filters;
+mod isolated;
+mod latest;
 mod overflow;
 mod pulled;
+mod shared;
 mod startup;
+mod taps;
+mod times;
 mod topics;
 
 use daemon_core::{
@@ -136,6 +143,15 @@ impl Rig {
         tokio::spawn(async move { wiring.run(&probe, &(), &*probe).await })
     }
 
+    /// Starts the common dispatcher, then those of isolated handlers.
+    pub fn start_all(&self) -> Vec<JoinHandle<Result<(), StillRunning>>> {
+        let isolated = (0..self.wiring.isolated().count()).map(|at| {
+            let (wiring, probe) = (self.wiring.clone(), self.probe.clone());
+            tokio::spawn(async move { wiring.run_isolated(at, &probe, &(), &*probe).await })
+        });
+        std::iter::once(self.start()).chain(isolated).collect()
+    }
+
     pub async fn started(self) -> (Self, JoinHandle<Result<(), StillRunning>>) {
         let running = self.start();
         idle().await;
@@ -174,4 +190,27 @@ pub async fn idle() {
 
 pub fn fault(text: &str) -> BoxError {
     text.into()
+}
+
+/// A log that gives each line to `tell`.
+pub fn lines(tell: impl Fn(String) + Send + Sync + 'static) -> impl tracing::Subscriber + Send + Sync {
+    struct Lines<F>(F);
+    impl<F: Fn(String)> std::io::Write for Lines<&F> {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            (self.0)(String::from_utf8_lossy(bytes).into_owned());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    impl<'a, F: Fn(String) + 'a> tracing_subscriber::fmt::MakeWriter<'a> for Lines<F> {
+        type Writer = Lines<&'a F>;
+
+        fn make_writer(&'a self) -> Self::Writer {
+            Lines(&self.0)
+        }
+    }
+    tracing_subscriber::fmt().with_writer(Lines(tell)).with_ansi(false).finish()
 }

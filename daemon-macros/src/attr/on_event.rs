@@ -1,21 +1,19 @@
-//! `#[on_event("topic or pattern", capacity = n, overflow = block, startup = n, on_error = log)]`.
+//! `#[on_event("topic or pattern", when = path, capacity = n, overflow = block, startup = n, on_error = log)]`.
 
 use crate::attr::args::{Args, Known};
 use crate::attr::on_error::{self, OnError};
 use crate::errors::Faults;
 use daemon_grammar::topic;
 use proc_macro2::TokenStream;
-use syn::{LitInt, LitStr};
+use syn::{LitInt, LitStr, Path};
 
 const KNOWN: Known = Known {
     attribute: "on_event",
-    options: &["capacity", "overflow", "startup", "on_error"],
+    options: &["when", "capacity", "overflow", "startup", "on_error"],
     later: &[
         ("concurrency", "today a handler takes its events in order, one at a time"),
         ("queue", "today each handler has a queue of its own"),
         ("isolated", "today the handlers of a daemon take turns on one task"),
-        ("when", "today test the event in the handler and return early"),
-        ("retain", "today an event reaches those subscribed when it is published"),
     ],
 };
 
@@ -33,6 +31,8 @@ pub(crate) struct OnEvent {
     pub(crate) topic: Option<LitStr>,
     /// Whether there is a topic that cannot be read, which has been reported.
     pub(crate) faulty: bool,
+    /// The function that says which events it wants.
+    pub(crate) when: Option<Path>,
     pub(crate) capacity: Option<LitInt>,
     pub(crate) overflow: Option<Overflow>,
     pub(crate) startup: Option<LitInt>,
@@ -51,12 +51,14 @@ pub(crate) fn parse(tokens: TokenStream, faults: &mut Faults) -> OnEvent {
             None
         }
     });
+    let when = args.value("when", "the path of a function", "is_new");
     let capacity = args.count("capacity", "64");
     let overflow = overflow(&mut args);
     let startup = args.count("startup", "8192");
     let on_error = on_error::parse(&mut args);
+    args.misplaced(&["retain"], "belongs to the event, whoever handles it: `#[event(\"..\", retain)]`");
     args.finish();
-    OnEvent { faulty: is_given && topic.is_none(), topic, capacity, overflow, startup, on_error }
+    OnEvent { faulty: is_given && topic.is_none(), topic, when, capacity, overflow, startup, on_error }
 }
 
 fn overflow(args: &mut Args<'_>) -> Option<Overflow> {

@@ -12,14 +12,15 @@ use crate::validate::shape::mentions;
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use std::time::Duration;
-use syn::{LitStr, Type, spanned::Spanned};
+use syn::{LitStr, Path, Type, spanned::Spanned};
 
 /// The statement that adds the row, and the constant checks that belong to it.
 pub(crate) fn expand(model: &Wired, row: &Row) -> TokenStream {
     let Row { cfgs, call, kind } = row;
     let (row, check) = match kind {
-        RowKind::Event { source, capacity, overflow, startup, on_error: errors } => {
+        RowKind::Event { source, when, capacity, overflow, startup, on_error: errors } => {
             let (new, check) = source_row(call, source);
+            let when = when.as_ref().map(|path| filter(source, path));
             let capacity = capacity.as_ref().map(|n| quote!(.capacity(#n)));
             let overflow = overflow.map(|policy| {
                 let policy = match policy {
@@ -31,7 +32,7 @@ pub(crate) fn expand(model: &Wired, row: &Row) -> TokenStream {
             });
             let startup = startup.as_ref().map(|n| quote!(.startup(#n)));
             let errors = on_error(*errors);
-            (quote!(definition.on_event(#new #capacity #overflow #startup #errors)), check)
+            (quote!(definition.on_event(#new #when #capacity #overflow #startup #errors)), check)
         }
         RowKind::Every { name, period, jitter, timeout, immediately, on_error: errors } => {
             let period = every_period(model, name, period, *timeout);
@@ -141,6 +142,15 @@ fn source_row(call: &Call, source: &Source) -> (TokenStream, Option<TokenStream>
             (quote!(__private::EventHandler::<Self, __private::Context>::envelope(#name, #pattern, #closure)), None)
         }
     }
+}
+
+/// `.when(..)`. A function of another type is shown at its path.
+fn filter(source: &Source, path: &Path) -> TokenStream {
+    let event = match source {
+        Source::Typed { event, .. } => event.to_token_stream(),
+        Source::Envelope { .. } => quote!(__private::Envelope),
+    };
+    quote!(.when(__private::filter::<#event>(#path)))
 }
 
 fn same_topic(topic: &LitStr, event: &Type, local: bool) -> TokenStream {

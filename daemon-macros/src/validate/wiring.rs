@@ -103,10 +103,10 @@ fn event(marker: OnEvent, method: &Method, words: &[String], faults: &mut Faults
             return None;
         }
     };
-    let OnEvent { capacity, overflow, startup, on_error, .. } = marker;
+    let OnEvent { when, capacity, overflow, startup, on_error, .. } = marker;
     Some(Row {
         cfgs: method.cfgs.clone(),
         call,
-        kind: RowKind::Event { source, capacity, overflow, startup, on_error },
+        kind: RowKind::Event { source, when, capacity, overflow, startup, on_error },
     })
 }

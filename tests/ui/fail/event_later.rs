@@ -13,12 +13,6 @@ impl UserDaemon {
 
     #[on_event("a:b", isolated)]
     async fn c(&self) {}
-
-    #[on_event("a:b", when = "x")]
-    async fn d(&self) {}
-
-    #[on_event("a:b", retain)]
-    async fn e(&self) {}
 }
 
 impl DaemonBase for UserDaemon {}

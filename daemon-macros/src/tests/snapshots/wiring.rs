@@ -38,6 +38,7 @@ impl ::daemon_core::__private::Wired for UserDaemon {
                             (event, done)
                         }),
                     )
+                    .when(__private::filter::<data::UserCreated>(Self::is_new))
                     .capacity(64)
                     .overflow(__private::Overflow::DropOldest)
                     .startup(9)

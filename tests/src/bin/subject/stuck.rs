@@ -15,6 +15,7 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
         "blocking-work" => host.daemon(Beside).daemon(InBlockingWork),
         "deadlock" => host.workers(2).daemon(Beside).daemon(Deadlock::default()),
         "initialize" => host.workers(2).daemon(Beside).daemon(InInitialize),
+        "initialize-alone" => host.workers(1).daemon(Beside).daemon(InInitialize),
         "cleanup" => host.workers(2).daemon(Beside).daemon(InCleanup),
         "drop" => host.daemon(Beside).daemon(InDrop),
         "made-drop" => host.daemon(Beside).daemon_with(|| Ok::<_, daemon_core::BoxError>(InDrop)),
