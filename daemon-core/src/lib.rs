@@ -78,8 +78,8 @@ pub use event::{
 };
 pub use histogram::Histogram;
 pub use host::{
-    Async, CheckError, Cut, DaemonStart, DaemonStop, EventAccount, Factory, Host, HostCheck, Left, Plain, RunningHost,
-    ShutdownReport, StartError, StartReport,
+    Async, CheckError, Cut, DaemonProcess, DaemonProcessBuilder, DaemonStart, DaemonStop, EventAccount, Factory,
+    HandlerStop, Host, HostCheck, Left, Plain, RunningHost, ShutdownReport, StartError, StartReport,
 };
 pub use policy::{OnError, Restart, RestartPolicy};
 pub use status::{

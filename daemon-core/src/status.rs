@@ -164,6 +164,8 @@ pub enum TaskKind {
     Blocking,
     /// The destructor of the daemon's value.
     Destructor,
+    /// A shutdown handler of the host.
+    Shutdown,
 }
 
 impl fmt::Display for TaskKind {
@@ -182,6 +184,7 @@ impl fmt::Display for TaskKind {
             Self::Check => "check",
             Self::Blocking => "blocking work",
             Self::Destructor => "destructor",
+            Self::Shutdown => "shutdown handler",
         })
     }
 }

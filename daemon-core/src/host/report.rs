@@ -61,6 +61,12 @@ pub struct ShutdownReport {
     pub stop_ms: u64,
     /// The daemons, by wave.
     pub daemons: Vec<DaemonStop>,
+    /// The shutdown handlers, in the order in which they were called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handlers: Vec<HandlerStop>,
+    /// What else went wrong: what the host could not give back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
     /// What is left; all zero unless something could not be stopped.
     pub left: Left,
     /// Every subscription's account.
@@ -103,6 +109,20 @@ pub struct DaemonStop {
     pub errors: u64,
     /// Panics of its handlers, ticks, tasks and hooks.
     pub panics: u64,
+}
+
+/// How one shutdown handler ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct HandlerStop {
+    /// Where it was registered, as `file:line`.
+    pub name: String,
+    /// How long it took, in milliseconds.
+    pub stop_ms: u64,
+    /// Why it failed.
+    pub problem: Option<String>,
+    /// How it overran, if it did.
+    pub cut: Option<Cut>,
 }
 
 /// A piece of work that overran the stop.
@@ -165,14 +185,16 @@ pub struct EventAccount {
 
 impl ShutdownReport {
     /// The report of a host that could not even begin.
-    pub(super) fn refused(name: String, why: &str) -> Self {
+    pub(super) fn refused(name: String, exit_code: u8, why: &str) -> Self {
         Self {
             name,
-            exit_code: 1,
+            exit_code,
             cause: format!("refused: {why}"),
             uptime_ms: 0,
             stop_ms: 0,
             daemons: Vec::new(),
+            handlers: Vec::new(),
+            problems: Vec::new(),
             left: Left::default(),
             events: Vec::new(),
             unheard: Vec::new(),
@@ -184,7 +206,9 @@ impl ShutdownReport {
     #[must_use]
     pub fn is_clean(&self) -> bool {
         let stopped_well = |daemon: &DaemonStop| daemon.cut.is_empty() && daemon.problems.is_empty();
-        self.exit_code == 0 && self.left.is_nothing() && self.daemons.iter().all(stopped_well)
+        let ended_well = |handler: &HandlerStop| handler.problem.is_none() && handler.cut.is_none();
+        let all_well = self.daemons.iter().all(stopped_well) && self.handlers.iter().all(ended_well);
+        self.exit_code == 0 && self.left.is_nothing() && self.problems.is_empty() && all_well
     }
 
     /// The daemon of that name.
@@ -295,6 +319,12 @@ impl fmt::Display for ShutdownReport {
                 writeln!(f, "          {cut}")?;
             }
         }
+        for handler in &self.handlers {
+            let problem = handler.problem.as_ref().map(|problem| format!("  {problem}")).unwrap_or_default();
+            writeln!(f, "  shutdown handler {}  {:>7}{problem}", handler.name, short(handler.stop_ms))?;
+            handler.cut.iter().try_for_each(|cut| writeln!(f, "          {cut}"))?;
+        }
+        self.problems.iter().try_for_each(|problem| writeln!(f, "  {problem}"))?;
         write_events(f, &self.events)?;
         for Unheard { topic, publisher, events } in &self.unheard {
             let events = count(*events, "event");

@@ -68,6 +68,7 @@ impl Board {
                 panics: status.panics,
             });
         }
+        left.tasks += self.farewell.under_way().len();
         ShutdownReport {
             name: self.name.clone(),
             exit_code,
@@ -75,6 +76,8 @@ impl Board {
             uptime_ms: millis(self.since.elapsed()),
             stop_ms: since.map_or(0, |since| millis(since.elapsed())),
             daemons,
+            handlers: self.farewell.stops(),
+            problems: Vec::new(),
             left,
             events,
             unheard: self.unheard(),
