@@ -155,7 +155,8 @@ impl Drop for Dropped {
 #[tokio::test(start_paused = true)]
 async fn handlers_get_their_part_of_a_short_budget() {
     let log = Log::default();
-    let overruns = || Host::new("t").stop_budget(S(4)).daemon(Overruns).shutdown_timeout(S(3)).on_shutdown(log.slowly("called"));
+    let overruns =
+        || Host::new("t").stop_budget(S(4)).daemon(Overruns).shutdown_timeout(S(3)).on_shutdown(log.slowly("called"));
     let report = stop(overruns()).await;
     assert_eq!(log.take(), ["called"], "a daemon that overruns does not take their time: {report}");
     assert!(report.stop_ms < 4_000, "{report}");

@@ -102,9 +102,11 @@ impl Claims {
     fn give_back(self) -> Result<(), DaemonError> {
         let pid_file = self.pid_file.map_or(Ok(()), PidFile::remove);
         let lock = self.lock.map_or(Ok(()), DaemonLock::release);
-        pid_file.and(lock.map_err(|error| {
-            DaemonError::new(DaemonErrorCode::PidError, error.to_string()).with_io(error.io_kind())
-        }))
+        pid_file.and(
+            lock.map_err(|error| {
+                DaemonError::new(DaemonErrorCode::PidError, error.to_string()).with_io(error.io_kind())
+            }),
+        )
     }
 }
 

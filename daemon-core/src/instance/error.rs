@@ -126,7 +126,9 @@ pub enum SocketFault {
 impl fmt::Display for SocketFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLong { limit } => write!(f, "the path of the socket is longer than {limit} bytes; use a shorter one"),
+            Self::TooLong { limit } => {
+                write!(f, "the path of the socket is longer than {limit} bytes; use a shorter one")
+            }
             Self::NotASocket(what) => write!(f, "{what} is in the place of the socket; move it away"),
             Self::Live => f.write_str("another process listens on the socket"),
             Self::Io(error) => write!(f, "cannot have the socket: {error}"),

@@ -87,7 +87,9 @@ impl Layout {
         match (environment.platform, self.scope) {
             (Platform::Linux, Scope::System) => Ok(self.under("/run")),
             (Platform::MacOs, Scope::System) => Ok(self.under("/var/run")),
-            (Platform::Windows, Scope::System) => self.first("its files", &["PROGRAMDATA"]).map(|base| self.under(base)),
+            (Platform::Windows, Scope::System) => {
+                self.first("its files", &["PROGRAMDATA"]).map(|base| self.under(base))
+            }
             (Platform::Windows, Scope::User) => Ok(self.windows_temporary()?.into()),
             (Platform::Linux | Platform::MacOs, Scope::User) => Ok(self.unix_runtime_dir()),
         }

@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn w13_what_only_begins_like_a_number_is_none() {
-        for text in ["", "\n", "0", "-5", "+5", "1e5", "0x10", "123abc", "12 34", "123\n5", "12.0", "4294967296", "\0"] {
+        for text in ["", "\n", "0", "-5", "+5", "1e5", "0x10", "123abc", "12 34", "123\n5", "12.0", "4294967296", "\0"]
+        {
             assert_eq!(parse(text.as_bytes()), None, "{text:?}");
         }
         assert_eq!(parse(&[b' '; LONGEST + 1]), None);

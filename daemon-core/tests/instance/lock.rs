@@ -161,7 +161,9 @@ fn whatever_is_in_the_file_is_no_obstacle() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("daemon.lock");
     let huge = vec![b'7'; 1 << 20];
-    for content in [&b""[..], b"\n", b"garbage", b"1e5", b"-1\n", b"4294967296", &[0xff, 0, 0xfe], b"12345678901", &huge] {
+    for content in
+        [&b""[..], b"\n", b"garbage", b"1e5", b"-1\n", b"4294967296", &[0xff, 0, 0xfe], b"12345678901", &huge]
+    {
         fs::write(&path, content).unwrap();
         assert!(!is_daemon_alive(&path));
         takes(&path);

@@ -89,7 +89,8 @@ fn w10_a_living_socket_whose_queue_is_full_is_not_waited_for() {
     let owner = socket();
     bind(&owner, &address).unwrap();
     listen(&owner, 1).unwrap();
-    let queued: Vec<_> = std::iter::repeat_with(socket).take_while(|client| connect(client, &address).is_ok()).collect();
+    let queued: Vec<_> =
+        std::iter::repeat_with(socket).take_while(|client| connect(client, &address).is_ok()).collect();
     assert!(!queued.is_empty());
     assert!(place.bind().unwrap_err().is_live());
     assert!(exists(&place.socket));

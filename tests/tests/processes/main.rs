@@ -8,6 +8,7 @@ mod exit_codes;
 mod idle;
 mod paused;
 mod signals;
+mod single;
 mod storm;
 mod stuck;
 mod supervisor;
