@@ -1,6 +1,7 @@
 //! What a host does first and last: its lock, its PID file, its shutdown handlers; and the same by hand, as a process.
 
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test states what it expects")]
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};

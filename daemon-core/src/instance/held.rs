@@ -229,6 +229,7 @@ fn pause() -> Duration {
 }
 
 #[cfg(all(test, unix))]
+#[expect(clippy::unwrap_used, reason = "a test states what it expects")]
 mod tests {
     use super::*;
 

@@ -2,6 +2,7 @@
 //! processes is in the `tests` crate.
 
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test states what it expects")]
 
 mod dir;
 mod lock;

@@ -1,6 +1,7 @@
 //! One instance, as several processes see it: races, kills at every step, forks, full disks.
 
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test states what it expects")]
 
 mod fork;
 mod full_disk;
