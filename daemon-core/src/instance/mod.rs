@@ -22,17 +22,21 @@ mod lock;
 mod pid;
 #[cfg(unix)]
 mod socket;
+#[cfg(unix)]
+mod socket_error;
 mod sys;
 
 use std::path::PathBuf;
 
 pub use environment::{Environment, Platform, is_unix_platform};
-pub use error::{LockError, PathError, SocketError, SocketFault};
+pub use error::{LockError, PathError};
 pub use layout::{Layout, Scope};
 pub use lock::{DaemonLock, PidFile};
 pub use pid::{is_daemon_alive, is_process_alive, read_lock_pid};
 #[cfg(unix)]
 pub use socket::SocketClaim;
+#[cfg(unix)]
+pub use socket_error::{SocketError, SocketFault};
 
 /// The directory of the socket, lock and PID file of the user's daemon `name`; see [`Layout`].
 ///

@@ -13,8 +13,8 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with};
 
 use super::dir;
-use super::error::{SocketError, SocketFault};
 use super::lock::DaemonLock;
+use super::socket_error::{SocketError, SocketFault};
 use super::sys::{self, Identity};
 
 /// The longest path a socket can have: `sun_path` of `sockaddr_un` without its last byte, see unix(7).
