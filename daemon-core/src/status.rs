@@ -58,6 +58,8 @@ pub struct HostStatus {
     pub state: State,
     /// How long ago it started.
     pub uptime: Duration,
+    /// How often it was reloaded.
+    pub reloads: u64,
     /// Its daemons, in the order of their waves.
     pub daemons: Vec<DaemonStatus>,
     /// Work that blocks its thread now: that a thread has been in one poll of for long, 1 s unless
@@ -93,7 +95,8 @@ pub struct DaemonStatus {
     pub reason: Option<String>,
     /// How often it was started again.
     pub restarts: u64,
-    /// What fails over and over: each handler, interval or task whose last three calls failed.
+    /// What it does without: each handler or interval whose last three calls failed, and, while it runs, each daemon it wants
+    /// that is in this host and does not run.
     pub degraded: Vec<String>,
     /// Its event handlers and run-time subscriptions.
     pub subscriptions: Vec<SubscriptionStatus>,
@@ -162,6 +165,10 @@ pub enum TaskKind {
     Check,
     /// What [`Context::spawn_blocking`](crate::Context::spawn_blocking) started.
     Blocking,
+    /// `check_reload` or `reload`.
+    Reload,
+    /// What loads the host's configuration, or drops it at the end.
+    Load,
     /// The destructor of the daemon's value.
     Destructor,
     /// A shutdown handler of the host.
@@ -183,6 +190,8 @@ impl fmt::Display for TaskKind {
             Self::Command => "command",
             Self::Check => "check",
             Self::Blocking => "blocking work",
+            Self::Reload => "reload",
+            Self::Load => "loading of the configuration",
             Self::Destructor => "destructor",
             Self::Shutdown => "shutdown handler",
         })

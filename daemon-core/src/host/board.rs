@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::claims::{Claimed, Wanted};
 use super::farewell::Farewell;
 use super::journal::Journal;
+use super::reload::Settings;
 use super::slot::Slot;
 use super::unit::Unit;
 use crate::error::{DaemonError, DaemonErrorCode};
@@ -48,12 +49,12 @@ struct Whole {
     stopping_since: Option<Instant>,
 }
 
-/// What a host says of itself before it begins.
-pub(super) struct Setting {
-    pub(super) name: String,
-    pub(super) notes: Vec<String>,
+/// What is said about a host, and when.
+pub(crate) struct Words {
+    pub(crate) name: String,
+    pub(crate) notes: Vec<String>,
     /// How long a poll may take before it counts as blocking its thread.
-    pub(super) blocked_after: Duration,
+    pub(crate) blocked_after: Duration,
     /// What is done last.
     pub(super) farewell: Arc<Farewell>,
 }
@@ -69,6 +70,7 @@ pub(crate) struct Board {
     pub(super) claimed: Claimed,
     pub(crate) bus: Arc<Bus>,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) settings: Settings,
     slots: RwLock<Vec<Arc<Slot>>>,
     happenings: mpsc::UnboundedSender<Happening>,
     /// How often somebody wished to steer a daemon.
@@ -86,16 +88,17 @@ pub(crate) struct Board {
 }
 
 impl Board {
-    pub(super) fn new(
-        setting: Setting,
+    pub(crate) fn new(
+        words: Words,
         slots: Vec<Slot>,
+        settings: Settings,
         bus: Arc<Bus>,
         journal: Arc<Journal>,
         happenings: mpsc::UnboundedSender<Happening>,
     ) -> Arc<Self> {
+        let Words { name, notes, blocked_after, farewell } = words;
         let slots = RwLock::new(slots.into_iter().map(Arc::new).collect());
         let since = journal.since();
-        let Setting { name, notes, blocked_after, farewell } = setting;
         Arc::new(Self {
             name,
             since,
@@ -106,6 +109,7 @@ impl Board {
             claimed: Claimed::default(),
             bus,
             journal,
+            settings,
             happenings,
             wishes: Mutex::default(),
             whole: Mutex::default(),
@@ -236,8 +240,8 @@ impl Board {
 
     /// Whether any step of any stop was cut, or a value is still being dropped.
     pub(crate) fn was_cut(&self) -> bool {
-        let daemon_was = self.slots().iter().any(|slot| !slot.inner().cut.is_empty());
-        daemon_was || self.farewell.was_cut() || !self.leaving().is_empty()
+        let any = self.slots().iter().any(|slot| !slot.inner().cut.is_empty()) || self.farewell.was_cut();
+        any || !self.leaving().is_empty() || !self.settings.under_way().is_empty()
     }
 
     /// Whether a daemon that the host requires, or a shutdown handler, could not end without a problem.

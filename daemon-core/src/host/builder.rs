@@ -8,16 +8,18 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::board::{Board, Setting};
+use super::board::{Board, Words};
 use super::check::{CheckError, CheckReport, Limits, check};
 use super::claims::{Place, Wanted};
 use super::conductor::Conductor;
 use super::factory::{Factory, Source};
 use super::farewell::{Farewell, Handler};
 use super::journal::Journal;
+use super::reload::{Load, Settings};
 use super::slot::Slot;
 use super::unit::{Unit, UnitOf};
 use super::{DEFAULT_BLOCKED_AFTER, DEFAULT_START_TIMEOUT, DEFAULT_STOP_BUDGET};
+use crate::configuration::Configuration;
 use crate::daemon::DaemonBase;
 use crate::error::IntoOutcome;
 use crate::event::Bus;
@@ -46,6 +48,7 @@ pub struct Host {
     pub(super) name: String,
     units: Vec<Arc<dyn Unit>>,
     limits: Limits,
+    configuration: (Configuration, Option<Load>),
     pub(super) quiet: bool,
     pub(super) report_file: Option<PathBuf>,
     pub(super) wanted: Wanted,
@@ -59,6 +62,7 @@ impl Host {
             name: name.into(),
             units: Vec::new(),
             limits: Limits::default(),
+            configuration: (Configuration::default(), None),
             quiet: false,
             report_file: None,
             wanted: Wanted::default(),
@@ -94,6 +98,23 @@ impl Host {
     /// Adds the daemons of a list that the compiler has checked; see [`daemons!`](crate::daemons).
     pub fn daemons(self, list: impl FnOnce(Self) -> Self) -> Self {
         list(self)
+    }
+
+    /// Gives the daemons a configuration, a value of the program's own type: `first` now, and at each reload what `load`
+    /// returns, a `Result` or a future of one. Daemons read it with [`Context::configuration`](crate::Context::configuration).
+    ///
+    /// `load` runs on the workers. Its error refuses the reload.
+    pub fn configuration<C, Kind>(mut self, first: C, load: impl Factory<C, Kind>) -> Self
+    where
+        C: Send + Sync + 'static,
+    {
+        let load = Arc::new(load);
+        let load = move || -> crate::BoxFuture<'static, crate::Result<Configuration>> {
+            let load = load.clone();
+            Box::pin(async move { load.make().await.map(Configuration::new) })
+        };
+        self.configuration = (Configuration::new(first), Some(Arc::new(load)));
+        self
     }
 
     /// Sets how many threads run daemons [one for each core].
@@ -250,13 +271,12 @@ impl Host {
         }
         let (stop_budget, start_timeout) =
             (self.budget().min(FOREVER), self.limits.start_timeout.unwrap_or(DEFAULT_START_TIMEOUT));
-        let setting = Setting {
-            blocked_after: self.blocked_after(),
-            farewell: Farewell::new(self.handlers, self.limits.shutdown_timeout),
-            name: self.name,
-            notes: report.notes,
-        };
-        let board = Board::new(setting, slots, bus.clone(), journal, sender);
+        let blocked_after = self.blocked_after();
+        let farewell = Farewell::new(self.handlers, self.limits.shutdown_timeout);
+        let words = Words { name: self.name, notes: report.notes, blocked_after, farewell };
+        let (first, load) = self.configuration;
+        let settings = Settings::new(first, load, start_timeout.min(FOREVER));
+        let board = Board::new(words, slots, settings, bus.clone(), journal, sender);
         let start_budget = self.limits.start_budget.map(|budget| budget.min(FOREVER));
         Ok(Conductor { board, bus, graph, units: self.units, happenings, stop_budget, start_timeout, start_budget })
     }

@@ -88,6 +88,7 @@ impl Conductor {
     ///
     /// Returns whether a daemon that the host requires failed.
     pub(crate) async fn conduct(self, runtime: Handle, settled: oneshot::Sender<StartReport>) -> bool {
+        self.board.settings.run_on(&runtime);
         let units = self.units;
         let machine = Machine::new(self.graph, |at| units[at].declaration().optional);
         let conducting = Conducting {
@@ -397,6 +398,7 @@ impl Conducting {
         }
         // Values of earlier lives may still be leaving.
         drop(tokio::time::timeout_at(until, self.board.all_gone()).await);
+        drop(tokio::time::timeout_at(until, self.board.settings.release()).await);
         let bus = self.bus.clone();
         drop(self.runtime.spawn(async move { bus.end_taps() })); // it wakes those who look on, and nobody waits for that
     }

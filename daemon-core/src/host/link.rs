@@ -26,6 +26,13 @@ impl HostLink for Board {
         self.slots().iter().map(|slot| slot.name.to_string()).collect()
     }
 
+    fn held_up_by(&self, daemon: &str) -> Vec<String> {
+        let slots = self.slots();
+        let Some(on) = slots.iter().find(|slot| *slot.name == *daemon) else { return Vec::new() };
+        let held_up = |slot: &&Arc<Slot>| slot.name == on.name || needs(&slots, slot, on, true);
+        slots.iter().filter(held_up).map(|slot| slot.name.to_string()).collect()
+    }
+
     fn running(&self, type_id: TypeId, name: Option<&str>) -> Option<AnyDaemon> {
         let wanted = |slot: &&Arc<Slot>| slot.type_id == type_id && name.is_none_or(|name| *slot.name == *name);
         self.slots().iter().filter(wanted).find_map(|slot| slot.running()).map(|alive| alive.lived.any())

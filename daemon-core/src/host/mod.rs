@@ -21,6 +21,7 @@ mod phase;
 mod process;
 #[cfg(feature = "testing")]
 mod rehearsal;
+mod reload;
 mod report;
 mod run;
 mod signals;

@@ -67,6 +67,12 @@ pub struct ShutdownReport {
     /// What else went wrong: what the host could not give back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
+    /// Work of the host itself that could not be ended: the loading of a configuration, or its destructor.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut: Vec<Cut>,
+    /// Worker threads that were blocked at the end by what was not spawned through the host, and so has no name here.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub blocked_threads: usize,
     /// What is left; all zero unless something could not be stopped.
     pub left: Left,
     /// Every subscription's account.
@@ -77,6 +83,10 @@ pub struct ShutdownReport {
     /// The latest 1,000 changes of state, where the exit code is not 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub journal: Vec<Transition>,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// How one daemon ended.
@@ -195,6 +205,8 @@ impl ShutdownReport {
             daemons: Vec::new(),
             handlers: Vec::new(),
             problems: Vec::new(),
+            cut: Vec::new(),
+            blocked_threads: 0,
             left: Left::default(),
             events: Vec::new(),
             unheard: Vec::new(),
@@ -202,13 +214,14 @@ impl ShutdownReport {
         }
     }
 
-    /// Whether everything ended well: exit code 0, no trouble while stopping, nothing cut, nothing left.
+    /// Whether everything ended well: exit code 0, no trouble while stopping, nothing cut, nothing left, no thread blocked.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         let stopped_well = |daemon: &DaemonStop| daemon.cut.is_empty() && daemon.problems.is_empty();
         let ended_well = |handler: &HandlerStop| handler.problem.is_none() && handler.cut.is_none();
         let all_well = self.daemons.iter().all(stopped_well) && self.handlers.iter().all(ended_well);
-        self.exit_code == 0 && self.left.is_nothing() && self.problems.is_empty() && all_well
+        let nothing_left = self.left.is_nothing() && self.cut.is_empty() && self.blocked_threads == 0;
+        self.exit_code == 0 && nothing_left && self.problems.is_empty() && all_well
     }
 
     /// The daemon of that name.
@@ -325,6 +338,11 @@ impl fmt::Display for ShutdownReport {
             handler.cut.iter().try_for_each(|cut| writeln!(f, "          {cut}"))?;
         }
         self.problems.iter().try_for_each(|problem| writeln!(f, "  {problem}"))?;
+        self.cut.iter().try_for_each(|cut| writeln!(f, "  {cut}"))?;
+        if self.blocked_threads > 0 {
+            let threads = count(self.blocked_threads as u64, "worker thread");
+            writeln!(f, "  {threads} blocked by what was not spawned through the host")?;
+        }
         write_events(f, &self.events)?;
         for Unheard { topic, publisher, events } in &self.unheard {
             let events = count(*events, "event");

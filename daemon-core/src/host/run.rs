@@ -18,6 +18,7 @@ use super::embed::exit_code;
 use super::signals::{Meaning, Presses, Signals};
 use super::voice::{PATIENCE, Voice, give_back, show_logs};
 use super::workers::{self, Lookout};
+use crate::reload::ReloadReport;
 
 /// How long after the stop budget the process may still take to end.
 const GRACE: Duration = Duration::from_millis(250);
@@ -42,7 +43,8 @@ impl Host {
     /// Runs the host to its end on the calling thread, and returns the code the process should exit with.
     ///
     /// The daemons run on a runtime of their own. SIGINT, SIGTERM and a hang-up of the terminal begin the shutdown; a
-    /// second SIGINT or SIGTERM, half a second later or more, forces the exit. A start receipt and a shutdown report go
+    /// second SIGINT or SIGTERM, half a second later or more, forces the exit. SIGHUP without a controlling terminal
+    /// [reloads](crate::HostHandle::reload). A start receipt and a shutdown report go
     /// to standard error unless the host is [`quiet`](Self::quiet). If no tracing subscriber is installed, warnings and
     /// errors are shown there too.
     ///
@@ -82,8 +84,8 @@ impl Host {
         };
         let board = conductor.board.clone();
         let budget = conductor.stop_budget;
-        let lookout = Lookout::new(blocked_after, runtime.handle().clone(), pulse);
-        let end = control.block_on(watch(conductor, runtime.handle().clone(), budget, lookout, &mut voice));
+        let mut lookout = Lookout::new(blocked_after, runtime.handle().clone(), pulse);
+        let end = control.block_on(watch(conductor, runtime.handle().clone(), budget, &mut lookout, &mut voice));
         let (end, deadline) = match end {
             Ok(ended) => ended,
             Err(error) => return voice.refuse(name, &format!("cannot listen to signals: {error}")),
@@ -97,11 +99,16 @@ impl Host {
             End::Stopped { .. } => deadline.saturating_duration_since(Instant::now()).min(PATIENCE),
             End::Overrun | End::Forced { .. } => WRITING,
         };
+        let mut report = board.shutdown_report(code);
+        report.blocked_threads = lookout.unknown();
         let until = Instant::now() + patience;
-        voice.last_words(board.shutdown_report(code), patience.saturating_sub(GIVING_BACK));
-        give_back(board, until.saturating_duration_since(Instant::now()).max(GIVING_BACK));
+        voice.last_words(report, patience.saturating_sub(GIVING_BACK));
+        give_back(board.clone(), until.saturating_duration_since(Instant::now()).max(GIVING_BACK));
         if matches!(end, End::Stopped { .. }) {
             runtime.shutdown_background(); // never waits for a blocked thread
+            if board.was_cut() {
+                let _kept = ManuallyDrop::new(board); // it may hold values of the user's
+            }
             return ExitCode::from(code);
         }
         exit(code)
@@ -120,7 +127,7 @@ async fn watch(
     conductor: Conductor,
     runtime: tokio::runtime::Handle,
     budget: Duration,
-    mut lookout: Lookout,
+    lookout: &mut Lookout,
     voice: &mut Voice,
 ) -> std::io::Result<(End, Instant)> {
     let mut signals = Signals::listen()?;
@@ -129,6 +136,8 @@ async fn watch(
     // Holds what users made, and is never dropped on this thread: a forced exit leaves it, an end has emptied it.
     let mut conducted = ManuallyDrop::new(Box::pin(conductor.conduct(runtime, sender)));
     let mut presses = Presses::default();
+    // One at a time, and however many signals come meanwhile, one more after it.
+    let (mut reloading, mut again) = (None, None);
     let mut told = false;
     let mut limit = budget;
     let mut began: Option<Instant> = None;
@@ -147,6 +156,8 @@ async fn watch(
                     board.set_cause(signal.name);
                     return Ok((End::Forced { code: signal.forced_code }, must_end));
                 }
+                Meaning::Reload if reloading.is_some() => again = Some(signal.name),
+                Meaning::Reload => reloading = Some(board.begin_reload(signal.name)),
                 Meaning::Nothing => {}
             },
             () = until(deadline.map(|deadline| deadline - WRITING)) => return Ok((End::Overrun, must_end)),
@@ -167,6 +178,12 @@ async fn watch(
                 voice.count_down(left, &board.still_up());
                 next_word = next_word.map(|at| at + WORD_EVERY);
             }
+            report = reloaded(&mut reloading) => {
+                reloading = again.take().map(|signal| board.begin_reload(signal));
+                if let Ok(report) = report {
+                    voice.reloaded(&report);
+                }
+            }
             words = lookout.next(|| board.polled()) => {
                 // The report tells who holds up the stop.
                 if began.is_none() {
@@ -174,6 +191,16 @@ async fn watch(
                 }
             }
         }
+    }
+}
+
+/// The report of the reload under way. Cancel safe.
+async fn reloaded(
+    reloading: &mut Option<oneshot::Receiver<ReloadReport>>,
+) -> Result<ReloadReport, oneshot::error::RecvError> {
+    match reloading {
+        Some(report) => report.await,
+        None => std::future::pending().await,
     }
 }
 

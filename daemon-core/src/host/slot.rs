@@ -22,6 +22,7 @@ use super::unit::{Intake, Lived, Unit};
 use crate::context::{Life, Readiness, Tally};
 use crate::event::SubscriptionStatus;
 use crate::status::State;
+use crate::task::FOREVER;
 
 /// One daemon on the board.
 pub(crate) struct Slot {
@@ -31,6 +32,8 @@ pub(crate) struct Slot {
     pub(crate) requires: Vec<String>,
     pub(crate) wants: Vec<String>,
     pub(crate) optional: bool,
+    /// How long a start may take, where the daemon says so; and a reload.
+    pub(crate) start_timeout: Option<Duration>,
     pub(crate) commands: Vec<&'static str>,
     pub(crate) intake: Arc<dyn Intake>,
     pub(crate) tally: Arc<Tally>,
@@ -92,6 +95,7 @@ impl Slot {
             requires,
             wants,
             optional: unit.declaration().optional,
+            start_timeout: unit.declaration().start_timeout.map(|timeout| timeout.min(FOREVER)),
             commands: outline.commands,
             intake,
             tally: Arc::default(),

@@ -1,6 +1,7 @@
 //! What others see of the board: statuses and reports, made from it on the spot.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::blocked::Polled;
@@ -13,7 +14,7 @@ use crate::status::{BlockedWork, DaemonStatus, EventAudit, HostStatus, State, Ta
 impl Board {
     pub(crate) fn start_report(&self, started: bool) -> StartReport {
         let took = self.start_took().unwrap_or_else(|| self.since.elapsed());
-        let daemon = |slot: &std::sync::Arc<Slot>| {
+        let daemon = |slot: &Arc<Slot>| {
             let inner = slot.inner();
             DaemonStart {
                 name: slot.name.to_string(),
@@ -68,7 +69,8 @@ impl Board {
                 panics: status.panics,
             });
         }
-        left.tasks += self.farewell.under_way().len();
+        let own = self.settings.under_way();
+        left.tasks += own.len() + self.farewell.under_way().len();
         ShutdownReport {
             name: self.name.clone(),
             exit_code,
@@ -78,6 +80,8 @@ impl Board {
             daemons,
             handlers: self.farewell.stops(),
             problems: Vec::new(),
+            cut: own.iter().map(|task| Cut::new(task, false, &[])).collect(),
+            blocked_threads: 0, // known to who watches over the workers
             left,
             events,
             unheard: self.unheard(),
@@ -108,9 +112,28 @@ impl Board {
             name: self.name.clone(),
             state: self.state(),
             uptime: self.since.elapsed(),
-            daemons: self.by_wave().iter().map(|slot| daemon_status(slot)).collect(),
+            reloads: self.settings.changes(),
+            daemons: self.daemon_statuses(),
             blocked: self.polled().into_iter().map(|polled| polled.work).filter(blocks).collect(),
         }
+    }
+
+    /// The daemons as they are now, with what each misses of what it wants.
+    fn daemon_statuses(&self) -> Vec<DaemonStatus> {
+        let slots = self.by_wave();
+        let states: HashMap<&str, State> = slots.iter().map(|slot| (&*slot.name, slot.state())).collect();
+        let status = |slot: &Arc<Slot>| {
+            let mut status = daemon_status(slot);
+            if status.state == State::Running {
+                let missing = |wanted: &String| {
+                    let state = states.get(wanted.as_str()).filter(|state| **state != State::Running)?;
+                    Some(format!("wants `{wanted}`, which is {state}"))
+                };
+                status.degraded.extend(slot.wants.iter().filter_map(missing));
+            }
+            status
+        };
+        slots.iter().map(status).collect()
     }
 
     /// What threads poll right now.
@@ -126,6 +149,8 @@ impl Board {
         }
         let leaving = self.leaving.get().map(|tasks| tasks.polled()).unwrap_or_default();
         all.extend(leaving.iter().map(|(number, value)| polled(&value.name, 0, *number, value, &[])));
+        let own = self.settings.polled();
+        all.extend(own.iter().map(|(number, task)| polled(&self.name, u64::MAX, *number, task, &[])));
         all
     }
 }
@@ -146,6 +171,7 @@ fn work(task: &TaskStatus, busy: &[SubscriptionStatus]) -> String {
     match task.kind {
         TaskKind::Handlers => handlers(task, busy),
         TaskKind::Destructor => task.kind.to_string(),
+        TaskKind::Load => task.name.clone(),
         kind if kind.to_string() == task.name => task.name.clone(),
         TaskKind::Cleanup => task.name.clone(),
         kind => format!("{kind} `{}`", task.name),

@@ -11,6 +11,7 @@ use super::blocked::Word;
 use super::board::Board;
 use super::report::{ShutdownReport, spawned_at};
 use crate::error::DaemonError;
+use crate::reload::ReloadReport;
 use crate::status::BlockedWork;
 
 /// How long a clean end waits for its report to be written, if the budget allows.
@@ -53,6 +54,14 @@ impl Voice {
     pub(super) fn count_down(&self, left: Duration, up: &[String]) {
         let text = format!("stopping, {} s left; waiting for {}\n", left.as_secs(), up.join(", "));
         drop(aside(move || write_error(&text))); // nobody waits for it
+    }
+
+    /// Says how a reload went. Nobody waits for it.
+    pub(super) fn reloaded(&self, report: &ReloadReport) {
+        if !(self.quiet && report.is_reloaded()) {
+            let text = report.to_string();
+            drop(aside(move || write_error(&text)));
+        }
     }
 
     /// Logs what there is to tell of blocked workers. Where the log does not take it nobody hears of it.

@@ -52,6 +52,11 @@ impl TestHostBuilder {
         self.with(|host| host.daemons(list))
     }
 
+    /// Gives the daemons a configuration; see [`Host::configuration`].
+    pub fn configuration<C: Send + Sync + 'static, Kind>(self, first: C, load: impl Factory<C, Kind>) -> Self {
+        self.with(|host| host.configuration(first, load))
+    }
+
     /// Sets how long the whole stop may take \[25 s\], by the paused clock.
     ///
     /// # Panics

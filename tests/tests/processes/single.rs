@@ -288,18 +288,19 @@ fn w17_a_second_signal_ends_a_process_started_by_hand() -> Result {
 }
 
 #[test]
-fn w19_a_hang_up_keeps_nobody_from_starting() -> Result {
+fn w19_a_hang_up_without_a_terminal_kills_nobody() -> Result {
     let place = Place::new()?;
-    // Without a terminal it kills; with one it stops.
-    let mut running = place.runs()?.running;
-    running.signal(Signal::HUP)?;
-    running.wait(SOON)?;
-    let mut running = by_hand(&place, "process/idle")?;
-    running.signal(Signal::HUP)?;
-    running.wait(SOON)?;
-    let next = place.runs()?;
-    next.signal(Signal::TERM)?;
-    assert_eq!(next.ends()?.code, Some(0));
-    assert!(place.left()?.is_empty());
+    for (kind, runs) in [("calm/idle", Source::Stderr), ("process/idle", Source::Stdout)] {
+        let program = Program::new("setsid").runtime_dir(place.0.path()).args([SUBJECT, kind]);
+        let mut running = program.env("RUST_LOG", "info").start()?;
+        running.wait_for_line(runs, SOON, |line| line.starts_with("subject started") || line == "running")?;
+        running.signal(Signal::HUP)?;
+        if kind == "calm/idle" {
+            running.wait_for_line(Source::Stderr, SOON, |line| line.contains("reload"))?;
+        }
+        running.signal(Signal::TERM)?;
+        assert_eq!(running.wait(SOON)?.code(), Some(0), "{kind}");
+        assert!(place.left()?.is_empty());
+    }
     Ok(())
 }

@@ -55,6 +55,7 @@ macro_rules! ends_although {
 
 ends_although! {
     a_handler_blocks_its_thread: "handler" blocks "event handler `poked`" of "in-handler";
+    an_isolated_handler_blocks_its_thread: "isolated" blocks "event handler `poked`" of "in-isolated";
     a_tick_blocks_its_thread: "tick" blocks "interval `sweep`" of "in-tick";
     all_workers_are_blocked: "workers" blocks "task `block`" of "on-workers";
     the_only_worker_is_blocked: "one-worker" blocks "task `block`" of "on-workers";

@@ -119,6 +119,7 @@ impl Lifecycle {
             runtime: self.runtime.clone(),
             tally: self.slot.tally.clone(),
             required: required.collect(),
+            configured: self.board.settings.in_force(),
         }))
     }
 

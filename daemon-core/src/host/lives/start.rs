@@ -99,6 +99,7 @@ impl Lifecycle {
             drop(life.spawn(label, dispatch)); // open: it cannot be refused
         }
         life.ready.cancel();
+        self.board.catch_up(&slot, life);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -29,11 +30,12 @@ impl Lifecycle {
         life.intake.cancel();
         slot.intake.drain();
         life.close_pulled();
-        let drains = |kind| matches!(kind, TaskKind::Handlers | TaskKind::Interval | TaskKind::Command);
+        let drains =
+            |kind| matches!(kind, TaskKind::Handlers | TaskKind::Interval | TaskKind::Command | TaskKind::Reload);
         stopping.idle(|steps| steps.drain, drains).await;
         life.cancel.cancel();
         stopping.idle(|steps| steps.join, |_| true).await;
-        slot.intake.cut();
+        life.cut.store(true, Ordering::Release);
         stopping.abort(|steps| steps.abort, None).await;
         life.tasks.relent();
 

@@ -33,7 +33,7 @@ type Outcome = Result<(), DaemonError>;
 /// [`start`](Self::start) makes the PID file, listens to SIGTERM and SIGINT, and starts the daemons, if there are any.
 /// [`stop`](Self::stop), like those signals, stops them, calls the shutdown handlers one after the other, and removes the
 /// PID file. A second signal, half a second later or more, ends the process at once; so does one that comes while it is
-/// stopped.
+/// stopped. SIGHUP is what it is for [`Host::run`].
 ///
 /// It is a [`Host`] in the runtime that it is started in. A program whose end must not be held up by anything,
 /// not by a blocked thread either, calls [`Host::run`].

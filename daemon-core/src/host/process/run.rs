@@ -174,7 +174,8 @@ async fn obey(process: DaemonProcess, mut signals: Signals) {
                 exit(signal.forced_code)
             }
             (Meaning::Stop | Meaning::Force, None) => exit(signal.forced_code),
-            (Meaning::Nothing, _) => {}
+            (Meaning::Reload, Some(run)) => drop(run.board.begin_reload(signal.name)), // it tells of its end itself
+            (Meaning::Reload, None) | (Meaning::Nothing, _) => {}
         }
     }
 }

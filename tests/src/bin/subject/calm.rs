@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
-use daemon_core::{Context, DaemonBase, Host, Result, daemon};
+use daemon_core::{Configuration, Context, DaemonBase, Host, Result, daemon};
 
 use super::{FOR_EVER, unknown};
 
@@ -14,6 +14,7 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
     Ok(match which {
         "idle" => host.daemon(Idle),
         "ticking" => host.daemon(Ticking::default()),
+        "configured" => host.configuration(settings()?, settings).daemon(Configured),
         "slow-stop" => host.daemon(SlowStop),
         "waiting" => host.daemon(Waiting).daemon(Idle).daemon(SlowStart),
         "slow-start" => host.daemon(Idle).daemon(SlowStart).daemon(Later),
@@ -75,6 +76,32 @@ impl DaemonBase for SlowStart {
 
     async fn cleanup(&self, _cx: &Context) -> Result<()> {
         println!("cleaned up");
+        Ok(())
+    }
+}
+
+/// What the file that a variable names says.
+fn settings() -> Result<String> {
+    Ok(std::fs::read_to_string(std::env::var("SUBJECT_SETTINGS")?)?)
+}
+
+/// Says what it has, and refuses what is bad.
+#[daemon(name = "configured", no_handlers)]
+struct Configured;
+
+impl DaemonBase for Configured {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        println!("has {}", cx.configuration().get::<String>()?);
+        Ok(())
+    }
+
+    async fn check_reload(&self, next: &Configuration, _cx: &Context) -> Result<()> {
+        let text = next.get::<String>()?;
+        if text == "bad" { Err("bad is bad".into()) } else { Ok(()) }
+    }
+
+    async fn reload(&self, next: &Configuration, _cx: &Context) -> Result<()> {
+        println!("has {}", next.get::<String>()?);
         Ok(())
     }
 }
