@@ -10,6 +10,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -139,7 +140,7 @@ impl Lifecycle {
         slot.inner().lived = lived.clone();
         ended?;
         let Some(lived) = lived else { return Err(NotStarted::Cancelled) };
-        slot.intake.buffer();
+        slot.intake.renew(self.unit.is_made_anew() && slot.restarts.load(Ordering::Relaxed) > 0);
         *entered = true;
         let initialize = lived.hook(TaskKind::Initialize, cx.clone());
         self.step(life, TaskKind::Initialize, deadline, initialize).await?;
@@ -233,7 +234,7 @@ impl Lifecycle {
         };
         stopping.apart("subscriptions and intervals", steps.registered, steps.end, unregister).await;
         if order.returns && !self.is_last() {
-            slot.intake.buffer(); // what is queued is for the next life
+            slot.intake.renew(false); // what is queued is for the next life
         } else {
             slot.intake.close();
         }
