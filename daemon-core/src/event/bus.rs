@@ -8,7 +8,6 @@
 //! code runs inside, and no lock is taken but that of the shelf of retained events and that of a mailbox nobody knows yet.
 
 use super::Event;
-use super::after::After;
 use super::error::SubscribeError;
 use super::gate::Gate;
 use super::late;
@@ -279,17 +278,16 @@ impl Registration {
         self.bus.unregister(&self.mailbox, &self.lanes);
     }
 
-    /// Keeps events for the next life, beginning with the retained ones that were missed since the one before was stopped; `anew`: with
-    /// all there are, for the next life is that of another value, which has seen none.
-    pub(crate) fn renew(&self, anew: bool) {
-        let mut after = After::default();
+    /// Keeps events for the next life, which begins with the retained ones that were missed since the one before was stopped; `anew`:
+    /// with all there are, for it is that of another value, which has seen none.
+    pub(crate) fn begin(&self, anew: bool) {
+        self.mailbox.buffer();
         let beginning = {
             let shelf = self.bus.retained.lock();
             let since = if anew { Some(0) } else { self.mailbox.missed_from() };
-            let found = since.map(|since| late::find(&shelf, &self.lanes, since)).unwrap_or_default();
-            self.mailbox.renew(found, &self.lanes, &mut after)
+            let Some(since) = since else { return };
+            self.mailbox.begin_again(late::find(&shelf, &self.lanes, since), &self.lanes)
         };
-        after.run();
         beginning.hand_over(&self.mailbox, &self.lanes);
     }
 }

@@ -158,7 +158,8 @@ impl<'d, E> Seat<'d, E> {
     /// Goes on with a call that was woken.
     pub(super) fn resume(&mut self, place: u32, desk: &mut Desk<'_>) -> Option<Arc<E>> {
         let call = self.call(place);
-        if call.flag.woken.swap(false, Ordering::AcqRel) && call.busy { self.poll(place, None, desk) } else { None }
+        let goes_on = call.flag.woken.swap(false, Ordering::AcqRel) && call.busy && !desk.is_over();
+        if goes_on { self.poll(place, None, desk) } else { None }
     }
 
     /// Polls the call of a place, begun with `event` if there is one; gives the event back if that ended it.

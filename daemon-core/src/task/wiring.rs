@@ -10,7 +10,6 @@ use super::lane::{Lane, LaneOf};
 use super::plan::SectionPlan;
 use super::seat::{Chair, Seat};
 use crate::event::{Bus, Mailbox, Phase, Registration, SubscribeError, SubscriptionStatus};
-use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// Handlers of one topic and type, the type hidden.
 pub(super) trait AttachLane<D, C>: Send + Sync {
@@ -53,8 +52,6 @@ impl<D: 'static, C: 'static, E: Any + Send + Sync> AttachLane<D, C> for SameType
 pub(super) struct Section<D, C> {
     pub(super) plan: SectionPlan,
     registration: Registration,
-    /// Whether its dispatcher calls nobody any more.
-    pub(super) over: AtomicBool,
     lanes: Vec<Box<dyn AttachLane<D, C>>>,
 }
 
@@ -67,7 +64,7 @@ impl<D, C> Section<D, C> {
         daemon: &str,
     ) -> Result<Self, SubscribeError> {
         let registration = bus.register(daemon, Phase::Buffering, &plan.mailbox)?;
-        Ok(Self { plan, registration, over: AtomicBool::new(false), lanes })
+        Ok(Self { plan, registration, lanes })
     }
 
     pub(super) fn mailbox(&self) -> &Arc<Mailbox> {
@@ -120,15 +117,15 @@ impl<D, C> Wiring<D, C> {
         self.sections.iter().for_each(|section| of(section.mailbox()));
     }
 
-    /// From now on keeps new events for the next life, beginning with the retained ones that the daemon has missed. A dispatcher
-    /// still delivers what it has, then ends.
+    /// From now on keeps new events for the next life. A dispatcher still delivers what it has, then ends.
     pub fn buffer(&self) {
-        self.renew(false);
+        self.each(Mailbox::buffer);
     }
 
-    /// As [`buffer`](Self::buffer); `anew`: for a life of another value, which begins with all that is retained.
-    pub fn renew(&self, anew: bool) {
-        self.sections.iter().for_each(|section| section.registration.renew(anew));
+    /// As [`buffer`](Self::buffer), and the next life begins with the retained events that the daemon has missed; `anew`: with all
+    /// there are, for it is that of another value.
+    pub fn begin(&self, anew: bool) {
+        self.sections.iter().for_each(|section| section.registration.begin(anew));
     }
 
     /// Stops the intake: new events count as abandoned. A dispatcher still delivers what is queued, then ends.
@@ -139,12 +136,6 @@ impl<D, C> Wiring<D, C> {
     /// Stops the intake and abandons what is queued. A dispatcher ends without delivering more.
     pub fn close(&self) {
         self.each(Mailbox::close);
-    }
-
-    /// Lets no dispatcher begin or go on with a call: for one that cannot be dropped because a handler blocks its thread. It ends
-    /// as soon as that returns.
-    pub fn cut(&self) {
-        self.sections.iter().for_each(|section| section.over.store(true, Ordering::Release));
     }
 
     /// The exact counts of every handler.
