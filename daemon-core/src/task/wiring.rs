@@ -122,6 +122,12 @@ impl<D, C> Wiring<D, C> {
         self.each(Mailbox::buffer);
     }
 
+    /// As [`buffer`](Self::buffer), and the next life begins with the retained events that the daemon has missed; `anew`: with all
+    /// there are, for it is that of another value.
+    pub fn begin(&self, anew: bool) {
+        self.sections.iter().for_each(|section| section.registration.begin(anew));
+    }
+
     /// Stops the intake: new events count as abandoned. A dispatcher still delivers what is queued, then ends.
     pub fn drain(&self) {
         self.each(Mailbox::drain);
