@@ -47,6 +47,7 @@ mod wait_graph;
 mod waiting;
 
 pub use bus::Bus;
+pub(crate) use counters::Progress;
 pub use counters::SubscriptionStatus;
 pub use envelope::Envelope;
 pub use error::{Fate, PublishError, SubscribeError, Unhandled};

@@ -1,10 +1,9 @@
 //! What the handlers of one dispatcher share, and who hears of what goes wrong in them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use super::Failure;
-use crate::event::Mailbox;
+use crate::event::{Mailbox, Progress};
 use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// Hears of what goes wrong in handlers.
@@ -28,7 +27,8 @@ pub trait Observer: Send + Sync {
 
 /// What a handler needs of the dispatcher that runs it.
 pub(super) struct Desk<'d> {
-    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) mailbox: &'d Mailbox,
+    pub(super) progress: &'d [Progress],
     pub(super) observer: &'d dyn Observer,
     /// How many calls are suspended.
     pub(super) busy: usize,

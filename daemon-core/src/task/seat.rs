@@ -1,96 +1,42 @@
-//! One handler and the calls of it that may be under way, each in a place of its own.
+//! One handler: the calls of it that may be under way, each in a place of its own, and what waits for a place.
+//!
+//! Most calls begin, end at once and are counted; whatever is more than that is cold.
 //!
 //! Invariants:
 //! 1. A place is free, or its call is suspended: `free` and `spare` name each free place once.
 //! 2. An event is counted as taken before its handler sees it, and gets exactly one outcome: handled, failed, or cut.
 //! 3. `woken` is cleared before a call is polled, so a wake during the poll makes it ready again.
-//! 4. Every piece of user code (calls, destructors of calls, events and panics, the observer) runs under `catch_unwind`.
+//! 4. Every piece of user code (calls, destructors of calls, events and panics, the observer) runs under `catch_unwind`; that of
+//!    [`Seat::begin`] is its caller's, so that many calls need one.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 
 use tokio::time::Instant;
 
+use super::call::{BoxHandler, Call, Chair};
 use super::desk::Desk;
-use super::{Failure, Handler, drop_quietly};
-use crate::event::{AnyEvent, Mailbox, Node, Tracked, Waiter, set_current, take_out};
-use crate::sync::atomic::{AtomicBool, Ordering};
-
-pub(super) type BoxHandler<'d, E> = Pin<Box<dyn Handler<E> + Send + 'd>>;
-
-/// Where a seat stands in its mailbox.
-#[derive(Clone, Debug)]
-pub(super) struct Chair {
-    /// Its subscription.
-    pub(super) index: u32,
-    /// The queue its events come from.
-    pub(super) queue: u32,
-    pub(super) life: u64,
-    pub(super) mailbox: Arc<Mailbox>,
-}
-
-/// Makes a call ready in its mailbox, from any thread, at any time.
-struct CallWaker {
-    chair: Chair,
-    place: u32,
-    woken: AtomicBool,
-}
-
-impl Wake for CallWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if !self.woken.swap(true, Ordering::AcqRel) {
-            self.chair.mailbox.wake_call(self.chair.life, self.chair.index, self.place);
-        }
-    }
-}
-
-/// A handler whose calls follow each other.
-struct Call<'d, E> {
-    handler: BoxHandler<'d, E>,
-    waker: Waker,
-    flag: Arc<CallWaker>,
-    busy: bool,
-    /// Since when it is timed, if it is.
-    since: Option<Instant>,
-    /// Its event, if the publisher waits to know how it ends.
-    tracked: Option<Arc<Tracked>>,
-}
-
-impl<'d, E> Call<'d, E> {
-    fn new(handler: BoxHandler<'d, E>, chair: &Chair, place: u32) -> Self {
-        let flag = Arc::new(CallWaker { chair: chair.clone(), place, woken: AtomicBool::new(false) });
-        Self { handler, waker: Waker::from(flag.clone()), flag, busy: false, since: None, tracked: None }
-    }
-
-    fn clear(&mut self, subscription: &str) {
-        if catch_unwind(AssertUnwindSafe(|| self.handler.as_mut().clear())).is_err() {
-            tracing::error!(subscription, "the destructor of a handler's future panicked");
-        }
-    }
-}
-
-/// How many calls that do not suspend go untimed between two that are timed, once there have been many: reading the clock
-/// twice costs as much as a short call.
-const TIMED_EVERY: u64 = 64;
+use super::sample::Sample;
+use super::{Failure, drop_quietly};
+use crate::error::Result;
+use crate::event::{AnyEvent, Node, Tracked, Waiter, set_current, take_out};
 
 /// No place is free.
 const NONE: u32 = u32::MAX;
 
 pub(super) struct Seat<'d, E> {
     pub(super) index: u32,
-    node: Node,
-    name: &'static str,
     /// The place that is used next, or [`NONE`].
     free: u32,
     /// Its first place, and most handlers' only one.
     first: Call<'d, E>,
+    sample: Sample,
+    failures: u32,
+    node: Node,
+    name: &'static str,
     more: Vec<Call<'d, E>>,
     /// Free places besides.
     spare: Vec<u32>,
@@ -98,11 +44,6 @@ pub(super) struct Seat<'d, E> {
     pub(super) pending: VecDeque<Arc<E>>,
     /// Those events, not begun, whose publishers wait to know how they end.
     watched: Vec<Arc<Tracked>>,
-    failures: u32,
-    /// Calls since the last one that was timed and did not suspend; those that did are not counted.
-    untimed: u64,
-    /// After how many of these the next one is timed.
-    timed_every: u64,
 }
 
 impl<'d, E> Seat<'d, E> {
@@ -116,17 +57,16 @@ impl<'d, E> Seat<'d, E> {
         let more: Vec<_> = (1..).zip(more).map(|(place, handler)| Call::new(handler, chair, place)).collect();
         Self {
             index: chair.index,
-            node: chair.mailbox.node(chair.queue),
-            name,
             free: 0,
             first: Call::new(first, chair, 0),
+            sample: Sample::new(),
+            failures: 0,
+            node: chair.mailbox.node(chair.queue),
+            name,
             spare: (1..=more.len() as u32).rev().collect(),
             more,
             pending: VecDeque::new(),
             watched: Vec::new(),
-            failures: 0,
-            untimed: 0,
-            timed_every: 1,
         }
     }
 
@@ -141,56 +81,103 @@ impl<'d, E> Seat<'d, E> {
         if place == 0 { &mut self.first } else { &mut self.more[place as usize - 1] }
     }
 
-    /// Begins a call in the free place; gives the event back if the call has ended.
+    /// Begins a call in the free place; gives the event back if the call has ended. The handler of the caller's thread is this one
+    /// from here on.
+    ///
+    /// It may unwind, out of the user's code only; then [`Seat::panicked`] is due.
     #[inline]
     pub(super) fn begin(&mut self, event: Arc<E>, desk: &mut Desk<'_>) -> Option<Arc<E>> {
-        desk.mailbox.progress[self.index as usize].take();
-        self.untimed += 1;
-        if self.untimed >= self.timed_every {
-            self.call(self.free).since = Some(Instant::now());
+        let (place, index) = (self.free, self.index as usize);
+        desk.progress[index].take();
+        if !self.sample.passes() {
+            self.look(&event);
         }
-        if !self.watched.is_empty() {
-            self.watch_call(&event);
+        set_current(Some(Waiter { node: self.node, place }));
+        #[cfg(feature = "testing")]
+        if let Some(fault) = desk.observer.fault(self.name) {
+            return self.settle(place, Poll::Ready((event, fault())), desk);
         }
-        self.poll(self.free, Some(event), desk)
+        let call = self.call(place);
+        match call.handler.as_mut().start(event, &mut Context::from_waker(&call.waker)) {
+            Poll::Ready((event, Ok(()))) if !call.noted && self.failures == 0 => {
+                desk.progress[index].handled();
+                Some(event)
+            }
+            polled => self.settle(place, polled, desk),
+        }
     }
 
-    /// Goes on with a call that was woken.
+    /// As [`Seat::begin`], for one call by itself.
+    pub(super) fn begin_one(&mut self, event: Arc<E>, desk: &mut Desk<'_>) -> Option<Arc<E>> {
+        self.guarded(desk, |seat, desk| seat.begin(event, desk), Self::panicked)
+    }
+
+    /// Goes on with a call that was woken; gives the event back if that ended it.
     pub(super) fn resume(&mut self, place: u32, desk: &mut Desk<'_>) -> Option<Arc<E>> {
         let call = self.call(place);
-        if call.flag.woken.swap(false, Ordering::AcqRel) && call.busy { self.poll(place, None, desk) } else { None }
+        if !(call.flag.was_woken() && call.busy) {
+            return None;
+        }
+        let poll = |seat: &mut Self, desk: &mut Desk<'_>| {
+            set_current(Some(Waiter { node: seat.node, place }));
+            let call = seat.call(place);
+            let polled = call.handler.as_mut().resume(&mut Context::from_waker(&call.waker));
+            seat.settle(place, polled, desk)
+        };
+        self.guarded(desk, poll, |seat, payload, desk| seat.panicked_in(place, payload, desk))
     }
 
-    /// Polls the call of a place, begun with `event` if there is one; gives the event back if that ended it.
-    #[inline]
-    fn poll(&mut self, place: u32, event: Option<Arc<E>>, desk: &mut Desk<'_>) -> Option<Arc<E>> {
-        let outer = set_current(Some(Waiter { node: self.node, place }));
-        #[cfg(feature = "testing")]
-        let fault = if event.is_some() { desk.observer.fault(self.name) } else { None };
-        let call = self.call(place);
-        let (handler, cx) = (call.handler.as_mut(), &mut Context::from_waker(&call.waker));
-        let polled = catch_unwind(AssertUnwindSafe(|| match event {
-            #[cfg(feature = "testing")]
-            Some(event) if fault.is_some() => Poll::Ready((event, fault.map_or(Ok(()), |fault| fault()))),
-            Some(event) => handler.start(event, cx),
-            None => handler.resume(cx),
-        }));
+    /// Does something that may unwind; the handler of the thread is then again what it was.
+    fn guarded(
+        &mut self,
+        desk: &mut Desk<'_>,
+        work: impl FnOnce(&mut Self, &mut Desk<'_>) -> Option<Arc<E>>,
+        panicked: impl FnOnce(&mut Self, Box<dyn Any + Send>, &mut Desk<'_>),
+    ) -> Option<Arc<E>> {
+        let outer = set_current(None);
+        let ended = catch_unwind(AssertUnwindSafe(|| work(self, desk)));
         set_current(outer);
+        ended.unwrap_or_else(|payload| {
+            panicked(self, payload, desk);
+            None
+        })
+    }
+
+    /// The call that [`Seat::begin`] began has panicked.
+    pub(super) fn panicked(&mut self, payload: Box<dyn Any + Send>, desk: &mut Desk<'_>) {
+        self.panicked_in(self.free, payload, desk);
+    }
+
+    fn panicked_in(&mut self, place: u32, payload: Box<dyn Any + Send>, desk: &mut Desk<'_>) {
+        let name = self.name;
+        self.call(place).clear(name);
+        self.end(place, Some(Failure::panic(&*payload)), desk);
+        drop_quietly(payload);
+    }
+
+    /// A call begins that is timed, and may be that of an event whose publisher waits to know how it ends.
+    #[cold]
+    fn look(&mut self, event: &Arc<E>) {
+        self.sample.looks();
+        let at = self.watched.iter().position(|tracked| tracked.is(event));
+        let tracked = at.map(|at| self.watched.swap_remove(at));
+        let call = self.call(self.free);
+        call.noted = true;
+        call.since = Some(Instant::now());
+        call.tracked = tracked;
+    }
+
+    /// What a poll came to, where it is more than one more event handled.
+    #[cold]
+    fn settle(&mut self, place: u32, polled: Poll<(Arc<E>, Result<()>)>, desk: &mut Desk<'_>) -> Option<Arc<E>> {
         match polled {
-            Ok(Poll::Pending) => {
+            Poll::Pending => {
                 self.suspend(place, desk);
                 None
             }
-            Ok(Poll::Ready((event, outcome))) => {
+            Poll::Ready((event, outcome)) => {
                 self.end(place, outcome.err().map(Failure::Error), desk);
                 Some(event)
-            }
-            Err(payload) => {
-                let name = self.name;
-                self.call(place).clear(name);
-                self.end(place, Some(Failure::panic(&*payload)), desk);
-                drop_quietly(payload);
-                None
             }
         }
     }
@@ -198,26 +185,29 @@ impl<'d, E> Seat<'d, E> {
     fn suspend(&mut self, place: u32, desk: &mut Desk<'_>) {
         let call = self.call(place);
         if !std::mem::replace(&mut call.busy, true) {
+            let seen = call.since.is_some();
             call.since.get_or_insert_with(Instant::now);
-            self.untimed -= 1;
+            call.noted = true;
             desk.busy += 1;
+            self.sample.suspended(seen);
             self.free = self.spare.pop().unwrap_or(NONE);
         }
     }
 
     /// A call has ended, its event's outcome is counted, and its place is free.
-    #[inline]
     fn end(&mut self, place: u32, failure: Option<Failure>, desk: &mut Desk<'_>) {
         let call = self.call(place);
+        call.noted = false;
         let (since, suspended) = (call.since.take(), std::mem::take(&mut call.busy));
         let (tracked, mut told) = (call.tracked.take(), None);
         if suspended {
             desk.busy -= 1;
             if self.free == NONE { self.free = place } else { self.spare.push(place) }
         }
-        let progress = &desk.mailbox.progress[self.index as usize];
+        let progress = &desk.progress[self.index as usize];
         if let Some(since) = since {
-            progress.took(since.elapsed(), if suspended { 1 } else { self.timed() });
+            let stands_for = if suspended { 1 } else { self.sample.timed(!self.watched.is_empty()) };
+            progress.took(since.elapsed(), stands_for);
         }
         match failure {
             None => {
@@ -251,15 +241,8 @@ impl<'d, E> Seat<'d, E> {
         )]
         let (event, tracked) = take_out(event).expect("a lane gets events of its own type");
         self.watched.push(tracked);
+        self.sample.interrupt();
         event
-    }
-
-    /// A call begins that may be that of a tracked event.
-    #[cold]
-    fn watch_call(&mut self, event: &Arc<E>) {
-        let at = self.watched.iter().position(|tracked| tracked.is(event));
-        let tracked = at.map(|at| self.watched.swap_remove(at));
-        self.call(self.free).tracked = tracked;
     }
 
     /// Gives back what was not begun, in order.
@@ -275,12 +258,6 @@ impl<'d, E> Seat<'d, E> {
             };
             held.push((self.index, event));
         }
-    }
-
-    /// A call that did not suspend was timed; gives out for how many it stands.
-    fn timed(&mut self) -> u64 {
-        self.timed_every = (self.timed_every * 2).min(TIMED_EVERY);
-        std::mem::take(&mut self.untimed)
     }
 
     /// Drops every call; gives out how many were under way.

@@ -4,11 +4,12 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use super::call::Chair;
 use super::dispatcher::{Feed, Lanes, SeatAt};
 use super::handlers::Attach;
 use super::lane::{Lane, LaneOf};
 use super::plan::SectionPlan;
-use super::seat::{Chair, Seat};
+use super::seat::Seat;
 use crate::event::{Bus, Mailbox, Phase, Registration, SubscribeError, SubscriptionStatus};
 use crate::sync::atomic::{AtomicBool, Ordering};
 
