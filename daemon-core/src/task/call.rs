@@ -50,13 +50,9 @@ impl Wake for CallWaker {
     }
 }
 
-/// A handler whose calls follow each other.
-pub(super) struct Call<'d, E> {
-    pub(super) handler: BoxHandler<'d, E>,
-    pub(super) waker: Waker,
+/// What is known of a call under way, or of the next one in its place.
+pub(super) struct Notes {
     pub(super) flag: Arc<CallWaker>,
-    /// Whether it suspended, is timed or is watched, so that its end takes more than a count.
-    pub(super) noted: bool,
     /// Whether it is suspended.
     pub(super) busy: bool,
     /// Since when it is timed, if it is.
@@ -65,17 +61,32 @@ pub(super) struct Call<'d, E> {
     pub(super) tracked: Option<Arc<Tracked>>,
 }
 
-impl<'d, E> Call<'d, E> {
-    pub(super) fn new(handler: BoxHandler<'d, E>, chair: &Chair, place: u32) -> Self {
+impl Notes {
+    /// Nothing yet, and what wakes the call.
+    pub(super) fn new(chair: &Chair, place: u32) -> (Self, Waker) {
         let flag = Arc::new(CallWaker { chair: chair.clone(), place, woken: AtomicBool::new(false) });
         let waker = Waker::from(flag.clone());
-        Self { handler, waker, flag, noted: false, busy: false, since: None, tracked: None }
+        (Self { flag, busy: false, since: None, tracked: None }, waker)
     }
+}
 
-    /// Drops its future, ended or not.
-    pub(super) fn clear(&mut self, subscription: &str) {
-        if catch_unwind(AssertUnwindSafe(|| self.handler.as_mut().clear())).is_err() {
-            tracing::error!(subscription, "the destructor of a handler's future panicked");
-        }
+/// A handler whose calls follow each other.
+pub(super) struct Call<'d, E> {
+    pub(super) handler: BoxHandler<'d, E>,
+    pub(super) waker: Waker,
+    pub(super) notes: Notes,
+}
+
+impl<'d, E> Call<'d, E> {
+    pub(super) fn new(handler: BoxHandler<'d, E>, chair: &Chair, place: u32) -> Self {
+        let (notes, waker) = Notes::new(chair, place);
+        Self { handler, waker, notes }
+    }
+}
+
+/// Drops the future of a call, ended or not.
+pub(super) fn clear<E>(handler: &mut BoxHandler<'_, E>, subscription: &str) {
+    if catch_unwind(AssertUnwindSafe(|| handler.as_mut().clear())).is_err() {
+        tracing::error!(subscription, "the destructor of a handler's future panicked");
     }
 }

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Failure;
-use crate::event::{Mailbox, Progress};
+use crate::event::Mailbox;
 use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// Hears of what goes wrong in handlers.
@@ -28,7 +28,6 @@ pub trait Observer: Send + Sync {
 /// What a handler needs of the dispatcher that runs it.
 pub(super) struct Desk<'d> {
     pub(super) mailbox: &'d Mailbox,
-    pub(super) progress: &'d [Progress],
     pub(super) observer: &'d dyn Observer,
     /// How many calls are suspended.
     pub(super) busy: usize,

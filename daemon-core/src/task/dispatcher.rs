@@ -104,8 +104,7 @@ impl<D: Sync + 'static, C: Sync + 'static> Section<D, C> {
     pub(super) async fn run(&self, daemon: &D, cx: &C, observer: &dyn Observer) -> Result<(), StillRunning> {
         let life = self.mailbox().attach().ok_or(StillRunning)?;
         self.over.store(false, Ordering::Release);
-        let mailbox = &**self.mailbox();
-        let desk = Desk { mailbox, progress: &mailbox.progress, observer, busy: 0, over: &self.over };
+        let desk = Desk { mailbox: self.mailbox(), observer, busy: 0, over: &self.over };
         let mut dispatcher = Dispatcher { desk, attached: Lanes::default(), batch: Batch::default() };
         dispatcher.attached = self.attach(daemon, cx, life);
         dispatcher.run().await;

@@ -80,7 +80,9 @@ fn round<E: Any + Send + Sync>(
     spare: &mut Option<Arc<E>>,
     desk: &mut Desk<'_>,
 ) {
-    while let Some(seat) = seats.get_mut(*at) {
+    let first = *at;
+    for (number, seat) in (first..).zip(&mut seats[first..]) {
+        *at = number;
         if seat.is_free(desk) {
             let hand = spare.take().unwrap_or_else(|| event.clone());
             *spare = seat.begin(hand, desk);
@@ -89,9 +91,19 @@ fn round<E: Any + Send + Sync>(
                 release(spare.take());
             }
         } else {
-            seat.pending.push_back(event.clone());
+            seat.put_off(event.clone());
         }
-        *at += 1;
+    }
+    *at = seats.len();
+}
+
+/// Hands an event to one seat.
+#[inline]
+fn hand_one<E: Any + Send + Sync>(seat: &mut Seat<'_, E>, event: Arc<E>, desk: &mut Desk<'_>) {
+    if seat.is_free(desk) {
+        release(seat.begin_one(event, desk));
+    } else {
+        seat.put_off(event);
     }
 }
 
@@ -104,16 +116,19 @@ impl<E: Any + Send + Sync> Lane for LaneOf<'_, E> {
     fn hand(&mut self, event: AnyEvent, seat: usize, desk: &mut Desk<'_>) {
         let seat = &mut self.seats[seat];
         let event = event.downcast().unwrap_or_else(|event| seat.watch(event));
-        if seat.is_free(desk) {
-            release(seat.begin_one(event, desk));
-        } else {
-            seat.pending.push_back(event);
-        }
+        hand_one(seat, event, desk);
     }
 
     #[inline]
     fn deliver(&mut self, event: AnyEvent, desk: &mut Desk<'_>) -> bool {
-        self.hand_round(typed::<E>(event), 0, desk)
+        let event = typed::<E>(event);
+        match &mut self.seats[..] {
+            [alone] => {
+                hand_one(alone, event, desk);
+                false
+            }
+            _ => self.hand_round(event, 0, desk),
+        }
     }
 
     fn step(&mut self, desk: &mut Desk<'_>) -> bool {
@@ -130,7 +145,7 @@ impl<E: Any + Send + Sync> Lane for LaneOf<'_, E> {
             if !seat.is_free(desk) {
                 return false;
             }
-            let Some(event) = seat.pending.pop_front() else { return false };
+            let Some(event) = seat.next_pending() else { return false };
             release(seat.begin_one(event, desk));
         }
         true
@@ -143,12 +158,12 @@ impl<E: Any + Send + Sync> Lane for LaneOf<'_, E> {
     fn surrender(&mut self, held: &mut Vec<(u32, AnyEvent)>, cut: &mut Vec<u32>) {
         let (current, first) = self.current.take().unzip();
         for (place, seat) in self.seats.iter_mut().enumerate() {
-            cut.extend(std::iter::repeat_n(seat.index, seat.surrender()));
+            cut.extend(std::iter::repeat_n(seat.index(), seat.surrender()));
             seat.give_back(held);
             if let Some(event) = &current
                 && Some(place) >= first
             {
-                held.push((seat.index, event.clone()));
+                held.push((seat.index(), event.clone()));
             }
         }
     }

@@ -13,61 +13,84 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use tokio::time::Instant;
 
-use super::call::{BoxHandler, Call, Chair};
+use super::call::{BoxHandler, Call, Chair, Notes, clear};
 use super::desk::Desk;
 use super::sample::Sample;
 use super::{Failure, drop_quietly};
 use crate::error::Result;
-use crate::event::{AnyEvent, Node, Tracked, Waiter, set_current, take_out};
+use crate::event::{AnyEvent, Progress, Tracked, Waiter, set_current, take_out};
 
 /// No place is free.
 const NONE: u32 = u32::MAX;
 
+/// What a poll of a call comes to.
+type Ended<E> = Poll<(Arc<E>, Result<()>)>;
+
+/// What most calls need; no more than a cache line, for a lane may have many seats.
+#[repr(align(64))]
 pub(super) struct Seat<'d, E> {
-    pub(super) index: u32,
+    /// Of its first place, and most handlers' only one.
+    handler: BoxHandler<'d, E>,
+    waker: Waker,
+    progress: &'d Progress,
+    queue: u32,
     /// The place that is used next, or [`NONE`].
     free: u32,
-    /// Its first place, and most handlers' only one.
-    first: Call<'d, E>,
-    sample: Sample,
+    /// How many calls may begin unseen; see [`Sample`].
+    unseen: u32,
+    /// How many calls have failed since the last that did not.
     failures: u32,
-    node: Node,
+    rest: Box<Rest<'d, E>>,
+}
+
+/// What few calls need.
+struct Rest<'d, E> {
+    index: u32,
     name: &'static str,
+    /// Of the first place.
+    notes: Notes,
+    /// Further places.
     more: Vec<Call<'d, E>>,
     /// Free places besides.
     spare: Vec<u32>,
     /// Events that wait for a place.
-    pub(super) pending: VecDeque<Arc<E>>,
+    pending: VecDeque<Arc<E>>,
     /// Those events, not begun, whose publishers wait to know how they end.
     watched: Vec<Arc<Tracked>>,
+    sample: Sample,
 }
 
 impl<'d, E> Seat<'d, E> {
     /// A seat with one place, and one more for each handler beside the first.
     pub(super) fn new(
         chair: &Chair,
+        progress: &'d Progress,
         name: &'static str,
         first: BoxHandler<'d, E>,
         more: impl Iterator<Item = BoxHandler<'d, E>>,
     ) -> Self {
         let more: Vec<_> = (1..).zip(more).map(|(place, handler)| Call::new(handler, chair, place)).collect();
-        Self {
+        let (notes, waker) = Notes::new(chair, 0);
+        let rest = Rest {
             index: chair.index,
-            free: 0,
-            first: Call::new(first, chair, 0),
-            sample: Sample::new(),
-            failures: 0,
-            node: chair.mailbox.node(chair.queue),
             name,
+            notes,
             spare: (1..=more.len() as u32).rev().collect(),
             more,
             pending: VecDeque::new(),
             watched: Vec::new(),
-        }
+            sample: Sample::new(),
+        };
+        let queue = chair.queue;
+        Self { handler: first, waker, progress, queue, free: 0, unseen: 0, failures: 0, rest: Box::new(rest) }
+    }
+
+    pub(super) fn index(&self) -> u32 {
+        self.rest.index
     }
 
     /// Whether one more call may begin.
@@ -76,9 +99,30 @@ impl<'d, E> Seat<'d, E> {
         self.free != NONE && !desk.is_over()
     }
 
+    /// An event waits until a call may begin.
+    #[cold]
+    pub(super) fn put_off(&mut self, event: Arc<E>) {
+        self.rest.pending.push_back(event);
+    }
+
+    pub(super) fn next_pending(&mut self) -> Option<Arc<E>> {
+        self.rest.pending.pop_front()
+    }
+
+    /// The handler of a place, what wakes its call, and what is known of that.
+    fn place(&mut self, place: u32) -> (&mut BoxHandler<'d, E>, &Waker, &mut Notes) {
+        match place.checked_sub(1) {
+            None => (&mut self.handler, &self.waker, &mut self.rest.notes),
+            Some(further) => {
+                let Call { handler, waker, notes } = &mut self.rest.more[further as usize];
+                (handler, waker, notes)
+            }
+        }
+    }
+
     #[inline]
-    fn call(&mut self, place: u32) -> &mut Call<'d, E> {
-        if place == 0 { &mut self.first } else { &mut self.more[place as usize - 1] }
+    fn is_current(&self, place: u32, desk: &Desk<'_>) {
+        set_current(Some(Waiter { node: desk.mailbox.node(self.queue), place }));
     }
 
     /// Begins a call in the free place; gives the event back if the call has ended. The handler of the caller's thread is this one
@@ -87,24 +131,45 @@ impl<'d, E> Seat<'d, E> {
     /// It may unwind, out of the user's code only; then [`Seat::panicked`] is due.
     #[inline]
     pub(super) fn begin(&mut self, event: Arc<E>, desk: &mut Desk<'_>) -> Option<Arc<E>> {
-        let (place, index) = (self.free, self.index as usize);
-        desk.progress[index].take();
-        if !self.sample.passes() {
-            self.look(&event);
-        }
-        set_current(Some(Waiter { node: self.node, place }));
         #[cfg(feature = "testing")]
-        if let Some(fault) = desk.observer.fault(self.name) {
-            return self.settle(place, Poll::Ready((event, fault())), desk);
+        if let Some(fault) = desk.observer.fault(self.rest.name) {
+            return self.begin_carefully(event, desk, |_, event, _| Poll::Ready((event, fault())));
         }
-        let call = self.call(place);
-        match call.handler.as_mut().start(event, &mut Context::from_waker(&call.waker)) {
-            Poll::Ready((event, Ok(()))) if !call.noted && self.failures == 0 => {
-                desk.progress[index].handled();
+        if self.unseen == 0 || self.free != 0 {
+            let start =
+                |handler: &mut BoxHandler<'d, E>, event, cx: &mut Context<'_>| handler.as_mut().start(event, cx);
+            return self.begin_carefully(event, desk, start);
+        }
+        self.unseen -= 1;
+        self.progress.take();
+        self.is_current(0, desk);
+        match self.handler.as_mut().start(event, &mut Context::from_waker(&self.waker)) {
+            Poll::Ready((event, Ok(()))) if self.failures == 0 => {
+                self.progress.handled();
                 Some(event)
             }
-            polled => self.settle(place, polled, desk),
+            polled => self.settle(0, polled, desk),
         }
+    }
+
+    /// Begins a call that is looked at, or not in the first place, or that a test wants something else for.
+    #[cold]
+    fn begin_carefully(
+        &mut self,
+        event: Arc<E>,
+        desk: &mut Desk<'_>,
+        start: impl FnOnce(&mut BoxHandler<'d, E>, Arc<E>, &mut Context<'_>) -> Ended<E>,
+    ) -> Option<Arc<E>> {
+        let place = self.free;
+        self.progress.take();
+        match self.unseen.checked_sub(1) {
+            Some(unseen) => self.unseen = unseen,
+            None => self.look(&event, place),
+        }
+        self.is_current(place, desk);
+        let (handler, waker, _) = self.place(place);
+        let polled = start(handler, event, &mut Context::from_waker(waker));
+        self.settle(place, polled, desk)
     }
 
     /// As [`Seat::begin`], for one call by itself.
@@ -114,14 +179,14 @@ impl<'d, E> Seat<'d, E> {
 
     /// Goes on with a call that was woken; gives the event back if that ended it.
     pub(super) fn resume(&mut self, place: u32, desk: &mut Desk<'_>) -> Option<Arc<E>> {
-        let call = self.call(place);
-        if !(call.flag.was_woken() && call.busy) {
+        let (_, _, notes) = self.place(place);
+        if !(notes.flag.was_woken() && notes.busy) {
             return None;
         }
         let poll = |seat: &mut Self, desk: &mut Desk<'_>| {
-            set_current(Some(Waiter { node: seat.node, place }));
-            let call = seat.call(place);
-            let polled = call.handler.as_mut().resume(&mut Context::from_waker(&call.waker));
+            seat.is_current(place, desk);
+            let (handler, waker, _) = seat.place(place);
+            let polled = handler.as_mut().resume(&mut Context::from_waker(waker));
             seat.settle(place, polled, desk)
         };
         self.guarded(desk, poll, |seat, payload, desk| seat.panicked_in(place, payload, desk))
@@ -149,27 +214,26 @@ impl<'d, E> Seat<'d, E> {
     }
 
     fn panicked_in(&mut self, place: u32, payload: Box<dyn Any + Send>, desk: &mut Desk<'_>) {
-        let name = self.name;
-        self.call(place).clear(name);
+        let name = self.rest.name;
+        clear(self.place(place).0, name);
         self.end(place, Some(Failure::panic(&*payload)), desk);
         drop_quietly(payload);
     }
 
     /// A call begins that is timed, and may be that of an event whose publisher waits to know how it ends.
-    #[cold]
-    fn look(&mut self, event: &Arc<E>) {
-        self.sample.looks();
-        let at = self.watched.iter().position(|tracked| tracked.is(event));
-        let tracked = at.map(|at| self.watched.swap_remove(at));
-        let call = self.call(self.free);
-        call.noted = true;
-        call.since = Some(Instant::now());
-        call.tracked = tracked;
+    fn look(&mut self, event: &Arc<E>, place: u32) {
+        let Rest { sample, watched, .. } = &mut *self.rest;
+        sample.looks(&mut self.unseen);
+        let at = watched.iter().position(|tracked| tracked.is(event));
+        let tracked = at.map(|at| watched.swap_remove(at));
+        let (_, _, notes) = self.place(place);
+        notes.since = Some(Instant::now());
+        notes.tracked = tracked;
     }
 
     /// What a poll came to, where it is more than one more event handled.
     #[cold]
-    fn settle(&mut self, place: u32, polled: Poll<(Arc<E>, Result<()>)>, desk: &mut Desk<'_>) -> Option<Arc<E>> {
+    fn settle(&mut self, place: u32, polled: Ended<E>, desk: &mut Desk<'_>) -> Option<Arc<E>> {
         match polled {
             Poll::Pending => {
                 self.suspend(place, desk);
@@ -183,45 +247,42 @@ impl<'d, E> Seat<'d, E> {
     }
 
     fn suspend(&mut self, place: u32, desk: &mut Desk<'_>) {
-        let call = self.call(place);
-        if !std::mem::replace(&mut call.busy, true) {
-            let seen = call.since.is_some();
-            call.since.get_or_insert_with(Instant::now);
-            call.noted = true;
+        let (_, _, notes) = self.place(place);
+        if !std::mem::replace(&mut notes.busy, true) {
+            let seen = notes.since.is_some();
+            notes.since.get_or_insert_with(Instant::now);
             desk.busy += 1;
-            self.sample.suspended(seen);
-            self.free = self.spare.pop().unwrap_or(NONE);
+            self.rest.sample.suspended(seen, &mut self.unseen);
+            self.free = self.rest.spare.pop().unwrap_or(NONE);
         }
     }
 
     /// A call has ended, its event's outcome is counted, and its place is free.
     fn end(&mut self, place: u32, failure: Option<Failure>, desk: &mut Desk<'_>) {
-        let call = self.call(place);
-        call.noted = false;
-        let (since, suspended) = (call.since.take(), std::mem::take(&mut call.busy));
-        let (tracked, mut told) = (call.tracked.take(), None);
+        let (_, _, notes) = self.place(place);
+        let (since, suspended) = (notes.since.take(), std::mem::take(&mut notes.busy));
+        let (tracked, mut told) = (notes.tracked.take(), None);
+        let Rest { name, spare, watched, sample, .. } = &mut *self.rest;
         if suspended {
             desk.busy -= 1;
-            if self.free == NONE { self.free = place } else { self.spare.push(place) }
+            if self.free == NONE { self.free = place } else { spare.push(place) }
         }
-        let progress = &desk.progress[self.index as usize];
         if let Some(since) = since {
-            let stands_for = if suspended { 1 } else { self.sample.timed(!self.watched.is_empty()) };
-            progress.took(since.elapsed(), stands_for);
+            let stands_for = if suspended { 1 } else { sample.timed(!watched.is_empty(), &mut self.unseen) };
+            self.progress.took(since.elapsed(), stands_for);
         }
         match failure {
             None => {
-                progress.handled();
-                if self.failures > 0 {
-                    self.failures = 0;
-                    desk.recovered(self.name);
+                self.progress.handled();
+                if std::mem::take(&mut self.failures) > 0 {
+                    desk.recovered(name);
                 }
             }
             Some(failure) => {
-                progress.failed();
+                self.progress.failed();
                 self.failures = self.failures.saturating_add(1);
                 told = tracked.is_some().then(|| failure.to_string());
-                desk.failed(self.name, failure, self.failures);
+                desk.failed(name, failure, self.failures);
             }
         }
         if let Some(tracked) = tracked {
@@ -240,8 +301,8 @@ impl<'d, E> Seat<'d, E> {
             reason = "the routes of a lane carry its type only; anything else is a fault here"
         )]
         let (event, tracked) = take_out(event).expect("a lane gets events of its own type");
-        self.watched.push(tracked);
-        self.sample.interrupt();
+        self.rest.watched.push(tracked);
+        self.rest.sample.interrupt(&mut self.unseen);
         event
     }
 
@@ -250,25 +311,26 @@ impl<'d, E> Seat<'d, E> {
     where
         E: Send + Sync + 'static,
     {
-        for event in self.pending.drain(..) {
-            let at = self.watched.iter().position(|tracked| tracked.is(&event));
+        let Rest { pending, watched, index, .. } = &mut *self.rest;
+        for event in pending.drain(..) {
+            let at = watched.iter().position(|tracked| tracked.is(&event));
             let event: AnyEvent = match at {
-                Some(at) => self.watched.swap_remove(at),
+                Some(at) => watched.swap_remove(at),
                 None => event,
             };
-            held.push((self.index, event));
+            held.push((*index, event));
         }
     }
 
     /// Drops every call; gives out how many were under way.
     pub(super) fn surrender(&mut self) -> usize {
-        let name = self.name;
-        let calls = std::iter::once(&mut self.first).chain(&mut self.more);
+        let name = self.rest.name;
         let mut under_way = 0;
-        for call in calls {
-            call.clear(name);
-            under_way += usize::from(std::mem::take(&mut call.busy));
-            if let Some(tracked) = call.tracked.take() {
+        for place in 0..=self.rest.more.len() as u32 {
+            let (handler, _, notes) = self.place(place);
+            clear(handler, name);
+            under_way += usize::from(std::mem::take(&mut notes.busy));
+            if let Some(tracked) = notes.tracked.take() {
                 tracked.abandon();
             }
         }
