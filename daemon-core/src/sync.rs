@@ -19,3 +19,44 @@ macro_rules! per_thread {
     };
 }
 pub(crate) use per_thread;
+
+/// A place that is filled once; what is in it is handed out as clones.
+#[cfg(not(all(test, daemon_loom)))]
+#[derive(Debug)]
+pub(crate) struct Once<T>(std::sync::OnceLock<T>);
+
+#[cfg(not(all(test, daemon_loom)))]
+impl<T: Clone> Once<T> {
+    pub(crate) const fn new() -> Self {
+        Self(std::sync::OnceLock::new())
+    }
+
+    /// Fills it, if it is empty.
+    pub(crate) fn set(&self, value: T) {
+        drop(self.0.set(value));
+    }
+
+    pub(crate) fn get(&self) -> Option<T> {
+        self.0.get().cloned()
+    }
+}
+
+/// As above; loom has no such thing.
+#[cfg(all(test, daemon_loom))]
+#[derive(Debug)]
+pub(crate) struct Once<T>(Mutex<Option<T>>);
+
+#[cfg(all(test, daemon_loom))]
+impl<T: Clone> Once<T> {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    pub(crate) fn set(&self, value: T) {
+        self.0.lock().unwrap().get_or_insert(value);
+    }
+
+    pub(crate) fn get(&self) -> Option<T> {
+        self.0.lock().unwrap().clone()
+    }
+}

@@ -23,7 +23,6 @@ use super::drop_quietly;
 use super::lane::{CALLS_PER_STEP, Lane};
 use super::wiring::{Section, Wiring};
 use crate::event::{Batch, Item, Ready, WHOLE_LANE, Work};
-use crate::sync::atomic::Ordering;
 
 /// A daemon has one dispatcher at a time, besides those of isolated handlers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -103,8 +102,7 @@ impl<D: Sync + 'static, C: Sync + 'static> Section<D, C> {
     /// Calls its handlers for one life of the daemon.
     pub(super) async fn run(&self, daemon: &D, cx: &C, observer: &dyn Observer) -> Result<(), StillRunning> {
         let life = self.mailbox().attach().ok_or(StillRunning)?;
-        self.over.store(false, Ordering::Release);
-        let desk = Desk { mailbox: self.mailbox(), observer, busy: 0, over: &self.over };
+        let desk = Desk { mailbox: self.mailbox(), observer, busy: 0, over: observer.over() };
         let mut dispatcher = Dispatcher { desk, attached: Lanes::default(), batch: Batch::default() };
         dispatcher.attached = self.attach(daemon, cx, life);
         dispatcher.run().await;
@@ -115,14 +113,14 @@ impl<D: Sync + 'static, C: Sync + 'static> Section<D, C> {
 impl Dispatcher<'_> {
     async fn run(&mut self) {
         while poll_fn(|cx| self.desk.mailbox.poll_work(cx, &mut self.batch, self.desk.busy == 0)).await == Work::Some {
-            while let Some(ready) = self.next_ready() {
+            while let Some(ready) = self.batch.ready.pop_front() {
                 match ready {
                     Ready::Call { of, place } => self.resume(of, place).await,
                     Ready::Queue(queue) => self.turn(queue),
                 }
                 tokio::task::coop::consume_budget().await;
             }
-            while let Some(Item { event, lane, to }) = self.next_item() {
+            while let Some(Item { event, lane, to }) = self.batch.items.pop_front() {
                 let lane = &mut self.attached.lanes[lane as usize];
                 if to == WHOLE_LANE {
                     let mut more = lane.deliver(event, &mut self.desk);
@@ -139,14 +137,6 @@ impl Dispatcher<'_> {
                 return;
             }
         }
-    }
-
-    fn next_ready(&mut self) -> Option<Ready> {
-        if self.desk.is_over() { None } else { self.batch.ready.pop_front() }
-    }
-
-    fn next_item(&mut self) -> Option<Item> {
-        if self.desk.is_over() { None } else { self.batch.items.pop_front() }
     }
 
     /// Goes on with a call that was woken, and with what waited for it.

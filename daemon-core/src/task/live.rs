@@ -32,7 +32,7 @@ pub(super) struct Live {
 
 impl Live {
     pub(super) fn refuses(&self, kind: TaskKind) -> bool {
-        self.is_shut() || (self.sealed && matches!(kind, TaskKind::Command | TaskKind::Check))
+        self.is_shut() || (self.sealed && matches!(kind, TaskKind::Command | TaskKind::Check | TaskKind::Reload))
     }
 
     /// Whether work that had entered before is aborted, too.
@@ -88,6 +88,12 @@ impl Live {
     pub(super) fn has(&self, record: &Arc<Record>) -> bool {
         let at = record.place.load(Ordering::Relaxed) as usize;
         self.work.get(at).is_some_and(|here| Arc::ptr_eq(here, record))
+    }
+
+    /// The work that a thread polls right now; what may block is not meant.
+    pub(super) fn polled(&self) -> Vec<Arc<Record>> {
+        let polled = |record: &&Arc<Record>| record.is_polled() && record.kind != TaskKind::Blocking;
+        self.work.iter().filter(polled).cloned().collect()
     }
 
     /// The work of the kinds that `of` picks, in the order in which it was started.

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::panic::Location;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::waits::Wait;
 use crate::status::{TaskKind, TaskStatus};
+use crate::sync::Once;
 
 /// What hears of the end of a piece of work. It lies in the same allocation as the record.
 pub(crate) trait End: Send + Sync {
@@ -46,7 +47,7 @@ pub(crate) struct Record<E: ?Sized = dyn End> {
     polling: AtomicBool,
     waits_in: AtomicU8,
     gone: AtomicBool,
-    abort: OnceLock<AbortHandle>,
+    abort: Once<AbortHandle>,
     pub(crate) end: E,
 }
 
@@ -70,7 +71,7 @@ impl<E: End> Record<E> {
             polling: AtomicBool::new(false),
             waits_in: AtomicU8::new(Wait::NONE),
             gone: AtomicBool::new(false),
-            abort: OnceLock::new(),
+            abort: Once::new(),
             end,
         }
     }
@@ -79,6 +80,10 @@ impl<E: End> Record<E> {
 impl<E: ?Sized> Record<E> {
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn kind(&self) -> TaskKind {
+        self.kind
     }
 
     pub(super) fn begin_poll(&self) {
@@ -93,13 +98,18 @@ impl<E: ?Sized> Record<E> {
         self.polling.store(false, Ordering::Relaxed);
     }
 
+    /// Whether a thread is polling it right now.
+    pub(super) fn is_polled(&self) -> bool {
+        self.polling.load(Ordering::Relaxed)
+    }
+
     pub(super) fn waits_in(&self, what: Option<Wait>) {
         self.waits_in.store(what.map_or(Wait::NONE, |wait| wait as u8), Ordering::Relaxed);
     }
 
     /// Tells how it is aborted; once.
     pub(super) fn attach(&self, abort: AbortHandle) {
-        drop(self.abort.set(abort)); // it is the first
+        self.abort.set(abort);
     }
 
     /// Asks the runtime to drop the future. An abort keeps blocking work that has not begun from beginning.
@@ -129,7 +139,7 @@ impl<E: ?Sized> Record<E> {
             polls,
             age,
             idle: (polls > 0).then(|| age.saturating_sub(last)),
-            polling: self.polling.load(Ordering::Relaxed),
+            polling: self.is_polled(),
             waits_in: Wait::of(self.waits_in.load(Ordering::Relaxed)).map(|wait| wait.name().to_owned()),
         }
     }

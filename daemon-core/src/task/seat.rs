@@ -180,7 +180,7 @@ impl<'d, E> Seat<'d, E> {
     /// Goes on with a call that was woken; gives the event back if that ended it.
     pub(super) fn resume(&mut self, place: u32, desk: &mut Desk<'_>) -> Option<Arc<E>> {
         let (_, _, notes) = self.place(place);
-        if !(notes.flag.was_woken() && notes.busy) {
+        if !(notes.flag.was_woken() && notes.busy) || desk.is_over() {
             return None;
         }
         let poll = |seat: &mut Self, desk: &mut Desk<'_>| {

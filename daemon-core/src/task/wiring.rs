@@ -11,7 +11,6 @@ use super::lane::{Lane, LaneOf};
 use super::plan::SectionPlan;
 use super::seat::Seat;
 use crate::event::{Bus, Mailbox, Phase, Progress, Registration, SubscribeError, SubscriptionStatus};
-use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// Handlers of one topic and type, the type hidden.
 pub(super) trait AttachLane<D, C>: Send + Sync {
@@ -55,8 +54,6 @@ impl<D: 'static, C: 'static, E: Any + Send + Sync> AttachLane<D, C> for SameType
 pub(super) struct Section<D, C> {
     pub(super) plan: SectionPlan,
     registration: Registration,
-    /// Whether its dispatcher calls nobody any more.
-    pub(super) over: AtomicBool,
     lanes: Vec<Box<dyn AttachLane<D, C>>>,
 }
 
@@ -69,7 +66,7 @@ impl<D, C> Section<D, C> {
         daemon: &str,
     ) -> Result<Self, SubscribeError> {
         let registration = bus.register(daemon, Phase::Buffering, &plan.mailbox)?;
-        Ok(Self { plan, registration, over: AtomicBool::new(false), lanes })
+        Ok(Self { plan, registration, lanes })
     }
 
     pub(super) fn mailbox(&self) -> &Arc<Mailbox> {
@@ -136,12 +133,6 @@ impl<D, C> Wiring<D, C> {
     /// Stops the intake and abandons what is queued. A dispatcher ends without delivering more.
     pub fn close(&self) {
         self.each(Mailbox::close);
-    }
-
-    /// Lets no dispatcher begin or go on with a call: for one that cannot be dropped because a handler blocks its thread. It ends
-    /// as soon as that returns.
-    pub fn cut(&self) {
-        self.sections.iter().for_each(|section| section.over.store(true, Ordering::Release));
     }
 
     /// The exact counts of every handler.

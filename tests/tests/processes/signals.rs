@@ -151,6 +151,19 @@ fn a_forced_exit_runs_no_destructor_on_the_main_thread() -> Result {
 }
 
 #[test]
+fn the_main_thread_wakes_no_future_of_a_user() -> Result {
+    let subject = Subject::start("calm/waiting", &[])?;
+    subject.says("initialising")?;
+    subject.says("waiting")?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let woken: Vec<_> = ended.out.lines().filter(|line| line.starts_with("woken by")).collect();
+    assert!(!woken.is_empty() && woken.iter().all(|line| *line == "woken by Some(\"daemon\")"), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
 fn the_receipt_comes_before_the_report() -> Result {
     let subject = Subject::start("calm/idle", &[])?;
     subject.started()?;

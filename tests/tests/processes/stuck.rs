@@ -68,6 +68,25 @@ ends_although! {
 }
 
 #[test]
+fn a_start_that_blocks_the_only_worker_ends_by_its_deadline() -> Result {
+    for (limit, reason) in [
+        (["--start-timeout", "500"], "did not end within 500ms"),
+        (["--start-budget", "500"], "did not run within the host's start budget of 500ms"),
+    ] {
+        let subject = Subject::start("stuck/initialize-alone", &[&["--budget", "500"], &limit[..]].concat())?;
+        let ended = subject.ends()?; // nobody asked it to
+        assert_named(&ended, "in-initialize", "initialize");
+        let report = ended.report();
+        assert_eq!(report.cause, "required daemon `in-initialize` failed");
+        let culprit = report.daemon("in-initialize").ok_or("no culprit")?;
+        let why = ", and no thread is free to end it, but in initialize of `in-initialize`";
+        assert_eq!(culprit.reason, Some(format!("{reason}{why}")), "{ended:#?}");
+        assert!(report.uptime_ms < 500 + 1_000 + 500 + 1_250, "{ended:#?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn nobody_reads_standard_error() -> Result {
     let ended = stop(Program::new(SUBJECT).unread_stderr(), "stuck/full-stderr", "stuck")?;
     assert_named(&ended, "talker", "interval `talk`");

@@ -17,10 +17,18 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
         "blocking-work" => host.daemon(Beside).daemon(InBlockingWork),
         "deadlock" => host.workers(2).daemon(Beside).daemon(Deadlock::default()),
         "initialize" => host.workers(2).daemon(Beside).daemon(InInitialize),
+        "initialize-alone" => host.workers(1).daemon(Beside).daemon(InInitialize),
         "cleanup" => host.workers(2).daemon(Beside).daemon(InCleanup),
         "drop" => host.daemon(Beside).daemon(InDrop),
         "made-drop" => host.daemon(Beside).daemon_with(|| Ok::<_, daemon_core::BoxError>(InDrop)),
         "unstarted-drop" => host.daemon(Sleeper).daemon(Unstarted),
+        "load" => host
+            .workers(2)
+            .configuration((), || {
+                stuck();
+                Ok::<_, daemon_core::BoxError>(())
+            })
+            .daemon(Beside),
         "full-stderr" => host.daemon(Beside).daemon(Talker),
         "locked-stderr" => {
             lock_stderr();
