@@ -1,6 +1,6 @@
 //! A mailbox through the lives of its daemon: who consumes it, and what becomes of its events when nobody does.
 //!
-//! `Buffering` → (a consumer attaches) → `Running` → `Draining` → `Closed`; [`Mailbox::buffer`] goes back to the start from
+//! `Buffering` → (a consumer attaches) → `Running` → `Draining` → `Closed`; [`Mailbox::renew`] goes back to the start from
 //! anywhere. A consumer that ends, however it ends, gives back what it had not begun: events survive a restart, and only
 //! [`Mailbox::close`] turns them into abandoned ones. What was being handled is abandoned at once.
 
@@ -185,11 +185,6 @@ impl Mailbox {
         abandoned
     }
 
-    /// Keeps new events for the next life, from now on; a consumer still delivers what it has, then ends.
-    pub(crate) fn buffer(&self) {
-        self.leave(Phase::Buffering);
-    }
-
     /// Refuses new events; a consumer still delivers what is queued, then ends.
     pub(crate) fn drain(&self) {
         self.leave(Phase::Draining);
@@ -203,16 +198,21 @@ impl Mailbox {
     fn leave(&self, phase: Phase) {
         let mut after = After::default();
         let mut state = self.lock();
+        self.leave_in(&mut state, phase, &mut after);
+        let garbage = if phase == Phase::Closed { state.abandon_all() } else { Vec::new() };
+        drop(state);
+        after.run();
+        garbage.into_iter().for_each(discard);
+    }
+
+    /// Enters a phase in which nothing is delivered any more, but for what is queued.
+    pub(crate) fn leave_in(&self, state: &mut State, phase: Phase, after: &mut After) {
         state.phase = phase;
         if phase == Phase::Buffering {
             state.queues.iter_mut().for_each(|queue| queue.warned = false);
         }
-        self.release_lines(&mut state, &mut after);
-        let garbage = if phase == Phase::Closed { state.abandon_all() } else { Vec::new() };
+        self.release_lines(state, after);
         after.waker = state.parked.take();
-        drop(state);
-        after.run();
-        garbage.into_iter().for_each(discard);
     }
 
     /// Publishers wait only for a running subscriber: their events are kept for its next life, or abandoned.

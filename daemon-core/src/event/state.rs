@@ -79,6 +79,8 @@ pub(crate) struct State {
     pub(crate) lined: Vec<u32>,
     /// Places of kept events: the next one at the back, and the first one.
     pub(crate) order: Range<i64>,
+    /// The first retained event that was abandoned since the subscriber last began to keep events.
+    pub(crate) missed_from: Option<u64>,
 }
 
 /// Lets the consumer know that a queue has events of its own.

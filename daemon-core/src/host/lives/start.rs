@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -82,7 +83,7 @@ impl Lifecycle {
         slot.inner().lived = lived.clone();
         ended?;
         let Some(lived) = lived else { return Err(NotStarted::Cancelled) };
-        slot.intake.buffer();
+        slot.intake.renew(self.unit.is_made_anew() && slot.restarts.load(Ordering::Relaxed) > 0);
         *entered = true;
         let initialize = lived.hook(TaskKind::Initialize, cx.clone());
         self.step(life, TaskKind::Initialize, deadline, initialize).await?;
