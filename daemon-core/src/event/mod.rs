@@ -50,6 +50,7 @@ mod wait_graph;
 mod waiting;
 
 pub use bus::Bus;
+pub(crate) use counters::Progress;
 pub use counters::SubscriptionStatus;
 pub use envelope::Envelope;
 pub use error::{Fate, PublishError, SubscribeError, Unhandled};
@@ -72,4 +73,4 @@ pub(crate) use plan::{LanePlan, MailboxPlan, QueuePlan, SeatPlan};
 pub(crate) use receipt::{Tracked, take_out};
 pub(crate) use routes::TypeTag;
 pub(crate) use state::{Item, Phase, Ready, WHOLE_LANE};
-pub(crate) use wait_graph::{Node, Waiter, current as current_handler, set_current};
+pub(crate) use wait_graph::{Waiter, current as current_handler, set_current};
