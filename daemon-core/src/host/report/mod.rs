@@ -63,6 +63,12 @@ pub struct ShutdownReport {
     pub stop_ms: u64,
     /// The daemons, by wave.
     pub daemons: Vec<DaemonStop>,
+    /// The shutdown handlers, in the order in which they were called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handlers: Vec<HandlerStop>,
+    /// What else went wrong: what the host could not give back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
     /// Work of the host itself that could not be ended: the loading of a configuration, or its destructor.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cut: Vec<Cut>,
@@ -115,6 +121,20 @@ pub struct DaemonStop {
     pub errors: u64,
     /// Panics of its handlers, ticks, tasks and hooks.
     pub panics: u64,
+}
+
+/// How one shutdown handler ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct HandlerStop {
+    /// Where it was registered, as `file:line`.
+    pub name: String,
+    /// How long it took, in milliseconds.
+    pub stop_ms: u64,
+    /// Why it failed.
+    pub problem: Option<String>,
+    /// How it overran, if it did.
+    pub cut: Option<Cut>,
 }
 
 /// A piece of work that overran the stop.
@@ -177,14 +197,16 @@ pub struct EventAccount {
 
 impl ShutdownReport {
     /// The report of a host that could not even begin.
-    pub(super) fn refused(name: String, why: &str) -> Self {
+    pub(super) fn refused(name: String, exit_code: u8, why: &str) -> Self {
         Self {
             name,
-            exit_code: 1,
+            exit_code,
             cause: format!("refused: {why}"),
             uptime_ms: 0,
             stop_ms: 0,
             daemons: Vec::new(),
+            handlers: Vec::new(),
+            problems: Vec::new(),
             cut: Vec::new(),
             blocked_threads: 0,
             left: Left::default(),
@@ -198,8 +220,10 @@ impl ShutdownReport {
     #[must_use]
     pub fn is_clean(&self) -> bool {
         let stopped_well = |daemon: &DaemonStop| daemon.cut.is_empty() && daemon.problems.is_empty();
+        let ended_well = |handler: &HandlerStop| handler.problem.is_none() && handler.cut.is_none();
+        let all_well = self.daemons.iter().all(stopped_well) && self.handlers.iter().all(ended_well);
         let nothing_left = self.left.is_nothing() && self.cut.is_empty() && self.blocked_threads == 0;
-        self.exit_code == 0 && nothing_left && self.daemons.iter().all(stopped_well)
+        self.exit_code == 0 && nothing_left && self.problems.is_empty() && all_well
     }
 
     /// The daemon of that name.

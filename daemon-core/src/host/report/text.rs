@@ -102,6 +102,12 @@ impl fmt::Display for ShutdownReport {
                 writeln!(f, "          {cut}")?;
             }
         }
+        for handler in &self.handlers {
+            let problem = handler.problem.as_ref().map(|problem| format!("  {problem}")).unwrap_or_default();
+            writeln!(f, "  shutdown handler {}  {:>7}{problem}", handler.name, short(handler.stop_ms))?;
+            handler.cut.iter().try_for_each(|cut| writeln!(f, "          {cut}"))?;
+        }
+        self.problems.iter().try_for_each(|problem| writeln!(f, "  {problem}"))?;
         self.cut.iter().try_for_each(|cut| writeln!(f, "  {cut}"))?;
         if self.blocked_threads > 0 {
             let threads = count(self.blocked_threads as u64, "worker thread");
