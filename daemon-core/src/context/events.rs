@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Context;
 use super::life::{Phase, Registrations};
 use crate::event::{
-    Envelope, Event, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle, Tap,
+    Envelope, Event, Handles, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle, Tap,
 };
 use crate::task::{Wait, waits};
 
@@ -166,7 +166,7 @@ impl Context {
     fn booked<S>(
         &self,
         handle: impl Fn(&S) -> SubscriptionHandle,
-        among: impl FnOnce(&mut Registrations) -> &mut Vec<SubscriptionHandle>,
+        among: impl FnOnce(&mut Registrations) -> &mut Handles,
         subscribe: impl FnOnce() -> Result<S, SubscribeError>,
     ) -> Result<S, SubscribeError> {
         let stopping = || SubscribeError::Stopping { daemon: self.life.daemon.to_string() };
@@ -176,9 +176,7 @@ impl Context {
         let subscription = subscribe()?;
         let (refused, late) = {
             let mut registrations = self.life.registrations();
-            let booked = among(&mut registrations);
-            booked.retain(SubscriptionHandle::is_open);
-            booked.push(handle(&subscription));
+            among(&mut registrations).add(handle(&subscription));
             (registrations.phase != Phase::Open, registrations.drained)
         };
         if refused {
