@@ -85,7 +85,8 @@ impl Shard {
         let mut key = hash;
         loop {
             let entry = self.0.get(&key)?;
-            if entry.topic.as_str() == topic {
+            let found = entry.topic.as_str();
+            if std::ptr::eq(found, topic) || found == topic {
                 return Some(entry);
             }
             key = key.wrapping_add(1);
@@ -126,7 +127,8 @@ impl Default for Topics {
 impl Topics {
     #[inline]
     fn shard(&self, hash: u64) -> &ArcSwap<Shard> {
-        &self.0[(hash >> 32) as usize % SHARDS]
+        // the highest bits of a product with the golden ratio: all bits of the hash matter to them
+        &self.0[(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SHARDS.trailing_zeros())) as usize]
     }
 
     /// The part in which a topic of that hash stands, if it does.
