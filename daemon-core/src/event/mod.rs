@@ -51,6 +51,7 @@ mod wait_graph;
 mod waiting;
 
 pub use bus::Bus;
+pub(crate) use counters::Progress;
 pub use counters::SubscriptionStatus;
 pub use envelope::Envelope;
 pub use error::{Fate, PublishError, SubscribeError, Unhandled};
@@ -74,4 +75,4 @@ pub(crate) use receipt::{Tracked, take_out};
 pub(crate) use routes::TypeTag;
 pub(crate) use state::{Item, Phase, Ready, WHOLE_LANE};
 pub(crate) use subscription::Handles;
-pub(crate) use wait_graph::{Node, Waiter, current as current_handler, set_current};
+pub(crate) use wait_graph::{Waiter, current as current_handler, set_current};
