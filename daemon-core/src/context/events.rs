@@ -53,7 +53,7 @@ impl Context {
     pub async fn publish_and_wait<E: Event>(&self, event: E) -> Result<usize, PublishError> {
         self.may_publish()?;
         let held_up = self.held_up();
-        waits(Wait::PublishAndWait, self.life.publisher.publish_and_wait(event, &held_up)).await
+        waits(Wait::PublishHandled, self.life.publisher.publish_and_wait(event, &held_up)).await
     }
 
     /// As [`publish_and_wait`](Self::publish_and_wait), on a topic known only at run time.
@@ -66,7 +66,7 @@ impl Context {
     pub async fn publish_to_and_wait<E: Event>(&self, topic: &str, event: E) -> Result<usize, PublishError> {
         self.may_publish()?;
         let held_up = self.held_up();
-        waits(Wait::PublishToAndWait, self.life.publisher.publish_to_and_wait(topic, event, &held_up)).await
+        waits(Wait::PublishToHandled, self.life.publisher.publish_to_and_wait(topic, event, &held_up)).await
     }
 
     /// The daemons that cannot run before this one does, while it does not.
