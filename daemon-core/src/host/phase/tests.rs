@@ -99,6 +99,18 @@ impl World {
         self.check();
     }
 
+    /// Somebody adds a daemon at run time, which names some of those there (two bits for each say how), and starts it.
+    fn add(&mut self, names: usize) {
+        let at = self.lives.len();
+        let of = |which| (0..at).filter(|on| names >> (2 * on) & 3 == which).collect();
+        let edges = Edges { name: at.to_string().into(), requires: of(1), wants: of(2) };
+        self.said.push(format!("add {edges:?}"));
+        self.lives.push(Life::None);
+        let actions = self.machine.add(edges, names & 1 == 0);
+        self.obey(&actions);
+        self.happen(Input::Wake(at));
+    }
+
     fn obey(&mut self, actions: &[Action]) {
         for action in actions {
             self.said.push(format!("  -> {action:?}"));
@@ -289,13 +301,19 @@ proptest! {
         size in 1_usize..8,
         edges in proptest::collection::vec(0_usize..5, 64),
         optional in any::<u8>(),
-        steps in proptest::collection::vec((0_u8..8, any::<prop::sample::Index>()), 0..120),
+        steps in proptest::collection::vec((0_u8..9, any::<prop::sample::Index>()), 0..120),
     ) {
         let graph = graph(size, |at, on| edges[at * 8 + on]);
         let mut world = World::new(graph, |at| optional >> at & 1 == 1);
         for (kind, which) in steps {
             if world.stopped {
                 break;
+            }
+            if kind == 8 {
+                if world.lives.len() < 10 {
+                    world.add(which.index(1 << 20));
+                }
+                continue;
             }
             let pending = world.pending();
             let inputs = if kind > 1 && !pending.is_empty() { pending } else { world.meddling() };

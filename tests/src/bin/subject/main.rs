@@ -12,6 +12,7 @@ mod calm;
 mod crowd;
 mod embedded;
 mod faulty;
+mod steps;
 mod stuck;
 
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ fn run() -> Result<ExitCode> {
         Some(("calm", which)) => calm::of(host, which)?,
         Some(("embedded", which)) => return embedded::run(host, which),
         Some(("faulty", which)) => faulty::of(host, which)?,
+        Some(("steps", last)) => steps::of(host, last)?,
         Some(("stuck", which)) => stuck::of(host, which)?,
         _ => return Err(unknown(&kind)),
     };
