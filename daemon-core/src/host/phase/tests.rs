@@ -272,6 +272,21 @@ fn a_start_that_nobody_ends_ends_the_host_and_is_to_blame() {
 }
 
 #[test]
+fn who_is_started_while_what_it_requires_fails_starts_after_it() {
+    let mut world = World::new(graph(2, |_, _| 1), |_| true);
+    for input in [Input::Started(0), Input::Started(1), Input::Broke { at: 0, verdict: Verdict::GiveUp }] {
+        world.happen(input);
+    }
+    world.happen(Input::Stopped(1));
+    assert_eq!((world.machine.stage(0), world.machine.stage(1)), (Stage::Stopping, Stage::Failed));
+    world.happen(Input::Wake(1));
+    world.happen(Input::Stopped(0));
+    assert_eq!(world.lives[0], Life::Starting(false), "{world:?}");
+    world.happen(Input::Started(0));
+    assert_eq!(world.lives[1], Life::Starting(false), "{world:?}");
+}
+
+#[test]
 fn a_restart_takes_along_exactly_those_that_require() {
     for graph in graphs_of_three() {
         for broken in 0..3 {
