@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::BoxFuture;
 use crate::call::CallError;
 use crate::error::Error;
+use crate::instance::DaemonLock;
 use crate::status::{CheckReport, EventAudit, HostStatus, State, Transition};
 use crate::sync::watch;
 
@@ -64,6 +65,8 @@ pub(crate) trait HostLink: Any + Send + Sync {
     fn status(&self) -> HostStatus;
     /// What was heard by nobody, and who heard nothing.
     fn audit(&self) -> EventAudit;
+    /// The lock it holds.
+    fn lock(&self) -> Option<DaemonLock>;
     /// Its latest transitions.
     fn journal(&self) -> Vec<Transition>;
     /// What a test wants called in the place of the next call named `name`.

@@ -83,6 +83,11 @@ impl Watch {
         self.workers = workers;
     }
 
+    /// How many workers are blocked by what was not spawned through the host, as far as told.
+    pub(super) fn unknown(&self) -> usize {
+        self.unknown
+    }
+
     /// Whether a worker was stuck at the latest look.
     pub(super) fn is_stuck(&self) -> bool {
         self.stuck > 0

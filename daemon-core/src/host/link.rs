@@ -13,6 +13,7 @@ use crate::BoxFuture;
 use crate::call::CallError;
 use crate::context::{AnyDaemon, Context, Errand, HostLink, Readiness, Wish};
 use crate::error::Error;
+use crate::instance::DaemonLock;
 use crate::status::{CheckReport, EventAudit, HostStatus, State, TaskKind, Transition};
 use crate::sync::watch;
 use crate::task::{FOREVER, Failure, Label, caught, current};
@@ -178,6 +179,10 @@ impl HostLink for Board {
 
     fn audit(&self) -> EventAudit {
         self.event_audit()
+    }
+
+    fn lock(&self) -> Option<DaemonLock> {
+        self.claimed.lock()
     }
 
     fn journal(&self) -> Vec<Transition> {

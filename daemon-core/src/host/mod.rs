@@ -6,9 +6,11 @@ mod board;
 mod budget;
 mod builder;
 mod check;
+mod claims;
 mod conductor;
 mod embed;
 mod factory;
+mod farewell;
 mod faults;
 mod graph;
 mod journal;
@@ -18,6 +20,7 @@ mod lives;
 mod models;
 mod overdue;
 mod phase;
+mod process;
 #[cfg(feature = "testing")]
 mod rehearsal;
 mod reload;
@@ -38,9 +41,10 @@ pub use builder::Host;
 pub use check::{CheckError, CheckReport as HostCheck};
 pub use embed::{RunningHost, StartError};
 pub use factory::{Async, Factory, Plain};
+pub use process::{DaemonProcess, DaemonProcessBuilder};
 #[cfg(feature = "testing")]
 pub(crate) use rehearsal::Outside;
-pub use report::{Cut, DaemonStart, DaemonStop, EventAccount, Left, ShutdownReport, StartReport};
+pub use report::{Cut, DaemonStart, DaemonStop, EventAccount, HandlerStop, Left, ShutdownReport, StartReport};
 #[cfg(feature = "testing")]
 pub(crate) use signals::Signal;
 

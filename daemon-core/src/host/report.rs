@@ -61,9 +61,18 @@ pub struct ShutdownReport {
     pub stop_ms: u64,
     /// The daemons, by wave.
     pub daemons: Vec<DaemonStop>,
+    /// The shutdown handlers, in the order in which they were called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handlers: Vec<HandlerStop>,
+    /// What else went wrong: what the host could not give back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
     /// Work of the host itself that could not be ended: the loading of a configuration, or its destructor.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cut: Vec<Cut>,
+    /// Worker threads that were blocked at the end by what was not spawned through the host, and so has no name here.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub blocked_threads: usize,
     /// What is left; all zero unless something could not be stopped.
     pub left: Left,
     /// Every subscription's account.
@@ -74,6 +83,10 @@ pub struct ShutdownReport {
     /// The latest 1,000 changes of state, where the exit code is not 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub journal: Vec<Transition>,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// How one daemon ended.
@@ -106,6 +119,20 @@ pub struct DaemonStop {
     pub errors: u64,
     /// Panics of its handlers, ticks, tasks and hooks.
     pub panics: u64,
+}
+
+/// How one shutdown handler ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct HandlerStop {
+    /// Where it was registered, as `file:line`.
+    pub name: String,
+    /// How long it took, in milliseconds.
+    pub stop_ms: u64,
+    /// Why it failed.
+    pub problem: Option<String>,
+    /// How it overran, if it did.
+    pub cut: Option<Cut>,
 }
 
 /// A piece of work that overran the stop.
@@ -168,15 +195,18 @@ pub struct EventAccount {
 
 impl ShutdownReport {
     /// The report of a host that could not even begin.
-    pub(super) fn refused(name: String, why: &str) -> Self {
+    pub(super) fn refused(name: String, exit_code: u8, why: &str) -> Self {
         Self {
             name,
-            exit_code: 1,
+            exit_code,
             cause: format!("refused: {why}"),
             uptime_ms: 0,
             stop_ms: 0,
             daemons: Vec::new(),
+            handlers: Vec::new(),
+            problems: Vec::new(),
             cut: Vec::new(),
+            blocked_threads: 0,
             left: Left::default(),
             events: Vec::new(),
             unheard: Vec::new(),
@@ -184,11 +214,14 @@ impl ShutdownReport {
         }
     }
 
-    /// Whether everything ended well: exit code 0, no trouble while stopping, nothing cut, nothing left.
+    /// Whether everything ended well: exit code 0, no trouble while stopping, nothing cut, nothing left, no thread blocked.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         let stopped_well = |daemon: &DaemonStop| daemon.cut.is_empty() && daemon.problems.is_empty();
-        self.exit_code == 0 && self.left.is_nothing() && self.cut.is_empty() && self.daemons.iter().all(stopped_well)
+        let ended_well = |handler: &HandlerStop| handler.problem.is_none() && handler.cut.is_none();
+        let all_well = self.daemons.iter().all(stopped_well) && self.handlers.iter().all(ended_well);
+        let nothing_left = self.left.is_nothing() && self.cut.is_empty() && self.blocked_threads == 0;
+        self.exit_code == 0 && nothing_left && self.problems.is_empty() && all_well
     }
 
     /// The daemon of that name.
@@ -299,7 +332,17 @@ impl fmt::Display for ShutdownReport {
                 writeln!(f, "          {cut}")?;
             }
         }
+        for handler in &self.handlers {
+            let problem = handler.problem.as_ref().map(|problem| format!("  {problem}")).unwrap_or_default();
+            writeln!(f, "  shutdown handler {}  {:>7}{problem}", handler.name, short(handler.stop_ms))?;
+            handler.cut.iter().try_for_each(|cut| writeln!(f, "          {cut}"))?;
+        }
+        self.problems.iter().try_for_each(|problem| writeln!(f, "  {problem}"))?;
         self.cut.iter().try_for_each(|cut| writeln!(f, "  {cut}"))?;
+        if self.blocked_threads > 0 {
+            let threads = count(self.blocked_threads as u64, "worker thread");
+            writeln!(f, "  {threads} blocked by what was not spawned through the host")?;
+        }
         write_events(f, &self.events)?;
         for Unheard { topic, publisher, events } in &self.unheard {
             let events = count(*events, "event");
