@@ -16,6 +16,8 @@ mod graph;
 mod journal;
 mod link;
 mod lives;
+#[cfg(all(test, daemon_loom))]
+mod models;
 mod overdue;
 mod phase;
 mod process;
