@@ -1,5 +1,7 @@
 //! Publishing and subscribing in a daemon's name.
 
+use std::sync::Arc;
+
 use super::Context;
 use super::life::{Phase, Registrations};
 use crate::event::{
@@ -129,6 +131,18 @@ impl Context {
         options: QueueOptions,
     ) -> Result<Subscription<Envelope>, SubscribeError> {
         self.pulled(|| self.life.bus.subscribe_all(&self.life.daemon, pattern, options))
+    }
+
+    /// The last event of type `E`, if the type [is retained](Event::RETAIN) and its topic no pattern. It is read, not taken.
+    #[must_use]
+    pub fn retained<E: Event>(&self) -> Option<Arc<E>> {
+        self.retained_on(E::TOPIC)
+    }
+
+    /// The last event of type `E` on a topic known only at run time, if the type [is retained](Event::RETAIN).
+    #[must_use]
+    pub fn retained_on<E: Event>(&self, topic: &str) -> Option<Arc<E>> {
+        self.life.bus.retained(topic)
     }
 
     /// Looks on at everything published from now on on the topics that `pattern` selects, until the tap is dropped or this life

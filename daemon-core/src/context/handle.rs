@@ -128,6 +128,18 @@ impl HostHandle {
         self.publisher.try_publish_to(topic, event)
     }
 
+    /// The last event of type `E`, if the type [is retained](Event::RETAIN) and its topic no pattern. It is read, not taken.
+    #[must_use]
+    pub fn retained<E: Event>(&self) -> Option<Arc<E>> {
+        self.retained_on(E::TOPIC)
+    }
+
+    /// The last event of type `E` on a topic known only at run time, if the type [is retained](Event::RETAIN).
+    #[must_use]
+    pub fn retained_on<E: Event>(&self, topic: &str) -> Option<Arc<E>> {
+        self.publisher.bus().retained(topic)
+    }
+
     /// Looks on at everything published from now on on the topics that `pattern` selects, until the tap is dropped or the host has
     /// stopped. It has no part in what it sees: it holds no publisher up, and is no listener.
     ///

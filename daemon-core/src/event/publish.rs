@@ -1,16 +1,21 @@
 //! Publishing: what a message is, and what happens to the queues that were full.
 
 use super::Event;
+use super::after::After;
 use super::bus::Bus;
 use super::envelope::{self, Envelope, ToJson};
 use super::error::PublishError;
 use super::event::AnyEvent;
 use super::receipt::Receipt;
+use super::retained::Kept;
 use super::routes::{Route, TypeTag};
+use super::state::State;
 use super::topic::{Form, Topic, TopicOf};
 use super::wait_graph::Waiter;
 use super::waiting::{Full, Waiting};
+use crate::sync::MutexGuard;
 use daemon_grammar::topic::{check_topic, is_pattern};
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// One event on its way: its only allocation, and its envelope once somebody takes envelopes.
@@ -22,6 +27,25 @@ pub(crate) struct Message<'a> {
     envelope: Option<AnyEvent>,
     /// Who wants to know what becomes of it.
     pub(crate) wait: Option<&'a Wait<'a>>,
+    /// Set while it is published as one that is retained.
+    pub(crate) retaining: Option<Retaining>,
+}
+
+/// What is put off while an event is published under the lock of the shelf.
+pub(crate) struct Retaining {
+    number: u64,
+    later: RefCell<Vec<After>>,
+}
+
+impl Retaining {
+    pub(crate) fn new(number: u64) -> Self {
+        Self { number, later: RefCell::default() }
+    }
+
+    /// Does what was put off.
+    pub(crate) fn end(self) {
+        self.later.into_inner().into_iter().for_each(After::run);
+    }
 }
 
 /// How a publish waits until its event is handled.
@@ -40,7 +64,28 @@ impl<'a> Message<'a> {
             to_json: envelope::to_json::<E>,
             envelope: None,
             wait: None,
+            retaining: None,
         }
+    }
+
+    /// It was offered to a mailbox, which is to be unlocked.
+    #[inline]
+    pub(crate) fn offered(&self, mut state: MutexGuard<'_, State>, after: After) {
+        if let Some(Retaining { number, later }) = &self.retaining {
+            if state.phase.stops() {
+                state.missed_from.get_or_insert(*number);
+            }
+            drop(state);
+            later.borrow_mut().push(after);
+        } else {
+            drop(state);
+            after.run();
+        }
+    }
+
+    /// What stays of it on the shelf; it has an envelope.
+    pub(crate) fn kept(&self, number: u64) -> Option<Kept> {
+        Some(Kept { event: self.event.clone(), envelope: self.envelope.clone()?, number })
     }
 
     /// Makes the envelope, once.
@@ -192,13 +237,19 @@ impl Publisher {
             Form::Malformed => return Err(invalid(E::TOPIC)),
         }
         let mut message = Message { wait, ..Message::new(event, &self.name) };
-        let offered = self.bus.offer(TopicOf::<E>::HASH, E::TOPIC, &mut message);
+        let offered = if E::RETAIN {
+            self.bus.offer_retained(Topic::Static(E::TOPIC), &mut message)
+        } else {
+            self.bus.offer(TopicOf::<E>::HASH, E::TOPIC, &mut message)
+        };
         offered.map_err(|expected| mismatch(E::TOPIC, expected, message.kind))
     }
 
     fn offer_to<E: Event>(&self, topic: &str, event: E, wait: Option<&Wait<'_>>) -> Result<Vec<Full>, PublishError> {
         let mut message = Message { wait, ..Message::new(event, &self.name) };
-        if let Some(offered) = self.bus.offer_to(topic, &mut message) {
+        if !E::RETAIN
+            && let Some(offered) = self.bus.offer_to(topic, &mut message)
+        {
             return offered.map_err(|expected| mismatch(topic, expected, message.kind));
         }
         if check_topic(topic).is_err() {
@@ -207,6 +258,10 @@ impl Publisher {
             } else {
                 invalid(topic)
             });
+        }
+        if E::RETAIN {
+            let offered = self.bus.offer_retained(Topic::Shared(topic.into()), &mut message);
+            return offered.map_err(|expected| mismatch(topic, expected, message.kind));
         }
         Ok(self.bus.offer_to_patterns(topic, &mut message))
     }

@@ -1,7 +1,9 @@
 //! Which mailboxes get what is published on a topic: immutable tables that publishers read without a lock.
 
-use super::gate::Gate;
+use super::event::AnyEvent;
+use super::gate::{Gate, Verdict};
 use super::mailbox::Mailbox;
+use super::publish::Message;
 use super::topic::Topic;
 use super::unheard::Silence;
 use arc_swap::ArcSwap;
@@ -33,6 +35,13 @@ pub(crate) struct Route {
     pub(crate) gate: Option<Arc<Gate>>,
     /// Whether it merely looks on, so that what nobody else gets is heard by nobody.
     pub(crate) is_tap: bool,
+}
+
+impl Route {
+    /// What its gate says of a message that it takes; without one it takes all. Call without locks.
+    pub(crate) fn judge(&self, topic: &str, event: &AnyEvent, message: &Message<'_>) -> Verdict {
+        self.gate.as_ref().map_or(Verdict::Passes, |gate| gate.judge(topic, event, message.publisher()))
+    }
 }
 
 /// Everybody who gets what is published on one topic; routes to one mailbox are neighbours.

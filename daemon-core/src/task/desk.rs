@@ -1,7 +1,6 @@
 //! What the handlers of one dispatcher share, and who hears of what goes wrong in them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Failure;
@@ -35,7 +34,7 @@ pub trait Observer: Send + Sync {
 
 /// What a handler needs of the dispatcher that runs it.
 pub(super) struct Desk<'d> {
-    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) mailbox: &'d Mailbox,
     pub(super) observer: &'d dyn Observer,
     /// How many calls are suspended.
     pub(super) busy: usize,

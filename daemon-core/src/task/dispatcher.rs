@@ -102,7 +102,7 @@ impl<D: Sync + 'static, C: Sync + 'static> Section<D, C> {
     /// Calls its handlers for one life of the daemon.
     pub(super) async fn run(&self, daemon: &D, cx: &C, observer: &dyn Observer) -> Result<(), StillRunning> {
         let life = self.mailbox().attach().ok_or(StillRunning)?;
-        let desk = Desk { mailbox: self.mailbox().clone(), observer, busy: 0, over: observer.over() };
+        let desk = Desk { mailbox: self.mailbox(), observer, busy: 0, over: observer.over() };
         let mut dispatcher = Dispatcher { desk, attached: Lanes::default(), batch: Batch::default() };
         dispatcher.attached = self.attach(daemon, cx, life);
         dispatcher.run().await;
@@ -123,9 +123,10 @@ impl Dispatcher<'_> {
             while let Some(Item { event, lane, to }) = self.batch.items.pop_front() {
                 let lane = &mut self.attached.lanes[lane as usize];
                 if to == WHOLE_LANE {
-                    lane.deliver(event);
-                    while lane.step(&mut self.desk) {
+                    let mut more = lane.deliver(event, &mut self.desk);
+                    while more {
                         tokio::task::coop::consume_budget().await;
+                        more = lane.step(&mut self.desk);
                     }
                 } else {
                     lane.hand(event, self.attached.seats[to as usize].seat as usize, &mut self.desk);

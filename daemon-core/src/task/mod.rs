@@ -1,6 +1,7 @@
 //! How one piece of work runs: caught, named, counted, and one event or tick after another.
 
 mod answer;
+mod call;
 mod catch;
 mod chance;
 mod desk;
@@ -15,6 +16,7 @@ mod periodic;
 mod place;
 mod plan;
 mod record;
+mod sample;
 mod seat;
 mod tasks;
 mod waits;
