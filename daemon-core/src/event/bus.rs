@@ -196,17 +196,20 @@ impl Bus {
         }
     }
 
-    /// Makes the entry of a type's own topic, for good.
-    pub(super) fn pin(&self, topic: &'static str) {
+    /// The entry of a type's own topic, which stays for good: publishers may keep it.
+    pub(super) fn entry_of_type(&self, hash: u64, topic: &'static str) -> Arc<TopicEntry> {
         let mut registry = self.lock();
         registry.pinned.insert(topic);
         let topics = self.topics.load_full();
-        if topics.get(hash(topic), topic).is_none() {
-            let routes = registry.routes(topic, &self.patterns.load());
-            let mut topics = Topics::clone(&topics);
-            topics.insert(Arc::new(TopicEntry::new(Topic::Static(topic), hash(topic), routes)));
-            self.topics.store(Arc::new(topics));
+        if let Some(entry) = topics.get(hash, topic) {
+            return entry.clone();
         }
+        let routes = registry.routes(topic, &self.patterns.load());
+        let entry = Arc::new(TopicEntry::new(Topic::Static(topic), hash, routes));
+        let mut topics = Topics::clone(&topics);
+        topics.insert(entry.clone());
+        self.topics.store(Arc::new(topics));
+        entry
     }
 }
 

@@ -18,11 +18,9 @@ impl Bus {
         topic: &'static str,
         message: &mut Message<'_>,
     ) -> Result<Vec<Full>, TypeTag> {
-        loop {
-            if let Some(entry) = self.topics.load().get(hash, topic) {
-                return deliver(entry, message);
-            }
-            self.pin(topic);
+        match self.topics.load().get(hash, topic) {
+            Some(entry) => deliver(entry, message),
+            None => deliver(&self.entry_of_type(hash, topic), message),
         }
     }
 
@@ -86,7 +84,7 @@ impl Bus {
         if let Topic::Static(own) = topic
             && self.topics.load().get(hash(own), own).is_none()
         {
-            self.pin(own);
+            self.entry_of_type(hash(own), own);
         }
         let entry = self.topics.load().get(hash(name), name).cloned();
         let routes = entry.as_ref().map(|entry| entry.routes.load_full());
@@ -136,7 +134,7 @@ fn offer_judged(routes: &Routes, verdicts: Vec<Verdict>, message: &Message<'_>) 
 }
 
 /// Offers a message to everybody on a topic: one lock and at most one wake per mailbox, but for routes with keys.
-fn deliver(entry: &TopicEntry, message: &mut Message<'_>) -> Result<Vec<Full>, TypeTag> {
+pub(super) fn deliver(entry: &TopicEntry, message: &mut Message<'_>) -> Result<Vec<Full>, TypeTag> {
     let routes = entry.routes.load();
     if let Some(expected) = routes.expects
         && expected.id != message.kind.id
@@ -150,6 +148,12 @@ fn deliver(entry: &TopicEntry, message: &mut Message<'_>) -> Result<Vec<Full>, T
         entry.unheard.by(message.publisher());
     }
     let mut full = Vec::new();
+    if let ([alone], false) = (&routes.routes[..], routes.has_gates)
+        && let Some(event) = message.take_for(alone)
+    {
+        alone.mailbox.offer_alone(alone.lane, event, &mut full);
+        return Ok(full);
+    }
     for group in routes.routes.chunk_by(|a, b| Arc::ptr_eq(&a.mailbox, &b.mailbox)) {
         offer_to(group, routes.has_gates, entry.topic.as_str(), message, &mut full);
     }
