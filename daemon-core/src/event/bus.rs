@@ -178,14 +178,17 @@ impl Bus {
         self.patterns.load_full().unwrap_or_else(|| self.new_patterns())
     }
 
-    /// Makes the entry of a type's own topic, for good.
+    /// The entry of a type's own topic, which stays for good: publishers may keep it.
     #[cold]
-    pub(super) fn pin(&self, topic: &'static str) {
+    pub(super) fn entry_of_type(&self, topic: &'static str) -> Arc<TopicEntry> {
         let mut registry = self.lock();
         registry.pin(topic);
-        if self.topics.get(topic).is_none() {
-            self.topics.insert(TopicEntry::new(Topic::Static(topic)));
+        if let Some(entry) = self.topics.get(topic) {
+            return entry;
         }
+        let entry = TopicEntry::new(Topic::Static(topic));
+        self.topics.insert(entry.clone());
+        entry
     }
 }
 

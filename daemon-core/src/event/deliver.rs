@@ -20,16 +20,14 @@ impl Bus {
         topic: &'static str,
         message: &mut Message<'_>,
     ) -> Result<Vec<Full>, TypeTag> {
-        loop {
-            if let Some(entry) = self.topics.load(hash).get(hash, topic) {
-                return self.deliver(entry, message);
-            }
-            self.pin(topic);
+        match self.topics.load(hash).get(hash, topic) {
+            Some(entry) => self.deliver(entry, message),
+            None => self.deliver(&self.entry_of_type(topic), message),
         }
     }
 
     /// Offers a message to everybody on a topic: one lock and at most one wake per mailbox, but for routes with keys.
-    fn deliver(&self, entry: &TopicEntry, message: &mut Message<'_>) -> Result<Vec<Full>, TypeTag> {
+    pub(super) fn deliver(&self, entry: &TopicEntry, message: &mut Message<'_>) -> Result<Vec<Full>, TypeTag> {
         let loaded = entry.routes.load();
         let made;
         let routes = match &*loaded {
@@ -51,6 +49,12 @@ impl Bus {
             entry.unheard.by(message.publisher());
         }
         let mut full = Vec::new();
+        if let ([alone], false) = (&routes.routes[..], routes.has_gates)
+            && let Some(event) = message.take_for(alone)
+        {
+            alone.mailbox.offer_alone(alone.lane, event, &mut full);
+            return Ok(full);
+        }
         for group in routes.routes.chunk_by(|a, b| Arc::ptr_eq(&a.mailbox, &b.mailbox)) {
             offer_to(group, routes.has_gates, entry.topic.as_str(), message, &mut full);
         }
@@ -117,7 +121,7 @@ impl Bus {
         if let Topic::Static(own) = topic
             && self.topics.get(own).is_none()
         {
-            self.pin(own);
+            self.entry_of_type(own);
         }
         let (name, patterns) = (topic.as_str(), self.patterns());
         let entry = self.topics.get(name);

@@ -45,6 +45,7 @@ mod state;
 mod store;
 mod subscription;
 mod tap;
+mod times;
 mod topic;
 mod unheard;
 mod wait_graph;
