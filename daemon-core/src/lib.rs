@@ -46,11 +46,13 @@ mod context;
 mod daemon;
 mod declaration;
 mod definition;
+mod duration;
 mod error;
 mod event;
 mod histogram;
 mod host;
 mod policy;
+mod schedule;
 mod status;
 mod task;
 #[cfg(feature = "testing")]
@@ -67,6 +69,7 @@ pub use declaration::{Declaration, Declared, Dependency};
 pub use definition::{
     Check, Command, CommandCall, Deferred, Definition, EventHandler, Interval, OnReady, RowCall, Task,
 };
+pub use duration::IntoDuration;
 pub use error::{BoxError, Error, IntoOutcome, Result};
 pub use event::{
     Envelope, Event, Overflow, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle,
@@ -78,8 +81,10 @@ pub use host::{
     ShutdownReport, StartError, StartReport,
 };
 pub use policy::{OnError, Restart, RestartPolicy};
+pub use schedule::{Missed, Overlap, Period, Schedule};
 pub use status::{
-    CheckKind, CheckReport, DaemonStatus, HostStatus, IntervalStatus, State, TaskKind, TaskStatus, Transition,
+    CheckKind, CheckReport, DaemonStatus, HostStatus, IntervalState, IntervalStatus, State, TaskKind, TaskStatus,
+    Transition,
 };
 pub use task::{Attach, EventRow, Handler, place};
 

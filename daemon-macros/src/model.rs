@@ -1,12 +1,13 @@
 //! What is to be written, decided: valid by construction, so that expansion cannot fail.
 
+use crate::attr::every::Period;
 use crate::attr::health::Kind;
 use crate::attr::on_error::OnError;
 use crate::attr::on_event::Overflow;
 use crate::attr::requirement::Requirement;
 use crate::attr::restart::Restart;
+use crate::attr::schedule::Options;
 use crate::attr::time::Time;
-use daemon_grammar::Percent;
 use proc_macro2::{Span, TokenStream};
 use std::time::Duration;
 use syn::{Generics, Ident, LitInt, LitStr, Meta, Path, Type, Visibility};
@@ -64,11 +65,8 @@ pub(crate) enum RowKind {
     },
     Every {
         name: LitStr,
-        period: Time,
-        jitter: Option<Percent>,
-        timeout: Option<Duration>,
-        immediately: bool,
-        on_error: Option<OnError>,
+        period: Period,
+        options: Options,
     },
     OnReady {
         name: LitStr,

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::BoxFuture;
 use crate::call::CallError;
 use crate::error::Error;
+use crate::schedule::Order;
 use crate::status::{CheckReport, HostStatus, State, Transition};
 
 /// A daemon's state and the number of its latest life. State, not an event: whoever looks late still sees it.
@@ -54,6 +55,8 @@ pub(crate) trait HostLink: Any + Send + Sync {
     fn daemon_failed(&self, daemon: &str, life: u64, reason: String, for_good: bool);
     /// Stops, starts or restarts one daemon, and waits until that is so.
     fn steer(&self, daemon: &str, wish: Wish) -> BoxFuture<'_, Result<(), Error>>;
+    /// What an operator wants of one interval.
+    fn order(&self, daemon: &str, interval: &str, order: Order) -> Result<(), Error>;
     /// Calls a command.
     fn call(&self, daemon: &str, command: &str, request: Value) -> BoxFuture<'_, Result<Value, CallError>>;
     /// Runs the health checks of all running daemons.

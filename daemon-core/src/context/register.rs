@@ -7,18 +7,16 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::AbortHandle;
-use tokio_util::sync::{CancellationToken, DropGuard};
-
 use super::Context;
-use super::life::{Life, Phase, Run, Ticking};
+use super::life::{Life, Phase};
 use super::link::Readiness;
 use crate::BoxFuture;
 use crate::error::{Error, IntoOutcome, Result};
 use crate::event::Subscription;
-use crate::policy::OnError;
-use crate::status::TaskKind;
-use crate::task::{Failure, Label, Periodic, Schedule, caught, drop_quietly, waits};
+use crate::duration::IntoDuration;
+use crate::schedule::{Bound, Order, Period, Schedule, Ticker, drive};
+use crate::status::{IntervalStatus, TaskKind};
+use crate::task::{Label, caught, drop_quietly, waits};
 
 /// What [`Context::register_subscription`] keeps until the end of a life: a function, which is called then, or a
 /// [`Subscription`], which is dropped.
@@ -43,9 +41,6 @@ impl<F: FnOnce() + Send + 'static> Unsubscribe for F {
 impl<E: Send + Sync + 'static> Unsubscribe for Subscription<E> {
     fn unsubscribe(self: Box<Self>) {}
 }
-
-/// A registered call, bound to whatever it works on.
-pub(crate) type Bound = Arc<dyn Fn() -> BoxFuture<'static, Result<()>> + Send + Sync>;
 
 /// Turns a closure of the user into a bound call.
 fn bound<F, R>(call: impl Fn() -> F + Send + Sync + 'static) -> Bound
@@ -85,35 +80,39 @@ impl Context {
         drop(self.life.drop_guards());
     }
 
-    /// Calls `tick` at every multiple of `period`, from one period after the daemon is ready. An interval of the same
-    /// name is replaced; its tick under way ends first.
+    /// Calls `tick` as `schedule` says: a period, such as `Duration::from_secs(5)` or `"5s"`, or a whole [`Schedule`]. Its times
+    /// count from the moment the daemon is ready. An interval of the same name is replaced; its tick under way ends first.
+    ///
+    /// ```
+    /// # use daemon_core::{Context, Missed, Result, Schedule};
+    /// # use std::time::Duration;
+    /// # fn initialize(cx: &Context, every: &str) -> Result<()> {
+    /// cx.register_interval("sweep", Duration::from_secs(5), || async {})?;
+    /// cx.register_interval("report", every, || async {})?; // "1h", from a file
+    /// let schedule = Schedule::every(Duration::from_secs(60)).missed(Missed::CatchUpOnce);
+    /// cx.register_interval("renew", schedule, || async {})?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// [`Error::Stopping`] from the start of `cleanup` on; [`Error::ZeroPeriod`]; [`Error::Grammar`] if the name is
-    /// not one.
-    pub fn register_interval<F, R>(
+    /// [`Error::Stopping`] from the start of `cleanup` on; [`Error::ZeroPeriod`]; [`Error::Timeout`]; [`Error::Grammar`] if
+    /// the name or the text is not one.
+    #[track_caller]
+    pub fn register_interval<S, F, R>(
         &self,
         name: &str,
-        period: Duration,
+        schedule: S,
         tick: impl Fn() -> F + Send + Sync + 'static,
     ) -> Result<(), Error>
     where
+        S: TryInto<Schedule>,
+        Error: From<S::Error>,
         F: Future<Output = R> + Send + 'static,
         R: IntoOutcome,
     {
         daemon_grammar::name::check(name)?;
-        if period.is_zero() {
-            return Err(Error::ZeroPeriod { name: name.to_owned() });
-        }
-        let schedule = Schedule {
-            name: name.to_owned(),
-            period,
-            immediately: false,
-            jitter: None,
-            timeout: None,
-            on_error: OnError::Log,
-        };
-        Life::tick(&self.life, schedule, bound(tick))
+        Life::tick(&self.life, Ticker::new(name, schedule.try_into()?, bound(tick)))
     }
 
     /// Ends the interval of that name; returns whether there was one. Waits for a tick under way, unless called from
@@ -122,10 +121,12 @@ impl Context {
     /// # Cancel safety
     /// The interval ends even if the future is dropped; only the waiting is given up.
     pub async fn clear_interval(&self, name: &str) -> bool {
-        let Some(ticking) = self.life.registrations().intervals.remove(name) else { return false };
-        ticking.stop.cancel();
-        waits("cx.clear_interval", ticking.ended()).await;
-        drop_quietly(ticking);
+        let timers = &self.life.timers;
+        let Some(cleared) = timers.clear(name) else { return false };
+        if !timers.is_inside(&cleared) {
+            waits("cx.clear_interval", timers.rest(&cleared)).await;
+        }
+        drop_quietly(cleared);
         true
     }
 
@@ -134,10 +135,56 @@ impl Context {
     /// # Cancel safety
     /// As [`clear_interval`](Self::clear_interval).
     pub async fn cleanup_intervals(&self) {
-        for ticking in self.life.drop_intervals() {
-            waits("cx.cleanup_intervals", ticking.ended()).await;
-            drop_quietly(ticking);
+        let timers = &self.life.timers;
+        for cleared in timers.clear_all() {
+            if !timers.is_inside(&cleared) {
+                waits("cx.cleanup_intervals", timers.rest(&cleared)).await;
+            }
+            drop_quietly(cleared);
         }
+    }
+
+    /// The intervals of this daemon as they are now, by name.
+    #[must_use]
+    pub fn intervals(&self) -> Vec<IntervalStatus> {
+        self.life.timers.statuses()
+    }
+
+    /// Keeps an interval from ticking until it is resumed. A tick under way goes on.
+    ///
+    /// # Errors
+    /// [`Error::UnknownInterval`].
+    pub fn pause_interval(&self, name: &str) -> Result<(), Error> {
+        self.life.order(name, Order::Pause)
+    }
+
+    /// Lets a paused interval tick again, at the times that are its own.
+    ///
+    /// # Errors
+    /// [`Error::UnknownInterval`].
+    pub fn resume_interval(&self, name: &str) -> Result<(), Error> {
+        self.life.order(name, Order::Resume)
+    }
+
+    /// Makes an interval tick now, paused or not, and returns at once. If it may not, since a tick of it is under way, it
+    /// ticks when that has ended, once, however often it is asked meanwhile. Its own times stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::UnknownInterval`].
+    pub fn run_interval(&self, name: &str) -> Result<(), Error> {
+        self.life.order(name, Order::Run)
+    }
+
+    /// Gives an interval another period, counted from now: a [`Duration`], or text such as `"30s"` or `"off"`. It takes the
+    /// place of a cron expression, too.
+    ///
+    /// # Errors
+    /// [`Error::UnknownInterval`]; [`Error::ZeroPeriod`]; [`Error::Timeout`]; [`Error::Grammar`].
+    pub fn set_interval_period<P: TryInto<Period>>(&self, name: &str, period: P) -> Result<(), Error>
+    where
+        Error: From<P::Error>,
+    {
+        self.life.order(name, Order::Period(period.try_into()?))
     }
 
     /// Calls `react` once for each life of the daemon `name` that becomes ready while this one lives, also when it has
@@ -153,39 +200,23 @@ impl Context {
         Life::react(&self.life, name, name, bound(react))
     }
 
-    /// Calls `late` once, `delay` after this daemon is ready.
+    /// Calls `late` once, `delay` after this daemon is ready: a [`Duration`](std::time::Duration), or text such as `"2s"`. Time
+    /// that the machine is asleep counts.
     ///
     /// # Errors
-    /// [`Error::Stopping`] from the start of `cleanup` on.
+    /// [`Error::Stopping`] from the start of `cleanup` on; [`Error::Grammar`] if the text is no duration.
     pub fn defer_initialization<F, R>(
         &self,
-        delay: Duration,
+        delay: impl IntoDuration,
         late: impl FnOnce() -> F + Send + 'static,
     ) -> Result<(), Error>
     where
         F: Future<Output = R> + Send + 'static,
         R: IntoOutcome,
     {
+        let delay = delay.into_duration()?;
         let late = move || -> BoxFuture<'static, Result<()>> { Box::pin(async move { late().await.into_outcome() }) };
         Life::defer(&self.life, TaskKind::Deferred, "deferred initialization", delay, late)
-    }
-}
-
-impl Ticking {
-    /// Every future of that name that may still tick.
-    fn runs(&self) -> impl Iterator<Item = &Run> {
-        self.before.iter().chain([&self.run]).filter(|run| !run.done.is_cancelled())
-    }
-
-    /// Waits until its future, and those of the intervals it replaced, are gone; returns at once from inside one.
-    async fn ended(&self) {
-        let here = tokio::task::try_id();
-        if here.is_some() && self.runs().any(|run| run.task.as_ref().map(AbortHandle::id) == here) {
-            return; // the others wait for this one, and tick no more
-        }
-        for run in self.runs() {
-            run.done.cancelled().await;
-        }
     }
 }
 
@@ -194,47 +225,33 @@ impl Life {
         if self.phase() == Phase::Open { Ok(()) } else { Err(self.stopping()) }
     }
 
-    /// Starts an interval, in the place of one of the same name.
-    #[track_caller]
-    pub(crate) fn tick(self: &Arc<Self>, schedule: Schedule, tick: Bound) -> Result<(), Error> {
-        let label = Label::new(TaskKind::Interval, schedule.name.clone());
-        let (name, key, on_error) = (schedule.name.clone(), schedule.name.clone(), schedule.on_error);
-        let periodic = Arc::new(Periodic::new(schedule));
-        let (stop, done) = (self.intake.child_token(), CancellationToken::new());
+    /// Does what somebody wants of an interval.
+    pub(crate) fn order(&self, interval: &str, order: Order) -> Result<(), Error> {
+        self.timers.order(interval, order).unwrap_or_else(|| {
+            let (daemon, known) = (self.daemon.to_string(), self.timers.names().join(", "));
+            Err(Error::UnknownInterval { daemon, name: interval.to_owned(), known })
+        })
+    }
+
+    /// Starts an interval, in the place of one of the same name, and with the first one the driver of all.
+    pub(crate) fn tick(self: &Arc<Self>, ticker: Ticker) -> Result<(), Error> {
         let mut registrations = self.registrations();
         if registrations.phase != Phase::Open {
             return Err(self.stopping());
         }
-        let replaced = registrations.intervals.remove(&key);
-        let before: Vec<Run> = replaced.as_ref().map_or_else(Vec::new, |replaced| {
-            replaced.stop.cancel();
-            replaced.runs().cloned().collect()
-        });
-        let (wait, call) = (before.clone(), tick.clone());
-        let (life, work, until, gone) = (self.clone(), periodic.clone(), stop.clone(), done.clone().drop_guard());
-        let task = self.tasks.spawn(label, &self.span, async move {
-            let _gone: DropGuard = gone;
-            let begin = async {
-                for run in wait {
-                    run.done.cancelled().await;
+        let replaced = self.timers.register(ticker)?;
+        if !std::mem::replace(&mut registrations.driven, true) {
+            let life = self.clone();
+            let driver = async move {
+                tokio::select! {
+                    biased;
+                    () = life.intake.cancelled() => return,
+                    () = life.ready.cancelled() => {}
                 }
-                life.ready.cancelled().await;
+                drive(life).await;
             };
-            tokio::select! {
-                biased;
-                () = until.cancelled() => return,
-                () = begin => {}
-            }
-            let book = |outcome: &Result<(), Failure>, in_a_row| {
-                life.streak(&name, in_a_row);
-                if let Err(failure) = outcome {
-                    life.failed(TaskKind::Interval, &name, failure);
-                    life.on_error(on_error, &name, failure);
-                }
-            };
-            work.run(until, || life.call(&name, || call()), book).await;
-        });
-        registrations.intervals.insert(key, Ticking { _tick: tick, periodic, stop, run: Run { task, done }, before });
+            self.spawn(Label::new(TaskKind::Schedule, "schedule"), driver)?;
+        }
         drop(registrations);
         drop_quietly(replaced);
         Ok(())
@@ -287,7 +304,7 @@ impl Life {
             tokio::select! {
                 biased;
                 () = life.intake.cancelled() => return,
-                () = async { life.ready.cancelled().await; tokio::time::sleep(delay).await } => {}
+                () = async { life.ready.cancelled().await; life.timers.clock().sleep(delay).await } => {}
             }
             if let Err(failure) = caught(|| life.call(&name, late)).await {
                 life.failed(kind, &name, &failure);

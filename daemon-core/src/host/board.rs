@@ -11,6 +11,7 @@ use super::journal::Journal;
 use super::slot::Slot;
 use super::unit::Unit;
 use crate::event::Bus;
+use crate::schedule::Clock;
 use crate::status::{State, TaskKind, TaskStatus};
 use crate::task::{Label, Tasks};
 
@@ -50,6 +51,7 @@ pub(crate) struct Board {
     pub(crate) since: Instant,
     pub(crate) notes: Vec<String>,
     pub(crate) bus: Arc<Bus>,
+    pub(crate) clock: Arc<Clock>,
     pub(crate) journal: Arc<Journal>,
     slots: RwLock<Vec<Arc<Slot>>>,
     happenings: mpsc::UnboundedSender<Happening>,
@@ -71,6 +73,7 @@ impl Board {
         slots: Vec<Slot>,
         notes: Vec<String>,
         bus: Arc<Bus>,
+        clock: Arc<Clock>,
         journal: Arc<Journal>,
         happenings: mpsc::UnboundedSender<Happening>,
     ) -> Arc<Self> {
@@ -83,6 +86,7 @@ impl Board {
             slots,
             notes,
             bus,
+            clock,
             journal,
             happenings,
             wishes: Mutex::default(),

@@ -17,6 +17,7 @@ use super::unit::{Unit, UnitOf};
 use super::{DEFAULT_START_TIMEOUT, DEFAULT_STOP_BUDGET};
 use crate::daemon::DaemonBase;
 use crate::event::Bus;
+use crate::schedule::Clock;
 use crate::task::FOREVER;
 
 /// The runner of a program's daemons: starts them in the order of their dependencies, stops them in reverse, and ends
@@ -130,8 +131,8 @@ impl Host {
         self.limits.stop_budget.unwrap_or(DEFAULT_STOP_BUDGET)
     }
 
-    /// Checks the host and makes it ready to be conducted.
-    pub(super) fn assemble(self) -> Result<Conductor, CheckError> {
+    /// Checks the host and makes it ready to be conducted, by that clock.
+    pub(super) fn assemble(self, clock: Arc<Clock>) -> Result<Conductor, CheckError> {
         let (graph, report) = check(&self.name, &self.units, self.limits)?;
         let (bus, journal) = (Bus::new(), Arc::new(Journal::new(Instant::now())));
         let (sender, happenings) = mpsc::unbounded_channel();
@@ -152,7 +153,7 @@ impl Host {
         }
         let (stop_budget, start_timeout) =
             (self.budget().min(FOREVER), self.limits.start_timeout.unwrap_or(DEFAULT_START_TIMEOUT));
-        let board = Board::new(self.name, slots, report.notes, bus.clone(), journal, sender);
+        let board = Board::new(self.name, slots, report.notes, bus.clone(), clock, journal, sender);
         Ok(Conductor { board, bus, graph, units: self.units, happenings, stop_budget, start_timeout })
     }
 }

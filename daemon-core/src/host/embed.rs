@@ -10,6 +10,7 @@ use super::check::CheckError;
 use super::conductor::Conductor;
 use super::report::{ShutdownReport, StartReport};
 use crate::context::HostHandle;
+use crate::schedule::Clock;
 
 /// Why a host did not start.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +65,7 @@ impl Host {
     /// # Cancel safety
     /// If the future is dropped the host is shut down.
     pub async fn start(self) -> Result<RunningHost, StartError> {
-        launch(self.assemble()?, std::future::pending()).await
+        launch(self.assemble(Clock::new())?, std::future::pending()).await
     }
 }
 

@@ -118,6 +118,7 @@ impl Lifecycle {
             link: self.board.clone(),
             runtime: self.runtime.clone(),
             tally: self.slot.tally.clone(),
+            clock: self.board.clock.clone(),
             required: required.collect(),
         }))
     }
@@ -142,10 +143,12 @@ impl Lifecycle {
         slot.intake.buffer();
         *entered = true;
         let initialize = lived.hook(TaskKind::Initialize, cx.clone());
+        let (begins, begun) = (lived.clone(), life.clone());
+        let initialize = async move {
+            initialize.await?;
+            Ok(begins.begin(&begun)?) // asks the daemon for its periods, which is its code, too
+        };
         self.step(life, TaskKind::Initialize, deadline, initialize).await?;
-        if let Err(error) = lived.begin(life) {
-            return Err(NotStarted::Failed(Failure::Error(error.into())));
-        }
         slot.inner().started = Some(self.board.since.elapsed());
         slot.enter(State::Running);
         // Before anything of it runs that might break it: the conductor hears of its start first.
@@ -209,7 +212,7 @@ impl Lifecycle {
         life.intake.cancel();
         slot.intake.drain();
         life.close_pulled();
-        let drains = |kind| matches!(kind, TaskKind::Handlers | TaskKind::Interval | TaskKind::Command);
+        let drains = |kind| matches!(kind, TaskKind::Handlers | TaskKind::Schedule | TaskKind::Interval | TaskKind::Command);
         stopping.idle(steps.drain, drains).await;
         life.cancel.cancel();
         stopping.idle(steps.join, |_| true).await;

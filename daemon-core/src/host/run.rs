@@ -21,6 +21,7 @@ use super::conductor::Conductor;
 use super::embed::exit_code;
 use super::report::ShutdownReport;
 use super::signals::{Meaning, Presses, Signals};
+use crate::schedule::Clock;
 
 /// How long after the stop budget the process may still take to end.
 const GRACE: Duration = Duration::from_millis(250);
@@ -77,7 +78,7 @@ impl Host {
         };
         show_logs();
         let workers = self.worker_threads();
-        let conductor = match self.assemble() {
+        let conductor = match self.assemble(Clock::new()) {
             Ok(conductor) => conductor,
             Err(refused) => return refuse(&refused),
         };

@@ -16,6 +16,7 @@ pub(crate) mod on_event;
 pub(crate) mod on_ready;
 pub(crate) mod requirement;
 pub(crate) mod restart;
+pub(crate) mod schedule;
 pub(crate) mod task;
 pub(crate) mod time;
 
