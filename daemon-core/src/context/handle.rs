@@ -144,12 +144,7 @@ impl HostHandle {
     ///
     /// # Errors
     /// As [`pause_interval`](Self::pause_interval); [`Error::ZeroPeriod`]; [`Error::Timeout`]; [`Error::Grammar`].
-    pub fn set_interval_period<P: TryInto<Period>>(
-        &self,
-        daemon: &str,
-        interval: &str,
-        period: P,
-    ) -> Result<(), Error>
+    pub fn set_interval_period<P: TryInto<Period>>(&self, daemon: &str, interval: &str, period: P) -> Result<(), Error>
     where
         Error: From<P::Error>,
     {

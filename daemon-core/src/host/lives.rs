@@ -212,7 +212,8 @@ impl Lifecycle {
         life.intake.cancel();
         slot.intake.drain();
         life.close_pulled();
-        let drains = |kind| matches!(kind, TaskKind::Handlers | TaskKind::Schedule | TaskKind::Interval | TaskKind::Command);
+        let drains =
+            |kind| matches!(kind, TaskKind::Handlers | TaskKind::Schedule | TaskKind::Interval | TaskKind::Command);
         stopping.idle(steps.drain, drains).await;
         life.cancel.cancel();
         stopping.idle(steps.join, |_| true).await;

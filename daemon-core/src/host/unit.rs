@@ -18,8 +18,8 @@ use crate::definition::{Check, Definition, RowCall};
 use crate::error::{Error, Result};
 use crate::event::{Bus, SubscribeError, SubscriptionStatus, TypedTopic};
 use crate::policy::OnError;
-use crate::status::{CheckKind, TaskKind};
 use crate::schedule::Ticker;
+use crate::status::{CheckKind, TaskKind};
 use crate::task::{Failure, Handlers, Label, Observer, Wiring, attempt};
 
 /// What can be said of a definition without its type.

@@ -42,8 +42,7 @@ mod linux {
 
     impl Alarm {
         fn set() -> io::Result<Self> {
-            let timer =
-                timerfd_create(TimerfdClockId::Realtime, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+            let timer = timerfd_create(TimerfdClockId::Realtime, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
             arm(&timer)?;
             // Tokio tells by a panic that a runtime has no I/O.
             match catch_unwind(AssertUnwindSafe(|| Receiver::from_owned_fd_unchecked(timer))) {

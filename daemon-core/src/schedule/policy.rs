@@ -130,7 +130,10 @@ mod tests {
     fn catching_up_is_bounded() {
         let passed = |count| Passed { count, behind: count * S, late: S - 1, gap: S };
         assert_eq!(Missed::CatchUpOnce.made(passed(5_000), false, true), 1);
-        assert_eq!((Missed::Burst.made(passed(7), false, true), Missed::Burst.made(passed(5_000), true, false)), (7, 1_000));
+        assert_eq!(
+            (Missed::Burst.made(passed(7), false, true), Missed::Burst.made(passed(5_000), true, false)),
+            (7, 1_000)
+        );
     }
 
     #[test]

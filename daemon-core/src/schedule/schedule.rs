@@ -138,12 +138,7 @@ impl Schedule {
 }
 
 /// The pace of a period that a timeout must fit into.
-pub(crate) fn pace(
-    period: Period,
-    name: &str,
-    timeout: Option<Duration>,
-    overlap: Overlap,
-) -> Result<Pace, Error> {
+pub(crate) fn pace(period: Period, name: &str, timeout: Option<Duration>, overlap: Overlap) -> Result<Pace, Error> {
     let Period::Every(period) = period else { return Ok(Pace::Off) };
     if period.is_zero() {
         return Err(Error::ZeroPeriod { name: name.to_owned() });

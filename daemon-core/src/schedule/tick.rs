@@ -21,7 +21,7 @@ use super::timetable::SlotId;
 use crate::BoxFuture;
 use crate::error::Result;
 use crate::status::TaskKind;
-use crate::task::{Failure, Label, Tasks, caught, drop_quietly, not_waiting, panicked};
+use crate::task::{FOREVER, Failure, Label, Tasks, caught, drop_quietly, not_waiting, panicked};
 
 /// Whoever intervals belong to.
 pub(crate) trait Owner: Send + Sync + 'static {
@@ -169,13 +169,10 @@ impl Tick {
 }
 
 /// The outcome of `call`, which is given up when the time is over.
-async fn within(
-    timeout: Option<Duration>,
-    call: impl Future<Output = Result<(), Failure>>,
-) -> Result<(), Failure> {
+async fn within(timeout: Option<Duration>, call: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     match timeout {
         Some(limit) => {
-            timeout_at(Instant::now() + limit, call).await.unwrap_or(Err(Failure::Timeout(limit)))
+            timeout_at(Instant::now() + limit.min(FOREVER), call).await.unwrap_or(Err(Failure::Timeout(limit)))
         }
         None => call.await,
     }

@@ -175,7 +175,9 @@ impl Timetable {
     /// the clock since everything had been done.
     pub(crate) fn due(&mut self, now: Now, jumped: bool) -> Option<Due> {
         self.waiting_first = !self.waiting_first;
-        if self.waiting_first && let Some(due) = self.waiting() {
+        if self.waiting_first
+            && let Some(due) = self.waiting()
+        {
             return Some(due);
         }
         self.ringing(now, jumped).or_else(|| self.waiting())

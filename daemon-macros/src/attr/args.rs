@@ -196,7 +196,8 @@ impl<'f> Args<'f> {
     ) -> Option<(&'static str, Option<LitInt>)> {
         let value = self.assigned(key, words[0])?;
         let mut trees: Vec<_> = value.into_iter().collect();
-        let bound = trees.pop_if(|tree| matches!(tree, TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis));
+        let bound =
+            trees.pop_if(|tree| matches!(tree, TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis));
         let word = self.one(key, &trees.into_iter().collect(), words, &[])?;
         let Some(TokenTree::Group(bound)) = bound else { return Some((word, None)) };
         let Some(least) = takes(word) else {

@@ -1,5 +1,5 @@
-use super::marker::{self, Marker};
 use super::every::{Every, Period};
+use super::marker::{self, Marker};
 use super::on_error::OnError;
 use super::restart::{Ends, Restart};
 use super::schedule::{Missed, Overlap};

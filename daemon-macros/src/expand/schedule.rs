@@ -49,9 +49,9 @@ fn row(
         timeout.as_ref().map(|(time, _)| duration(&quote!(__private), *time)).map(|time| quote!(.timeout(#time)));
     let immediately = immediately.then(|| quote!(.immediately()));
     let errors = on_error(*errors);
-    let skip_if = skip_if.as_ref().map(|path| {
-        quote_spanned!(at(path.span())=> .skip_if(|daemon| __private::condition(#path, daemon)))
-    });
+    let skip_if = skip_if
+        .as_ref()
+        .map(|path| quote_spanned!(at(path.span())=> .skip_if(|daemon| __private::condition(#path, daemon))));
     let schedule = quote!(#schedule #immediately #overlap #missed #jitter #timeout #errors);
     quote!(definition.every(__private::Interval::<Self>::new(#name, #schedule, #call) #from #skip_if))
 }
