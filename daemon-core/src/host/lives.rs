@@ -301,7 +301,7 @@ impl Stopping<'_> {
 
     /// Aborts such work, and books it once.
     async fn abort(&self, within: Duration, of: impl Fn(TaskKind) -> bool + Copy) {
-        let busy = self.slot.busy_handlers();
+        let busy = self.slot.busy();
         let cut = self.life.tasks.abort(of);
         if cut.is_empty() {
             return;
@@ -327,7 +327,7 @@ impl Stopping<'_> {
 
     /// Books what could not be aborted and is not in the report yet, such as blocking work that `cleanup` began.
     fn book_what_is_left(&self) {
-        let busy = self.slot.busy_handlers();
+        let busy = self.slot.busy();
         for task in self.life.tasks.statuses() {
             let cut = Cut::new(&task, false, &busy);
             let mut inner = self.slot.inner();

@@ -123,9 +123,22 @@ impl Slot {
         (self.state() == State::Running).then(|| self.alive()).flatten()
     }
 
-    /// The event handlers that are at work.
-    pub(crate) fn busy_handlers(&self) -> Vec<String> {
+    /// What is at work in the tasks that several share.
+    pub(crate) fn busy(&self) -> Busy {
         let busy = self.intake.statuses().into_iter().filter(|handler| handler.in_flight > 0);
-        busy.map(|handler| handler.name).collect()
+        let life = self.inner().life.clone();
+        Busy {
+            handlers: busy.map(|handler| handler.name).collect(),
+            interval: life.and_then(|life| life.timers.inline()),
+        }
     }
+}
+
+/// What is at work in the tasks that several share.
+#[derive(Default)]
+pub(crate) struct Busy {
+    /// The event handlers.
+    pub(crate) handlers: Vec<String>,
+    /// The interval that the driver of all is busy with.
+    pub(crate) interval: Option<String>,
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::board::Board;
 use super::report::{Cut, DaemonStart, DaemonStop, EventAccount, Left, ShutdownReport, StartReport, millis};
-use super::slot::Slot;
+use super::slot::{Busy, Slot};
 use crate::status::{DaemonStatus, HostStatus, State, TaskKind, TaskStatus};
 
 impl Board {
@@ -51,8 +51,8 @@ impl Board {
                 abandoned: account.abandoned + account.queued + account.in_flight,
             }));
             let mut cut = slot.inner().cut.clone();
-            for cut_now in
-                still_there(&slot, &status).chain(leaving.into_iter().map(|value| Cut::new(value, false, &[])))
+            for cut_now in still_there(&slot, &status)
+                .chain(leaving.into_iter().map(|value| Cut::new(value, false, &Busy::default())))
             {
                 if !cut.iter().any(|cut| cut.work == cut_now.work && !cut.gone) {
                     cut.push(cut_now);
@@ -131,7 +131,7 @@ fn daemon_status(slot: &Slot) -> DaemonStatus {
 
 /// What keeps a life that is under way from ending: its work, or, where its stop could not even begin, what blocks.
 fn still_there(slot: &Slot, status: &DaemonStatus) -> impl Iterator<Item = Cut> {
-    let busy = slot.busy_handlers();
+    let busy = slot.busy();
     let ends = matches!(status.state, State::Starting | State::Stopping);
     let runs = status.state == State::Running;
     let holds = move |task: &&TaskStatus| ends || (runs && task.polling);
@@ -139,14 +139,14 @@ fn still_there(slot: &Slot, status: &DaemonStatus) -> impl Iterator<Item = Cut> 
 }
 
 impl Cut {
-    /// Books a task that is `gone` by now, or is still there. `busy` are the event handlers at work.
-    pub(crate) fn new(task: &TaskStatus, gone: bool, busy: &[String]) -> Self {
-        let work = match task.kind {
-            TaskKind::Handlers if !busy.is_empty() => format!("event handler `{}`", busy.join("`, `")),
-            TaskKind::Destructor => task.kind.to_string(),
-            kind if kind.to_string() == task.name => task.name.clone(),
-            TaskKind::Cleanup => task.name.clone(),
-            kind => format!("{kind} `{}`", task.name),
+    /// Books a task that is `gone` by now, or is still there.
+    pub(crate) fn new(task: &TaskStatus, gone: bool, busy: &Busy) -> Self {
+        let work = match (task.kind, &busy.interval) {
+            (TaskKind::Handlers, _) if !busy.handlers.is_empty() => {
+                format!("event handler `{}`", busy.handlers.join("`, `"))
+            }
+            (TaskKind::Schedule, Some(interval)) => format!("{} `{interval}`", TaskKind::Interval),
+            _ => work(task),
         };
         Self {
             work,
@@ -157,5 +157,15 @@ impl Cut {
             blocking: !gone && task.polling,
             gone,
         }
+    }
+}
+
+/// A piece of work, by its kind and name.
+fn work(task: &TaskStatus) -> String {
+    match task.kind {
+        TaskKind::Destructor => task.kind.to_string(),
+        kind if kind.to_string() == task.name => task.name.clone(),
+        TaskKind::Cleanup => task.name.clone(),
+        kind => format!("{kind} `{}`", task.name),
     }
 }

@@ -41,6 +41,8 @@ struct Inner {
     ticking: bool,
     /// When the driver wakes by itself.
     wakes: Moment,
+    /// The tick that the driver itself polls.
+    inline: Option<SlotId>,
     /// Counts the times that an interval came to rest, over all intervals.
     rests: u64,
 }
@@ -250,6 +252,13 @@ impl Timers {
         Some(Ok(()))
     }
 
+    /// The interval whose tick the driver polls itself; if that blocks, so does the driver.
+    pub(crate) fn inline(&self) -> Option<String> {
+        let inner = self.inner();
+        let row = inner.rows[inner.inline? as usize].as_ref()?;
+        Some(row.name.to_string())
+    }
+
     /// The names of all intervals.
     pub(crate) fn names(&self) -> Vec<String> {
         self.inner().tickers().map(|(_, ticker)| ticker.name.to_string()).collect()
@@ -306,6 +315,7 @@ impl Inner {
     }
 
     fn step(&mut self, now: Now, jumped: bool) -> Step {
+        self.inline = None;
         while let Some(due) = self.table.due(now, jumped) {
             let (slot, skipped) = match due {
                 Due::Begin { slot, skipped, .. } | Due::Skipped { slot, skipped } => (slot, skipped),
@@ -316,6 +326,7 @@ impl Inner {
                 ticker.skip(skipped);
             }
             if let Due::Begin { late, .. } = due {
+                self.inline = Some(slot);
                 return Step::Tick { slot, ticker: ticker.clone(), late };
             }
         }
