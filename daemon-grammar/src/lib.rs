@@ -2,7 +2,7 @@
 //!
 //! A text such as `"1m30s"` means the same in an attribute and in a program's own options, because both call the one
 //! function here, and both show the same words when it is wrong. Nothing here does I/O, reads a clock or depends on
-//! another crate.
+//! another crate, but for `Cron`, behind the feature of that name, which looks time zones up.
 //!
 //! ```
 //! use std::time::Duration;
@@ -17,6 +17,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "cron")]
+mod cron;
 mod duration;
 mod error;
 pub mod name;
@@ -27,6 +29,8 @@ mod rate;
 mod suggest;
 pub mod topic;
 
+#[cfg(feature = "cron")]
+pub use cron::Cron;
 pub use duration::duration;
 pub use error::GrammarError;
 pub use percent::Percent;
