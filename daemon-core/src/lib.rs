@@ -25,7 +25,7 @@
 //! A daemon is three pieces of plain Rust:
 //!
 //! * [`#[daemon]`](macro@daemon) on its struct declares it: a name, what it requires and wants, its limits.
-//! * `#[daemon]` on one `impl` block wires it: [`#[on_event]`](macro@on_event), [`#[every]`](macro@every),
+//! * `#[daemon]` on one `impl` block wires it: [`#[on_event]`](macro@on_event), [`#[every]`](macro@every), [`#[cron]`](macro@cron),
 //!   [`#[on_ready]`](macro@on_ready), [`#[deferred]`](macro@deferred), [`#[task]`](macro@task),
 //!   [`#[health]`](macro@health) and [`#[command]`](macro@command) mark methods that the host calls.
 //! * [`impl DaemonBase`](DaemonBase) overrides hooks; every one has a default.
@@ -38,6 +38,7 @@
 //!
 //! * `log` (default): [`Host::run`] shows warnings and errors on standard error where the program has installed no
 //!   tracing subscriber of its own; `RUST_LOG` says what to show.
+//! * `cron`: [`#[cron]`](macro@cron) and `Context::register_cron`, intervals told by cron expressions in time zones.
 //! * `testing`: the module `testing`, a host under a paused clock for your own tests; a dev-dependency asks for it.
 
 mod call;
@@ -94,7 +95,7 @@ pub use event::{Bus, Publisher};
 #[doc(hidden)]
 pub use task::{Failure, Handlers, Observer, StillRunning, Wiring};
 
-pub use daemon_macros::{Event, command, daemon, deferred, every, health, on_event, on_ready, task};
+pub use daemon_macros::{Event, command, cron, daemon, deferred, every, health, on_event, on_ready, task};
 
 /// The text grammars of durations, ranges, rates and percentages, shared with the macros.
 pub use daemon_grammar as time;

@@ -68,6 +68,12 @@ pub(crate) enum RowKind {
         period: Period,
         options: Options,
     },
+    Cron {
+        name: LitStr,
+        expression: LitStr,
+        zone: LitStr,
+        options: Options,
+    },
     OnReady {
         name: LitStr,
         of: Requirement,

@@ -115,6 +115,36 @@ impl Context {
         Life::tick(&self.life, Ticker::new(name, schedule.try_into()?, bound(tick)))
     }
 
+    /// Calls `tick` whenever a cron expression says so, by the clock on the wall in that time zone: short for
+    /// [`register_interval`](Self::register_interval) with [`Schedule::cron`], which takes options as well.
+    ///
+    /// ```
+    /// # use daemon_core::{Context, Result};
+    /// # fn initialize(cx: &Context) -> Result<()> {
+    /// cx.register_cron("backup", "0 3 * * *", "Europe/Berlin", || async {})?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Stopping`] from the start of `cleanup` on; [`Error::Grammar`] if the name, the expression or the zone is not
+    /// one.
+    #[cfg(feature = "cron")]
+    #[track_caller]
+    pub fn register_cron<F, R>(
+        &self,
+        name: &str,
+        expression: &str,
+        zone: &str,
+        tick: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Result<(), Error>
+    where
+        F: Future<Output = R> + Send + 'static,
+        R: IntoOutcome,
+    {
+        self.register_interval(name, Schedule::cron(expression.to_owned(), zone.to_owned()), tick)
+    }
+
     /// Ends the interval of that name; returns whether there was one. Waits for a tick under way, unless called from
     /// inside it: then the interval ends with that tick.
     ///

@@ -5,6 +5,8 @@
 
 mod alarm;
 mod clock;
+#[cfg(feature = "cron")]
+mod cron;
 mod driver;
 mod jitter;
 mod period;

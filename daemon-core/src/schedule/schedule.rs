@@ -1,5 +1,7 @@
 //! What is said of an interval when it is declared or registered: plain data.
 
+#[cfg(feature = "cron")]
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,12 +45,35 @@ pub struct Schedule {
 #[derive(Clone, Debug)]
 enum When {
     Period(Period),
+    #[cfg(feature = "cron")]
+    Cron {
+        expression: Cow<'static, str>,
+        zone: Cow<'static, str>,
+    },
 }
 
 impl Schedule {
     /// A tick at every multiple of a period, the first one after one period.
     pub fn every(period: impl Into<Period>) -> Self {
         Self::new(When::Period(period.into()))
+    }
+
+    /// A tick whenever a cron expression says so, such as `"0 3 * * *"`, by the clock on the wall in that time zone, such as
+    /// `"Europe/Berlin"`; see [`Cron`](crate::time::Cron) for what it may be. The jitter is a share of the time to the tick
+    /// after.
+    ///
+    /// Whether the expression and the zone are ones is found when it is registered, and by [`Host::check`](crate::Host::check).
+    ///
+    /// ```
+    /// # use daemon_core::{Context, Result, Schedule};
+    /// # fn initialize(cx: &Context) -> Result<()> {
+    /// cx.register_interval("backup", Schedule::cron("30 2 * * SUN", "Europe/Berlin").immediately(), || async {})?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "cron")]
+    pub fn cron(expression: impl Into<Cow<'static, str>>, zone: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(When::Cron { expression: expression.into(), zone: zone.into() })
     }
 
     const fn new(when: When) -> Self {
@@ -77,7 +102,7 @@ impl Schedule {
     }
 
     /// Gives a tick up, as failed, once it has run for `timeout` \[never\]. Where ticks may not overlap it must be below the
-    /// period.
+    /// period, if there is one.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -116,7 +141,7 @@ impl Schedule {
     /// Whether an interval of that name can go by it.
     ///
     /// # Errors
-    /// [`Error::ZeroPeriod`], [`Error::Timeout`].
+    /// [`Error::ZeroPeriod`], [`Error::Timeout`], [`Error::Grammar`].
     pub(crate) fn check(&self, name: &str) -> Result<(), Error> {
         self.slot(name).map(drop)
     }
@@ -127,13 +152,14 @@ impl Schedule {
     /// As [`check`](Self::check).
     pub(super) fn slot(&self, name: &str) -> Result<Slot, Error> {
         let pace = match &self.when {
-            When::Period(period) => self.pace(*period, name)?,
+            When::Period(period) => pace(*period, name, self.timeout, self.overlap)?,
+            #[cfg(feature = "cron")]
+            When::Cron { expression, zone } => {
+                let cron = daemon_grammar::Cron::new(expression, zone)?;
+                Pace::Calendar(Arc::new(super::cron::Dates::from(cron)))
+            }
         };
         Ok(Slot::new(pace, self.jitter.map(Jitter::new), self.overlap, self.missed))
-    }
-
-    fn pace(&self, period: Period, name: &str) -> Result<Pace, Error> {
-        pace(period, name, self.timeout, self.overlap)
     }
 }
 

@@ -77,7 +77,10 @@ fn what_never_comes_is_refused() {
 fn a_zone_that_nobody_knows_is_refused() {
     let fault = |zone| Cron::new("0 3 * * *", zone).unwrap_err().to_string();
     assert_eq!(fault("Europe/Berln"), "unknown time zone \"Europe/Berln\"; did you mean \"Europe/Berlin\"?");
-    assert_eq!(fault("Mars"), "unknown time zone \"Mars\"; write the name of one, such as \"Europe/Berlin\" or \"UTC\"");
+    assert_eq!(
+        fault("Mars"),
+        "unknown time zone \"Mars\"; write the name of one, such as \"Europe/Berlin\" or \"UTC\""
+    );
     assert!(fault("").starts_with("unknown time zone"));
 }
 

@@ -5,6 +5,7 @@
 pub(crate) mod args;
 pub(crate) mod block;
 pub(crate) mod command;
+pub(crate) mod cron;
 pub(crate) mod daemon;
 pub(crate) mod deferred;
 pub(crate) mod event;

@@ -31,6 +31,9 @@ pub(crate) fn expand(model: &Wired, row: &Row) -> TokenStream {
             (quote!(definition.on_event(#new #capacity #overflow #startup #errors)), check)
         }
         RowKind::Every { name, period, options } => (schedule::every(model, call, name, period, options), None),
+        RowKind::Cron { name, expression, zone, options } => {
+            (schedule::cron(call, name, expression, zone, options), None)
+        }
         RowKind::OnReady { name, of } => {
             let (of, call) = (declare::dependency(&quote!(__private), of), boxed(call));
             (quote!(definition.on_ready(__private::OnReady::<Self>::new(#name, #of, #call))), None)

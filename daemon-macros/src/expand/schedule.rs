@@ -30,6 +30,11 @@ pub(crate) fn every(model: &Wired, call: &Call, name: &LitStr, period: &Period, 
     row(call, name, &schedule, options, from.as_ref())
 }
 
+/// The statement that adds an interval with a cron expression.
+pub(crate) fn cron(call: &Call, name: &LitStr, expression: &LitStr, zone: &LitStr, options: &Options) -> TokenStream {
+    row(call, name, &quote!(__private::Schedule::cron(#expression, #zone)), options, None)
+}
+
 fn row(
     call: &Call,
     name: &LitStr,

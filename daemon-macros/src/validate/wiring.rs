@@ -59,6 +59,12 @@ fn plain(marker: Marker, method: &Method, taken: &mut Taken, faults: &mut Faults
             taken.add("an interval", &name, method, faults);
             every.period.map(|period| RowKind::Every { name, period, options })
         }
+        Marker::Cron(cron) => {
+            let mut options = cron.options;
+            let name = names::given_or_own(options.name.take(), own, "cron", faults);
+            taken.add("an interval", &name, method, faults);
+            cron.when.map(|(expression, zone)| RowKind::Cron { name, expression, zone, options })
+        }
         Marker::Task(task) => {
             let name = names::given_or_own(task.name, own, "task", faults);
             taken.add("a task", &name, method, faults);
