@@ -23,7 +23,7 @@ pub(crate) fn every(model: &Wired, call: &Call, name: &LitStr, period: &Period, 
         Period::Off => (quote!(__private::Schedule::every(__private::Period::Off)), None),
         Period::From(path) => {
             // The path stands where its type is asked for, so that a wrong one is shown there.
-            let from = quote_spanned!(at(path.span())=> .period_from(|daemon| __private::period_of(#path, daemon)));
+            let from = quote_spanned!(at(path.span())=> .period_from(|daemon| __private::period_of::<Self, _>(#path, daemon)));
             (quote!(__private::Schedule::every(__private::Period::Off)), Some(from))
         }
     };
@@ -56,7 +56,7 @@ fn row(
     let errors = on_error(*errors);
     let skip_if = skip_if
         .as_ref()
-        .map(|path| quote_spanned!(at(path.span())=> .skip_if(|daemon| __private::condition(#path, daemon))));
+        .map(|path| quote_spanned!(at(path.span())=> .skip_if(|daemon| __private::condition::<Self>(#path, daemon))));
     let schedule = quote!(#schedule #immediately #overlap #missed #jitter #timeout #errors);
     quote!(definition.every(__private::Interval::<Self>::new(#name, #schedule, #call) #from #skip_if))
 }

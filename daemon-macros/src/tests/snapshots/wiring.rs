@@ -117,8 +117,11 @@ impl ::daemon_core::__private::Wired for UserDaemon {
                             __private::outcome(Self::tock(daemon).await)
                         }),
                     )
-                    .period_from(|daemon| __private::period_of(Self::period, daemon))
-                    .skip_if(|daemon| __private::condition(busy, daemon)),
+                    .period_from(|daemon| __private::period_of::<
+                        Self,
+                        _,
+                    >(Self::period, daemon))
+                    .skip_if(|daemon| __private::condition::<Self>(busy, daemon)),
             );
         definition
             .every(
