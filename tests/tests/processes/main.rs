@@ -4,6 +4,7 @@
 
 mod exit_codes;
 mod idle;
+mod pauses;
 mod signals;
 mod storm;
 mod stuck;
