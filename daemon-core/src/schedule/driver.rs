@@ -6,13 +6,9 @@
 //! 3. No tick begins once the intake has stopped, nor one that waited or was to be made up.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::tick::{Owner, Tick};
 use super::timers::Step;
-
-/// A tick that is polled for longer holds up the others; it is the grain of tokio's timers.
-const HEAVY: Duration = Duration::from_millis(1);
 
 /// Ticks until the intake stops.
 ///
@@ -31,14 +27,9 @@ pub(crate) async fn drive<O: Owner>(owner: Arc<O>) {
         }
         match timers.step(ended.take(), now, jumped) {
             Step::Tick { slot, ticker, late } => {
-                ticker.begun(now.moment, late);
                 let begun = now.moment;
-                let tick = Tick { slot, ticker: ticker.clone(), begun };
-                let over = tick.begin(&owner);
+                let over = Tick { slot, ticker, begun, late }.begin(&owner);
                 now = watch.now();
-                if Duration::from_nanos(now.moment - begun) > HEAVY {
-                    ticker.set_heavy();
-                }
                 if let Some((tick, outcome)) = over {
                     tick.book(&*owner, &outcome, now);
                     ended = Some(slot);

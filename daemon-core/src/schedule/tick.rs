@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::slot::{Moment, Now};
-use super::ticker::{Outcome, Ticker};
+use super::ticker::{Outcome, Streak, Ticker};
 use super::timers::Timers;
 use super::timetable::SlotId;
 use crate::BoxFuture;
@@ -84,7 +84,12 @@ pub(super) struct Tick {
     pub(super) slot: SlotId,
     pub(super) ticker: Arc<Ticker>,
     pub(super) begun: Moment,
+    /// How late it is; unknown if it had to wait or was asked for.
+    pub(super) late: Option<u64>,
 }
+
+/// A tick that is polled for longer, in nanoseconds, holds up the others; it is the grain of tokio's timers.
+const HEAVY: u64 = 1_000_000;
 
 /// What the first poll of a tick brought.
 enum First {
@@ -143,6 +148,11 @@ impl Tick {
 
     /// Lets `work` go on in a task of its own.
     fn spawn<O: Owner>(self, owner: &Arc<O>, work: impl Future<Output = Outcome> + Send + 'static) {
+        let now = owner.timers().clock().now();
+        if !self.ticker.is_heavy() && now.moment - self.begun > HEAVY {
+            self.ticker.set_heavy();
+        }
+        self.ticker.begun(self.begun, self.late);
         let label = Label { kind: TaskKind::Interval, name: self.ticker.name.to_string(), at: self.ticker.at };
         let key = owner.timers().key(self.slot);
         let running = Running { owner: owner.clone(), tick: self, outcome: Outcome::Aborted };
@@ -154,10 +164,18 @@ impl Tick {
         drop(owner.tasks().spawn(label, owner.span(), Within { future, key }));
     }
 
-    /// Books how it ended.
+    /// Books how it ended, in the driver itself.
     pub(super) fn book<O: Owner>(&self, owner: &O, outcome: &Outcome, now: Now) {
+        let took = now.moment.saturating_sub(self.begun);
+        if took > HEAVY {
+            self.ticker.set_heavy();
+        }
+        self.tell(owner, outcome, self.ticker.whole(self.begun, self.late, outcome, Duration::from_nanos(took)));
+    }
+
+    /// Tells the owner what it wants to know of a tick that has been booked.
+    fn tell<O: Owner>(&self, owner: &O, outcome: &Outcome, streak: Streak) {
         let ticker = &*self.ticker;
-        let streak = ticker.ended(outcome, Duration::from_nanos(now.moment.saturating_sub(self.begun)));
         let failure = match outcome {
             Outcome::Ran(Err(failure)) => Some(failure),
             _ => None,
@@ -189,7 +207,8 @@ impl<O: Owner> Drop for Running<O> {
     fn drop(&mut self) {
         let timers = self.owner.timers();
         let now = timers.clock().now();
-        self.tick.book(&*self.owner, &self.outcome, now);
+        let took = Duration::from_nanos(now.moment.saturating_sub(self.tick.begun));
+        self.tick.tell(&*self.owner, &self.outcome, self.tick.ticker.ended(&self.outcome, took));
         timers.ended(self.tick.slot, now);
     }
 }

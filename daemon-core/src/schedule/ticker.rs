@@ -91,34 +91,56 @@ impl Ticker {
 
     /// Books that a tick began.
     pub(super) fn begun(&self, at: Moment, late: Option<u64>) {
-        let mut ledger = self.ledger();
-        ledger.last_begun = Some(at);
-        if let Some(late) = late {
-            ledger.lateness.get_or_insert_default().record(Duration::from_nanos(late));
-        }
+        self.ledger().begun(at, late);
     }
 
     /// Books how a tick that took so long ended.
     pub(super) fn ended(&self, outcome: &Outcome, took: Duration) -> Streak {
-        // Its text is the user's code, so it is made outside the lock.
-        let error = match outcome {
-            Outcome::Ran(Err(failure)) => Some(failure.to_string()),
-            _ => None,
-        };
+        let error = error_text(outcome);
+        self.ledger().ended(outcome, took, error)
+    }
+
+    /// Books a tick from its beginning to its end.
+    pub(super) fn whole(&self, at: Moment, late: Option<u64>, outcome: &Outcome, took: Duration) -> Streak {
+        let error = error_text(outcome);
         let mut ledger = self.ledger();
-        let before = ledger.streak;
+        if !matches!(outcome, Outcome::Skipped) {
+            ledger.begun(at, late);
+        }
+        ledger.ended(outcome, took, error)
+    }
+}
+
+impl Ledger {
+    fn begun(&mut self, at: Moment, late: Option<u64>) {
+        self.last_begun = Some(at);
+        if let Some(late) = late {
+            self.lateness.get_or_insert_default().record(Duration::from_nanos(late));
+        }
+    }
+
+    fn ended(&mut self, outcome: &Outcome, took: Duration, error: Option<String>) -> Streak {
+        let before = self.streak;
         if let Outcome::Skipped = outcome {
-            ledger.skipped += 1;
+            self.skipped += 1;
             return Streak { before, now: before };
         }
-        ledger.ticks += 1;
-        ledger.last_duration = Some(took);
+        self.ticks += 1;
+        self.last_duration = Some(took);
         if let Outcome::Ran(result) = outcome {
-            ledger.failed += u64::from(result.is_err());
-            ledger.streak = if result.is_err() { before.saturating_add(1) } else { 0 };
-            ledger.last_error = error;
+            self.failed += u64::from(result.is_err());
+            self.streak = if result.is_err() { before.saturating_add(1) } else { 0 };
+            self.last_error = error;
         }
-        Streak { before, now: ledger.streak }
+        Streak { before, now: self.streak }
+    }
+}
+
+/// Why a tick failed. The text is the user's code, so it is made outside the lock.
+fn error_text(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Ran(Err(failure)) => Some(failure.to_string()),
+        _ => None,
     }
 }
 

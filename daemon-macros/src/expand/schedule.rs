@@ -23,7 +23,8 @@ pub(crate) fn every(model: &Wired, call: &Call, name: &LitStr, period: &Period, 
         Period::Off => (quote!(__private::Schedule::every(__private::Period::Off)), None),
         Period::From(path) => {
             // The path stands where its type is asked for, so that a wrong one is shown there.
-            let from = quote_spanned!(at(path.span())=> .period_from(|daemon| __private::period_of::<Self, _>(#path, daemon)));
+            let from =
+                quote_spanned!(at(path.span())=> .period_from(|daemon| __private::period_of::<Self, _>(#path, daemon)));
             (quote!(__private::Schedule::every(__private::Period::Off)), Some(from))
         }
     };
