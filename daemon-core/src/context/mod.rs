@@ -2,6 +2,7 @@
 
 mod events;
 mod handle;
+mod intervals;
 mod life;
 mod link;
 mod register;

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::alarm::Alarm;
-use super::slot::{Moment, Now};
+use super::pace::{Moment, Now};
 use super::system::Reading;
 use crate::task::FOREVER;
 

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use daemon_grammar::Cron;
 
-use super::slot::Calendar;
+use super::pace::Calendar;
 
 /// An expression with the text that shows it.
 pub(super) struct Dates {

@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
+use super::book::Step;
 use super::tick::{Owner, Tick};
-use super::timers::Step;
 
 /// Ticks until the intake stops.
 ///

@@ -4,11 +4,13 @@
 //! [driver](drive) sleeps until it has something to say and makes the calls. The clocks are an edge of their own.
 
 mod alarm;
+mod book;
 mod clock;
 #[cfg(feature = "cron")]
 mod cron;
 mod driver;
 mod jitter;
+mod pace;
 mod period;
 mod policy;
 #[expect(clippy::module_inception, reason = "it is what the room is about")]
@@ -20,6 +22,7 @@ mod ticker;
 mod timers;
 mod timetable;
 
+pub(crate) use book::Order;
 pub(crate) use clock::Clock;
 pub(crate) use driver::drive;
 pub use period::Period;
@@ -27,4 +30,4 @@ pub use policy::{Missed, Overlap};
 pub use schedule::Schedule;
 pub(crate) use tick::Owner;
 pub(crate) use ticker::{Bound, Ticker};
-pub(crate) use timers::{Order, Timers};
+pub(crate) use timers::Timers;

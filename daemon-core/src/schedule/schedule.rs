@@ -9,9 +9,10 @@ use std::time::Duration;
 use daemon_grammar::{GrammarError, Percent};
 
 use super::jitter::Jitter;
+use super::pace::Pace;
 use super::period::Period;
 use super::policy::{Missed, Overlap};
-use super::slot::{Pace, Slot};
+use super::slot::Slot;
 use crate::error::Error;
 use crate::policy::OnError;
 

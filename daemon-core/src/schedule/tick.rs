@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::slot::{Moment, Now};
+use super::pace::{Moment, Now};
 use super::ticker::{Outcome, Streak, Ticker};
 use super::timers::Timers;
 use super::timetable::SlotId;

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::pace::Moment;
 use super::schedule::Schedule;
-use super::slot::Moment;
 use crate::BoxFuture;
 use crate::error::Result;
 use crate::histogram::Histogram;

@@ -8,7 +8,8 @@ use std::cmp::Reverse;
 use std::collections::binary_heap::PeekMut;
 use std::collections::{BinaryHeap, VecDeque};
 
-use super::slot::{Moment, Now, Pace, Slot};
+use super::pace::{Moment, Now, Pace};
+use super::slot::Slot;
 
 /// Which interval of a timetable. It is given out anew once the interval is cleared and its last tick has ended.
 pub(crate) type SlotId = u32;

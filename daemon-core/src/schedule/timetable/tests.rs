@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
+use super::super::pace::Calendar;
 use super::super::policy::{Missed, Overlap};
-use super::super::slot::Calendar;
 use super::*;
 
 const MS: u64 = 1_000_000;
