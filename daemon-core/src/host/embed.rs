@@ -55,6 +55,9 @@ pub struct RunningHost {
 impl Host {
     /// Starts the host in the current tokio runtime, and returns once every daemon runs.
     ///
+    /// The runtime needs its timers. With I/O enabled as well, on Linux, a suspend of the machine and a step of the clock are
+    /// noticed at once, otherwise within a minute.
+    ///
     /// Signals, the exit of the process and the report's printing are left to the caller. So is the guarantee that
     /// needs a thread of its own: if user code blocks all of the runtime's threads, the stop cannot begin.
     ///

@@ -83,6 +83,17 @@ mod linux {
         use super::*;
 
         #[tokio::test]
+        async fn one_that_rings_is_set_anew() {
+            let alarm = Shared::default().get().unwrap();
+            let past = Timespec { tv_sec: 1, tv_nsec: 0 };
+            let runs_out = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value: past };
+            timerfd_settime(&alarm.0, TimerfdTimerFlags::ABSTIME, &runs_out).unwrap();
+            Alarm::ring(Some(&*alarm)).await.unwrap();
+            let silent = tokio::time::timeout(std::time::Duration::from_millis(1), Alarm::ring(Some(&*alarm)));
+            silent.await.unwrap_err();
+        }
+
+        #[tokio::test]
         async fn those_who_wait_share_one_and_it_is_silent() {
             let shared = Shared::default();
             let (one, other) = (shared.get().unwrap(), shared.get().unwrap());

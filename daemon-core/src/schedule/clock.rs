@@ -107,6 +107,9 @@ impl Clock {
     ///
     /// Cancel safe, but begins anew each time.
     pub(crate) async fn sleep(self: &Arc<Self>, time: Duration) {
+        if time.is_zero() {
+            return;
+        }
         let until = self.now().moment.saturating_add(nanos(time));
         let mut watch = self.watch();
         while self.now().moment < until {

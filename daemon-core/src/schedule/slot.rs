@@ -209,7 +209,8 @@ impl Slot {
         }
         let delay = self.delay();
         let passed = self.pass(now.before(delay));
-        if !self.may_begin() {
+        if passed.count == 0 || !self.may_begin() {
+            // Nothing has passed if the wall clock was set back at this very moment.
             return (None, passed.count);
         }
         let made = self.missed.made(passed, self.left_out, jumped);

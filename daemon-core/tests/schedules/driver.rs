@@ -63,6 +63,20 @@ async fn ten_thousand_intervals_share_one_task() {
     host.shutdown().await.assert_clean();
 }
 
+/// The host of a runtime that has timers, and no I/O that could tell of a suspend: tokio says so by a panic, which is caught.
+#[test]
+fn a_runtime_without_io_will_do() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let host = Host::new("t").daemon(Mixed::default()).start().await.unwrap();
+        tokio::time::sleep(S(3_600) + MS(1)).await;
+        let mixed = host.handle().daemon::<Mixed>().unwrap();
+        assert_eq!(mixed.0.load(Ordering::Relaxed), 3_600);
+        drop(mixed);
+        assert!(host.shutdown().await.unwrap().left.is_nothing());
+    });
+}
+
 /// In real time: the first tick computes for so long that the next ones get tasks of their own.
 #[tokio::test]
 async fn a_tick_that_holds_up_the_others_has_its_own_task_from_then_on() {

@@ -96,7 +96,10 @@ fn it_is_stricter_than_the_others() {
     let accepted = |text: &str| {
         let (humantime, jiff) = (humantime::parse_duration(text).ok(), jiff(text));
         if let Ok(ours) = duration(text) {
-            assert!(humantime.is_none_or(|theirs| theirs == ours) && jiff.is_none_or(|theirs| theirs == ours), "{text}");
+            assert!(
+                humantime.is_none_or(|theirs| theirs == ours) && jiff.is_none_or(|theirs| theirs == ours),
+                "{text}"
+            );
         }
         (duration(text).is_ok(), humantime.is_some(), text.parse::<jiff::SignedDuration>().is_ok())
     };

@@ -272,6 +272,17 @@ fn a_calendar_goes_with_the_clock_on_the_wall() {
 }
 
 #[test]
+fn a_clock_set_back_as_its_timer_rings_makes_nothing_tick() {
+    let mut table = Timetable::default();
+    let id = table.insert(bells(Missed::Burst));
+    table.start(id, clock(0, HOUR / 2), false);
+    // nobody has said yet that it was set
+    assert_eq!(strike(&mut table, clock(HOUR / 2, HOUR - 1), false), 0);
+    assert_eq!(table.next(), Some(HOUR as u64 / 2 + 1));
+    assert_eq!(strike(&mut table, clock(HOUR / 2 + 1, HOUR), false), 1);
+}
+
+#[test]
 fn missed_times_of_a_calendar_are_made_up_as_declared() {
     for (missed, expected) in [(Missed::Skip, 0), (Missed::CatchUpOnce, 1), (Missed::Burst, 5)] {
         let mut table = Timetable::default();
