@@ -16,7 +16,10 @@ impl Garden {
     async fn water(&self) -> Result<()> {
         match self.0.fetch_add(1, Ordering::Relaxed) {
             2 => Err("no water".into()),
-            _ => Ok(tokio::time::sleep(S(3)).await),
+            _ => {
+                tokio::time::sleep(S(3)).await;
+                Ok(())
+            }
         }
     }
 }
@@ -155,7 +158,8 @@ impl DaemonBase for Early {
         cx.pause_interval("paused")?;
         cx.run_interval("run")?;
         cx.set_interval_period("changed", "1m")?;
-        Ok(tokio::time::sleep(S(30)).await)
+        tokio::time::sleep(S(30)).await;
+        Ok(())
     }
 }
 
