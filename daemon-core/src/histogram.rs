@@ -58,7 +58,13 @@ impl Histogram {
     /// Counts one duration.
     #[inline]
     pub fn record(&mut self, took: Duration) {
-        self.counts[Self::index(took)] += 1;
+        self.record_for(took, 1);
+    }
+
+    /// Counts a duration for as many.
+    #[inline]
+    pub(crate) fn record_for(&mut self, took: Duration, many: u64) {
+        self.counts[Self::index(took)] += many;
         self.max = self.max.max(took);
     }
 

@@ -42,6 +42,7 @@
 //! * `testing`: the module `testing`, a host under a paused clock for your own tests; a dev-dependency asks for it.
 
 mod call;
+mod configuration;
 mod const_check;
 mod context;
 mod daemon;
@@ -52,9 +53,14 @@ mod error;
 mod event;
 mod histogram;
 mod host;
+pub mod instance;
+#[cfg(all(test, daemon_loom))]
+mod models;
 mod policy;
+mod reload;
 mod schedule;
 mod status;
+mod sync;
 mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -64,28 +70,30 @@ pub mod testing;
 pub mod __private;
 
 pub use call::{Call, CallError};
+pub use configuration::Configuration;
 pub use context::{Context, HostHandle, TaskEnded, TaskHandle, Unsubscribe};
 pub use daemon::{DaemonBase, Wired};
-pub use declaration::{Declaration, Declared, Dependency};
+pub use declaration::{Declaration, Declared, Dependency, Published};
 pub use definition::{
     Check, Command, CommandCall, Deferred, Definition, EventHandler, Interval, OnReady, RowCall, Task,
 };
 pub use duration::IntoDuration;
-pub use error::{BoxError, Error, IntoOutcome, Result};
+pub use error::{BoxError, DaemonError, DaemonErrorCode, Error, IntoOutcome, Result};
 pub use event::{
-    Envelope, Event, Overflow, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle,
-    SubscriptionStatus,
+    Envelope, Event, Fate, Filter, Key, Overflow, PublishError, QueueOptions, SubscribeError, Subscription,
+    SubscriptionHandle, SubscriptionStatus, Tap, Tapped, Unhandled,
 };
 pub use histogram::Histogram;
 pub use host::{
-    Async, CheckError, Cut, DaemonStart, DaemonStop, EventAccount, Factory, Host, HostCheck, Left, Plain, RunningHost,
-    ShutdownReport, StartError, StartReport,
+    Async, CheckError, Cut, DaemonProcess, DaemonProcessBuilder, DaemonStart, DaemonStop, EventAccount, Factory,
+    HandlerStop, Host, HostCheck, Left, Plain, RunningHost, ShutdownReport, StartError, StartReport,
 };
 pub use policy::{OnError, Restart, RestartPolicy};
+pub use reload::{DaemonReload, DaemonReloadOutcome, ReloadOutcome, ReloadReport};
 pub use schedule::{Missed, Overlap, Period, Schedule};
 pub use status::{
-    CheckKind, CheckReport, DaemonStatus, HostStatus, IntervalState, IntervalStatus, State, TaskKind, TaskStatus,
-    Transition,
+    BlockedWork, CheckKind, CheckReport, DaemonStatus, EventAudit, HostStatus, IntervalState, IntervalStatus, State,
+    TaskKind, TaskStatus, Transition, Unfed, Unheard,
 };
 pub use task::{Attach, EventRow, Handler, place};
 

@@ -59,8 +59,13 @@ pub struct HostStatus {
     pub state: State,
     /// How long ago it started.
     pub uptime: Duration,
+    /// How often it was reloaded.
+    pub reloads: u64,
     /// Its daemons, in the order of their waves.
     pub daemons: Vec<DaemonStatus>,
+    /// Work that blocks its thread now: that a thread has been in one poll of for long, 1 s unless
+    /// [`Host::warn_blocked_after`](crate::Host::warn_blocked_after) says otherwise.
+    pub blocked: Vec<BlockedWork>,
 }
 
 impl HostStatus {
@@ -91,7 +96,8 @@ pub struct DaemonStatus {
     pub reason: Option<String>,
     /// How often it was started again.
     pub restarts: u64,
-    /// What fails over and over: each handler, interval or task whose last three calls failed.
+    /// What it does without: each handler or interval whose last three calls failed, and, while it runs, each daemon it wants
+    /// that is in this host and does not run.
     pub degraded: Vec<String>,
     /// Its event handlers and run-time subscriptions.
     pub subscriptions: Vec<SubscriptionStatus>,
@@ -167,7 +173,7 @@ pub enum TaskKind {
     InitializeDeferred,
     /// `cleanup`.
     Cleanup,
-    /// The event handlers of a daemon, which share one task.
+    /// The event handlers of a daemon, which share one task; or one that is isolated, or those of an isolated queue.
     Handlers,
     /// The driver of a daemon's intervals, which share one task; a tick that is done without waiting runs in it.
     Schedule,
@@ -185,8 +191,14 @@ pub enum TaskKind {
     Check,
     /// What [`Context::spawn_blocking`](crate::Context::spawn_blocking) started.
     Blocking,
+    /// `check_reload` or `reload`.
+    Reload,
+    /// What loads the host's configuration, or drops it at the end.
+    Load,
     /// The destructor of the daemon's value.
     Destructor,
+    /// A shutdown handler of the host.
+    Shutdown,
 }
 
 impl fmt::Display for TaskKind {
@@ -205,7 +217,10 @@ impl fmt::Display for TaskKind {
             Self::Command => "command",
             Self::Check => "check",
             Self::Blocking => "blocking work",
+            Self::Reload => "reload",
+            Self::Load => "loading of the configuration",
             Self::Destructor => "destructor",
+            Self::Shutdown => "shutdown handler",
         })
     }
 }
@@ -232,6 +247,22 @@ pub struct TaskStatus {
     pub waits_in: Option<String>,
 }
 
+/// Work that blocks its thread: asynchronous code that has not yielded for long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct BlockedWork {
+    /// The daemon whose work it is.
+    pub daemon: String,
+    /// What it is, such as ``event handler `user_created` ``.
+    pub work: String,
+    /// What kind of work it is.
+    pub kind: TaskKind,
+    /// Where it was spawned, as `file:line`; for what a definition holds, where the host spawned it.
+    pub spawned_at: String,
+    /// How long its thread has been in it.
+    pub blocked: Duration,
+}
+
 /// One change of state, of a daemon or of the host.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -244,6 +275,39 @@ pub struct Transition {
     pub state: State,
     /// Why, where there is more to say than that it was next.
     pub cause: Option<String>,
+}
+
+/// Events that nobody heard, and subscriptions to which nothing came, so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct EventAudit {
+    /// Topics on which something was published while nobody subscribed to it. Of topics that no type has as its own, the first 256
+    /// are remembered.
+    pub unheard: Vec<Unheard>,
+    /// Subscriptions that were offered nothing.
+    pub unfed: Vec<Unfed>,
+}
+
+/// A topic on which something was published that nobody heard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Unheard {
+    /// The topic.
+    pub topic: String,
+    /// Who published the first of these events.
+    pub publisher: String,
+    /// How many there were.
+    pub events: u64,
+}
+
+/// A subscription to which nothing came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Unfed {
+    /// The subscription, as `daemon.handler`.
+    pub subscription: String,
+    /// The topic or pattern.
+    pub topic: String,
 }
 
 /// What a health check speaks of. The words are those of Kubernetes.

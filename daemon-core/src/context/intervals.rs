@@ -1,7 +1,7 @@
 //! The intervals of a daemon: registered, ended, listed and steered by name.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::Context;
 use super::life::{Life, Phase};
@@ -9,7 +9,7 @@ use super::register::bound;
 use crate::error::{Error, IntoOutcome};
 use crate::schedule::{Order, Period, Schedule, Ticker, drive};
 use crate::status::{IntervalStatus, TaskKind};
-use crate::task::{Label, drop_quietly, waits};
+use crate::task::{End, Label, Stand, Wait, drop_quietly, waits};
 
 impl Context {
     /// Calls `tick` as `schedule` says: a period, such as `Duration::from_secs(5)` or `"5s"`, or a whole [`Schedule`]. Its times
@@ -86,7 +86,7 @@ impl Context {
         let timers = &self.life.timers;
         let Some(cleared) = timers.clear(name) else { return false };
         if !timers.is_inside(&cleared) {
-            waits("cx.clear_interval", timers.rest(&cleared)).await;
+            waits(Wait::ClearInterval, timers.rest(&cleared)).await;
         }
         drop_quietly(cleared);
         true
@@ -100,7 +100,7 @@ impl Context {
         let timers = &self.life.timers;
         for cleared in timers.clear_all() {
             if !timers.is_inside(&cleared) {
-                waits("cx.cleanup_intervals", timers.rest(&cleared)).await;
+                waits(Wait::CleanupIntervals, timers.rest(&cleared)).await;
             }
             drop_quietly(cleared);
         }
@@ -176,10 +176,21 @@ impl Life {
                 }
                 drive(life).await;
             };
-            self.spawn(Label::new(TaskKind::Schedule, "schedule"), driver)?;
+            let label = Label::new(TaskKind::Schedule, "schedule");
+            let ends = Busy(Arc::downgrade(self));
+            self.tasks.spawn_with(label, ends, |_| driver).ok_or_else(|| self.stopping())?;
         }
         drop(registrations);
         drop_quietly(replaced);
         Ok(())
+    }
+}
+
+/// Tells which interval the driver of a life is busy with.
+struct Busy(Weak<Life>);
+
+impl End for Busy {
+    fn stands_for(&self) -> Option<Stand> {
+        self.0.upgrade()?.timers.inline()
     }
 }

@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 use super::link::{AnyDaemon, HostLink};
 use super::register::Unsubscribe;
 use crate::BoxFuture;
+use crate::configuration::Configured;
 use crate::error::{Error, Result};
-use crate::event::{Bus, Publisher, SubscriptionHandle, SubscriptionStatus};
+use crate::event::{Bus, Ledger, Publisher, SubscriptionHandle, SubscriptionStatus};
 use crate::policy::OnError;
 use crate::schedule::{Clock, Owner, Ticker, Timers};
 use crate::status::TaskKind;
@@ -28,6 +29,8 @@ pub(crate) struct Tally {
     pub(crate) panics: AtomicU64,
     /// How often in a row each piece of work has failed.
     streaks: Mutex<BTreeMap<String, u32>>,
+    /// The accounts of its run-time subscriptions.
+    pub(crate) ledger: Arc<Ledger>,
 }
 
 /// How many failures in a row degrade a daemon.
@@ -68,6 +71,7 @@ pub(super) struct Registrations {
     pub(super) phase: Phase,
     pub(super) guards: Vec<Box<dyn Unsubscribe>>,
     pub(super) pulled: Vec<SubscriptionHandle>,
+    pub(super) taps: Vec<SubscriptionHandle>,
     /// Whether the subscriptions made at run time have been closed.
     pub(super) drained: bool,
     /// Whether the intervals have their driver.
@@ -86,12 +90,16 @@ pub(crate) struct Life {
     pub(crate) tally: Arc<Tally>,
     /// The daemons this one requires, held for as long as it lives.
     pub(crate) required: Vec<(TypeId, Arc<str>, AnyDaemon)>,
+    /// What it was born with, or has taken on since.
+    configured: Mutex<Configured>,
     /// Cancelled when the daemon runs: what waits for its readiness may begin.
     pub(crate) ready: CancellationToken,
     /// Cancelled when no new tick, command or check may begin.
     pub(crate) intake: CancellationToken,
     /// Cancelled when running work is to end.
     pub(crate) cancel: CancellationToken,
+    /// Set when no event handler may begin or go on, not even in the middle of a batch.
+    pub(crate) cut: AtomicBool,
     pub(super) registrations: Mutex<Registrations>,
     pub(crate) timers: Timers,
     /// Whether the phase is over, for those who ask often.
@@ -114,14 +122,16 @@ pub(crate) struct Birth {
     pub(crate) tally: Arc<Tally>,
     pub(crate) clock: Arc<Clock>,
     pub(crate) required: Vec<(TypeId, Arc<str>, AnyDaemon)>,
+    pub(crate) configured: Configured,
 }
 
 impl Life {
     pub(crate) fn new(birth: Birth) -> Self {
+        // At the level of errors, so that it is there whatever is shown.
+        let span = tracing::error_span!("daemon", name = &*birth.daemon);
         Self {
-            // At the level of errors, so that it is there whatever is shown.
-            span: tracing::error_span!("daemon", name = &*birth.daemon),
-            tasks: Tasks::new(birth.runtime),
+            tasks: Tasks::new(birth.runtime, span.clone()),
+            span,
             publisher: birth.bus.publisher(&birth.daemon),
             daemon: birth.daemon,
             number: birth.number,
@@ -129,9 +139,11 @@ impl Life {
             link: birth.link,
             tally: birth.tally,
             required: birth.required,
+            configured: Mutex::new(birth.configured),
             ready: CancellationToken::new(),
             intake: CancellationToken::new(),
             cancel: CancellationToken::new(),
+            cut: AtomicBool::new(false),
             registrations: Mutex::default(),
             timers: Timers::new(birth.clock),
             over: AtomicBool::new(false),
@@ -144,6 +156,16 @@ impl Life {
 
     pub(super) fn stopping(&self) -> Error {
         Error::Stopping { daemon: self.daemon.to_string() }
+    }
+
+    /// The configuration it has.
+    pub(crate) fn configured(&self) -> Configured {
+        self.configured.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes on another configuration; returns the one before, to be dropped where user code may run.
+    pub(crate) fn configure(&self, next: Configured) -> Configured {
+        std::mem::replace(&mut *self.configured.lock().unwrap_or_else(PoisonError::into_inner), next)
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -198,7 +220,7 @@ impl Life {
         let pulled = {
             let mut registrations = self.registrations();
             registrations.drained = true;
-            registrations.pulled.clone()
+            [registrations.pulled.clone(), registrations.taps.clone()].concat()
         };
         pulled.iter().for_each(SubscriptionHandle::close);
     }
@@ -262,10 +284,6 @@ impl Owner for Life {
 
     fn tasks(&self) -> &Arc<Tasks> {
         &self.tasks
-    }
-
-    fn span(&self) -> &tracing::Span {
-        &self.span
     }
 
     fn intake(&self) -> &CancellationToken {

@@ -11,8 +11,9 @@ use tokio::sync::watch;
 use crate::BoxFuture;
 use crate::call::CallError;
 use crate::error::Error;
+use crate::instance::DaemonLock;
 use crate::schedule::Order;
-use crate::status::{CheckReport, HostStatus, State, Transition};
+use crate::status::{CheckReport, EventAudit, HostStatus, State, Transition};
 
 /// A daemon's state and the number of its latest life. State, not an event: whoever looks late still sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub(crate) trait HostLink: Any + Send + Sync {
     fn readiness(&self, daemon: &str) -> Option<watch::Receiver<Readiness>>;
     /// The names of all daemons.
     fn names(&self) -> Vec<String>;
+    /// A daemon and all that cannot start before it runs.
+    fn held_up_by(&self, daemon: &str) -> Vec<String>;
     /// A running daemon, by type and, where one is given, by name.
     fn running(&self, type_id: TypeId, name: Option<&str>) -> Option<AnyDaemon>;
     /// Begins the shutdown.
@@ -63,6 +66,10 @@ pub(crate) trait HostLink: Any + Send + Sync {
     fn run_checks(&self) -> BoxFuture<'_, Vec<CheckReport>>;
     /// What can be seen of the host.
     fn status(&self) -> HostStatus;
+    /// What was heard by nobody, and who heard nothing.
+    fn audit(&self) -> EventAudit;
+    /// The lock it holds.
+    fn lock(&self) -> Option<DaemonLock>;
     /// Its latest transitions.
     fn journal(&self) -> Vec<Transition>;
     /// What a test wants called in the place of the next call named `name`.

@@ -125,8 +125,9 @@ impl Life {
         let Some(mut readiness) = self.link.readiness(of) else {
             return Err(Error::UnknownDaemon { name: of.to_owned(), known: self.link.names().join(", ") });
         };
+        let label = Label::new(TaskKind::OnReady, name);
         let (life, name) = (self.clone(), name.to_owned());
-        self.spawn(Label::new(TaskKind::OnReady, name.clone()), async move {
+        self.spawn(label, async move {
             tokio::select! {
                 biased;
                 () = life.cancel.cancelled() => return, // it never became ready
@@ -160,8 +161,9 @@ impl Life {
         late: impl FnOnce() -> BoxFuture<'static, Result<()>> + Send + 'static,
     ) -> Result<(), Error> {
         self.open()?;
+        let label = Label::new(kind, name);
         let (life, name) = (self.clone(), name.to_owned());
-        self.spawn(Label::new(kind, name.clone()), async move {
+        self.spawn(label, async move {
             tokio::select! {
                 biased;
                 () = life.intake.cancelled() => return,
@@ -174,7 +176,7 @@ impl Life {
     }
 
     /// Spawns tracked work of this life.
-    pub(crate) fn spawn(&self, label: Label, work: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
-        self.tasks.spawn(label, &self.span, work).map(|_| ()).ok_or_else(|| self.stopping())
+    pub(crate) fn spawn(&self, label: Label<'_>, work: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+        self.tasks.spawn(label, work).map(|_| ()).ok_or_else(|| self.stopping())
     }
 }

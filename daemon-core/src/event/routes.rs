@@ -1,7 +1,11 @@
 //! Which mailboxes get what is published on a topic: immutable tables that publishers read without a lock.
 
+use super::event::AnyEvent;
+use super::gate::{Gate, Verdict};
 use super::mailbox::Mailbox;
+use super::publish::Message;
 use super::topic::Topic;
+use super::unheard::Silence;
 use arc_swap::ArcSwap;
 use rustc_hash::FxHashMap;
 use std::any::TypeId;
@@ -27,6 +31,17 @@ pub(crate) struct Route {
     pub(crate) lane: u32,
     /// The type it takes; `None`: envelopes, whatever is in them.
     pub(crate) takes: Option<TypeTag>,
+    /// The user's code that is asked before an event is queued, if there is any.
+    pub(crate) gate: Option<Arc<Gate>>,
+    /// Whether it merely looks on, so that what nobody else gets is heard by nobody.
+    pub(crate) is_tap: bool,
+}
+
+impl Route {
+    /// What its gate says of a message that it takes; without one it takes all. Call without locks.
+    pub(crate) fn judge(&self, topic: &str, event: &AnyEvent, message: &Message<'_>) -> Verdict {
+        self.gate.as_ref().map_or(Verdict::Passes, |gate| gate.judge(topic, event, message.publisher()))
+    }
 }
 
 /// Everybody who gets what is published on one topic; routes to one mailbox are neighbours.
@@ -34,6 +49,9 @@ pub(crate) struct Route {
 pub(crate) struct Routes {
     pub(crate) routes: Vec<Route>,
     pub(crate) has_envelopes: bool,
+    pub(crate) has_gates: bool,
+    /// Whether somebody gets it who does not merely look on.
+    pub(crate) heard: bool,
     /// The type that subscribers to exactly this topic take.
     pub(crate) expects: Option<TypeTag>,
 }
@@ -44,6 +62,14 @@ pub(crate) struct TopicEntry {
     pub(crate) hash: u64,
     pub(crate) topic: Topic,
     pub(crate) routes: ArcSwap<Routes>,
+    /// What was published while nobody heard it.
+    pub(crate) unheard: Silence,
+}
+
+impl TopicEntry {
+    pub(crate) fn new(topic: Topic, hash: u64, routes: Routes) -> Self {
+        Self { hash, topic, routes: ArcSwap::from_pointee(routes), unheard: Silence::default() }
+    }
 }
 
 /// All topics by hash. Topics of one hash are told apart by their text: the second has the next free key.
@@ -93,15 +119,11 @@ impl Topics {
 mod tests {
     use super::{Routes, TopicEntry, Topics};
     use crate::event::topic::Topic;
-    use arc_swap::ArcSwap;
     use std::sync::Arc;
 
     #[test]
     fn topics_of_one_hash_are_told_apart() {
-        let entry = |topic| {
-            let routes = ArcSwap::from_pointee(Routes::default());
-            Arc::new(TopicEntry { hash: u64::MAX, topic: Topic::Static(topic), routes })
-        };
+        let entry = |topic| Arc::new(TopicEntry::new(Topic::Static(topic), u64::MAX, Routes::default()));
         let mut topics = Topics::default();
         for topic in ["a", "b", "c"] {
             topics.insert(entry(topic));

@@ -69,6 +69,7 @@ impl Outside {
                     let _ = force.send(signal.forced_code); // a host that has stopped cannot be forced to
                 }
             }
+            Meaning::Reload => drop(self.board.begin_reload(signal.name)), // nobody waits for its report
             Meaning::Nothing => {}
         }
     }
@@ -79,7 +80,7 @@ fn abort_all(board: &Board) {
     for slot in board.slots() {
         let life = slot.inner().life.clone();
         if let Some(life) = life {
-            drop(life.tasks.close()); // the report names what was under way
+            life.tasks.close(); // the report names what was under way
         }
     }
 }

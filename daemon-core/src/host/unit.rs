@@ -2,22 +2,25 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::factory::Source;
+use super::reload::Step;
 use super::watched::Watched;
 use crate::BoxFuture;
 use crate::call::CallError;
+use crate::configuration::Configuration;
 use crate::context::{AnyDaemon, Context, Life};
 use crate::daemon::DaemonBase;
 use crate::declaration::{Declaration, Dependency};
 use crate::definition::{Check, Definition, RowCall};
 use crate::error::{Error, Result};
-use crate::event::{Bus, SubscribeError, SubscriptionStatus, TypedTopic};
-use crate::policy::OnError;
+use crate::event::{Bus, Listener, SubscribeError, SubscriptionStatus, TypedTopic};
+use crate::policy::{OnError, RestartPolicy};
 use crate::schedule::Ticker;
 use crate::status::{CheckKind, TaskKind};
 use crate::task::{Failure, Handlers, Label, Observer, Wiring, attempt};
@@ -29,11 +32,15 @@ pub(crate) struct Outline {
     pub(crate) type_name: &'static str,
     /// The topics of the event handlers, with the type each takes.
     pub(crate) topics: Vec<TypedTopic>,
+    /// What the event handlers listen to.
+    pub(crate) listeners: Vec<Listener>,
+    /// What is wrong with the event handlers.
+    pub(crate) handler_faults: Vec<String>,
     pub(crate) ready: Vec<Dependency>,
     /// The intervals, with what is wrong with each.
     pub(crate) intervals: Vec<(&'static str, Option<String>)>,
     pub(crate) deferred: Vec<&'static str>,
-    pub(crate) tasks: Vec<&'static str>,
+    pub(crate) tasks: Vec<(&'static str, RestartPolicy)>,
     pub(crate) checks: Vec<(&'static str, Duration)>,
     pub(crate) commands: Vec<&'static str>,
 }
@@ -45,6 +52,8 @@ pub(crate) trait Unit: Send + Sync {
     fn outline(&self) -> Outline;
     /// Subscribes the daemon's handlers, once, for all its lives.
     fn subscribe(&self, bus: &Arc<Bus>) -> Result<Arc<dyn Intake>, SubscribeError>;
+    /// Whether each life has a value of its own.
+    fn is_made_anew(&self) -> bool;
     /// Makes the value of the next life.
     fn value(&self) -> BoxFuture<'static, Result<Box<dyn Lived>>>;
     /// Lets go of the value that lives through restarts; the error is a panic in its destructor.
@@ -55,6 +64,9 @@ pub(crate) trait Unit: Send + Sync {
 pub(crate) trait Intake: Send + Sync {
     /// Keeps new events for the next life.
     fn buffer(&self);
+    /// As [`buffer`](Self::buffer), beginning with the retained events that were missed; `anew`: with all, for the next life is that of
+    /// another value.
+    fn begin(&self, anew: bool);
     /// Takes no new event; what is queued is still delivered.
     fn drain(&self);
     /// Abandons what is queued.
@@ -66,6 +78,10 @@ pub(crate) trait Intake: Send + Sync {
 impl<D: Send + Sync + 'static> Intake for Wiring<D, Context> {
     fn buffer(&self) {
         Self::buffer(self);
+    }
+
+    fn begin(&self, anew: bool) {
+        Self::begin(self, anew);
     }
 
     fn drain(&self) {
@@ -85,8 +101,11 @@ impl<D: Send + Sync + 'static> Intake for Wiring<D, Context> {
 pub(crate) trait Lived: Send + Sync {
     fn any(&self) -> AnyDaemon;
     fn hook(&self, which: TaskKind, cx: Context) -> BoxFuture<'static, Result<()>>;
-    /// Delivers events to the daemon's handlers until its intake is drained.
-    fn dispatch(&self, cx: Context) -> BoxFuture<'static, ()>;
+    /// Asks the daemon whether it could take `next` on, or has it do so.
+    fn reload(&self, step: Step, next: Configuration, cx: Context) -> BoxFuture<'static, Result<()>>;
+    /// What delivers events to the daemon's handlers until its intake is drained: the common dispatcher, then each that is
+    /// isolated, by the name of its handler or queue.
+    fn dispatch(&self, cx: Context) -> Vec<(Option<&'static str>, BoxFuture<'static, ()>)>;
     /// Registers what begins once the daemon is ready.
     fn begin(&self, life: &Arc<Life>) -> Result<(), Error>;
     fn command(&self, name: &str, request: Value, cx: Context) -> Option<BoxFuture<'static, Result<Value, CallError>>>;
@@ -106,6 +125,8 @@ pub(crate) struct UnitOf<D> {
     name: Arc<str>,
     definition: Arc<Definition<D>>,
     topics: Vec<TypedTopic>,
+    listeners: Vec<Listener>,
+    handler_faults: Vec<String>,
     /// What a failure of each event handler leads to.
     on_error: Arc<HashMap<&'static str, OnError>>,
     handlers: Mutex<Option<Handlers<D, Context>>>,
@@ -120,6 +141,8 @@ impl<D: DaemonBase> UnitOf<D> {
         Self {
             name: name.into(),
             topics: handlers.typed_topics(name).collect(),
+            listeners: handlers.listeners(name).collect(),
+            handler_faults: handlers.faults(name).iter().map(ToString::to_string).collect(),
             on_error: Arc::new(handlers.iter().map(|row| (row.name(), row.failure_policy())).collect()),
             handlers: Mutex::new(Some(handlers)),
             wiring: Arc::default(),
@@ -144,10 +167,12 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
             type_id: TypeId::of::<D>(),
             type_name: std::any::type_name::<D>(),
             topics: self.topics.clone(),
+            listeners: self.listeners.clone(),
+            handler_faults: self.handler_faults.clone(),
             ready: definition.ready.iter().map(|row| row.of).collect(),
             intervals: definition.intervals.iter().map(|row| (row.name, row.fault())).collect(),
             deferred: definition.deferred.iter().map(|row| row.name).collect(),
-            tasks: definition.tasks.iter().map(|row| row.name).collect(),
+            tasks: definition.tasks.iter().map(|row| (row.name, row.restart)).collect(),
             checks: definition.checks.iter().map(|row| (row.name, row.timeout)).collect(),
             commands: definition.commands.iter().map(|row| row.name).collect(),
         }
@@ -158,6 +183,10 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
         let wiring = Arc::new(handlers.register(bus, &self.name)?);
         let _: &Arc<_> = self.wiring.get_or_init(|| wiring.clone());
         Ok(wiring)
+    }
+
+    fn is_made_anew(&self) -> bool {
+        matches!(*self.source, Source::Factory(_))
     }
 
     fn value(&self) -> BoxFuture<'static, Result<Box<dyn Lived>>> {
@@ -208,6 +237,10 @@ impl Observer for Booked<'_> {
         self.life.streak(subscription, 0);
     }
 
+    fn over(&self) -> &AtomicBool {
+        &self.life.cut
+    }
+
     #[cfg(feature = "testing")]
     fn fault(&self, subscription: &str) -> Option<crate::task::Fault> {
         self.life.link.fault(&self.life.daemon, subscription)
@@ -244,14 +277,38 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
         }
     }
 
-    fn dispatch(&self, cx: Context) -> BoxFuture<'static, ()> {
-        let (daemon, wiring, on_error) = (self.daemon.clone(), self.wiring.clone(), self.on_error.clone());
-        Box::pin(async move {
-            let Some(wiring) = wiring.get() else { return };
-            if let Err(error) = wiring.run(&daemon, &cx, &Booked { life: &cx.life, on_error: &on_error }).await {
-                tracing::error!(daemon = &*cx.life.daemon, %error, "events are not delivered");
-            }
+    fn reload(&self, step: Step, next: Configuration, cx: Context) -> BoxFuture<'static, Result<()>> {
+        let (daemon, life) = (self.daemon.clone(), cx.life.clone());
+        life.call(step.name(), || {
+            Box::pin(async move {
+                match step {
+                    Step::Check => daemon.check_reload(&next, &cx).await,
+                    Step::Reload => daemon.reload(&next, &cx).await,
+                }
+            })
         })
+    }
+
+    fn dispatch(&self, cx: Context) -> Vec<(Option<&'static str>, BoxFuture<'static, ()>)> {
+        let isolated = self.wiring.get().into_iter().flat_map(|wiring| wiring.isolated()).map(Some);
+        let dispatcher = |(at, name): (usize, Option<&'static str>)| {
+            let (daemon, wiring, on_error) = (self.daemon.clone(), self.wiring.clone(), self.on_error.clone());
+            let cx = cx.clone();
+            let run: BoxFuture<'static, ()> = Box::pin(async move {
+                let (Some(wiring), booked) = (wiring.get(), Booked { life: &cx.life, on_error: &on_error }) else {
+                    return;
+                };
+                let ran = match at.checked_sub(1) {
+                    None => wiring.run(&daemon, &cx, &booked).await,
+                    Some(isolated) => wiring.run_isolated(isolated, &daemon, &cx, &booked).await,
+                };
+                if let Err(error) = ran {
+                    tracing::error!(daemon = &*cx.life.daemon, %error, "events are not delivered");
+                }
+            });
+            (name, run)
+        };
+        std::iter::once(None).chain(isolated).enumerate().map(dispatcher).collect()
     }
 
     fn begin(&self, life: &Arc<Life>) -> Result<(), Error> {

@@ -6,6 +6,7 @@
 //! 2. No user code runs or is dropped in here. What is taken out is handed out.
 
 use std::collections::BTreeMap;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,8 @@ use super::slot::Slot;
 use super::ticker::Ticker;
 use super::timetable::{Due, Look, SlotId, Timetable};
 use crate::error::Error;
-use crate::status::{IntervalState, IntervalStatus};
+use crate::status::{IntervalState, IntervalStatus, TaskKind};
+use crate::task::Stand;
 
 /// The intervals of one life.
 pub(super) struct Book {
@@ -36,6 +38,8 @@ pub(super) struct Book {
 
 struct Row {
     name: Arc<str>,
+    /// Where it was registered.
+    at: &'static Location<'static>,
     /// `None` once it is cleared.
     ticker: Option<Arc<Ticker>>,
     /// When it last came to rest.
@@ -102,11 +106,16 @@ impl Book {
 
     /// Adds an interval, in the place of one of the same name, which is handed out.
     pub(super) fn register(&mut self, ticker: Arc<Ticker>, slot: Slot, now: Now) -> Option<Arc<Ticker>> {
-        let immediately = ticker.schedule.immediately;
+        let (immediately, at) = (ticker.schedule.immediately, ticker.at);
         let (id, replaced) = match self.names.get(&ticker.name) {
             Some(&id) => {
                 self.table.replace(id, slot);
-                (id, self.rows[id as usize].as_mut().and_then(|row| row.ticker.replace(ticker)))
+                let row = self.rows[id as usize].as_mut();
+                let replaced = row.and_then(|row| {
+                    row.at = at;
+                    row.ticker.replace(ticker)
+                });
+                (id, replaced)
             }
             None => {
                 let id = self.table.insert(slot);
@@ -114,7 +123,8 @@ impl Book {
                 self.names.insert(ticker.name.clone(), id);
                 self.rows.resize_with(self.rows.len().max(id as usize + 1), || None);
                 let name = ticker.name.clone();
-                self.rows[id as usize] = Some(Row { name, ticker: Some(ticker), rested: self.rests, awaited: false });
+                self.rows[id as usize] =
+                    Some(Row { name, at, ticker: Some(ticker), rested: self.rests, awaited: false });
                 (id, None)
             }
         };
@@ -223,9 +233,10 @@ impl Book {
         Some(Ok(()))
     }
 
-    /// The interval whose tick the driver polls itself.
-    pub(super) fn inline(&self) -> Option<&str> {
-        Some(&self.row(self.inline?)?.name)
+    /// The tick that the driver polls itself.
+    pub(super) fn inline(&self) -> Option<Stand> {
+        let row = self.row(self.inline?)?;
+        Some(Stand { kind: TaskKind::Interval, name: row.name.to_string(), at: row.at })
     }
 
     /// All intervals as they are now.

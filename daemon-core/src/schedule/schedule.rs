@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use daemon_grammar::{GrammarError, Percent};
 
-use super::jitter::Jitter;
 use super::pace::Pace;
 use super::period::Period;
 use super::policy::{Missed, Overlap};
@@ -160,7 +159,7 @@ impl Schedule {
                 Pace::Calendar(Arc::new(super::cron::Dates::from(cron)))
             }
         };
-        Ok(Slot::new(pace, self.jitter.map(Jitter::new), self.overlap, self.missed))
+        Ok(Slot::new(pace, self.jitter, self.overlap, self.missed))
     }
 }
 

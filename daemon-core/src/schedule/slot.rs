@@ -7,14 +7,17 @@
 
 use std::sync::Arc;
 
-use super::jitter::Jitter;
+use daemon_grammar::Percent;
+
+use super::jitter;
 use super::pace::{Calendar, Moment, Now, Pace};
 use super::policy::{Missed, Overlap, Passed};
 
 /// What is rarely there, and therefore apart.
 #[derive(Default)]
 struct Extra {
-    jitter: Option<Jitter>,
+    /// The share of the period that ticks are delayed by at most.
+    jitter: Option<Percent>,
     /// The delay of the tick that is due next.
     delay: u64,
     calendar: Option<(Arc<dyn Calendar>, i64)>,
@@ -63,7 +66,7 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn new(pace: Pace, jitter: Option<Jitter>, overlap: Overlap, missed: Missed) -> Self {
+    pub(super) fn new(pace: Pace, jitter: Option<Percent>, overlap: Overlap, missed: Missed) -> Self {
         let mut slot = Self {
             period: 0,
             due: 0,
@@ -305,12 +308,12 @@ impl Slot {
             self.state = State::Idle; // there is no further one
             return;
         }
-        if let Some(jitter) = &mut extra.jitter {
+        if let Some(jitter) = extra.jitter {
             let period = match &extra.calendar {
                 Some((calendar, wall)) => calendar.next(*wall).map_or(0, |next| next.saturating_sub(*wall) as u64),
                 None => self.period,
             };
-            extra.delay = jitter.draw(period);
+            extra.delay = jitter::delay(jitter, period);
         }
     }
 }

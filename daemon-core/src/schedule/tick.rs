@@ -27,7 +27,6 @@ use crate::task::{FOREVER, Failure, Label, Tasks, caught, drop_quietly, not_wait
 pub(crate) trait Owner: Send + Sync + 'static {
     fn timers(&self) -> &Timers;
     fn tasks(&self) -> &Arc<Tasks>;
-    fn span(&self) -> &tracing::Span;
     /// Cancelled when no tick may begin any more.
     fn intake(&self) -> &CancellationToken;
     /// Makes the call of one tick, or what a test asked for in its place.
@@ -153,7 +152,8 @@ impl Tick {
             self.ticker.set_heavy();
         }
         self.ticker.begun(self.begun, self.late);
-        let label = Label { kind: TaskKind::Interval, name: self.ticker.name.to_string(), at: self.ticker.at };
+        let ticker = self.ticker.clone();
+        let label = Label { kind: TaskKind::Interval, name: &ticker.name, at: ticker.at };
         let key = owner.timers().key(self.slot);
         let running = Running { owner: owner.clone(), tick: self, outcome: Outcome::Aborted };
         let future = async move {
@@ -161,7 +161,7 @@ impl Tick {
             running.outcome = work.await;
         };
         // Refused, it is dropped, and booked as any that is dropped on its way.
-        drop(owner.tasks().spawn(label, owner.span(), Within { future, key }));
+        drop(owner.tasks().spawn(label, Within { future, key }));
     }
 
     /// Books how it ended, in the driver itself.

@@ -15,6 +15,7 @@ use super::ticker::Ticker;
 use super::timetable::SlotId;
 use crate::error::Error;
 use crate::status::IntervalStatus;
+use crate::task::Stand;
 
 /// The intervals of one life.
 pub(crate) struct Timers {
@@ -150,9 +151,9 @@ impl Timers {
         done
     }
 
-    /// The interval whose tick the driver polls itself; if that blocks, so does the driver.
-    pub(crate) fn inline(&self) -> Option<String> {
-        self.book().inline().map(str::to_owned)
+    /// The tick that the driver polls itself; if it blocks, so does the driver.
+    pub(crate) fn inline(&self) -> Option<Stand> {
+        self.book().inline()
     }
 
     /// The names of all intervals.

@@ -59,6 +59,11 @@ impl TestHostBuilder {
         self.with(|host| host.daemons(list))
     }
 
+    /// Gives the daemons a configuration; see [`Host::configuration`].
+    pub fn configuration<C: Send + Sync + 'static, Kind>(self, first: C, load: impl Factory<C, Kind>) -> Self {
+        self.with(|host| host.configuration(first, load))
+    }
+
     /// Sets how long the whole stop may take \[25 s\], by the paused clock.
     ///
     /// # Panics
@@ -83,6 +88,16 @@ impl TestHostBuilder {
     pub fn clock_at(mut self, time: SystemTime) -> Self {
         self.clock = time;
         self
+    }
+
+    /// Sets how long the start of all daemons together may take \[no limit\], by the paused clock.
+    ///
+    /// # Panics
+    /// If it is text that does not follow the grammar.
+    #[track_caller]
+    pub fn start_budget(self, budget: impl IntoDuration) -> Self {
+        let budget = clock::length(budget);
+        self.with(|host| host.start_budget(budget))
     }
 
     /// As [`TestHost::fail_next`], from the first start on.

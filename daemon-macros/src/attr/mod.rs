@@ -15,6 +15,7 @@ pub(crate) mod marker;
 pub(crate) mod on_error;
 pub(crate) mod on_event;
 pub(crate) mod on_ready;
+pub(crate) mod publishes;
 pub(crate) mod requirement;
 pub(crate) mod restart;
 pub(crate) mod schedule;

@@ -5,20 +5,23 @@ struct UserDaemon;
 
 #[daemon]
 impl UserDaemon {
-    #[on_event("a:b", concurrency = 4)]
+    #[on_event("a:b", queue = "users")]
     async fn a(&self) {}
 
     #[on_event("a:b", queue = "users")]
     async fn b(&self) {}
 
-    #[on_event("a:b", isolated)]
+    #[on_event("a:b", queue = "user")]
     async fn c(&self) {}
 
-    #[on_event("a:b", when = "x")]
+    #[on_event("a:b", queue = "messages")]
     async fn d(&self) {}
 
-    #[on_event("a:b", retain)]
+    #[on_event("a:b", queue = "all of them")]
     async fn e(&self) {}
+
+    #[on_event("a:b", queue = users)]
+    async fn f(&self) {}
 }
 
 impl DaemonBase for UserDaemon {}

@@ -1,0 +1,62 @@
+//! The locks and atomics of the concurrent cores: those of `std`, or under `--cfg daemon_loom` those of `loom`, whose model
+//! checker then runs the cores through every order in which threads may take their steps.
+//!
+//! `Arc` is always that of `std`: nothing here depends on the order in which its counts change, and loom's cannot hold a `dyn`.
+//! What does not have to be modelled (the next number of something) says `std::sync` in full.
+
+#[cfg(all(test, daemon_loom))]
+pub(crate) use loom::sync::{Mutex, MutexGuard, atomic};
+#[cfg(not(all(test, daemon_loom)))]
+pub(crate) use std::sync::{Mutex, MutexGuard, atomic};
+
+/// A `thread_local!`: the threads of a model are not threads of the system.
+macro_rules! per_thread {
+    (static $name:ident: $type:ty = $init:expr;) => {
+        #[cfg(all(test, daemon_loom))]
+        loom::thread_local! { static $name: $type = $init; }
+        #[cfg(not(all(test, daemon_loom)))]
+        std::thread_local! { static $name: $type = const { $init }; }
+    };
+}
+pub(crate) use per_thread;
+
+/// A place that is filled once; what is in it is handed out as clones.
+#[cfg(not(all(test, daemon_loom)))]
+#[derive(Debug)]
+pub(crate) struct Once<T>(std::sync::OnceLock<T>);
+
+#[cfg(not(all(test, daemon_loom)))]
+impl<T: Clone> Once<T> {
+    pub(crate) const fn new() -> Self {
+        Self(std::sync::OnceLock::new())
+    }
+
+    /// Fills it, if it is empty.
+    pub(crate) fn set(&self, value: T) {
+        drop(self.0.set(value));
+    }
+
+    pub(crate) fn get(&self) -> Option<T> {
+        self.0.get().cloned()
+    }
+}
+
+/// As above; loom has no such thing.
+#[cfg(all(test, daemon_loom))]
+#[derive(Debug)]
+pub(crate) struct Once<T>(Mutex<Option<T>>);
+
+#[cfg(all(test, daemon_loom))]
+impl<T: Clone> Once<T> {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    pub(crate) fn set(&self, value: T) {
+        self.0.lock().unwrap().get_or_insert(value);
+    }
+
+    pub(crate) fn get(&self) -> Option<T> {
+        self.0.lock().unwrap().clone()
+    }
+}
