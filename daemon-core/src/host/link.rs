@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::board::{Board, Happening};
@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::instance::DaemonLock;
 use crate::schedule::Order;
 use crate::status::{CheckReport, EventAudit, HostStatus, State, TaskKind, Transition};
+use crate::sync::watch;
 use crate::task::{FOREVER, Failure, Label, caught, current};
 
 impl HostLink for Board {
