@@ -21,7 +21,7 @@ use crate::definition::{Check, Definition, RowCall};
 use crate::error::{Error, Result};
 use crate::event::{Bus, Listener, SubscribeError, SubscriptionStatus, TypedTopic};
 use crate::policy::{OnError, RestartPolicy};
-use crate::schedule::Ticker;
+use crate::schedule::{Period, Ticker};
 use crate::status::{CheckKind, TaskKind};
 use crate::task::{Failure, Handlers, Label, Observer, Wiring, attempt};
 
@@ -106,6 +106,8 @@ pub(crate) trait Lived: Send + Sync {
     /// What delivers events to the daemon's handlers until its intake is drained: the common dispatcher, then each that is
     /// isolated, by the name of its handler or queue.
     fn dispatch(&self, cx: Context) -> Vec<(Option<&'static str>, BoxFuture<'static, ()>)>;
+    /// Asks the daemon, which is initialised, for what its rows leave to it.
+    fn ask(&self);
     /// Registers what begins once the daemon is ready.
     fn begin(&self, life: &Arc<Life>) -> Result<(), Error>;
     fn command(&self, name: &str, request: Value, cx: Context) -> Option<BoxFuture<'static, Result<Value, CallError>>>;
@@ -200,7 +202,8 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
                     value.ok_or("the host has stopped")?
                 }
             };
-            let lived: Box<dyn Lived> = Box::new(LivedOf { daemon, definition, wiring, on_error });
+            let lived: Box<dyn Lived> =
+                Box::new(LivedOf { daemon, definition, wiring, on_error, periods: OnceLock::new() });
             Ok(lived)
         })
     }
@@ -217,6 +220,8 @@ struct LivedOf<D> {
     definition: Arc<Definition<D>>,
     wiring: Arc<OnceLock<Arc<Wiring<D, Context>>>>,
     on_error: Arc<HashMap<&'static str, OnError>>,
+    /// What the daemon said the period of each interval is, where it is asked.
+    periods: OnceLock<Vec<Option<Period>>>,
 }
 
 /// Books what goes wrong in event handlers.
@@ -315,14 +320,20 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
         std::iter::once(None).chain(isolated).enumerate().map(dispatcher).collect()
     }
 
+    fn ask(&self) {
+        let asked = self.definition.intervals.iter().map(|row| Some(row.from?(&self.daemon)));
+        let _: &Vec<_> = self.periods.get_or_init(|| asked.collect());
+    }
+
     fn begin(&self, life: &Arc<Life>) -> Result<(), Error> {
         let cx = Context { life: life.clone() };
         let late = self.hook(TaskKind::InitializeDeferred, cx.clone());
         life.defer(TaskKind::InitializeDeferred, "initialize_deferred", Duration::ZERO, move || late)?;
+        let mut periods = self.periods.get().into_iter().flatten().copied();
         for row in &self.definition.intervals {
             let mut schedule = row.schedule.clone();
-            if let Some(from) = row.from {
-                schedule = schedule.with_period(from(&self.daemon));
+            if let Some(period) = periods.next().flatten() {
+                schedule = schedule.with_period(period);
             }
             if let Some(skip) = row.skip_if {
                 let daemon = self.daemon.clone();
