@@ -6,13 +6,13 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::watch;
 
 use crate::BoxFuture;
 use crate::call::CallError;
 use crate::error::Error;
 use crate::instance::DaemonLock;
 use crate::status::{CheckReport, EventAudit, HostStatus, State, Transition};
+use crate::sync::watch;
 
 /// A daemon's state and the number of its latest life. State, not an event: whoever looks late still sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

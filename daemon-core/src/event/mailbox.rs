@@ -123,6 +123,23 @@ impl Mailbox {
         message.offered(state, after);
     }
 
+    /// As [`Mailbox::offer`], for an event that only this lane gets.
+    pub(crate) fn offer_alone(self: &Arc<Self>, lane: u32, event: AnyEvent, full: &mut Vec<Full>) {
+        let mut after = After::default();
+        let mut state = self.lock();
+        if state.takes_whole(&self.progress, lane) {
+            state.push_whole(lane, event);
+        } else {
+            state.offer_to_each(&self.progress, lane, &event, &mut after, |to| {
+                full.push(Full::new(self.clone(), to, event.clone()));
+            });
+            after.discard(event);
+        }
+        state.wake_consumer(&mut after);
+        drop(state);
+        after.run();
+    }
+
     /// Offers an event to a lane whose queue tells events apart by a key. Such a queue makes nobody wait.
     pub(crate) fn offer_keyed(&self, lane: u32, event: &AnyEvent, key: Hashed, message: &Message<'_>) {
         let mut after = After::default();

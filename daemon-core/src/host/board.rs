@@ -1,6 +1,6 @@
 //! What is known of the host at any moment, readable by anyone without waiting for user code.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -11,12 +11,13 @@ use tokio_util::sync::CancellationToken;
 use super::claims::{Claimed, Wanted};
 use super::farewell::Farewell;
 use super::journal::Journal;
-use super::reload::Settings;
+use super::settings::Settings;
 use super::slot::Slot;
 use super::unit::Unit;
 use crate::error::{DaemonError, DaemonErrorCode};
 use crate::event::Bus;
 use crate::status::{State, TaskKind, TaskStatus};
+use crate::sync::{Mutex, MutexGuard};
 use crate::task::{Label, Tasks};
 
 /// What happens to a host: told by lives, daemons and operators, heard by the conductor.

@@ -15,7 +15,7 @@ use super::conductor::Conductor;
 use super::factory::{Factory, Source};
 use super::farewell::{Farewell, Handler};
 use super::journal::Journal;
-use super::reload::{Load, Settings};
+use super::settings::{Load, Settings};
 use super::slot::Slot;
 use super::unit::{Unit, UnitOf};
 use super::{DEFAULT_BLOCKED_AFTER, DEFAULT_START_TIMEOUT, DEFAULT_STOP_BUDGET};

@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::board::{Board, Happening};
@@ -15,6 +15,7 @@ use crate::context::{AnyDaemon, Context, Errand, HostLink, Readiness, Wish};
 use crate::error::Error;
 use crate::instance::DaemonLock;
 use crate::status::{CheckReport, EventAudit, HostStatus, State, TaskKind, Transition};
+use crate::sync::watch;
 use crate::task::{FOREVER, Failure, Label, caught, current};
 
 impl HostLink for Board {

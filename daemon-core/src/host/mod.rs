@@ -16,6 +16,8 @@ mod graph;
 mod journal;
 mod link;
 mod lives;
+#[cfg(all(test, daemon_loom))]
+mod models;
 mod overdue;
 mod phase;
 mod process;
@@ -24,6 +26,7 @@ mod rehearsal;
 mod reload;
 mod report;
 mod run;
+mod settings;
 mod signals;
 mod slot;
 mod supervisor;

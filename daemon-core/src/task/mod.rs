@@ -4,6 +4,7 @@ mod answer;
 mod call;
 mod catch;
 mod chance;
+mod clock;
 mod desk;
 mod dispatcher;
 #[cfg(feature = "testing")]
