@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO ?= cargo
 HOST = $(shell rustc -vV | sed -n "s/^host: //p")
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust loom asan sim deny hack typos compile-time clean
+.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust loom asan sim race deny hack typos compile-time clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,10 @@ asan: ## events and codec under the address sanitizer (needs a nightly toolchain
 SEEDS ?= 10000
 sim: ## random hosts with random faults: make sim SEEDS=n
 	SEEDS=$(SEEDS) $(CARGO) test --locked --release -p daemon-core --test simulation
+
+ROUNDS ?= 10000
+race: ## starters that race for a lock, and kill -9: make race ROUNDS=n
+	ROUNDS=$(ROUNDS) $(CARGO) test --locked -p tests --test instance
 
 e2e: ## only the tests that drive real processes
 	$(CARGO) test --locked -p tests

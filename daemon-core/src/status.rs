@@ -95,7 +95,8 @@ pub struct DaemonStatus {
     pub reason: Option<String>,
     /// How often it was started again.
     pub restarts: u64,
-    /// What fails over and over: each handler, interval or task whose last three calls failed.
+    /// What it does without: each handler or interval whose last three calls failed, and, while it runs, each daemon it wants
+    /// that is in this host and does not run.
     pub degraded: Vec<String>,
     /// Its event handlers and run-time subscriptions.
     pub subscriptions: Vec<SubscriptionStatus>,
@@ -170,6 +171,8 @@ pub enum TaskKind {
     Load,
     /// The destructor of the daemon's value.
     Destructor,
+    /// A shutdown handler of the host.
+    Shutdown,
 }
 
 impl fmt::Display for TaskKind {
@@ -190,6 +193,7 @@ impl fmt::Display for TaskKind {
             Self::Reload => "reload",
             Self::Load => "loading of the configuration",
             Self::Destructor => "destructor",
+            Self::Shutdown => "shutdown handler",
         })
     }
 }

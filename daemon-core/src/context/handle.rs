@@ -11,6 +11,7 @@ use crate::call::{Call, CallError};
 use crate::declaration::Declared;
 use crate::error::Error;
 use crate::event::{Event, PublishError, Publisher, SubscribeError, Tap};
+use crate::instance::DaemonLock;
 use crate::status::{CheckReport, EventAudit, HostStatus, Transition};
 
 /// A handle on a host. Clones are cheap; a handle does not keep the host running.
@@ -46,6 +47,13 @@ impl HostHandle {
     #[must_use]
     pub fn audit(&self) -> EventAudit {
         self.link.audit()
+    }
+
+    /// The lock of the instance, if the host took one, for what is claimed under it, such as a
+    /// [socket](crate::instance::SocketClaim). The host gives the lock back last; whoever still has it then keeps it.
+    #[must_use]
+    pub fn lock(&self) -> Option<DaemonLock> {
+        self.link.lock()
     }
 
     /// Begins the shutdown, and returns at once.

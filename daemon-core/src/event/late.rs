@@ -5,12 +5,12 @@
 //! before a consumer begins.
 
 use super::after::After;
-use super::bus::Interest;
 use super::event::{AnyEvent, discard};
 use super::gate::Verdict;
 use super::key::Hashed;
 use super::mailbox::Mailbox;
 use super::receipt::Tracked;
+use super::registry::Interest;
 use super::retained::{Kept, Shelf};
 use super::state::{Phase, State, drop_entry};
 use super::store::{Entry, Put};
@@ -51,18 +51,10 @@ impl Mailbox {
         if found.is_empty() { Beginning::default() } else { self.lock().begin(found, lanes) }
     }
 
-    /// Keeps new events for the next life, from now on; a consumer still delivers what it has, then ends. Notes what the next one
-    /// is to begin with, but for what is kept for it already. What `after` holds is left to the caller.
-    pub(crate) fn renew(&self, found: Vec<(u32, Kept)>, lanes: &[Interest], after: &mut After) -> Beginning {
+    /// As [`Mailbox::begin`], for another life: without what is kept for it already.
+    pub(crate) fn begin_again(&self, found: Vec<(u32, Kept)>, lanes: &[Interest]) -> Beginning {
         let mut state = self.lock();
-        self.leave_in(&mut state, Phase::Buffering, after);
         state.missed_from = None;
-        if found.is_empty() {
-            return Beginning::default();
-        }
-        // those that waited in a queue of their own kept what place they had
-        let places = state.queues.iter().flat_map(|queue| queue.early.iter()).map(|entry| entry.order + 1);
-        state.order.end = places.max().unwrap_or(0).max(state.order.end);
         state.begin(found, lanes)
     }
 
@@ -121,7 +113,7 @@ impl State {
             let new = self.lanes[lane as usize].subscriptions.clone().filter(|to| !known.contains(&(*to, address)));
             all.extend(new.map(|to| Late { to, lane, kept: kept.clone() }));
         }
-        Beginning { all, boundary: self.order.end }
+        Beginning { all, boundary: self.boundary }
     }
 
     /// The events that are kept, by the subscriptions they are for.

@@ -182,13 +182,18 @@ impl Mailbox {
             Vec::new()
         };
         if state.phase == Phase::Running {
-            state.phase = Phase::Buffering;
+            state.begin_to_keep();
             self.release_lines(&mut state, &mut after);
         }
         drop(state);
         after.run();
         drop(parked);
         abandoned
+    }
+
+    /// Keeps new events for the next life, from now on; a consumer still delivers what it has, then ends.
+    pub(crate) fn buffer(&self) {
+        self.leave(Phase::Buffering);
     }
 
     /// Refuses new events; a consumer still delivers what is queued, then ends.
@@ -204,21 +209,17 @@ impl Mailbox {
     fn leave(&self, phase: Phase) {
         let mut after = After::default();
         let mut state = self.lock();
-        self.leave_in(&mut state, phase, &mut after);
+        match phase {
+            Phase::Buffering if state.phase == phase => {}
+            Phase::Buffering => state.begin_to_keep(),
+            _ => state.phase = phase,
+        }
+        self.release_lines(&mut state, &mut after);
+        after.waker = state.parked.take();
         let garbage = if phase == Phase::Closed { state.abandon_all() } else { Vec::new() };
         drop(state);
         after.run();
         garbage.into_iter().for_each(discard);
-    }
-
-    /// Enters a phase in which nothing is delivered any more, but for what is queued.
-    pub(crate) fn leave_in(&self, state: &mut State, phase: Phase, after: &mut After) {
-        state.phase = phase;
-        if phase == Phase::Buffering {
-            state.queues.iter_mut().for_each(|queue| queue.warned = false);
-        }
-        self.release_lines(state, after);
-        after.waker = state.parked.take();
     }
 
     /// Publishers wait only for a running subscriber: their events are kept for its next life, or abandoned.

@@ -80,6 +80,7 @@ impl Mailbox {
             lined: Vec::new(),
             order: 0..0,
             missed_from: None,
+            boundary: 0,
         };
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let isolated = plan.isolated;

@@ -3,7 +3,6 @@
 use super::Event;
 use super::after::After;
 use super::bus::Bus;
-use super::deliver::deliver;
 use super::envelope::{self, Envelope, ToJson};
 use super::error::PublishError;
 use super::event::AnyEvent;
@@ -139,7 +138,7 @@ impl Known {
         let place = &self.0[hash as usize % self.0.len()];
         let (known, entry) = match place.get() {
             Some(known) => known,
-            None => place.get_or_init(|| (topic, bus.entry_of_type(hash, topic))),
+            None => place.get_or_init(|| (topic, bus.entry_of_type(topic))),
         };
         (std::ptr::eq(*known, topic) || *known == topic).then_some(&**entry)
     }
@@ -268,7 +267,7 @@ impl Publisher {
             self.bus.offer_retained(Topic::Static(E::TOPIC), &mut message)
         } else {
             match self.known.get(&self.bus, TopicOf::<E>::HASH, E::TOPIC) {
-                Some(entry) => deliver(entry, &mut message),
+                Some(entry) => self.bus.deliver(entry, &mut message),
                 None => self.bus.offer(TopicOf::<E>::HASH, E::TOPIC, &mut message),
             }
         };

@@ -85,6 +85,8 @@ pub(crate) struct State {
     pub(crate) order: Range<i64>,
     /// The first retained event that was abandoned since the subscriber last began to keep events.
     pub(crate) missed_from: Option<u64>,
+    /// The place of the first event that was kept since then.
+    pub(crate) boundary: i64,
 }
 
 /// Lets the consumer know that a queue has events of its own.
@@ -102,6 +104,14 @@ pub(crate) fn drop_entry(accounts: &mut [Account], entry: Entry, after: &mut Aft
 }
 
 impl State {
+    /// From here on events are kept for the next life.
+    pub(crate) fn begin_to_keep(&mut self) {
+        self.phase = Phase::Buffering;
+        self.order.end = self.order.end.max(1); // what waited in a queue of its own has the place 0
+        self.boundary = self.order.end;
+        self.queues.iter_mut().for_each(|queue| queue.warned = false);
+    }
+
     #[inline]
     pub(crate) fn wake_consumer(&mut self, after: &mut After) {
         if !(self.line.is_empty() && self.ready.is_empty()) {

@@ -60,8 +60,11 @@ pub(crate) trait Unit: Send + Sync {
 
 /// The events of a daemon, through all its lives.
 pub(crate) trait Intake: Send + Sync {
-    /// Keeps new events for the next life; `anew`: of another value, which begins with all that is retained.
-    fn renew(&self, anew: bool);
+    /// Keeps new events for the next life.
+    fn buffer(&self);
+    /// As [`buffer`](Self::buffer), beginning with the retained events that were missed; `anew`: with all, for the next life is that of
+    /// another value.
+    fn begin(&self, anew: bool);
     /// Takes no new event; what is queued is still delivered.
     fn drain(&self);
     /// Abandons what is queued.
@@ -71,8 +74,12 @@ pub(crate) trait Intake: Send + Sync {
 }
 
 impl<D: Send + Sync + 'static> Intake for Wiring<D, Context> {
-    fn renew(&self, anew: bool) {
-        Self::renew(self, anew);
+    fn buffer(&self) {
+        Self::buffer(self);
+    }
+
+    fn begin(&self, anew: bool) {
+        Self::begin(self, anew);
     }
 
     fn drain(&self) {
@@ -228,6 +235,10 @@ impl Observer for Booked<'_> {
         self.life.streak(subscription, 0);
     }
 
+    #[expect(
+        clippy::misnamed_getters,
+        reason = "for its handlers a life is over once it is cut, not once its phase is"
+    )]
     fn over(&self) -> &AtomicBool {
         &self.life.cut
     }

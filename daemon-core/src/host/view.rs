@@ -1,6 +1,7 @@
 //! What others see of the board: statuses and reports, made from it on the spot.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::blocked::Polled;
@@ -13,7 +14,7 @@ use crate::status::{BlockedWork, DaemonStatus, EventAudit, HostStatus, State, Ta
 impl Board {
     pub(crate) fn start_report(&self, started: bool) -> StartReport {
         let took = self.start_took().unwrap_or_else(|| self.since.elapsed());
-        let daemon = |slot: &std::sync::Arc<Slot>| {
+        let daemon = |slot: &Arc<Slot>| {
             let inner = slot.inner();
             DaemonStart {
                 name: slot.name.to_string(),
@@ -69,7 +70,7 @@ impl Board {
             });
         }
         let own = self.settings.under_way();
-        left.tasks += own.len();
+        left.tasks += own.len() + self.farewell.under_way().len();
         ShutdownReport {
             name: self.name.clone(),
             exit_code,
@@ -77,7 +78,10 @@ impl Board {
             uptime_ms: millis(self.since.elapsed()),
             stop_ms: since.map_or(0, |since| millis(since.elapsed())),
             daemons,
+            handlers: self.farewell.stops(),
+            problems: Vec::new(),
             cut: own.iter().map(|task| Cut::new(task, false, &[])).collect(),
+            blocked_threads: 0, // known to who watches over the workers
             left,
             events,
             unheard: self.unheard(),
@@ -109,9 +113,27 @@ impl Board {
             state: self.state(),
             uptime: self.since.elapsed(),
             reloads: self.settings.changes(),
-            daemons: self.by_wave().iter().map(|slot| daemon_status(slot)).collect(),
+            daemons: self.daemon_statuses(),
             blocked: self.polled().into_iter().map(|polled| polled.work).filter(blocks).collect(),
         }
+    }
+
+    /// The daemons as they are now, with what each misses of what it wants.
+    fn daemon_statuses(&self) -> Vec<DaemonStatus> {
+        let slots = self.by_wave();
+        let states: HashMap<&str, State> = slots.iter().map(|slot| (&*slot.name, slot.state())).collect();
+        let status = |slot: &Arc<Slot>| {
+            let mut status = daemon_status(slot);
+            if status.state == State::Running {
+                let missing = |wanted: &String| {
+                    let state = states.get(wanted.as_str()).filter(|state| **state != State::Running)?;
+                    Some(format!("wants `{wanted}`, which is {state}"))
+                };
+                status.degraded.extend(slot.wants.iter().filter_map(missing));
+            }
+            status
+        };
+        slots.iter().map(status).collect()
     }
 
     /// What threads poll right now.

@@ -111,6 +111,11 @@ impl Lookout {
         self.next = Some(now + self.every);
     }
 
+    /// How many workers are blocked by what nobody can name.
+    pub(super) fn unknown(&self) -> usize {
+        self.watch.unknown()
+    }
+
     /// Looks more often, since there is little time left to stop in.
     pub(super) fn hurry(&mut self) {
         self.every = self.every.min(HURRY);

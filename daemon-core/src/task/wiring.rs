@@ -120,15 +120,15 @@ impl<D, C> Wiring<D, C> {
         self.sections.iter().for_each(|section| of(section.mailbox()));
     }
 
-    /// From now on keeps new events for the next life, beginning with the retained ones that the daemon has missed. A dispatcher
-    /// still delivers what it has, then ends.
+    /// From now on keeps new events for the next life. A dispatcher still delivers what it has, then ends.
     pub fn buffer(&self) {
-        self.renew(false);
+        self.each(Mailbox::buffer);
     }
 
-    /// As [`buffer`](Self::buffer); `anew`: for a life of another value, which begins with all that is retained.
-    pub fn renew(&self, anew: bool) {
-        self.sections.iter().for_each(|section| section.registration.renew(anew));
+    /// As [`buffer`](Self::buffer), and the next life begins with the retained events that the daemon has missed; `anew`: with all
+    /// there are, for it is that of another value.
+    pub fn begin(&self, anew: bool) {
+        self.sections.iter().for_each(|section| section.registration.begin(anew));
     }
 
     /// Stops the intake: new events count as abandoned. A dispatcher still delivers what is queued, then ends.

@@ -186,7 +186,7 @@ async fn a_restart_brings_what_was_missed_and_nothing_twice() {
     rig.publisher.publish(State(1)).await.unwrap();
     publish_of(&rig.publisher, [1]).await;
     rig.drained(running).await;
-    rig.wiring.buffer();
+    rig.wiring.begin(false);
     let (rig, running) = rig.started().await;
     rig.drained(running).await;
     assert_eq!(rig.probe.seen_by("state"), [1], "a restart without news");
@@ -197,16 +197,16 @@ async fn a_restart_brings_what_was_missed_and_nothing_twice() {
     rig.wiring.close();
     publish_of(&rig.publisher, [3]).await;
     assert_eq!(rig.counts("states"), [3, 1, 0, 0, 2, 0, 0]);
-    rig.wiring.buffer();
+    rig.wiring.begin(false);
     rig.publisher.publish(State(4)).await.unwrap();
-    rig.wiring.buffer();
+    rig.wiring.begin(false);
     let (rig, running) = rig.started().await;
     rig.drained(running).await;
     assert_eq!(rig.probe.seen_by("state"), [1, 3, 4], "2 was not the last one");
     assert_eq!(*rig.probe.published.lock().unwrap(), ["state:of:1", "state:of:2", "state:of:3"]);
     assert_eq!(rig.counts("states"), [5, 3, 0, 0, 2, 0, 0]);
 
-    rig.wiring.renew(true);
+    rig.wiring.begin(true);
     let (rig, running) = rig.started().await;
     rig.drained(running).await;
     assert_eq!(rig.probe.seen_by("state"), [1, 3, 4, 4], "another value begins anew");
@@ -225,7 +225,7 @@ async fn the_order_holds_over_a_restart() {
         }
         let (rig, running) = rig.started().await;
         rig.drained(running).await;
-        rig.wiring.buffer();
+        rig.wiring.begin(false);
         for number in 4..=5 {
             rig.publisher.publish(State(number)).await.unwrap();
         }
@@ -236,9 +236,9 @@ async fn the_order_holds_over_a_restart() {
         rig.wiring.drain();
         rig.publisher.publish(State(6)).await.unwrap();
         rig.publisher.publish(State(7)).await.unwrap();
-        rig.wiring.buffer();
+        rig.wiring.begin(false);
         rig.publisher.publish(State(8)).await.unwrap();
-        rig.wiring.renew(true);
+        rig.wiring.begin(true);
         let (rig, running) = rig.started().await;
         rig.drained(running).await;
         assert_eq!(rig.probe.seen_by("state"), [1, 2, 3, 4, 5, 7, 8], "own: {own}");
@@ -257,7 +257,7 @@ async fn a_publisher_waits_for_it_like_for_any_other() {
     assert!(
         matches!(error, daemon_core::PublishError::Unhandled { unhandled, .. } if unhandled[0].fate == Fate::Abandoned)
     );
-    rig.wiring.buffer();
+    rig.wiring.begin(false);
     let (rig, running) = rig.started().await;
     rig.drained(running).await;
     assert_eq!(rig.probe.seen_by("state"), [1, 2]);
@@ -351,4 +351,35 @@ async fn two_publishers_at_once_leave_the_same_one_last_everywhere() {
         assert_eq!(last, bus.retained::<State>("state:one").map(|state| state.0));
     }
     idle().await;
+}
+
+/// As a host does it: the intake stops, the life ends, events are kept, and only the next start asks for what was missed.
+#[tokio::test]
+async fn what_was_missed_comes_between_what_was_queued_and_what_was_kept() {
+    let attach: Attach<Probe, (), Envelope> = |probe, ()| {
+        place(move |event: Arc<Envelope>| async move {
+            probe.pass(0).await;
+            probe.published.lock().unwrap().push(event.topic().to_owned());
+            (event, Ok(()))
+        })
+    };
+    for overflow in [Overflow::Block, Overflow::DropOldest, Overflow::Latest] {
+        let rig = Rig::new([EventRow::envelope("any", "state:of:*", attach).overflow(overflow)]);
+        publish_of(&rig.publisher, [1, 2]).await;
+        let (rig, running) = rig.started().await;
+        publish_of(&rig.publisher, [3]).await;
+        rig.wiring.drain();
+        publish_of(&rig.publisher, [4]).await;
+        running.abort();
+        let _ = running.await;
+        rig.wiring.buffer();
+        publish_of(&rig.publisher, [5]).await;
+        rig.wiring.begin(false);
+        let (rig, running) = rig.started().await;
+        rig.probe.gates[0].add_permits(9);
+        rig.drained(running).await;
+        let seen = rig.probe.published.lock().unwrap().clone();
+        assert_eq!(seen, ["state:of:2", "state:of:3", "state:of:4", "state:of:5"], "{overflow}");
+        assert_eq!(rig.counts("any"), [6, 4, 0, 0, 2, 0, 0], "{overflow}: 1 was cut, 4 came in vain at first");
+    }
 }

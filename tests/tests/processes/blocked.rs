@@ -69,6 +69,17 @@ fn a_worker_that_is_blocked_behind_the_host_s_back_is_told_of() -> Result {
 }
 
 #[test]
+fn what_nobody_can_name_is_in_the_report_and_holds_no_stop_up() -> Result {
+    let subject = Subject::start("blocked/unknown", &["--blocked-after", "100"])?;
+    subject.warns(&["blocked by what was not spawned through the host"])?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_eq!((ended.code, ended.report().blocked_threads), (Some(0), 1), "{ended:#?}");
+    assert!(ended.err.contains("  1 worker thread blocked by what was not spawned through the host"), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
 fn who_does_not_want_to_be_warned_is_not() -> Result {
     let mut subject = Subject::start("blocked/handler", &["--blocked-after", "off"])?;
     subject.says("sees in-handler: event handler `asked` (event handlers)")?;

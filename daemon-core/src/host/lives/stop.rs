@@ -52,7 +52,7 @@ impl Lifecycle {
         };
         stopping.apart("subscriptions and intervals", |steps| steps.registered, |steps| steps.end, unregister).await;
         if order.returns && !self.is_last() {
-            slot.intake.renew(false); // what is queued is for the next life
+            slot.intake.buffer(); // what is queued is for the next life
         } else {
             slot.intake.close();
         }
