@@ -21,8 +21,9 @@ use crate::definition::{Check, Definition, RowCall};
 use crate::error::{Error, Result};
 use crate::event::{Bus, Listener, SubscribeError, SubscriptionStatus, TypedTopic};
 use crate::policy::{OnError, RestartPolicy};
+use crate::schedule::Ticker;
 use crate::status::{CheckKind, TaskKind};
-use crate::task::{Failure, Handlers, Label, Observer, Schedule, Wiring, attempt};
+use crate::task::{Failure, Handlers, Label, Observer, Wiring, attempt};
 
 /// What can be said of a definition without its type.
 #[derive(Clone, Debug)]
@@ -36,7 +37,8 @@ pub(crate) struct Outline {
     /// What is wrong with the event handlers.
     pub(crate) handler_faults: Vec<String>,
     pub(crate) ready: Vec<Dependency>,
-    pub(crate) intervals: Vec<(&'static str, Duration, Option<Duration>)>,
+    /// The intervals, with what is wrong with each.
+    pub(crate) intervals: Vec<(&'static str, Option<String>)>,
     pub(crate) deferred: Vec<&'static str>,
     pub(crate) tasks: Vec<(&'static str, RestartPolicy)>,
     pub(crate) checks: Vec<(&'static str, Duration)>,
@@ -168,7 +170,7 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
             listeners: self.listeners.clone(),
             handler_faults: self.handler_faults.clone(),
             ready: definition.ready.iter().map(|row| row.of).collect(),
-            intervals: definition.intervals.iter().map(|row| (row.name, row.period, row.timeout)).collect(),
+            intervals: definition.intervals.iter().map(|row| (row.name, row.fault())).collect(),
             deferred: definition.deferred.iter().map(|row| row.name).collect(),
             tasks: definition.tasks.iter().map(|row| (row.name, row.restart)).collect(),
             checks: definition.checks.iter().map(|row| (row.name, row.timeout)).collect(),
@@ -318,15 +320,15 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
         let late = self.hook(TaskKind::InitializeDeferred, cx.clone());
         life.defer(TaskKind::InitializeDeferred, "initialize_deferred", Duration::ZERO, move || late)?;
         for row in &self.definition.intervals {
-            let schedule = Schedule {
-                name: row.name.to_owned(),
-                period: row.period,
-                immediately: row.immediately,
-                jitter: row.jitter,
-                timeout: row.timeout,
-                on_error: row.on_error,
-            };
-            life.tick(schedule, Arc::new(self.bind(&cx, row.call)))?;
+            let mut schedule = row.schedule.clone();
+            if let Some(from) = row.from {
+                schedule = schedule.with_period(from(&self.daemon));
+            }
+            if let Some(skip) = row.skip_if {
+                let daemon = self.daemon.clone();
+                schedule = schedule.skip_if(move || skip(&daemon));
+            }
+            life.tick(Ticker::new(row.name, schedule, Arc::new(self.bind(&cx, row.call))))?;
         }
         for row in &self.definition.ready {
             life.react(row.name, row.of.name(), Arc::new(self.bind(&cx, row.call)))?;

@@ -305,7 +305,7 @@ impl Connection {
                 (Kind::Error, None) => {
                     self.is_over = true;
                     let (socket_path, failure) = (self.path.clone(), Failure::read(frame.payload()));
-                    return Err(ConnectionError::Rejected { socket_path, failure }.into());
+                    return Err(ConnectionError::Rejected { socket_path, failure: Box::new(failure) }.into());
                 }
                 (_, answered) if answered != Some(number) => {}
                 (Kind::Response, _) => return Ok((frame, extensions.more)),

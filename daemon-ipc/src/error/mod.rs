@@ -90,7 +90,7 @@ pub enum ConnectionError {
         /// The socket.
         socket_path: PathBuf,
         /// Its words.
-        failure: Failure,
+        failure: Box<Failure>,
     },
     /// The connection ended before the reply, or was closed at this end. Whether the request took effect is not known.
     #[error("the connection to {} ended", socket_path.display())]

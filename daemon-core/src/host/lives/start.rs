@@ -86,14 +86,13 @@ impl Lifecycle {
         *entered = true;
         let (intake, initialize) = (slot.intake.clone(), lived.hook(TaskKind::Initialize, cx.clone()));
         let anew = self.unit.is_made_anew() && slot.restarts.load(Ordering::Relaxed) > 0;
+        let (begins, begun) = (lived.clone(), life.clone());
         let begin = async move {
             intake.begin(anew); // asks filters, which are user code
-            initialize.await
+            initialize.await?;
+            Ok(begins.begin(&begun)?) // asks for periods, which is user code, too
         };
         self.step(life, TaskKind::Initialize, deadline, begin).await?;
-        if let Err(error) = lived.begin(life) {
-            return Err(NotStarted::Failed(Failure::Error(error.into())));
-        }
         slot.inner().started = Some(self.board.since.elapsed());
         slot.enter(State::Running);
         // Before anything of it runs that might break it: the conductor hears of its start first.
