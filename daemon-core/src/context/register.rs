@@ -233,7 +233,7 @@ impl Life {
             };
             work.run(until, || life.call(&name, || call()), book).await;
         });
-        let run = Run { task: task.map(|task| task.abort), done };
+        let run = Run { task, done };
         registrations.intervals.insert(key, Ticking { _tick: tick, periodic, stop, run, before });
         drop(registrations);
         drop_quietly(replaced);

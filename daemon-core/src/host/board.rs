@@ -12,7 +12,7 @@ use super::slot::Slot;
 use super::unit::Unit;
 use crate::event::Bus;
 use crate::status::{State, TaskKind, TaskStatus};
-use crate::task::{Label, Tasks};
+use crate::task::{Label, Owner, Tasks};
 
 /// What happens to a host: told by lives, daemons and operators, heard by the conductor.
 pub(crate) enum Happening {
@@ -187,13 +187,13 @@ impl Board {
         name: &str,
         drop: impl FnOnce() + Send + 'static,
     ) -> impl Future<Output = ()> {
-        let tasks = self.leaving.get_or_init(|| Tasks::new(on.clone(), tracing::Span::none()));
+        let tasks = self.leaving.get_or_init(|| Tasks::new(on.clone(), Owner::nobody()));
         let label = Label::new(TaskKind::Destructor, name);
         let leaving = tasks.spawn_with(label, Notify::new(), |_| async move { drop() });
         async move {
             // Never closed: it cannot be refused.
             if let Some(leaving) = leaving {
-                leaving.record.end.notified().await;
+                leaving.end.notified().await;
             }
         }
     }

@@ -15,9 +15,10 @@ use tokio::sync::watch;
 use super::journal::Journal;
 use super::report::Cut;
 use super::unit::{Intake, Lived, Unit};
-use crate::context::{Life, Readiness, Tally};
+use crate::context::{Life, Readiness};
 use crate::event::SubscriptionStatus;
 use crate::status::State;
+use crate::task::Tally;
 
 /// One daemon on the board.
 pub(crate) struct Slot {
