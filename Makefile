@@ -4,7 +4,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust sim deny hack typos compile-time clean
+.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust counts counts-update sim deny hack typos compile-time bench bench-quick clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +24,8 @@ test: setup ## every check a change must pass
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory doc
 	@$(MAKE) --no-print-directory test-rust
-	@echo 'All checks passed: formatting, lints, documentation, and the unit, integration, compile-fail, documentation and process tests.'
+	@$(MAKE) --no-print-directory counts
+	@echo 'All checks passed: formatting, lints, documentation, the unit, integration, compile-fail, documentation and process tests, and counts.'
 
 fmt: ## formatting
 	$(CARGO) fmt --all --check
@@ -48,6 +49,12 @@ SEEDS ?= 10000
 sim: ## random hosts with random faults: make sim SEEDS=n
 	SEEDS=$(SEEDS) $(CARGO) test --locked --release -p daemon-core --test simulation
 
+counts: ## instructions of what must stay cheap, against their limits (needs valgrind)
+	CARGO=$(CARGO) tools/instructions.py
+
+counts-update: ## make what is counted now the limits
+	CARGO=$(CARGO) tools/instructions.py --update
+
 e2e: ## only the tests that drive real processes
 	$(CARGO) test --locked -p tests
 
@@ -62,6 +69,15 @@ typos: ## spelling (needs typos)
 
 compile-time: ## what the macros cost to compile; rewrites docs/compile-time.md
 	CARGO=$(CARGO) tools/compile-time.py
+
+BENCHES := --manifest-path benches/Cargo.toml --target-dir target/benches
+bench: setup ## this project beside its peers; rewrites docs/benchmarks.md
+	$(CARGO) build --release --locked $(BENCHES) --bins
+	benches/run.py --programs target/benches/release
+
+bench-quick: setup-build ## the same in a minute: few rounds, ourselves and tokio only
+	$(CARGO) build --release --locked $(BENCHES) --bins
+	benches/run.py --programs target/benches/release --quick
 
 clean: ## remove what was built
 	$(CARGO) clean

@@ -66,7 +66,7 @@ impl Live {
 
     fn origin(&mut self, name: &str, at: &'static Location<'static>) -> Arc<Origin> {
         match &self.latest {
-            Some(latest) if *latest.name == *name && latest.at == at => latest.clone(),
+            Some(latest) if latest.name.is(name) && latest.at == at => latest.clone(),
             _ => self.latest.insert(Arc::new(Origin { name: name.into(), at })).clone(),
         }
     }

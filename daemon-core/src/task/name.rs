@@ -25,15 +25,25 @@ impl From<&str> for Name {
     }
 }
 
+impl Name {
+    /// Whether it is this text.
+    pub(super) fn is(&self, text: &str) -> bool {
+        self.bytes() == text.as_bytes()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Short { length, bytes } => &bytes[..usize::from(*length)],
+            Self::Long(text) => text.as_bytes(),
+        }
+    }
+}
+
 impl std::ops::Deref for Name {
     type Target = str;
 
     fn deref(&self) -> &str {
-        match self {
-            // It was a text.
-            Self::Short { length, bytes } => std::str::from_utf8(&bytes[..usize::from(*length)]).unwrap_or_default(),
-            Self::Long(text) => text,
-        }
+        std::str::from_utf8(self.bytes()).unwrap_or_default() // it was a text
     }
 }
 
@@ -52,7 +62,9 @@ mod tests {
         for length in [0, 1, SHORT - 1, SHORT, SHORT + 1, 255, 256, 1_000] {
             let text = "é".repeat(length / 2) + if length % 2 == 1 { "x" } else { "" };
             assert_eq!(text.len(), length);
-            assert_eq!(*Name::from(&*text), *text);
+            let name = Name::from(&*text);
+            assert_eq!(*name, *text);
+            assert!(name.is(&text) && !name.is("another"));
         }
     }
 

@@ -3,9 +3,9 @@
 //! Taking a place and leaving one cost the same however many there are, and touch nothing of the other members. Room is had and
 //! given back by blocks, so that neither growing nor shrinking copies anything.
 //!
-//! Invariants:
-//! 1. A block that has room is in `room`, once; a full one is not.
-//! 2. A block is there if it has members, or if no other has room.
+//! A block that becomes empty is given back, unless it is the only one with room.
+//!
+//! **Invariant:** a block that has room is in `room`, once; a full one is not.
 
 /// How many places a block has.
 const BLOCK: usize = u64::BITS as usize;
