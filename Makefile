@@ -3,8 +3,9 @@
 # Where rustup puts cargo, for a shell that was not told.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO ?= cargo
+HOST = $(shell rustc -vV | sed -n "s/^host: //p")
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust counts counts-update sim deny hack typos compile-time bench bench-quick clean
+.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust loom asan counts counts-update sim deny hack typos compile-time bench bench-quick clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,8 +25,9 @@ test: setup ## every check a change must pass
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory doc
 	@$(MAKE) --no-print-directory test-rust
+	@$(MAKE) --no-print-directory loom DEPTH=2
 	@$(MAKE) --no-print-directory counts
-	@echo 'All checks passed: formatting, lints, documentation, the unit, integration, compile-fail, documentation and process tests, and counts.'
+	@echo 'All checks passed: formatting, lints, documentation, models of the concurrent cores, counts, and the unit, integration, compile-fail, documentation and process tests.'
 
 fmt: ## formatting
 	$(CARGO) fmt --all --check
@@ -44,6 +46,20 @@ unit: ## only the tests inside the crates
 
 ui: ## only the compile-fail cases
 	$(CARGO) test --locked -p tests --test ui
+
+# At how many points threads are interrupted that could have gone on. All orders of two cost seconds, all of three minutes.
+DEPTH ?= 3
+loom: ## the concurrent cores in every order of their steps: make loom DEPTH=n
+	LOOM_MAX_PREEMPTIONS=$(DEPTH) RUSTFLAGS='--cfg daemon_loom' CARGO_TARGET_DIR=target/loom \
+		$(CARGO) test --locked -p daemon-core --lib -- models::
+
+asan: ## events and codec under the address sanitizer (needs a nightly toolchain)
+	@rustup run nightly rustc --version >/dev/null 2>&1 \
+		|| { echo 'asan: needs a nightly toolchain; try: rustup toolchain install nightly --profile minimal' >&2; exit 1; }
+	for tests in '-p daemon-core --test events' '-p daemon-ipc --lib'; do \
+		RUSTFLAGS='-Zsanitizer=address' CARGO_TARGET_DIR=target/asan RUSTUP_TOOLCHAIN=nightly \
+			$(CARGO) test --locked --target $(HOST) $$tests || exit; \
+	done
 
 SEEDS ?= 10000
 sim: ## random hosts with random faults: make sim SEEDS=n

@@ -41,6 +41,7 @@
 //! * `testing`: the module `testing`, a host under a paused clock for your own tests; a dev-dependency asks for it.
 
 mod call;
+mod configuration;
 mod const_check;
 mod context;
 mod daemon;
@@ -53,6 +54,7 @@ mod host;
 #[cfg(all(test, daemon_loom))]
 mod models;
 mod policy;
+mod reload;
 mod status;
 mod sync;
 mod task;
@@ -64,6 +66,7 @@ pub mod testing;
 pub mod __private;
 
 pub use call::{Call, CallError};
+pub use configuration::Configuration;
 pub use context::{Context, HostHandle, TaskEnded, TaskHandle, Unsubscribe};
 pub use daemon::{DaemonBase, Wired};
 pub use declaration::{Declaration, Declared, Dependency, Published};
@@ -72,8 +75,8 @@ pub use definition::{
 };
 pub use error::{BoxError, Error, IntoOutcome, Result};
 pub use event::{
-    Envelope, Event, Filter, Key, Overflow, PublishError, QueueOptions, SubscribeError, Subscription,
-    SubscriptionHandle, SubscriptionStatus, Tap, Tapped,
+    Envelope, Event, Fate, Filter, Key, Overflow, PublishError, QueueOptions, SubscribeError, Subscription,
+    SubscriptionHandle, SubscriptionStatus, Tap, Tapped, Unhandled,
 };
 pub use histogram::Histogram;
 pub use host::{
@@ -81,9 +84,10 @@ pub use host::{
     ShutdownReport, StartError, StartReport,
 };
 pub use policy::{OnError, Restart, RestartPolicy};
+pub use reload::{DaemonReload, DaemonReloadOutcome, ReloadOutcome, ReloadReport};
 pub use status::{
-    CheckKind, CheckReport, DaemonStatus, EventAudit, HostStatus, IntervalStatus, State, TaskKind, TaskStatus,
-    Transition, Unfed, Unheard,
+    BlockedWork, CheckKind, CheckReport, DaemonStatus, EventAudit, HostStatus, IntervalStatus, State, TaskKind,
+    TaskStatus, Transition, Unfed, Unheard,
 };
 pub use task::{Attach, EventRow, Handler, place};
 

@@ -22,7 +22,7 @@ pub use crate::context::Context;
 pub use crate::daemon::Wired;
 pub use crate::declaration::{Declaration, Declared, Dependency, Published};
 pub use crate::definition::{Check, Command, Deferred, Definition, Interval, OnReady, Task};
-pub use crate::event::{Envelope, Event, Filter, Overflow};
+pub use crate::event::{Envelope, Event, Filter, Key, Overflow};
 pub use crate::policy::{OnError, Restart, RestartPolicy};
 pub use crate::status::CheckKind;
 pub use crate::task::{EventRow as EventHandler, place};
@@ -88,6 +88,26 @@ where
 pub fn filter<E: std::any::Any + Send + Sync>(passes: fn(&E) -> bool) -> Filter {
     Filter::of(passes)
 }
+
+/// The key that a handler names by its field, so that a field that cannot be one is told of there.
+pub fn key<E, K>(field: fn(&E) -> &K) -> Key
+where
+    E: std::any::Any + Send + Sync,
+    K: Part + ?Sized + 'static,
+{
+    Key::of(field)
+}
+
+/// A field that tells events apart.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot tell events apart",
+    label = "a key needs `std::hash::Hash`",
+    note = "derive `Hash` for it, or name another field"
+)]
+pub trait Part: std::hash::Hash {}
+
+#[diagnostic::do_not_recommend]
+impl<K: std::hash::Hash + ?Sized> Part for K {}
 
 /// The event as JSON.
 pub fn to_json<E: Carried>(event: &E) -> serde_json::Result<serde_json::Value> {

@@ -58,8 +58,13 @@ pub struct HostStatus {
     pub state: State,
     /// How long ago it started.
     pub uptime: Duration,
+    /// How often it was reloaded.
+    pub reloads: u64,
     /// Its daemons, in the order of their waves.
     pub daemons: Vec<DaemonStatus>,
+    /// Work that blocks its thread now: that a thread has been in one poll of for long, 1 s unless
+    /// [`Host::warn_blocked_after`](crate::Host::warn_blocked_after) says otherwise.
+    pub blocked: Vec<BlockedWork>,
 }
 
 impl HostStatus {
@@ -90,7 +95,8 @@ pub struct DaemonStatus {
     pub reason: Option<String>,
     /// How often it was started again.
     pub restarts: u64,
-    /// What fails over and over: each handler, interval or task whose last three calls failed.
+    /// What it does without: each handler or interval whose last three calls failed, and, while it runs, each daemon it wants
+    /// that is in this host and does not run.
     pub degraded: Vec<String>,
     /// Its event handlers and run-time subscriptions.
     pub subscriptions: Vec<SubscriptionStatus>,
@@ -159,6 +165,10 @@ pub enum TaskKind {
     Check,
     /// What [`Context::spawn_blocking`](crate::Context::spawn_blocking) started.
     Blocking,
+    /// `check_reload` or `reload`.
+    Reload,
+    /// What loads the host's configuration, or drops it at the end.
+    Load,
     /// The destructor of the daemon's value.
     Destructor,
 }
@@ -178,6 +188,8 @@ impl fmt::Display for TaskKind {
             Self::Command => "command",
             Self::Check => "check",
             Self::Blocking => "blocking work",
+            Self::Reload => "reload",
+            Self::Load => "loading of the configuration",
             Self::Destructor => "destructor",
         })
     }
@@ -203,6 +215,22 @@ pub struct TaskStatus {
     pub polling: bool,
     /// The call of its context that it waits in.
     pub waits_in: Option<String>,
+}
+
+/// Work that blocks its thread: asynchronous code that has not yielded for long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct BlockedWork {
+    /// The daemon whose work it is.
+    pub daemon: String,
+    /// What it is, such as ``event handler `user_created` ``.
+    pub work: String,
+    /// What kind of work it is.
+    pub kind: TaskKind,
+    /// Where it was spawned, as `file:line`; for what a definition holds, where the host spawned it.
+    pub spawned_at: String,
+    /// How long its thread has been in it.
+    pub blocked: Duration,
 }
 
 /// One change of state, of a daemon or of the host.

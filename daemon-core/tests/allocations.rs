@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 #![expect(unsafe_code, reason = "a counting allocator")]
 
-use daemon_core::{Attach, Bus, Event, EventRow, Failure, Filter, Handlers, Observer, place};
+use daemon_core::{Attach, Bus, Event, EventRow, Failure, Filter, Handlers, Key, Observer, Overflow, place};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -93,6 +93,26 @@ fn filtered() -> EventRow<Arc<Adder>, ()> {
     at_once().when(Filter::of(|tick: &Tick| tick.0 < BURST))
 }
 
+fn latest() -> EventRow<Arc<Adder>, ()> {
+    at_once().latest_by(Key::of(|tick: &Tick| &tick.0))
+}
+
+fn drop_oldest() -> EventRow<Arc<Adder>, ()> {
+    suspending().overflow(Overflow::DropOldest)
+}
+
+fn sharing_a_queue() -> EventRow<Arc<Adder>, ()> {
+    suspending().queue("all").capacity((BURST * HANDLERS) as usize)
+}
+
+fn several_at_once() -> EventRow<Arc<Adder>, ()> {
+    suspending().concurrency(4)
+}
+
+fn isolated() -> EventRow<Arc<Adder>, ()> {
+    at_once().isolated()
+}
+
 /// Allocations of one warm burst to all handlers.
 fn allocations_of_a_burst(row: fn() -> EventRow<Arc<Adder>, ()>) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -103,7 +123,12 @@ fn allocations_of_a_burst(row: fn() -> EventRow<Arc<Adder>, ()>) -> u64 {
             for _ in 0..HANDLERS {
                 handlers.push(row());
             }
-            let (wiring, adder) = (handlers.register(&bus, "adder").unwrap(), adder.clone());
+            let wiring = Arc::new(handlers.register(&bus, "adder").unwrap());
+            for at in 0..wiring.isolated().count() {
+                let (wiring, adder) = (wiring.clone(), adder.clone());
+                tokio::spawn(async move { wiring.run_isolated(at, &adder, &(), &*adder).await });
+            }
+            let adder = adder.clone();
             tokio::spawn(async move { wiring.run(&adder, &(), &*adder).await });
         }
         let publisher = bus.publisher("clock");
@@ -136,6 +161,13 @@ fn none_either_when_handlers_have_filters() {
 #[test]
 fn none_either_when_handlers_suspend() {
     assert_eq!(allocations_of_a_burst(suspending), BURST);
+}
+
+#[test]
+fn none_either_with_any_policy_and_in_any_company() {
+    for row in [latest, drop_oldest, sharing_a_queue, several_at_once, isolated] {
+        assert_eq!(allocations_of_a_burst(row), BURST, "{:?}", row());
+    }
 }
 
 #[daemon_core::daemon(name = "listener")]

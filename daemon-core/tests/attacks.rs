@@ -252,7 +252,7 @@ impl Wired for Endless {
                 Task::new("fails", |_, cx| {
                     Box::pin(async move { tokio::time::timeout(S(5), cx.cancelled()).await.map_err(Into::into) })
                 })
-                .restart(RestartPolicy::new(Restart::OnFailure).limit(0, Duration::MAX)),
+                .restart(RestartPolicy::new(Restart::OnFailure).limit(1, Duration::MAX)),
             );
     }
 }
@@ -431,7 +431,7 @@ async fn an_initialize_that_asks_for_the_shutdown_never_runs() {
     for _ in 0..100 {
         let log = Log::default();
         let error = ends("start", Host::new("t").daemon(Quits(log.clone())).start()).await.unwrap_err();
-        let StartError::Stopped { shutdown } = error else { panic!("{error}") };
+        let StartError::Stopped { shutdown, .. } = error else { panic!("{error}") };
         assert!(shutdown.is_clean(), "{shutdown}");
         assert_eq!(log.lines(), ["cleanup"]);
     }

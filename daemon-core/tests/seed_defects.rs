@@ -239,7 +239,7 @@ async fn d8_an_initialize_overtaken_by_the_shutdown_never_becomes_ready() {
     let log = Log::default();
     let worker = Worker { log: log.clone(), starts_for: S(2), handles_for: MS(1) };
     let host = Host::new("t").daemon(worker).daemon(Impatient).daemon(Reacts(log.clone()));
-    let StartError::Stopped { shutdown } = host.start().await.unwrap_err() else { panic!("it was asked to stop") };
+    let StartError::Stopped { shutdown, .. } = host.start().await.unwrap_err() else { panic!("it was asked to stop") };
     assert_eq!(shutdown.daemon("worker").unwrap().state, State::Stopped);
     assert_eq!(shutdown.daemon("worker").unwrap().started_ms, None);
     tokio::time::sleep(S(60)).await;

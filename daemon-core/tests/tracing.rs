@@ -204,3 +204,52 @@ async fn a_publisher_that_is_held_up_is_told_of_by_both_names_until_that_is_over
     assert!(told[1].starts_with("publish was given up after it waited for 2s"), "{text}");
     host.shutdown().await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_publisher_that_waits_long_until_its_event_is_handled_is_told_of_too() {
+    let (log, _guard) = listen();
+    let host = Host::new("t").daemon(Lazy).start().await.unwrap();
+    assert_eq!(host.handle().publish_and_wait(Work).await, Ok(1));
+    let text = log.text();
+    let told: Vec<_> = text.lines().filter(|line| line.contains("publish")).collect();
+    assert_eq!(told.len(), 7, "{text}");
+    for (line, after) in told.iter().zip([1, 3, 7, 15, 31, 63]) {
+        assert!(line.contains("publisher=\"host\" subscription=\"lazy.hears\""), "{line}");
+        assert!(line.contains(&format!("waited for its event to be handled for {after}s ")), "{line}");
+    }
+    assert!(told[6].contains("publish goes on after it waited for 100s"), "{text}");
+    host.shutdown().await.unwrap();
+}
+
+fn never(_: &Work) -> bool {
+    panic!("no idea")
+}
+
+#[daemon(name = "strict")]
+struct Strict;
+
+#[daemon]
+impl Strict {
+    #[on_event(when = never)]
+    fn hears(&self, _work: &Work) {}
+}
+
+impl DaemonBase for Strict {}
+
+#[tokio::test]
+async fn panics_of_a_filter_are_told_of_ever_more_rarely() {
+    let (log, _guard) = listen();
+    let host = Host::new("t").daemon(Strict).start().await.unwrap();
+    for _ in 0..20 {
+        host.handle().publish(Work).await.unwrap();
+    }
+    let report = host.shutdown().await.unwrap();
+    assert_eq!((report.events[0].offered, report.events[0].failed), (20, 20));
+    let text = log.text();
+    let told: Vec<_> =
+        text.lines().filter(|line| line.contains("a filter panicked; the event counts as failed")).collect();
+    assert_eq!(told.len(), 5, "1, 2, 4, 8, 16: {text}");
+    for (line, panics) in told.iter().zip([1, 2, 4, 8, 16]) {
+        assert!(line.contains(&format!("subscription=\"strict.hears\" publisher=\"host\" panics={panics}")), "{line}");
+    }
+}

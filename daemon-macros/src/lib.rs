@@ -50,7 +50,8 @@ macro_rules! markers {
 
 markers! {
     /// Calls the method for each event of its parameter's type, or under a topic pattern: `#[on_event("data:*",
-    /// when = is_new, capacity = 64, overflow = drop_oldest, startup = 100, on_error = restart)]`.
+    /// when = is_new, capacity = 64, overflow = drop_oldest, startup = 100, on_error = restart)]`. Further options are `overflow =
+    /// latest(key = field)`, `queue = "name"`, `concurrency = 4` and `isolated`.
     on_event;
     /// Calls the method at every multiple of a period: `#[every("30s", name = "sync", jitter = "10%", timeout = "20s",
     /// immediately, on_error = fail)]`. The period may also be the path of a `const` `Duration`.

@@ -2,14 +2,14 @@
 
 use crate::attr::health::Kind;
 use crate::attr::on_error::OnError;
-use crate::attr::on_event::Overflow;
+use crate::attr::on_event;
 use crate::attr::requirement::Requirement;
 use crate::attr::restart::Restart;
 use crate::attr::time::Time;
 use daemon_grammar::Percent;
 use proc_macro2::{Span, TokenStream};
 use std::time::Duration;
-use syn::{Generics, Ident, LitInt, LitStr, Meta, Path, Type, Visibility};
+use syn::{Generics, Ident, LitStr, Meta, Path, Type, Visibility};
 
 /// A declared daemon.
 pub(crate) struct Declared {
@@ -58,11 +58,7 @@ pub(crate) struct Call {
 pub(crate) enum RowKind {
     Event {
         source: Source,
-        when: Option<Path>,
-        capacity: Option<LitInt>,
-        overflow: Option<Overflow>,
-        startup: Option<LitInt>,
-        on_error: Option<OnError>,
+        options: Box<on_event::Options>,
     },
     Every {
         name: LitStr,

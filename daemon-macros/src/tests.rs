@@ -55,6 +55,18 @@ fn wiring() {
             #[on_event("data:users:created", when = Self::is_new, capacity = 64, overflow = drop_oldest, startup = 9, on_error = restart)]
             async fn user_created(&self, event: &data::UserCreated) -> Result<()> { self.add(event).await }
 
+            #[on_event(when = is_new, overflow = latest(key = user.id), concurrency = 4, isolated)]
+            async fn renamed(&self, event: &Renamed) {}
+
+            #[on_event(overflow = latest)]
+            fn typing(&self, event: &Typing) {}
+
+            #[on_event(queue = "rooms")]
+            fn room_created(&self, event: &RoomCreated) {}
+
+            #[on_event(queue = "rooms", isolated)]
+            fn room_deleted(&self, event: &RoomDeleted) {}
+
             #[cfg(unix)]
             #[on_event("data:*")]
             fn any(&self, event: &Envelope, cx: &Context) {}

@@ -19,6 +19,7 @@ documents! {
     host "docs/guide/host.md"
     on_event "docs/guide/on_event.md"
     on_ready "docs/guide/on_ready.md"
+    reload "docs/guide/reload.md"
     run_time "docs/guide/run_time.md"
     stopping "docs/guide/stopping.md"
     supervision "docs/guide/supervision.md"

@@ -34,6 +34,44 @@ impl Context {
         waits(Wait::PublishTo, self.life.publisher.publish_to(topic, event)).await
     }
 
+    /// Publishes `event` on its type's topic, and waits until every subscription that was offered it has handled it. Returns how
+    /// many these were.
+    ///
+    /// What starts or backs off handles it once it runs, and is waited for; so is a run-time subscription, until it receives it. Put
+    /// a `tokio::time::timeout` around it if that may take too long. A subscription whose handler waits itself for this publish, or
+    /// that belongs to a daemon that cannot start before this one has, gets the event and is not waited for.
+    ///
+    /// # Errors
+    /// [`PublishError::Unhandled`] if somewhere it failed, was dropped or abandoned, or was not waited for: it names each of
+    /// these. With any other error nobody got the event.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, what is queued is handled all the same; where there was no room yet the event is dropped, and
+    /// counted.
+    pub async fn publish_and_wait<E: Event>(&self, event: E) -> Result<usize, PublishError> {
+        self.may_publish()?;
+        let held_up = self.held_up();
+        waits(Wait::PublishAndWait, self.life.publisher.publish_and_wait(event, &held_up)).await
+    }
+
+    /// As [`publish_and_wait`](Self::publish_and_wait), on a topic known only at run time.
+    ///
+    /// # Errors
+    /// As [`publish_and_wait`](Self::publish_and_wait).
+    ///
+    /// # Cancel safety
+    /// As [`publish_and_wait`](Self::publish_and_wait).
+    pub async fn publish_to_and_wait<E: Event>(&self, topic: &str, event: E) -> Result<usize, PublishError> {
+        self.may_publish()?;
+        let held_up = self.held_up();
+        waits(Wait::PublishToAndWait, self.life.publisher.publish_to_and_wait(topic, event, &held_up)).await
+    }
+
+    /// The daemons that cannot run before this one does, while it does not.
+    fn held_up(&self) -> Vec<String> {
+        if self.life.ready.is_cancelled() { Vec::new() } else { self.life.link.held_up_by(&self.life.daemon) }
+    }
+
     /// Publishes `event` without ever waiting: where a queue that blocks is full, the event is dropped and counted.
     ///
     /// # Errors

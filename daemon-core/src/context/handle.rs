@@ -81,6 +81,45 @@ impl HostHandle {
         self.publisher.publish_to(topic, event).await
     }
 
+    /// Publishes an event in the host's own name, and waits until every subscription that was offered it has handled it; see
+    /// [`Context::publish_and_wait`](crate::Context::publish_and_wait).
+    ///
+    /// # Errors
+    /// As [`Context::publish_and_wait`](crate::Context::publish_and_wait), but for `Stopping`.
+    ///
+    /// # Cancel safety
+    /// As [`Context::publish_and_wait`](crate::Context::publish_and_wait).
+    pub async fn publish_and_wait<E: Event>(&self, event: E) -> Result<usize, PublishError> {
+        self.publisher.publish_and_wait(event, &[]).await
+    }
+
+    /// As [`publish_and_wait`](Self::publish_and_wait), on a topic known only at run time.
+    ///
+    /// # Errors
+    /// As [`publish_and_wait`](Self::publish_and_wait).
+    ///
+    /// # Cancel safety
+    /// As [`publish_and_wait`](Self::publish_and_wait).
+    pub async fn publish_to_and_wait<E: Event>(&self, topic: &str, event: E) -> Result<usize, PublishError> {
+        self.publisher.publish_to_and_wait(topic, event, &[]).await
+    }
+
+    /// As [`Context::try_publish`](crate::Context::try_publish), in the host's own name.
+    ///
+    /// # Errors
+    /// As [`Context::try_publish`](crate::Context::try_publish), but for `Stopping`.
+    pub fn try_publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
+        self.publisher.try_publish(event)
+    }
+
+    /// As [`try_publish`](Self::try_publish), on a topic known only at run time.
+    ///
+    /// # Errors
+    /// As [`try_publish`](Self::try_publish).
+    pub fn try_publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
+        self.publisher.try_publish_to(topic, event)
+    }
+
     /// Looks on at everything published from now on on the topics that `pattern` selects, until the tap is dropped or the host has
     /// stopped. It has no part in what it sees: it holds no publisher up, and is no listener.
     ///

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::link::{AnyDaemon, HostLink};
 use super::register::{Bound, Unsubscribe};
 use crate::BoxFuture;
+use crate::configuration::Configured;
 use crate::error::{Error, Result};
 use crate::event::{Bus, Publisher, SubscriptionHandle, SubscriptionStatus};
 use crate::policy::OnError;
@@ -75,12 +76,16 @@ pub(crate) struct Life {
     pub(crate) tally: Arc<Tally>,
     /// The daemons this one requires, held for as long as it lives.
     pub(crate) required: Vec<(TypeId, Arc<str>, AnyDaemon)>,
+    /// What it was born with, or has taken on since.
+    configured: Mutex<Configured>,
     /// Cancelled when the daemon runs: what waits for its readiness may begin.
     pub(crate) ready: CancellationToken,
     /// Cancelled when no new tick, command or check may begin.
     pub(crate) intake: CancellationToken,
     /// Cancelled when running work is to end.
     pub(crate) cancel: CancellationToken,
+    /// Set when no event handler may begin or go on, not even in the middle of a batch.
+    pub(crate) cut: AtomicBool,
     pub(super) registrations: Mutex<Registrations>,
     /// Whether the phase is over, for those who ask often.
     over: AtomicBool,
@@ -101,6 +106,7 @@ pub(crate) struct Birth {
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) tally: Arc<Tally>,
     pub(crate) required: Vec<(TypeId, Arc<str>, AnyDaemon)>,
+    pub(crate) configured: Configured,
 }
 
 impl Life {
@@ -118,9 +124,11 @@ impl Life {
             link: birth.link,
             tally: birth.tally,
             required: birth.required,
+            configured: Mutex::new(birth.configured),
             ready: CancellationToken::new(),
             intake: CancellationToken::new(),
             cancel: CancellationToken::new(),
+            cut: AtomicBool::new(false),
             registrations: Mutex::default(),
             over: AtomicBool::new(false),
         }
@@ -132,6 +140,16 @@ impl Life {
 
     pub(super) fn stopping(&self) -> Error {
         Error::Stopping { daemon: self.daemon.to_string() }
+    }
+
+    /// The configuration it has.
+    pub(crate) fn configured(&self) -> Configured {
+        self.configured.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes on another configuration; returns the one before, to be dropped where user code may run.
+    pub(crate) fn configure(&self, next: Configured) -> Configured {
+        std::mem::replace(&mut *self.configured.lock().unwrap_or_else(PoisonError::into_inner), next)
     }
 
     pub(crate) fn phase(&self) -> Phase {

@@ -46,6 +46,8 @@ pub(crate) trait HostLink: Any + Send + Sync {
     fn readiness(&self, daemon: &str) -> Option<watch::Receiver<Readiness>>;
     /// The names of all daemons.
     fn names(&self) -> Vec<String>;
+    /// A daemon and all that cannot start before it runs.
+    fn held_up_by(&self, daemon: &str) -> Vec<String>;
     /// A running daemon, by type and, where one is given, by name.
     fn running(&self, type_id: TypeId, name: Option<&str>) -> Option<AnyDaemon>;
     /// Begins the shutdown.

@@ -22,6 +22,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::call::{Call, CallError};
+use crate::configuration::Configuration;
 use crate::declaration::Declared;
 use crate::task::{Wait, waits};
 
@@ -98,6 +99,13 @@ impl Context {
     #[must_use]
     pub fn try_daemon<D: Declared>(&self) -> Option<Arc<D>> {
         self.life.link.running(TypeId::of::<D>(), None).and_then(|daemon| Arc::downcast(daemon).ok())
+    }
+
+    /// The configuration this daemon was started with, or has been [reloaded](crate::DaemonBase::reload) with since; see
+    /// [`Host::configuration`](crate::Host::configuration).
+    #[must_use]
+    pub fn configuration(&self) -> Configuration {
+        self.life.configured().configuration
     }
 
     /// A handle on the whole host.

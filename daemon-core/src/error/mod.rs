@@ -61,6 +61,17 @@ pub enum Error {
         /// What is wrong with it.
         fault: String,
     },
+    /// The host's configuration is not of that type.
+    #[error("there is no configuration of type `{wanted}`: what `Host::configuration` was given is {given}")]
+    NoConfiguration {
+        /// The type asked for.
+        wanted: &'static str,
+        /// The type of what there is.
+        given: &'static str,
+    },
+    /// A reload was asked for from inside one.
+    #[error("a reload is under way, and this is part of it")]
+    Reloading,
     /// A period of zero was given.
     #[error("interval `{name}` has a period of zero; give it a positive one")]
     ZeroPeriod {

@@ -94,7 +94,7 @@ impl Bus {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn graph(&self) -> &WaitGraph {
+    pub(crate) fn graph(&self) -> &Arc<WaitGraph> {
         &self.graph
     }
 
@@ -254,26 +254,30 @@ fn deliver(entry: &TopicEntry, message: &mut Message<'_>) -> Result<Vec<Full>, T
 /// Offers a message to some lanes of one mailbox.
 #[inline]
 fn offer_to(group: &[Route], has_gates: bool, topic: &str, message: &Message<'_>, full: &mut Vec<Full>) {
-    if has_gates {
-        offer_through_gates(group, topic, message, full);
+    if has_gates || message.wait.is_some() {
+        offer_one_by_one(group, topic, message, full);
     } else {
         group[0].mailbox.offer(group, message, full);
     }
 }
 
-/// As [`offer_to`], where some lanes have gates. Those are asked first, before anything is locked.
-fn offer_through_gates(group: &[Route], topic: &str, message: &Message<'_>, full: &mut Vec<Full>) {
+/// As [`offer_to`], where some lanes have gates, or the publisher waits to know what becomes of the message at each. Gates are
+/// asked first, before anything is locked.
+fn offer_one_by_one(group: &[Route], topic: &str, message: &Message<'_>, full: &mut Vec<Full>) {
     // one bit for each lane, so that asking allocates nothing
     for some in group.chunks(u64::BITS as usize) {
         let mut passing = 0_u64;
         for (at, route) in some.iter().enumerate() {
             let Some(event) = message.as_taken_by(route) else { continue };
-            let Route { mailbox, lane, gate, .. } = route;
-            match gate.as_ref().map_or(Verdict::Passes, |gate| gate.judge(topic, event, message.publisher())) {
-                Verdict::Passes => passing |= 1 << at,
-                Verdict::PassesAs(key) => mailbox.offer_keyed(*lane, event, key),
-                Verdict::TurnsAway => {}
-                Verdict::Panicked => mailbox.fail_unasked(*lane),
+            let Route { mailbox, lane, gate, is_tap, .. } = route;
+            let verdict = gate.as_ref().map_or(Verdict::Passes, |gate| gate.judge(topic, event, message.publisher()));
+            match (verdict, message.wait.filter(|_| !is_tap)) {
+                (Verdict::Passes, None) => passing |= 1 << at,
+                (Verdict::PassesAs(key), None) => mailbox.offer_keyed(*lane, event, key),
+                (Verdict::Passes, Some(wait)) => mailbox.offer_tracked(*lane, event, 0, wait, full),
+                (Verdict::PassesAs(key), Some(wait)) => mailbox.offer_tracked(*lane, event, key, wait, full),
+                (Verdict::TurnsAway, _) => {}
+                (Verdict::Panicked, wait) => mailbox.fail_unasked(*lane, wait),
             }
         }
         if passing != 0 {

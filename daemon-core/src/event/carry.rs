@@ -4,6 +4,7 @@
 use super::after::After;
 use super::event::AnyEvent;
 use super::queue::Queue;
+use super::receipt;
 use super::state::{Item, Ready, State, WHOLE_LANE, drop_entry};
 use super::store::Entry;
 use std::mem;
@@ -79,6 +80,7 @@ impl State {
     pub(crate) fn abandon(&mut self, events: Vec<(u32, AnyEvent)>) -> Vec<AnyEvent> {
         let abandon = |(to, event): (u32, AnyEvent)| {
             self.accounts[to as usize].abandoned += 1;
+            receipt::abandon(&event);
             event
         };
         events.into_iter().map(abandon).collect()

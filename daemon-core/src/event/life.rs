@@ -7,6 +7,7 @@
 use super::after::After;
 use super::event::{AnyEvent, discard};
 use super::mailbox::Mailbox;
+use super::receipt;
 use super::state::{Item, Phase, Ready, State};
 use super::waiting::Parked;
 use std::collections::VecDeque;
@@ -103,6 +104,11 @@ impl Mailbox {
         drop(state);
         after.run();
         entry.map(|entry| (entry.to, entry.event))
+    }
+
+    /// Gives a queue that keeps its own events another turn, after what there is to do already.
+    pub(crate) fn relist(&self, index: u32) {
+        self.lock().ready.push_back(Ready::Queue(index));
     }
 
     /// For a consumer without a dispatcher, of a mailbox's only queue: the oldest event, counted as handled; `Ready(None)`
@@ -219,6 +225,7 @@ impl Mailbox {
                     state.keep(to, event, 0, after);
                 } else {
                     state.accounts[to as usize].abandoned += 1;
+                    receipt::abandon(&event);
                     after.discard(event);
                 }
             }

@@ -20,11 +20,13 @@
 use super::account::Account;
 use super::after::After;
 use super::counters::{Progress, SubscriptionStatus};
-use super::event::AnyEvent;
+use super::error::Fate;
+use super::event::{AnyEvent, discard};
 use super::key::Hashed;
 use super::plan::MailboxPlan;
-use super::publish::Message;
+use super::publish::{Message, Wait};
 use super::queue::Queue;
+use super::receipt;
 use super::routes::Route;
 use super::state::{Item, Lane, Phase, State, list};
 use super::store::Entry;
@@ -131,13 +133,53 @@ impl Mailbox {
         after.run();
     }
 
+    /// Offers an event to each subscription of a lane by itself, tracked. Those that make its publisher wait are added to `full`.
+    pub(crate) fn offer_tracked(
+        self: &Arc<Self>,
+        lane: u32,
+        event: &AnyEvent,
+        key: Hashed,
+        wait: &Wait<'_>,
+        full: &mut Vec<Full>,
+    ) {
+        let mut after = After::default();
+        let mut tracked = Vec::new(); // dropped without the lock, which may tell that the event is lost
+        let mut state = self.lock();
+        let (stops, starts) = (state.phase.stops(), state.phase == Phase::Buffering);
+        let held_up = starts && wait.held_up.iter().any(|daemon| **daemon == *self.owner);
+        for to in state.lanes[lane as usize].subscriptions.clone() {
+            let account = &state.accounts[to as usize];
+            let (label, on) = (account.label.clone(), self.node(account.queue));
+            let event: AnyEvent = if held_up {
+                wait.receipt.note(&label, Fate::WouldDeadlock);
+                event.clone()
+            } else {
+                wait.receipt.track(event, &label, on).map_or_else(|| event.clone(), |tracked| Arc::new(tracked))
+            };
+            if stops {
+                receipt::abandon(&event);
+            }
+            if !state.offer_to(&self.progress, to, &event, key, &mut after) {
+                full.push(Full::new(self.clone(), to, event.clone()));
+            }
+            tracked.push(event);
+        }
+        state.wake_consumer(&mut after);
+        drop(state);
+        after.run();
+        tracked.into_iter().for_each(discard);
+    }
+
     /// Counts an event as offered to a lane, and failed: the user's code at its gate panicked.
-    pub(crate) fn fail_unasked(&self, lane: u32) {
+    pub(crate) fn fail_unasked(&self, lane: u32, wait: Option<&Wait<'_>>) {
         let mut state = self.lock();
         for to in state.lanes[lane as usize].subscriptions.clone() {
             let account = &mut state.accounts[to as usize];
             account.offered += 1;
             account.unasked += 1;
+            if let Some(wait) = wait {
+                wait.receipt.note(&account.label, Fate::Failed("its filter or key panicked".to_owned()));
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use super::bus::Bus;
 use super::envelope::{self, Envelope, ToJson};
 use super::error::PublishError;
 use super::event::AnyEvent;
+use super::receipt::Receipt;
 use super::routes::{Route, TypeTag};
 use super::topic::{Form, Topic, TopicOf};
 use super::wait_graph::Waiter;
@@ -19,6 +20,15 @@ pub(crate) struct Message<'a> {
     publisher: &'a Arc<str>,
     to_json: ToJson,
     envelope: Option<AnyEvent>,
+    /// Who wants to know what becomes of it.
+    pub(crate) wait: Option<&'a Wait<'a>>,
+}
+
+/// How a publish waits until its event is handled.
+pub(crate) struct Wait<'a> {
+    pub(crate) receipt: Arc<Receipt>,
+    /// Daemons that cannot run before the publisher does.
+    pub(crate) held_up: &'a [String],
 }
 
 impl<'a> Message<'a> {
@@ -29,6 +39,7 @@ impl<'a> Message<'a> {
             publisher,
             to_json: envelope::to_json::<E>,
             envelope: None,
+            wait: None,
         }
     }
 
@@ -88,7 +99,7 @@ impl Publisher {
     /// Before the first poll nothing happens. Dropped while it waits, the event reaches every subscription but those it waits
     /// for, which count it as dropped.
     pub async fn publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
-        let full = self.offer(event)?;
+        let full = self.offer(event, None)?;
         self.wait(full).await
     }
 
@@ -102,8 +113,58 @@ impl Publisher {
     ///
     /// As [`Publisher::publish`].
     pub async fn publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
-        let full = self.offer_to(topic, event)?;
+        let full = self.offer_to(topic, event, None)?;
         self.wait(full).await
+    }
+
+    /// Publishes an event on its type's topic, and waits until every subscription that was offered it has handled it.
+    ///
+    /// `held_up` names daemons that cannot run before the publisher does; while they start they are not waited for.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError::Unhandled`] says where it was not handled; with any other error nobody got it.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Publisher::publish`]; what is queued is handled all the same.
+    pub async fn publish_and_wait<E: Event>(&self, event: E, held_up: &[String]) -> Result<usize, PublishError> {
+        let wait = self.waiting(held_up);
+        let full = self.offer(event, Some(&wait))?;
+        self.wait_for(&wait.receipt, full).await
+    }
+
+    /// As [`Publisher::publish_and_wait`], on a topic given at run time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Publisher::publish_and_wait`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Publisher::publish_and_wait`].
+    pub async fn publish_to_and_wait<E: Event>(
+        &self,
+        topic: &str,
+        event: E,
+        held_up: &[String],
+    ) -> Result<usize, PublishError> {
+        let wait = self.waiting(held_up);
+        let full = self.offer_to(topic, event, Some(&wait))?;
+        self.wait_for(&wait.receipt, full).await
+    }
+
+    fn waiting<'a>(&self, held_up: &'a [String]) -> Wait<'a> {
+        let from = Full::publisher(self.bus.graph());
+        Wait { receipt: Receipt::new(self.bus.graph().clone(), from), held_up }
+    }
+
+    async fn wait_for(&self, receipt: &Arc<Receipt>, full: Vec<Full>) -> Result<usize, PublishError> {
+        let (_in_line, _) = self.park(full); // what is refused tells so itself
+        match receipt.settled(&self.name).await {
+            (handled, unhandled) if unhandled.is_empty() => Ok(handled),
+            (handled, unhandled) => Err(PublishError::Unhandled { handled, unhandled }),
+        }
     }
 
     /// Publishes an event on its type's topic without waiting.
@@ -112,7 +173,7 @@ impl Publisher {
     ///
     /// [`PublishError`]; with `Full` every other subscription got the event, with any other nobody did.
     pub fn try_publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
-        refuse(self.offer(event)?)
+        refuse(self.offer(event, None)?)
     }
 
     /// Publishes an event on a topic given at run time without waiting.
@@ -121,22 +182,22 @@ impl Publisher {
     ///
     /// As [`Publisher::try_publish`].
     pub fn try_publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
-        refuse(self.offer_to(topic, event)?)
+        refuse(self.offer_to(topic, event, None)?)
     }
 
-    fn offer<E: Event>(&self, event: E) -> Result<Vec<Full>, PublishError> {
+    fn offer<E: Event>(&self, event: E, wait: Option<&Wait<'_>>) -> Result<Vec<Full>, PublishError> {
         match TopicOf::<E>::FORM {
             Form::Topic => {}
             Form::Pattern => return Err(PublishError::PatternTopic { topic: E::TOPIC.to_owned() }),
             Form::Malformed => return Err(invalid(E::TOPIC)),
         }
-        let mut message = Message::new(event, &self.name);
+        let mut message = Message { wait, ..Message::new(event, &self.name) };
         let offered = self.bus.offer(TopicOf::<E>::HASH, E::TOPIC, &mut message);
         offered.map_err(|expected| mismatch(E::TOPIC, expected, message.kind))
     }
 
-    fn offer_to<E: Event>(&self, topic: &str, event: E) -> Result<Vec<Full>, PublishError> {
-        let mut message = Message::new(event, &self.name);
+    fn offer_to<E: Event>(&self, topic: &str, event: E, wait: Option<&Wait<'_>>) -> Result<Vec<Full>, PublishError> {
+        let mut message = Message { wait, ..Message::new(event, &self.name) };
         if let Some(offered) = self.bus.offer_to(topic, &mut message) {
             return offered.map_err(|expected| mismatch(topic, expected, message.kind));
         }

@@ -41,7 +41,7 @@ pub(crate) struct Queue {
 
 /// Where an event offered to a running queue goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum Admission {
     Enter,
     /// It is dropped.
     Drop,
@@ -87,11 +87,11 @@ impl Queue {
     }
 
     /// What becomes of one more event while it runs.
-    pub(crate) fn fate(&self, has_room: bool) -> Fate {
+    pub(crate) fn admit(&self, has_room: bool) -> Admission {
         match self.overflow {
-            Overflow::Block if !has_room => Fate::Wait,
-            Overflow::DropNewest if !has_room => Fate::Drop,
-            _ => Fate::Enter,
+            Overflow::Block if !has_room => Admission::Wait,
+            Overflow::DropNewest if !has_room => Admission::Drop,
+            _ => Admission::Enter,
         }
     }
 

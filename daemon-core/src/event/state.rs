@@ -5,7 +5,7 @@ use super::after::After;
 use super::counters::Progress;
 use super::event::AnyEvent;
 use super::key::Hashed;
-use super::queue::{Fate, Queue};
+use super::queue::{Admission, Queue};
 use super::store::{Entry, Put};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -42,6 +42,13 @@ pub(crate) enum Phase {
     Draining,
     /// No new events; nothing is delivered.
     Closed,
+}
+
+impl Phase {
+    /// Whether new events are abandoned.
+    pub(crate) fn stops(self) -> bool {
+        matches!(self, Self::Draining | Self::Closed)
+    }
 }
 
 #[derive(Debug)]
@@ -157,13 +164,13 @@ impl State {
         let (queue, lane) = (&mut self.queues[account.queue as usize], &mut self.lanes[account.lane as usize]);
         let depth = queue.depth(account, lane.whole, progress);
         let has_room = queue.room(depth) > 0;
-        match queue.fate(has_room) {
-            Fate::Wait => return false,
-            Fate::Drop => {
+        match queue.admit(has_room) {
+            Admission::Wait => return false,
+            Admission::Drop => {
                 account.offered += 1;
                 account.dropped += 1;
             }
-            Fate::Enter if queue.is_own => {
+            Admission::Enter if queue.is_own => {
                 account.offered += 1;
                 let index = account.queue;
                 let out = queue.push_own(Entry { to, order: 0, event: event.clone() }, key);
@@ -172,7 +179,7 @@ impl State {
                     drop_entry(&mut self.accounts, out, after);
                 }
             }
-            Fate::Enter => {
+            Admission::Enter => {
                 account.offered += 1;
                 lane.credit = 0;
                 lane.is_fresh = true;

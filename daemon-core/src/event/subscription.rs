@@ -4,8 +4,10 @@ use super::bus::{Bus, Registration};
 use super::counters::SubscriptionStatus;
 use super::envelope::Envelope;
 use super::error::SubscribeError;
+use super::event::AnyEvent;
 use super::ledger::Ledger;
 use super::plan::{LanePlan, MailboxPlan, QueuePlan, SeatPlan};
+use super::receipt::take_out;
 use super::routes::TypeTag;
 use super::state::Phase;
 use super::{Event, QueueOptions};
@@ -61,7 +63,7 @@ impl<E> Subscription<E> {
         E: Send + Sync + 'static,
     {
         let next = self.registration.mailbox().poll_own(cx);
-        next.map(|next| next.and_then(|(event, dropped)| Some((event.downcast().ok()?, dropped))))
+        next.map(|next| next.and_then(|(event, dropped)| Some((event.downcast().or_else(received).ok()?, dropped))))
     }
 
     /// Unsubscribes: no new events; those already there can still be received.
@@ -95,6 +97,13 @@ impl<E> fmt::Debug for Subscription<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Subscription").field(&self.status()).finish()
     }
+}
+
+/// Takes a tracked event out, which is handled with that.
+fn received<E: Send + Sync + 'static>(event: AnyEvent) -> Result<Arc<E>, ()> {
+    let (event, tracked) = take_out(event).ok_or(())?;
+    tracked.end(None);
+    Ok(event)
 }
 
 /// Looks at a [`Subscription`], or ends it, without keeping it alive.

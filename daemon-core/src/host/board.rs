@@ -4,10 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::journal::Journal;
+use super::reload::Settings;
 use super::slot::Slot;
 use super::unit::Unit;
 use crate::event::Bus;
@@ -44,22 +46,35 @@ struct Whole {
     stopping_since: Option<Instant>,
 }
 
+/// What is said about a host, and when.
+pub(crate) struct Words {
+    pub(crate) name: String,
+    pub(crate) notes: Vec<String>,
+    /// How long a poll may take before it counts as blocking its thread.
+    pub(crate) blocked_after: Duration,
+}
+
 /// The board of one host.
 pub(crate) struct Board {
     pub(crate) name: String,
     pub(crate) since: Instant,
     pub(crate) notes: Vec<String>,
+    /// How long a poll may take before it counts as blocking its thread.
+    pub(crate) blocked_after: Duration,
     pub(crate) bus: Arc<Bus>,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) settings: Settings,
     slots: RwLock<Vec<Arc<Slot>>>,
     happenings: mpsc::UnboundedSender<Happening>,
     /// How often somebody wished to steer a daemon.
     wishes: Mutex<u64>,
     whole: Mutex<Whole>,
     /// Values being dropped, each under its daemon's name.
-    leaving: OnceLock<Arc<Tasks>>,
-    /// When the shutdown began.
-    pub(crate) stopping: watch::Sender<Option<Instant>>,
+    pub(super) leaving: OnceLock<Arc<Tasks>>,
+    /// Cancelled once the shutdown has begun, for those who wait for that.
+    pub(crate) stopping: CancellationToken,
+    /// Tells the main thread, which counts from then on, that the shutdown has begun.
+    pub(crate) began: Notify,
     /// The faults a test has asked for.
     #[cfg(feature = "testing")]
     pub(crate) faults: Arc<crate::task::Faults>,
@@ -67,28 +82,31 @@ pub(crate) struct Board {
 
 impl Board {
     pub(crate) fn new(
-        name: String,
+        words: Words,
         slots: Vec<Slot>,
-        notes: Vec<String>,
+        settings: Settings,
         bus: Arc<Bus>,
         journal: Arc<Journal>,
         happenings: mpsc::UnboundedSender<Happening>,
     ) -> Arc<Self> {
+        let Words { name, notes, blocked_after } = words;
         let slots = RwLock::new(slots.into_iter().map(Arc::new).collect());
-        let (whole, stopping) = (Mutex::default(), watch::Sender::default());
         let since = journal.since();
         Arc::new(Self {
             name,
             since,
             slots,
             notes,
+            blocked_after,
             bus,
             journal,
+            settings,
             happenings,
             wishes: Mutex::default(),
-            whole,
+            whole: Mutex::default(),
             leaving: OnceLock::new(),
-            stopping,
+            stopping: CancellationToken::new(),
+            began: Notify::new(),
             #[cfg(feature = "testing")]
             faults: Arc::default(),
         })
@@ -158,11 +176,10 @@ impl Board {
         let mut whole = self.whole();
         let first = whole.cause.is_none();
         if first {
-            let now = Instant::now();
             whole.cause = Some(cause.to_owned());
-            whole.stopping_since = Some(now);
+            whole.stopping_since = Some(Instant::now());
             drop(whole);
-            self.stopping.send_replace(Some(now));
+            self.began.notify_one();
         }
         first
     }
@@ -212,7 +229,8 @@ impl Board {
 
     /// Whether any step of any stop was cut, or a value is still being dropped.
     pub(crate) fn was_cut(&self) -> bool {
-        self.slots().iter().any(|slot| !slot.inner().cut.is_empty()) || !self.leaving().is_empty()
+        let any = self.slots().iter().any(|slot| !slot.inner().cut.is_empty());
+        any || !self.leaving().is_empty() || !self.settings.under_way().is_empty()
     }
 
     /// Whether a daemon that the host requires could not end without a problem.
@@ -226,6 +244,11 @@ impl Board {
 
     pub(crate) fn start_took(&self) -> Option<Duration> {
         self.whole().start_took
+    }
+
+    /// When the shutdown began, if it has.
+    pub(crate) fn stopping_since(&self) -> Option<Instant> {
+        self.whole().stopping_since
     }
 
     /// The cause of the shutdown and when it began.

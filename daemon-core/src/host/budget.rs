@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 /// A daemon's share of what is left of the stop budget, by ceilings along the longest chain still to stop.
 ///
 /// `chain` is the sum of the ceilings along that chain, this daemon's own included.
@@ -49,6 +51,31 @@ impl Steps {
     }
 }
 
+/// Until when each step of a stop under way may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timetable {
+    since: Instant,
+    steps: Steps,
+}
+
+impl Timetable {
+    pub(crate) fn of(since: Instant, share: Duration) -> Self {
+        Self { since, steps: Steps::of(share) }
+    }
+
+    /// When a step must have ended.
+    pub(crate) fn by(&self, step: impl Fn(&Steps) -> Duration) -> Instant {
+        self.since + step(&self.steps)
+    }
+
+    /// Leaves no more than `share` from `now` on, for what is still to do: each step gets its part of that.
+    pub(crate) fn tighten(&mut self, now: Instant, share: Duration) {
+        if now + share < self.by(|steps| steps.end) {
+            *self = Self::of(now, share);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,5 +97,17 @@ mod tests {
     fn nothing_left_gives_nothing() {
         assert_eq!(share(S(5), S(0), S(5)), S(0));
         assert_eq!(share(S(0), S(5), S(0)), S(0));
+    }
+
+    #[test]
+    fn a_stop_under_way_is_only_ever_given_less_time() {
+        let start = Instant::now();
+        let mut times = Timetable::of(start, S(10));
+        assert_eq!(times.by(|steps| steps.cleanup), start + S(9));
+        times.tighten(start + S(8), S(5));
+        assert_eq!(times.by(|steps| steps.end), start + S(10), "it has less anyway");
+        times.tighten(start + S(2), S(1));
+        assert_eq!(times.by(|steps| steps.end), start + S(3));
+        assert_eq!(times.by(|steps| steps.drain), start + S(2) + S(1) / 2);
     }
 }

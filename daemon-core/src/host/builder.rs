@@ -7,14 +7,16 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::board::Board;
+use super::board::{Board, Words};
 use super::check::{CheckError, CheckReport, Limits, check};
 use super::conductor::Conductor;
 use super::factory::{Factory, Source};
 use super::journal::Journal;
+use super::reload::{Load, Settings};
 use super::slot::Slot;
 use super::unit::{Unit, UnitOf};
-use super::{DEFAULT_START_TIMEOUT, DEFAULT_STOP_BUDGET};
+use super::{DEFAULT_BLOCKED_AFTER, DEFAULT_START_TIMEOUT, DEFAULT_STOP_BUDGET};
+use crate::configuration::Configuration;
 use crate::daemon::DaemonBase;
 use crate::event::Bus;
 use crate::task::FOREVER;
@@ -38,9 +40,10 @@ use crate::task::FOREVER;
 /// ```
 #[must_use = "a host does nothing until `run` or `start`"]
 pub struct Host {
-    name: String,
+    pub(super) name: String,
     units: Vec<Arc<dyn Unit>>,
     limits: Limits,
+    configuration: (Configuration, Option<Load>),
     pub(super) quiet: bool,
     pub(super) report_file: Option<PathBuf>,
 }
@@ -48,7 +51,14 @@ pub struct Host {
 impl Host {
     /// A host without daemons.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), units: Vec::new(), limits: Limits::default(), quiet: false, report_file: None }
+        Self {
+            name: name.into(),
+            units: Vec::new(),
+            limits: Limits::default(),
+            configuration: (Configuration::default(), None),
+            quiet: false,
+            report_file: None,
+        }
     }
 
     /// Adds a daemon under its own name. The same value lives through every restart.
@@ -81,6 +91,23 @@ impl Host {
         list(self)
     }
 
+    /// Gives the daemons a configuration, a value of the program's own type: `first` now, and at each reload what `load`
+    /// returns, a `Result` or a future of one. Daemons read it with [`Context::configuration`](crate::Context::configuration).
+    ///
+    /// `load` runs on the workers. Its error refuses the reload.
+    pub fn configuration<C, Kind>(mut self, first: C, load: impl Factory<C, Kind>) -> Self
+    where
+        C: Send + Sync + 'static,
+    {
+        let load = Arc::new(load);
+        let load = move || -> crate::BoxFuture<'static, crate::Result<Configuration>> {
+            let load = load.clone();
+            Box::pin(async move { load.make().await.map(Configuration::new) })
+        };
+        self.configuration = (Configuration::new(first), Some(Arc::new(load)));
+        self
+    }
+
     /// Sets how many threads run daemons [one for each core].
     pub fn workers(mut self, workers: usize) -> Self {
         self.limits.workers = Some(workers);
@@ -99,6 +126,23 @@ impl Host {
         self
     }
 
+    /// Sets how long the start of all daemons together may take \[no limit\]. What does not run by then fails by name, and
+    /// with a daemon that the host requires the host does.
+    pub fn start_budget(mut self, budget: Duration) -> Self {
+        self.limits.start_budget = Some(budget);
+        self
+    }
+
+    /// Sets how long a handler, a tick or any other asynchronous work may block its worker thread before
+    /// [`run`](Self::run) warns of it by name \[1 s\]; `None` turns the warnings off.
+    ///
+    /// While all workers sleep nobody looks, and nothing wakes for it. An embedded host has no thread to look from, and
+    /// warns of nothing; [`HostStatus::blocked`](crate::HostStatus::blocked) shows the same there.
+    pub fn warn_blocked_after(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.limits.blocked_after = Some(limit.into());
+        self
+    }
+
     /// Keeps [`run`](Self::run) from writing the start receipt and the shutdown report to standard error, unless
     /// something went wrong.
     pub fn quiet(mut self) -> Self {
@@ -106,7 +150,9 @@ impl Host {
         self
     }
 
-    /// Makes [`run`](Self::run) write the shutdown report to `path` as JSON, whatever ends the host.
+    /// Makes [`run`](Self::run) write the shutdown report to `path` as JSON, whatever ends the host, and also if it is refused.
+    ///
+    /// Where it cannot be written that is said on standard error. The exit code stays, since it tells how the host ended.
     pub fn report_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.report_file = Some(path.into());
         self
@@ -124,6 +170,15 @@ impl Host {
     pub(super) fn worker_threads(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         self.limits.workers.unwrap_or_else(cores)
+    }
+
+    pub(super) fn warns_of_blocked(&self) -> bool {
+        self.limits.blocked_after != Some(None)
+    }
+
+    /// How long a poll may take before it counts as blocking its thread.
+    pub(super) fn blocked_after(&self) -> Duration {
+        self.limits.blocked_after.flatten().unwrap_or(DEFAULT_BLOCKED_AFTER)
     }
 
     pub(super) fn budget(&self) -> Duration {
@@ -152,8 +207,13 @@ impl Host {
         }
         let (stop_budget, start_timeout) =
             (self.budget().min(FOREVER), self.limits.start_timeout.unwrap_or(DEFAULT_START_TIMEOUT));
-        let board = Board::new(self.name, slots, report.notes, bus.clone(), journal, sender);
-        Ok(Conductor { board, bus, graph, units: self.units, happenings, stop_budget, start_timeout })
+        let blocked_after = self.blocked_after();
+        let words = Words { name: self.name, notes: report.notes, blocked_after };
+        let (first, load) = self.configuration;
+        let settings = Settings::new(first, load, start_timeout.min(FOREVER));
+        let board = Board::new(words, slots, settings, bus.clone(), journal, sender);
+        let start_budget = self.limits.start_budget.map(|budget| budget.min(FOREVER));
+        Ok(Conductor { board, bus, graph, units: self.units, happenings, stop_budget, start_timeout, start_budget })
     }
 }
 

@@ -16,7 +16,8 @@ use tokio::time::Instant;
 use super::board::{Board, Happening};
 use super::budget::share;
 use super::graph::{Edges, Graph};
-use super::lives::{Lifecycle, Order, StopOrder, destructor_failed, stop_ceiling};
+use super::lives::{Deadline, Lifecycle, Order, StartLimits, StopOrder, destructor_failed, stop_ceiling};
+use super::overdue::Overdue;
 use super::phase::{Action, Input, Machine, Stage, Verdict};
 use super::report::StartReport;
 use super::supervisor::{Decision, Ending, History};
@@ -37,6 +38,8 @@ pub(crate) struct Conductor {
     pub(crate) happenings: mpsc::UnboundedReceiver<Happening>,
     pub(crate) stop_budget: Duration,
     pub(crate) start_timeout: Duration,
+    /// How long the whole start may take, if that is limited.
+    pub(crate) start_budget: Option<Duration>,
 }
 
 /// What the conductor keeps of one daemon.
@@ -44,8 +47,9 @@ struct Player {
     unit: Arc<dyn Unit>,
     order: watch::Sender<StopOrder>,
     history: History,
-    /// When its latest life began.
+    /// When its latest life began, and by when it must have started.
     began: Instant,
+    deadline: Option<Deadline>,
     /// How long it waits before its next life.
     after: Duration,
     lives: u64,
@@ -54,7 +58,7 @@ struct Player {
 impl Player {
     fn new(unit: Arc<dyn Unit>) -> Self {
         let (order, history) = (watch::Sender::new(None), History::default());
-        Self { unit, order, history, began: Instant::now(), after: Duration::ZERO, lives: 0 }
+        Self { unit, order, history, began: Instant::now(), deadline: None, after: Duration::ZERO, lives: 0 }
     }
 }
 
@@ -67,12 +71,15 @@ struct Conducting {
     happenings: mpsc::UnboundedReceiver<Happening>,
     stop_budget: Duration,
     start_timeout: Duration,
+    /// When the whole start must have ended, and how long it could take.
+    start_by: Option<(Instant, Duration)>,
     runtime: Handle,
     settled: Option<oneshot::Sender<StartReport>>,
     lives: JoinSet<()>,
     at: HashMap<tokio::task::Id, usize>,
     /// Who waits for a restart, and until when.
     backing_off: Vec<(Instant, usize)>,
+    overdue: Overdue,
     count: u64,
 }
 
@@ -81,6 +88,7 @@ impl Conductor {
     ///
     /// Returns whether a daemon that the host requires failed.
     pub(crate) async fn conduct(self, runtime: Handle, settled: oneshot::Sender<StartReport>) -> bool {
+        self.board.settings.run_on(&runtime);
         let units = self.units;
         let machine = Machine::new(self.graph, |at| units[at].declaration().optional);
         let conducting = Conducting {
@@ -91,11 +99,13 @@ impl Conductor {
             happenings: self.happenings,
             stop_budget: self.stop_budget,
             start_timeout: self.start_timeout,
+            start_by: self.start_budget.map(|budget| (Instant::now() + budget, budget)),
             runtime,
             settled: Some(settled),
             lives: JoinSet::new(),
             at: HashMap::new(),
             backing_off: Vec::new(),
+            overdue: Overdue::default(),
             count: 0,
         };
         conducting.run().await
@@ -140,14 +150,21 @@ impl Conducting {
             }
             Action::HostRunning => {
                 self.board.set_state(State::Running);
+                self.show();
                 self.tell_settled(true);
             }
             Action::HostStopping => {
-                let failed = self.machine.culprit().map(|name| format!("required daemon `{name}` failed"));
+                let failed = self.machine.culprit().map(|(name, optional)| {
+                    let which = if optional { "daemon" } else { "required daemon" };
+                    format!("{which} `{name}` failed")
+                });
                 self.board.set_cause(&failed.unwrap_or_else(|| "asked for".to_owned()));
                 self.show();
                 self.tell_settled(false);
                 self.board.set_state(State::Stopping);
+                let stopping = self.board.stopping.clone();
+                self.aside(move || stopping.cancel());
+                self.hurry();
             }
             Action::HostStopped => return true,
         }
@@ -156,6 +173,7 @@ impl Conducting {
 
     /// Shows on the board the states of those that have no life under way to show it.
     fn show(&self) {
+        let mut changed = Vec::new();
         for at in 0..self.players.len() {
             let state = match self.machine.stage(at) {
                 Stage::Waiting | Stage::Stopped => State::Stopped,
@@ -165,9 +183,18 @@ impl Conducting {
             };
             let slot = self.board.slot(at);
             if slot.state() != state {
-                slot.enter(state);
+                slot.book(state);
+                changed.push(slot);
             }
         }
+        if !changed.is_empty() {
+            self.aside(move || changed.iter().for_each(|slot| slot.tell()));
+        }
+    }
+
+    /// Does on the workers what may run user code, such as the wakers of those who wait.
+    fn aside(&self, work: impl FnOnce() + Send + 'static) {
+        drop(self.runtime.spawn(async move { work() }));
     }
 
     fn tell_settled(&mut self, started: bool) {
@@ -192,13 +219,25 @@ impl Conducting {
         player.lives += 1;
         player.began = Instant::now();
         player.order = watch::Sender::new(None);
+        let declaration = player.unit.declaration();
+        let limits = StartLimits {
+            timeout: declaration.start_timeout.unwrap_or(self.start_timeout).min(FOREVER),
+            whole: self.start_by.filter(|_| !self.machine.has_run()),
+        };
+        // An optional daemon is waited for as long as its host's start may take.
+        player.deadline = Some(limits.deadline(player.began));
+        let whole = limits.whole.map(|(at, _)| at);
+        let must = if declaration.optional { whole } else { player.deadline.map(|deadline| deadline.at) };
+        if let Some(by) = must {
+            self.overdue.expect(by, at, player.lives);
+        }
         let lifecycle = Lifecycle {
             at,
             slot,
             board: self.board.clone(),
             bus: self.bus.clone(),
             number: self.count,
-            start_timeout: player.unit.declaration().start_timeout.unwrap_or(self.start_timeout).min(FOREVER),
+            limits,
             stop: player.order.subscribe(),
             runtime: self.runtime.clone(),
             unit: player.unit.clone(),
@@ -210,21 +249,24 @@ impl Conducting {
     /// What a daemon gets of the time that is left.
     fn share(&self, at: usize) -> Duration {
         let ceiling = |at: usize| stop_ceiling(&*self.players[at].unit);
-        let Some(since) = *self.board.stopping.borrow() else { return ceiling(at) };
+        let Some(since) = self.board.stopping_since() else { return ceiling(at) };
         let remaining = (since + self.stop_budget).saturating_duration_since(Instant::now());
         let weight = |on: usize| if self.machine.is_up(on) { ceiling(on) } else { Duration::ZERO };
         share(ceiling(at), remaining, self.machine.graph().longest_chain(at, &weight))
     }
 
+    /// Gives those that stop already, in a restart, no more time than the shutdown has for them.
+    fn hurry(&self) {
+        for at in (0..self.players.len()).filter(|at| self.machine.stage(*at) == Stage::Stopping) {
+            self.players[at].order.send_replace(Some(Order { share: self.share(at), returns: false }));
+        }
+    }
+
     /// Waits for the next thing to happen, and returns what is to be done about it.
     async fn next(&mut self) -> Vec<Action> {
         let next_restart = self.backing_off.iter().min().copied();
-        let backed_off = async {
-            match next_restart {
-                Some((at, _)) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
+        let starts = |at: usize, life: u64| self.machine.stage(at) == Stage::Starting && self.players[at].lives == life;
+        let next_overdue = self.overdue.next(starts);
         tokio::select! {
             biased;
             Some(happening) = self.happenings.recv() => self.judge(happening),
@@ -235,8 +277,8 @@ impl Conducting {
                 }
                 Err(error) => self.life_died(error.id()),
             },
-            () = backed_off => {
-                let Some(restart) = next_restart else { return Vec::new() };
+            (_, at) = due(next_overdue) => self.overdue(at),
+            restart = due(next_restart) => {
                 self.backing_off.retain(|other| *other != restart);
                 self.machine.step(Input::BackedOff(restart.1))
             }
@@ -258,9 +300,10 @@ impl Conducting {
                 Input::Broke { at, verdict: if goes_on { self.verdict(at) } else { Verdict::GiveUp } }
             }
             Happening::Stop(at, wish) => {
-                for on in self.machine.graph().those_that_require(at).into_iter().chain([at]) {
-                    self.board.slot(on).rested.send_replace(wish);
-                }
+                let taken = self.machine.graph().those_that_require(at).into_iter().chain([at]);
+                let resting: Vec<_> = taken.map(|on| self.board.slot(on)).collect();
+                resting.iter().for_each(|slot| slot.inner().rested = wish);
+                self.aside(move || resting.iter().for_each(|slot| slot.tell()));
                 Input::Rest(at)
             }
             Happening::Start(at) => Input::Wake(at),
@@ -299,6 +342,22 @@ impl Conducting {
         }
     }
 
+    /// A start that nobody ended in time fails, and the host with it: no worker is free to do anything. If one that starts
+    /// blocks them, it is that one.
+    fn overdue(&mut self, late: usize) -> Vec<Action> {
+        let blocking: Vec<_> = self.board.polled().into_iter().map(|polled| polled.work).collect();
+        let blocks = |at: &usize| {
+            let name = &self.machine.graph().nodes[*at].name;
+            self.machine.stage(*at) == Stage::Starting && blocking.iter().any(|work| *work.daemon == **name)
+        };
+        let at = (0..self.players.len()).find(blocks).unwrap_or(late);
+        let missed = self.players[at].deadline.map(|deadline| deadline.missed().to_string()).unwrap_or_default();
+        let by: Vec<_> = blocking.iter().map(|work| format!("{} of `{}`", work.work, work.daemon)).collect();
+        let by = if by.is_empty() { String::new() } else { format!(", but in {}", by.join(" and ")) };
+        self.board.slot(at).inner().reason = Some(format!("{missed}, and no thread is free to end it{by}"));
+        self.machine.step(Input::Overdue(at))
+    }
+
     /// A life whose own task died counts as failed, so that nothing waits for it.
     fn life_died(&mut self, id: tokio::task::Id) -> Vec<Action> {
         let Some(at) = self.at.remove(&id) else { return Vec::new() };
@@ -321,7 +380,7 @@ impl Conducting {
         let units: Vec<_> = self.players.drain(..).map(|player| player.unit).chain(late).collect();
         let mut ended: Vec<_> = self.board.slots().into_iter().zip(units).collect();
         ended.sort_by_key(|(slot, _)| std::cmp::Reverse(slot.wave));
-        let since = (*self.board.stopping.borrow()).unwrap_or_else(Instant::now);
+        let since = self.board.stopping_since().unwrap_or_else(Instant::now);
         let until = since + self.stop_budget + LEAVING;
         for (slot, unit) in ended {
             let told = slot.clone();
@@ -336,7 +395,19 @@ impl Conducting {
         }
         // Values of earlier lives may still be leaving.
         drop(tokio::time::timeout_at(until, self.board.all_gone()).await);
+        drop(tokio::time::timeout_at(until, self.board.settings.release()).await);
         let bus = self.bus.clone();
         drop(self.runtime.spawn(async move { bus.end_taps() })); // it wakes those who look on, and nobody waits for that
+    }
+}
+
+/// Waits for the time of what is due, if anything is. Cancel safe.
+async fn due(next: Option<(Instant, usize)>) -> (Instant, usize) {
+    match next {
+        Some(next) => {
+            tokio::time::sleep_until(next.0).await;
+            next
+        }
+        None => std::future::pending().await,
     }
 }

@@ -29,6 +29,8 @@ pub enum StartError {
     /// The shutdown was asked for before every daemon was running.
     #[error("asked to stop before it had started: {}", shutdown.cause)]
     Stopped {
+        /// How far each daemon had started.
+        start: Box<StartReport>,
         /// How what had started was stopped.
         shutdown: Box<ShutdownReport>,
     },
@@ -91,18 +93,15 @@ pub(super) async fn launch(
     let mut unless_started = ShutDown(Some(handle.clone()));
     let start = settled.await;
     unless_started.0 = None;
-    let Ok(start) = start else {
-        let shutdown = task.await.map_err(|_| StartError::Died)?;
-        return Err(StartError::Stopped { shutdown: Box::new(shutdown) }); // forced to
-    };
+    // Nobody told of the start where the end was forced.
+    let start = start.unwrap_or_else(|_| board.start_report(false));
     if start.started {
         return Ok(RunningHost { handle, start, task });
     }
-    let shutdown = task.await.map_err(|_| StartError::Died)?;
-    if start.daemons.iter().all(|daemon| daemon.optional || daemon.reason.is_none()) {
-        return Err(StartError::Stopped { shutdown: Box::new(shutdown) });
-    }
-    Err(StartError::Failed { start: Box::new(start), shutdown: Box::new(shutdown) })
+    let shutdown = Box::new(task.await.map_err(|_| StartError::Died)?);
+    let stopped = start.daemons.iter().all(|daemon| daemon.optional || daemon.reason.is_none());
+    let start = Box::new(start);
+    Err(if stopped { StartError::Stopped { start, shutdown } } else { StartError::Failed { start, shutdown } })
 }
 
 /// Shuts the host down unless it is told otherwise.

@@ -18,11 +18,18 @@ use crate::task::{FOREVER, Failure, Label, caught, current};
 
 impl HostLink for Board {
     fn readiness(&self, daemon: &str) -> Option<watch::Receiver<Readiness>> {
-        self.find(daemon).map(|(_, slot)| slot.readiness.subscribe())
+        self.find(daemon).map(|(_, slot)| slot.states())
     }
 
     fn names(&self) -> Vec<String> {
         self.slots().iter().map(|slot| slot.name.to_string()).collect()
+    }
+
+    fn held_up_by(&self, daemon: &str) -> Vec<String> {
+        let slots = self.slots();
+        let Some(on) = slots.iter().find(|slot| *slot.name == *daemon) else { return Vec::new() };
+        let held_up = |slot: &&Arc<Slot>| slot.name == on.name || needs(&slots, slot, on, true);
+        slots.iter().filter(held_up).map(|slot| slot.name.to_string()).collect()
     }
 
     fn running(&self, type_id: TypeId, name: Option<&str>) -> Option<AnyDaemon> {
@@ -40,7 +47,7 @@ impl HostLink for Board {
         if inner.life.as_ref().is_none_or(|now| now.number != life) {
             return;
         }
-        if inner.state == State::Running && self.stopping.borrow().is_none() {
+        if inner.state == State::Running && self.stopping_since().is_none() {
             inner.reason = Some(reason);
             self.tell(Happening::Broke { at, for_good }); // under the lock: before the life can tell of its end
         } else {
@@ -53,9 +60,7 @@ impl HostLink for Board {
         Box::pin(async move {
             let unknown = || Error::UnknownDaemon { name: daemon.clone(), known: self.names().join(", ") };
             let (at, slot) = self.find(&daemon).ok_or_else(unknown)?;
-            let mut readiness = slot.readiness.subscribe();
-            let before = *readiness.borrow();
-            let mut rested = slot.rested.subscribe();
+            let (mut readiness, mut rested, before) = (slot.states(), slot.rests(), slot.readiness());
             let waits_for_itself = self.waits_for_itself(&slot, wish);
             let number = self.wish(|number| match wish {
                 Wish::Stop => Happening::Stop(at, number),
@@ -65,18 +70,17 @@ impl HostLink for Board {
             if waits_for_itself {
                 return Ok(());
             }
-            let mut stopping = self.stopping.subscribe();
             let reached = readiness.wait_for(|now| match (wish, now.state) {
                 // A later life tells as much: the end of the one before may have passed unseen.
                 (Wish::Stop, state) => now.life != before.life || matches!(state, State::Stopped | State::Failed),
-                (Wish::Start | Wish::Restart, State::Failed) => now.changes != before.changes,
+                (Wish::Start | Wish::Restart, State::Failed) => now.changes > before.changes,
                 (Wish::Start, state) => state == State::Running,
                 (Wish::Restart, state) => now.life != before.life && state == State::Running,
             });
             let state = tokio::select! {
                 biased;
                 reached = reached => reached.map(|now| now.state).unwrap_or_default(),
-                _ = stopping.wait_for(Option::is_some), if wish != Wish::Stop => {
+                () = self.stopping.cancelled(), if wish != Wish::Stop => {
                     return Err(Error::Stopping { daemon });
                 }
                 _ = rested.wait_for(|later| *later > number), if wish != Wish::Stop => {

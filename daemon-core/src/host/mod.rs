@@ -1,6 +1,7 @@
 //! Who owns lives: assembling a host, starting it in waves, stopping it in reverse, ending the process.
 
 mod add;
+mod blocked;
 mod board;
 mod budget;
 mod builder;
@@ -8,13 +9,16 @@ mod check;
 mod conductor;
 mod embed;
 mod factory;
+mod faults;
 mod graph;
 mod journal;
 mod link;
 mod lives;
+mod overdue;
 mod phase;
 #[cfg(feature = "testing")]
 mod rehearsal;
+mod reload;
 mod report;
 mod run;
 mod signals;
@@ -22,7 +26,9 @@ mod slot;
 mod supervisor;
 mod unit;
 mod view;
+mod voice;
 mod watched;
+mod workers;
 
 use std::time::Duration;
 
@@ -40,5 +46,7 @@ pub(crate) use signals::Signal;
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a daemon's start may take, unless it says otherwise.
 const DEFAULT_START_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a poll may take before it counts as blocking its thread.
+const DEFAULT_BLOCKED_AFTER: Duration = Duration::from_secs(1);
 /// How long the whole stop may take.
 const DEFAULT_STOP_BUDGET: Duration = Duration::from_secs(25);

@@ -68,6 +68,7 @@ impl Outside {
                     let _ = force.send(signal.forced_code); // a host that has stopped cannot be forced to
                 }
             }
+            Meaning::Reload => drop(self.board.begin_reload(signal.name)), // nobody waits for its report
             Meaning::Nothing => {}
         }
     }

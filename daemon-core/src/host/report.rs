@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::status::{State, Transition, Unheard};
 
 /// How the start went.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StartReport {
     /// The host's name.
@@ -24,7 +24,7 @@ pub struct StartReport {
 }
 
 /// How one daemon started.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DaemonStart {
     /// The daemon's name.
@@ -61,6 +61,12 @@ pub struct ShutdownReport {
     pub stop_ms: u64,
     /// The daemons, by wave.
     pub daemons: Vec<DaemonStop>,
+    /// Work of the host itself that could not be ended: the loading of a configuration, or its destructor.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut: Vec<Cut>,
+    /// Worker threads that were blocked at the end by what was not spawned through the host, and so has no name here.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub blocked_threads: usize,
     /// What is left; all zero unless something could not be stopped.
     pub left: Left,
     /// Every subscription's account.
@@ -68,9 +74,13 @@ pub struct ShutdownReport {
     /// What was published while nobody subscribed to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unheard: Vec<Unheard>,
-    /// What happened, where the exit code is not 0.
+    /// The latest 1,000 changes of state, where the exit code is not 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub journal: Vec<Transition>,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// How one daemon ended.
@@ -91,7 +101,7 @@ pub struct DaemonStop {
     pub state: State,
     /// How long its stop took, in milliseconds.
     pub stop_ms: u64,
-    /// Why it failed.
+    /// Why it failed, or did not end its start.
     pub reason: Option<String>,
     /// How often it was started again.
     pub restarts: u64,
@@ -164,11 +174,30 @@ pub struct EventAccount {
 }
 
 impl ShutdownReport {
-    /// Whether everything ended well: exit code 0, no trouble while stopping, nothing cut, nothing left.
+    /// The report of a host that could not even begin.
+    pub(super) fn refused(name: String, why: &str) -> Self {
+        Self {
+            name,
+            exit_code: 1,
+            cause: format!("refused: {why}"),
+            uptime_ms: 0,
+            stop_ms: 0,
+            daemons: Vec::new(),
+            cut: Vec::new(),
+            blocked_threads: 0,
+            left: Left::default(),
+            events: Vec::new(),
+            unheard: Vec::new(),
+            journal: Vec::new(),
+        }
+    }
+
+    /// Whether everything ended well: exit code 0, no trouble while stopping, nothing cut, nothing left, no thread blocked.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         let stopped_well = |daemon: &DaemonStop| daemon.cut.is_empty() && daemon.problems.is_empty();
-        self.exit_code == 0 && self.left.is_nothing() && self.daemons.iter().all(stopped_well)
+        let nothing_left = self.left.is_nothing() && self.cut.is_empty() && self.blocked_threads == 0;
+        self.exit_code == 0 && nothing_left && self.daemons.iter().all(stopped_well)
     }
 
     /// The daemon of that name.
@@ -199,6 +228,11 @@ const HOST: &str = {
         Err(_) => panic!("the path was text before it was cut at a slash"),
     }
 };
+
+/// Where a piece of work was spawned, in words; nothing if that was the host, which tells nobody anything.
+pub(super) fn spawned_at(place: &str) -> String {
+    if place.starts_with(HOST) { String::new() } else { format!(", spawned at {place}") }
+}
 
 fn width<'a>(names: impl Iterator<Item = &'a String>) -> usize {
     names.map(|name| name.chars().count()).max().unwrap_or(0)
@@ -274,6 +308,11 @@ impl fmt::Display for ShutdownReport {
                 writeln!(f, "          {cut}")?;
             }
         }
+        self.cut.iter().try_for_each(|cut| writeln!(f, "  {cut}"))?;
+        if self.blocked_threads > 0 {
+            let threads = count(self.blocked_threads as u64, "worker thread");
+            writeln!(f, "  {threads} blocked by what was not spawned through the host")?;
+        }
         write_events(f, &self.events)?;
         for Unheard { topic, publisher, events } in &self.unheard {
             let events = count(*events, "event");
@@ -282,8 +321,36 @@ impl fmt::Display for ShutdownReport {
         let Left { subscriptions, intervals, tasks } = self.left;
         let left = [(subscriptions, "subscription"), (intervals, "interval"), (tasks, "task")];
         let left = left.map(|(number, of)| count(number as u64, of));
-        writeln!(f, "  left: {}", left.join(", "))
+        writeln!(f, "  left: {}", left.join(", "))?;
+        write_journal(f, &self.journal)
     }
+}
+
+/// How many lines of the journal are shown; the report holds all of it.
+const SHOWN: usize = 40;
+
+fn write_journal(f: &mut fmt::Formatter<'_>, journal: &[Transition]) -> fmt::Result {
+    if journal.len() <= SHOWN {
+        return write_transitions(f, "journal", journal);
+    }
+    let latest = &journal[journal.len() - SHOWN..];
+    write_transitions(f, &format!("journal, the latest {SHOWN} of {}", journal.len()), latest)
+}
+
+fn write_transitions(f: &mut fmt::Formatter<'_>, title: &str, transitions: &[Transition]) -> fmt::Result {
+    if transitions.is_empty() {
+        return Ok(());
+    }
+    writeln!(f, "  {title}")?;
+    let who = |transition: &'_ Transition| transition.daemon.clone().unwrap_or_else(|| "(host)".to_owned());
+    let names: Vec<_> = transitions.iter().map(who).collect();
+    let wide = width(names.iter());
+    for (Transition { at_ms, state, cause, .. }, name) in transitions.iter().zip(&names) {
+        let (seconds, millis) = (at_ms / 1_000, at_ms % 1_000);
+        let line = format!("  {seconds:>4}.{millis:03} s  {name:wide$}  {state:8}  {}", cause.as_deref().unwrap_or(""));
+        writeln!(f, "{}", line.trim_end())?;
+    }
+    Ok(())
 }
 
 fn write_events(f: &mut fmt::Formatter<'_>, events: &[EventAccount]) -> fmt::Result {
@@ -321,9 +388,6 @@ impl fmt::Display for Cut {
             write!(f, ", waiting in {call}")?;
         }
         write!(f, " (polled {}", if self.polls == 1 { "once".to_owned() } else { format!("{} times", self.polls) })?;
-        if !self.spawned_at.starts_with(HOST) {
-            write!(f, ", spawned at {}", self.spawned_at)?;
-        }
-        f.write_str(")")
+        write!(f, "{})", spawned_at(&self.spawned_at))
     }
 }

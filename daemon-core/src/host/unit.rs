@@ -2,22 +2,25 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::factory::Source;
+use super::reload::Step;
 use super::watched::Watched;
 use crate::BoxFuture;
 use crate::call::CallError;
+use crate::configuration::Configuration;
 use crate::context::{AnyDaemon, Context, Life};
 use crate::daemon::DaemonBase;
 use crate::declaration::{Declaration, Dependency};
 use crate::definition::{Check, Definition, RowCall};
 use crate::error::{Error, Result};
 use crate::event::{Bus, Listener, SubscribeError, SubscriptionStatus, TypedTopic};
-use crate::policy::OnError;
+use crate::policy::{OnError, RestartPolicy};
 use crate::status::{CheckKind, TaskKind};
 use crate::task::{Failure, Handlers, Label, Observer, Schedule, Wiring, attempt};
 
@@ -35,7 +38,7 @@ pub(crate) struct Outline {
     pub(crate) ready: Vec<Dependency>,
     pub(crate) intervals: Vec<(&'static str, Duration, Option<Duration>)>,
     pub(crate) deferred: Vec<&'static str>,
-    pub(crate) tasks: Vec<&'static str>,
+    pub(crate) tasks: Vec<(&'static str, RestartPolicy)>,
     pub(crate) checks: Vec<(&'static str, Duration)>,
     pub(crate) commands: Vec<&'static str>,
 }
@@ -59,8 +62,6 @@ pub(crate) trait Intake: Send + Sync {
     fn buffer(&self);
     /// Takes no new event; what is queued is still delivered.
     fn drain(&self);
-    /// Lets no handler be called any more, even if one blocks the dispatcher's thread.
-    fn cut(&self);
     /// Abandons what is queued.
     fn close(&self);
     /// The account of every handler.
@@ -76,10 +77,6 @@ impl<D: Send + Sync + 'static> Intake for Wiring<D, Context> {
         Self::drain(self);
     }
 
-    fn cut(&self) {
-        Self::cut(self);
-    }
-
     fn close(&self) {
         Self::close(self);
     }
@@ -93,6 +90,8 @@ impl<D: Send + Sync + 'static> Intake for Wiring<D, Context> {
 pub(crate) trait Lived: Send + Sync {
     fn any(&self) -> AnyDaemon;
     fn hook(&self, which: TaskKind, cx: Context) -> BoxFuture<'static, Result<()>>;
+    /// Asks the daemon whether it could take `next` on, or has it do so.
+    fn reload(&self, step: Step, next: Configuration, cx: Context) -> BoxFuture<'static, Result<()>>;
     /// What delivers events to the daemon's handlers until its intake is drained: the common dispatcher, then each that is
     /// isolated, by the name of its handler or queue.
     fn dispatch(&self, cx: Context) -> Vec<(Option<&'static str>, BoxFuture<'static, ()>)>;
@@ -162,7 +161,7 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
             ready: definition.ready.iter().map(|row| row.of).collect(),
             intervals: definition.intervals.iter().map(|row| (row.name, row.period, row.timeout)).collect(),
             deferred: definition.deferred.iter().map(|row| row.name).collect(),
-            tasks: definition.tasks.iter().map(|row| row.name).collect(),
+            tasks: definition.tasks.iter().map(|row| (row.name, row.restart)).collect(),
             checks: definition.checks.iter().map(|row| (row.name, row.timeout)).collect(),
             commands: definition.commands.iter().map(|row| row.name).collect(),
         }
@@ -223,6 +222,10 @@ impl Observer for Booked<'_> {
         self.life.streak(subscription, 0);
     }
 
+    fn over(&self) -> &AtomicBool {
+        &self.life.cut
+    }
+
     #[cfg(feature = "testing")]
     fn fault(&self, subscription: &str) -> Option<crate::task::Fault> {
         self.life.link.fault(&self.life.daemon, subscription)
@@ -257,6 +260,18 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
             TaskKind::Cleanup => life.call("cleanup", || Box::pin(async move { daemon.cleanup(&cx).await })),
             _ => Box::pin(std::future::ready(Ok(()))),
         }
+    }
+
+    fn reload(&self, step: Step, next: Configuration, cx: Context) -> BoxFuture<'static, Result<()>> {
+        let (daemon, life) = (self.daemon.clone(), cx.life.clone());
+        life.call(step.name(), || {
+            Box::pin(async move {
+                match step {
+                    Step::Check => daemon.check_reload(&next, &cx).await,
+                    Step::Reload => daemon.reload(&next, &cx).await,
+                }
+            })
+        })
     }
 
     fn dispatch(&self, cx: Context) -> Vec<(Option<&'static str>, BoxFuture<'static, ()>)> {

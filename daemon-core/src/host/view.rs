@@ -1,18 +1,20 @@
 //! What others see of the board: statuses and reports, made from it on the spot.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::blocked::Polled;
 use super::board::Board;
 use super::report::{Cut, DaemonStart, DaemonStop, EventAccount, Left, ShutdownReport, StartReport, millis};
 use super::slot::Slot;
 use crate::event::{SubscriptionStatus, Totals};
-use crate::status::{DaemonStatus, EventAudit, HostStatus, State, TaskKind, TaskStatus, Unfed, Unheard};
+use crate::status::{BlockedWork, DaemonStatus, EventAudit, HostStatus, State, TaskKind, TaskStatus, Unfed, Unheard};
 
 impl Board {
     pub(crate) fn start_report(&self, started: bool) -> StartReport {
         let took = self.start_took().unwrap_or_else(|| self.since.elapsed());
-        let daemon = |slot: &std::sync::Arc<Slot>| {
+        let daemon = |slot: &Arc<Slot>| {
             let inner = slot.inner();
             DaemonStart {
                 name: slot.name.to_string(),
@@ -59,7 +61,7 @@ impl Board {
                 stopped_ms: inner.stopped.map(millis),
                 state: inner.state,
                 stop_ms: millis(inner.stop_took),
-                reason: inner.reason.clone().filter(|_| inner.state == State::Failed),
+                reason: inner.reason.clone().filter(|_| matches!(inner.state, State::Failed | State::Starting)),
                 restarts: status.restarts,
                 cut,
                 problems: inner.problems.clone(),
@@ -67,6 +69,8 @@ impl Board {
                 panics: status.panics,
             });
         }
+        let own = self.settings.under_way();
+        left.tasks += own.len();
         ShutdownReport {
             name: self.name.clone(),
             exit_code,
@@ -74,6 +78,8 @@ impl Board {
             uptime_ms: millis(self.since.elapsed()),
             stop_ms: since.map_or(0, |since| millis(since.elapsed())),
             daemons,
+            cut: own.iter().map(|task| Cut::new(task, false, &[])).collect(),
+            blocked_threads: 0, // known to who watches over the workers
             left,
             events,
             unheard: self.unheard(),
@@ -99,12 +105,74 @@ impl Board {
 
     /// What can be seen of the host now.
     pub(crate) fn host_status(&self) -> HostStatus {
+        let blocks = |work: &BlockedWork| work.blocked >= self.blocked_after;
         HostStatus {
             name: self.name.clone(),
             state: self.state(),
             uptime: self.since.elapsed(),
-            daemons: self.by_wave().iter().map(|slot| daemon_status(slot)).collect(),
+            reloads: self.settings.changes(),
+            daemons: self.daemon_statuses(),
+            blocked: self.polled().into_iter().map(|polled| polled.work).filter(blocks).collect(),
         }
+    }
+
+    /// The daemons as they are now, with what each misses of what it wants.
+    fn daemon_statuses(&self) -> Vec<DaemonStatus> {
+        let slots = self.by_wave();
+        let states: HashMap<&str, State> = slots.iter().map(|slot| (&*slot.name, slot.state())).collect();
+        let status = |slot: &Arc<Slot>| {
+            let mut status = daemon_status(slot);
+            if status.state == State::Running {
+                let missing = |wanted: &String| {
+                    let state = states.get(wanted.as_str()).filter(|state| **state != State::Running)?;
+                    Some(format!("wants `{wanted}`, which is {state}"))
+                };
+                status.degraded.extend(slot.wants.iter().filter_map(missing));
+            }
+            status
+        };
+        slots.iter().map(status).collect()
+    }
+
+    /// What threads poll right now.
+    pub(super) fn polled(&self) -> Vec<Polled> {
+        let mut all = Vec::new();
+        for slot in self.slots() {
+            let life = slot.inner().life.clone();
+            let Some(life) = life else { continue };
+            for (number, task) in life.tasks.polled() {
+                let busy = if task.kind == TaskKind::Handlers { slot.busy_handlers() } else { Vec::new() };
+                all.push(polled(&slot.name, life.number, number, &task, &busy));
+            }
+        }
+        let leaving = self.leaving.get().map(|tasks| tasks.polled()).unwrap_or_default();
+        all.extend(leaving.iter().map(|(number, value)| polled(&value.name, 0, *number, value, &[])));
+        let own = self.settings.polled();
+        all.extend(own.iter().map(|(number, task)| polled(&self.name, u64::MAX, *number, task, &[])));
+        all
+    }
+}
+
+fn polled(daemon: &str, life: u64, number: u64, task: &TaskStatus, busy: &[SubscriptionStatus]) -> Polled {
+    let work = BlockedWork {
+        daemon: daemon.to_owned(),
+        work: work(task, busy),
+        kind: task.kind,
+        spawned_at: task.spawned_at.clone(),
+        blocked: task.idle.unwrap_or_default(),
+    };
+    Polled { poll: (life, number, task.polls), work }
+}
+
+/// A piece of work in words. `busy` are the event handlers at work.
+fn work(task: &TaskStatus, busy: &[SubscriptionStatus]) -> String {
+    match task.kind {
+        TaskKind::Handlers => handlers(task, busy),
+        TaskKind::Destructor => task.kind.to_string(),
+        TaskKind::Load => task.name.clone(),
+        kind if kind.to_string() == task.name => task.name.clone(),
+        TaskKind::Cleanup => task.name.clone(),
+        kind => format!("{kind} `{}`", task.name),
     }
 }
 
@@ -170,15 +238,8 @@ impl Cut {
 
     /// Books a task that is `gone` by now, or is still there. `busy` are the event handlers at work.
     pub(crate) fn new(task: &TaskStatus, gone: bool, busy: &[SubscriptionStatus]) -> Self {
-        let work = match task.kind {
-            TaskKind::Handlers => handlers(task, busy),
-            TaskKind::Destructor => task.kind.to_string(),
-            kind if kind.to_string() == task.name => task.name.clone(),
-            TaskKind::Cleanup => task.name.clone(),
-            kind => format!("{kind} `{}`", task.name),
-        };
         Self {
-            work,
+            work: work(task, busy),
             spawned_at: task.spawned_at.clone(),
             polls: task.polls,
             idle_ms: task.idle.map(millis),

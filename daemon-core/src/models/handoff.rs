@@ -295,3 +295,56 @@ fn a_publish_that_waits_for_two_is_woken_by_the_last() {
         }
     });
 }
+
+/// Two calls of one handler are under way and woken at once, and a third event waits for a place.
+#[test]
+fn calls_beside_each_other_are_all_resumed() {
+    explore(|| {
+        let rig = Rig::new(gated().concurrency(2));
+        for number in 1..=3 {
+            rig.publisher.try_publish(Nth::<0>(number)).unwrap();
+        }
+        let dispatcher = rig.live();
+        rig.probe.door.raise(1);
+        rig.saw(3);
+        rig.wiring.drain();
+        dispatcher.join().unwrap();
+        assert_eq!(rig.account(), [3, 3, 0, 0]);
+    });
+}
+
+/// Of one topic only the latest event waits, beside the dispatcher that takes it.
+#[test]
+fn the_latest_event_is_never_the_one_that_is_lost() {
+    explore(|| {
+        let rig = Rig::new(plain().overflow(Overflow::Latest));
+        let dispatcher = rig.live();
+        for number in 1..=3 {
+            rig.publisher.try_publish(Nth::<0>(number)).unwrap();
+        }
+        rig.wiring.drain();
+        dispatcher.join().unwrap();
+        let seen = rig.seen();
+        assert!(seen.is_sorted() && seen.last() == Some(&3), "{seen:?}");
+        assert_eq!(rig.account(), [3, seen.len() as u64, 3 - seen.len() as u64, 0]);
+    });
+}
+
+/// A life is cut while a handler blocks the thread in the middle of a batch: what has not begun by then never does.
+#[test]
+fn a_life_that_is_cut_begins_no_call() {
+    explore(|| {
+        let rig = Rig::new(blocking());
+        for number in 1..=3 {
+            rig.publisher.try_publish(Nth::<0>(number)).unwrap();
+        }
+        let dispatcher = rig.live();
+        rig.probe.over.store(true, Ordering::Release);
+        rig.probe.unblock();
+        rig.wiring.close();
+        dispatcher.join().unwrap();
+        let [offered, handled, dropped, abandoned] = rig.account();
+        assert!(rig.seen().len() <= 1, "{:?}", rig.seen());
+        assert_eq!((offered, handled + abandoned, dropped), (3, 3, 0));
+    });
+}

@@ -5,10 +5,13 @@
 //! thread that would wait for ever is a failure: loom says "deadlock". Beside each model stands what it was seen to catch, by
 //! breaking the code so.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "models are tests")]
+
 mod handoff;
+mod work;
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
@@ -88,6 +91,10 @@ struct Probe {
     count: Level,
     /// What some handlers wait for.
     door: Level,
+    /// Whether handlers that block may go on.
+    unblocked: (crate::sync::Mutex<bool>, loom::sync::Condvar),
+    /// Whether its life is over.
+    over: AtomicBool,
     publisher: Publisher,
 }
 
@@ -98,7 +105,26 @@ impl Probe {
     }
 }
 
+impl Probe {
+    fn block(&self) {
+        let (unblocked, told) = &self.unblocked;
+        let mut may_go_on = unblocked.lock().unwrap();
+        while !*may_go_on {
+            may_go_on = told.wait(may_go_on).unwrap();
+        }
+    }
+
+    fn unblock(&self) {
+        *self.unblocked.0.lock().unwrap() = true;
+        self.unblocked.1.notify_all();
+    }
+}
+
 impl Observer for Probe {
+    fn over(&self) -> &AtomicBool {
+        &self.over
+    }
+
     fn failed(&self, _: &str, _: Failure, _: u32) {}
 }
 
@@ -123,6 +149,17 @@ fn gated() -> Row {
     row(|probe, ()| {
         place(move |event: Arc<Nth<0>>| async move {
             probe.door.reaches(1).await;
+            probe.saw(event.0);
+            (event, Ok(()))
+        })
+    })
+}
+
+/// Blocks its thread first.
+fn blocking() -> Row {
+    row(|probe, ()| {
+        place(move |event: Arc<Nth<0>>| async move {
+            probe.block();
             probe.saw(event.0);
             (event, Ok(()))
         })
@@ -162,7 +199,9 @@ impl Rig {
         handlers.push(row);
         let wiring = Arc::new(handlers.register(bus, "daemon").unwrap());
         let publisher = bus.publisher("daemon");
-        let probe = Probe { seen: Mutex::default(), count: Level::default(), door: Level::default(), publisher };
+        let unblocked = (crate::sync::Mutex::new(false), loom::sync::Condvar::new());
+        let (count, door) = (Level::default(), Level::default());
+        let probe = Probe { seen: Mutex::default(), count, door, unblocked, over: AtomicBool::new(false), publisher };
         Self { bus: bus.clone(), probe: Arc::new(probe), wiring, publisher: bus.publisher("model") }
     }
 

@@ -4,10 +4,11 @@
 //! 1. A value given while nobody wants it any more is dropped by who gives it, so inside the work.
 //! 2. No lock is held while a value is dropped or a waker called.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
 
 use super::record::End;
+use crate::sync::{Mutex, MutexGuard};
 
 /// A place for one value.
 #[derive(Debug)]

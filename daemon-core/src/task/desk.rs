@@ -2,10 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Failure;
 use crate::event::Mailbox;
-use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// Hears of what goes wrong in handlers.
 pub trait Observer: Send + Sync {
@@ -15,6 +15,13 @@ pub trait Observer: Send + Sync {
     /// The handler `subscription` succeeded after having failed.
     fn recovered(&self, subscription: &str) {
         let _ = subscription;
+    }
+
+    /// Whether the life is over: no call may begin or go on any more. For a dispatcher that cannot be dropped, because a handler
+    /// blocks its thread.
+    fn over(&self) -> &AtomicBool {
+        static NEVER: AtomicBool = AtomicBool::new(false);
+        &NEVER
     }
 
     /// What a test wants called in the place of the handler's next call.
@@ -36,8 +43,7 @@ pub(super) struct Desk<'d> {
 }
 
 impl Desk<'_> {
-    /// Whether no call may begin or go on any more: set while a handler that blocks its thread keeps the dispatcher from being
-    /// dropped.
+    /// Whether no call may begin or go on any more.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
         self.over.load(Ordering::Acquire)

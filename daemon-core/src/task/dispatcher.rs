@@ -23,7 +23,6 @@ use super::drop_quietly;
 use super::lane::{CALLS_PER_STEP, Lane};
 use super::wiring::{Section, Wiring};
 use crate::event::{Batch, Item, Ready, WHOLE_LANE, Work};
-use crate::sync::atomic::Ordering;
 
 /// A daemon has one dispatcher at a time, besides those of isolated handlers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -72,8 +71,8 @@ pub(super) struct Lanes<'d> {
     pub(super) lanes: Vec<Box<dyn Lane + 'd>>,
     /// Of each subscription.
     pub(super) seats: Vec<SeatAt>,
-    /// Of each queue that keeps its own events, the seat that got the last.
-    pub(super) own: Vec<Option<SeatAt>>,
+    /// Of each queue that keeps its own events.
+    pub(super) own: Vec<Option<Feed>>,
 }
 
 /// A seat by its lane and its place therein, and the queue that feeds it.
@@ -82,6 +81,15 @@ pub(super) struct SeatAt {
     pub(super) lane: u32,
     pub(super) seat: u32,
     pub(super) queue: u32,
+}
+
+/// How far a queue that keeps its own events has been handed out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Feed {
+    /// The seat that got the last event.
+    pub(super) last: SeatAt,
+    /// Whether it waits for another turn.
+    pub(super) again: bool,
 }
 
 struct Dispatcher<'d> {
@@ -94,8 +102,7 @@ impl<D: Sync + 'static, C: Sync + 'static> Section<D, C> {
     /// Calls its handlers for one life of the daemon.
     pub(super) async fn run(&self, daemon: &D, cx: &C, observer: &dyn Observer) -> Result<(), StillRunning> {
         let life = self.mailbox().attach().ok_or(StillRunning)?;
-        self.over.store(false, Ordering::Release);
-        let desk = Desk { mailbox: self.mailbox().clone(), observer, busy: 0, over: &self.over };
+        let desk = Desk { mailbox: self.mailbox().clone(), observer, busy: 0, over: observer.over() };
         let mut dispatcher = Dispatcher { desk, attached: Lanes::default(), batch: Batch::default() };
         dispatcher.attached = self.attach(daemon, cx, life);
         dispatcher.run().await;
@@ -106,14 +113,14 @@ impl<D: Sync + 'static, C: Sync + 'static> Section<D, C> {
 impl Dispatcher<'_> {
     async fn run(&mut self) {
         while poll_fn(|cx| self.desk.mailbox.poll_work(cx, &mut self.batch, self.desk.busy == 0)).await == Work::Some {
-            while let Some(ready) = self.next_ready() {
+            while let Some(ready) = self.batch.ready.pop_front() {
                 match ready {
                     Ready::Call { of, place } => self.resume(of, place).await,
-                    Ready::Queue(queue) => self.feed(queue).await,
+                    Ready::Queue(queue) => self.turn(queue),
                 }
                 tokio::task::coop::consume_budget().await;
             }
-            while let Some(Item { event, lane, to }) = self.next_item() {
+            while let Some(Item { event, lane, to }) = self.batch.items.pop_front() {
                 let lane = &mut self.attached.lanes[lane as usize];
                 if to == WHOLE_LANE {
                     lane.deliver(event);
@@ -131,38 +138,38 @@ impl Dispatcher<'_> {
         }
     }
 
-    fn next_ready(&mut self) -> Option<Ready> {
-        if self.desk.is_over() { None } else { self.batch.ready.pop_front() }
-    }
-
-    fn next_item(&mut self) -> Option<Item> {
-        if self.desk.is_over() { None } else { self.batch.items.pop_front() }
-    }
-
     /// Goes on with a call that was woken, and with what waited for it.
     async fn resume(&mut self, of: u32, place: u32) {
         let SeatAt { lane, seat, queue } = self.attached.seats[of as usize];
         while self.attached.lanes[lane as usize].resume(seat as usize, place, &mut self.desk) {
             tokio::task::coop::consume_budget().await;
         }
-        self.feed(queue).await;
+        self.feed(queue);
     }
 
-    /// Hands out the events that a queue keeps itself, until there is none or the handler that got the last takes no more.
-    async fn feed(&mut self, queue: u32) {
-        for calls in 1.. {
-            let Some(last) = self.attached.own[queue as usize] else { return };
-            if !self.attached.lanes[last.lane as usize].is_free(last.seat as usize, &self.desk) {
+    /// A queue has its turn: it was listed, or had not been done with in its last one.
+    fn turn(&mut self, queue: u32) {
+        if let Some(feed) = &mut self.attached.own[queue as usize] {
+            feed.again = false;
+        }
+        self.feed(queue);
+    }
+
+    /// Hands out events that a queue keeps itself, until there is none, the handler that got the last takes no more, or it is the
+    /// turn of others: a queue that is filled as fast as it is emptied must not hold them up.
+    fn feed(&mut self, queue: u32) {
+        let Lanes { lanes, seats, own } = &mut self.attached;
+        let Some(feed) = own[queue as usize].as_mut().filter(|feed| !feed.again) else { return };
+        for _ in 0..CALLS_PER_STEP {
+            if !lanes[feed.last.lane as usize].is_free(feed.last.seat as usize, &self.desk) {
                 return;
             }
             let Some((to, event)) = self.desk.mailbox.pop_own(queue) else { return };
-            let next = self.attached.seats[to as usize];
-            self.attached.own[queue as usize] = Some(next);
-            self.attached.lanes[next.lane as usize].hand(event, next.seat as usize, &mut self.desk);
-            if calls % CALLS_PER_STEP == 0 {
-                tokio::task::coop::consume_budget().await;
-            }
+            feed.last = seats[to as usize];
+            lanes[feed.last.lane as usize].hand(event, feed.last.seat as usize, &mut self.desk);
         }
+        feed.again = true;
+        self.desk.mailbox.relist(queue);
     }
 }
 

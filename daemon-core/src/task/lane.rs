@@ -53,7 +53,8 @@ fn typed<E: Any + Send + Sync>(event: AnyEvent) -> Arc<E> {
 
 impl<E: Any + Send + Sync> Lane for LaneOf<'_, E> {
     fn hand(&mut self, event: AnyEvent, seat: usize, desk: &mut Desk<'_>) {
-        let (event, seat) = (typed::<E>(event), &mut self.seats[seat]);
+        let seat = &mut self.seats[seat];
+        let event = event.downcast().unwrap_or_else(|event| seat.watch(event));
         if seat.is_free(desk) {
             release(seat.begin(event, desk));
         } else {
@@ -109,7 +110,7 @@ impl<E: Any + Send + Sync> Lane for LaneOf<'_, E> {
         let (current, first) = self.current.take().unzip();
         for (place, seat) in self.seats.iter_mut().enumerate() {
             cut.extend(std::iter::repeat_n(seat.index, seat.surrender()));
-            held.extend(seat.pending.drain(..).map(|event| (seat.index, event as AnyEvent)));
+            seat.give_back(held);
             if let Some(event) = &current
                 && Some(place) >= first
             {

@@ -41,7 +41,7 @@ pub(super) struct Live {
 
 impl Live {
     pub(super) fn refuses(&self, kind: TaskKind) -> bool {
-        self.is_shut() || (self.sealed && matches!(kind, TaskKind::Command | TaskKind::Check))
+        self.is_shut() || (self.sealed && matches!(kind, TaskKind::Command | TaskKind::Check | TaskKind::Reload))
     }
 
     /// Whether work that had entered before is aborted, too.

@@ -36,6 +36,8 @@ pub(crate) use fault::{Fault, Faults};
 pub use handlers::{Attach, EventRow, Handlers};
 pub(crate) use periodic::{Periodic, Schedule};
 pub use place::{Handler, place};
+#[cfg(all(test, daemon_loom))]
+pub(crate) use record::End;
 pub(crate) use record::Record;
 pub(crate) use tally::{Owner, Tally};
 pub(crate) use tasks::{Label, Tasks};

@@ -118,6 +118,11 @@ impl<E: ?Sized> Record<E> {
         self.polling.store(false, Ordering::Relaxed);
     }
 
+    /// Whether a thread is polling it right now.
+    pub(super) fn is_polled(&self) -> bool {
+        self.polling.load(Ordering::Relaxed)
+    }
+
     pub(super) fn waits_in(&self, what: Option<Wait>) {
         self.waits_in.store(what.map_or(Wait::NONE, |wait| wait as u8), Ordering::Relaxed);
     }
@@ -142,7 +147,7 @@ impl<E: ?Sized> Record<E> {
             polls,
             age: since(self.since),
             idle: (polls > 0).then(|| since(self.last_poll.load(Ordering::Relaxed))),
-            polling: self.polling.load(Ordering::Relaxed),
+            polling: self.is_polled(),
             waits_in: Wait::of(self.waits_in.load(Ordering::Relaxed)).map(|wait| wait.name().to_owned()),
         }
     }

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::desk::Desk;
 use super::{Failure, Handler, drop_quietly};
-use crate::event::{Mailbox, Node, Waiter, set_current};
+use crate::event::{AnyEvent, Mailbox, Node, Tracked, Waiter, set_current, take_out};
 use crate::sync::atomic::{AtomicBool, Ordering};
 
 pub(super) type BoxHandler<'d, E> = Pin<Box<dyn Handler<E> + Send + 'd>>;
@@ -59,12 +59,14 @@ struct Call<'d, E> {
     busy: bool,
     /// Since when it is timed, if it is.
     since: Option<Instant>,
+    /// Its event, if the publisher waits to know how it ends.
+    tracked: Option<Arc<Tracked>>,
 }
 
 impl<'d, E> Call<'d, E> {
     fn new(handler: BoxHandler<'d, E>, chair: &Chair, place: u32) -> Self {
         let flag = Arc::new(CallWaker { chair: chair.clone(), place, woken: AtomicBool::new(false) });
-        Self { handler, waker: Waker::from(flag.clone()), flag, busy: false, since: None }
+        Self { handler, waker: Waker::from(flag.clone()), flag, busy: false, since: None, tracked: None }
     }
 
     fn clear(&mut self, subscription: &str) {
@@ -94,6 +96,8 @@ pub(super) struct Seat<'d, E> {
     spare: Vec<u32>,
     /// Events that wait for a place.
     pub(super) pending: VecDeque<Arc<E>>,
+    /// Those events, not begun, whose publishers wait to know how they end.
+    watched: Vec<Arc<Tracked>>,
     failures: u32,
     /// Calls since the last one that was timed and did not suspend; those that did are not counted.
     untimed: u64,
@@ -119,6 +123,7 @@ impl<'d, E> Seat<'d, E> {
             spare: (1..=more.len() as u32).rev().collect(),
             more,
             pending: VecDeque::new(),
+            watched: Vec::new(),
             failures: 0,
             untimed: 0,
             timed_every: 1,
@@ -144,13 +149,17 @@ impl<'d, E> Seat<'d, E> {
         if self.untimed >= self.timed_every {
             self.call(self.free).since = Some(Instant::now());
         }
+        if !self.watched.is_empty() {
+            self.watch_call(&event);
+        }
         self.poll(self.free, Some(event), desk)
     }
 
     /// Goes on with a call that was woken.
     pub(super) fn resume(&mut self, place: u32, desk: &mut Desk<'_>) -> Option<Arc<E>> {
         let call = self.call(place);
-        if call.flag.woken.swap(false, Ordering::AcqRel) && call.busy { self.poll(place, None, desk) } else { None }
+        let goes_on = call.flag.woken.swap(false, Ordering::AcqRel) && call.busy && !desk.is_over();
+        if goes_on { self.poll(place, None, desk) } else { None }
     }
 
     /// Polls the call of a place, begun with `event` if there is one; gives the event back if that ended it.
@@ -202,6 +211,7 @@ impl<'d, E> Seat<'d, E> {
     fn end(&mut self, place: u32, failure: Option<Failure>, desk: &mut Desk<'_>) {
         let call = self.call(place);
         let (since, suspended) = (call.since.take(), std::mem::take(&mut call.busy));
+        let (tracked, mut told) = (call.tracked.take(), None);
         if suspended {
             desk.busy -= 1;
             if self.free == NONE { self.free = place } else { self.spare.push(place) }
@@ -221,8 +231,50 @@ impl<'d, E> Seat<'d, E> {
             Some(failure) => {
                 progress.failed();
                 self.failures = self.failures.saturating_add(1);
+                told = tracked.is_some().then(|| failure.to_string());
                 desk.failed(self.name, failure, self.failures);
             }
+        }
+        if let Some(tracked) = tracked {
+            tracked.end(told);
+        }
+    }
+
+    /// Takes an event out that its publisher tracks.
+    #[cold]
+    pub(super) fn watch(&mut self, event: AnyEvent) -> Arc<E>
+    where
+        E: Send + Sync + 'static,
+    {
+        #[expect(
+            clippy::expect_used,
+            reason = "the routes of a lane carry its type only; anything else is a fault here"
+        )]
+        let (event, tracked) = take_out(event).expect("a lane gets events of its own type");
+        self.watched.push(tracked);
+        event
+    }
+
+    /// A call begins that may be that of a tracked event.
+    #[cold]
+    fn watch_call(&mut self, event: &Arc<E>) {
+        let at = self.watched.iter().position(|tracked| tracked.is(event));
+        let tracked = at.map(|at| self.watched.swap_remove(at));
+        self.call(self.free).tracked = tracked;
+    }
+
+    /// Gives back what was not begun, in order.
+    pub(super) fn give_back(&mut self, held: &mut Vec<(u32, AnyEvent)>)
+    where
+        E: Send + Sync + 'static,
+    {
+        for event in self.pending.drain(..) {
+            let at = self.watched.iter().position(|tracked| tracked.is(&event));
+            let event: AnyEvent = match at {
+                Some(at) => self.watched.swap_remove(at),
+                None => event,
+            };
+            held.push((self.index, event));
         }
     }
 
@@ -236,6 +288,14 @@ impl<'d, E> Seat<'d, E> {
     pub(super) fn surrender(&mut self) -> usize {
         let name = self.name;
         let calls = std::iter::once(&mut self.first).chain(&mut self.more);
-        calls.map(|call| (call.clear(name), std::mem::take(&mut call.busy))).filter(|(_, was_busy)| *was_busy).count()
+        let mut under_way = 0;
+        for call in calls {
+            call.clear(name);
+            under_way += usize::from(std::mem::take(&mut call.busy));
+            if let Some(tracked) = call.tracked.take() {
+                tracked.abandon();
+            }
+        }
+        under_way
     }
 }

@@ -4,7 +4,7 @@
 //! 1. An entry is removed exactly when its future has been dropped, so an empty registry means that no code spawned
 //!    through it can run any more.
 //! 2. The lock is never held while user code runs: futures are dropped and polled outside it.
-//! 3. After [`Tasks::seal`], no command or check is spawned; after [`Tasks::close`], nothing is.
+//! 3. After [`Tasks::seal`], no command, check or reload is spawned; after [`Tasks::close`], nothing is.
 //! 4. Every piece of work that had entered when [`Tasks::abort_all`] or [`Tasks::close`] was called is aborted: either its
 //!    handle was attached before that looked, or attaching finds the registry shut. None enters from then on, so that what is
 //!    aborted leaves no heirs.
@@ -12,7 +12,7 @@
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
@@ -25,6 +25,7 @@ use super::record::{End, Record};
 use super::tally::Owner;
 use super::waits::Polling;
 use crate::status::{TaskKind, TaskStatus};
+use crate::sync::{Mutex, MutexGuard};
 
 /// The registry of one life.
 #[derive(Debug)]
@@ -198,6 +199,12 @@ impl Tasks {
     /// Whether that piece of work is one of these.
     pub(crate) fn has(&self, work: &Arc<Record>) -> bool {
         self.lock().has(work)
+    }
+
+    /// What a thread polls right now, each with its number here; what may block is not meant.
+    pub(crate) fn polled(&self) -> Vec<(u64, TaskStatus)> {
+        let polled = self.lock().pick(|record| record.is_polled() && record.kind() != TaskKind::Blocking);
+        polled.iter().map(|member| (member.record.number, member.record.status())).collect()
     }
 
     /// What is under way.

@@ -17,12 +17,22 @@ pub(crate) enum Wait {
     CleanupIntervals,
     ClearInterval,
     Publish,
+    PublishAndWait,
     PublishTo,
+    PublishToAndWait,
 }
 
 impl Wait {
-    const ALL: [Self; 6] =
-        [Self::Call, Self::Cancelled, Self::CleanupIntervals, Self::ClearInterval, Self::Publish, Self::PublishTo];
+    const ALL: [Self; 8] = [
+        Self::Call,
+        Self::Cancelled,
+        Self::CleanupIntervals,
+        Self::ClearInterval,
+        Self::Publish,
+        Self::PublishAndWait,
+        Self::PublishTo,
+        Self::PublishToAndWait,
+    ];
 
     /// The number of no call.
     pub(super) const NONE: u8 = u8::MAX;
@@ -39,7 +49,9 @@ impl Wait {
             Self::CleanupIntervals => "cx.cleanup_intervals",
             Self::ClearInterval => "cx.clear_interval",
             Self::Publish => "cx.publish",
+            Self::PublishAndWait => "cx.publish_and_wait",
             Self::PublishTo => "cx.publish_to",
+            Self::PublishToAndWait => "cx.publish_to_and_wait",
         }
     }
 }

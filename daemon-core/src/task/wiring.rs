@@ -4,13 +4,12 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use super::dispatcher::{Lanes, SeatAt};
+use super::dispatcher::{Feed, Lanes, SeatAt};
 use super::handlers::Attach;
 use super::lane::{Lane, LaneOf};
 use super::plan::SectionPlan;
 use super::seat::{Chair, Seat};
 use crate::event::{Bus, Mailbox, Phase, Registration, SubscribeError, SubscriptionStatus};
-use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// Handlers of one topic and type, the type hidden.
 pub(super) trait AttachLane<D, C>: Send + Sync {
@@ -53,8 +52,6 @@ impl<D: 'static, C: 'static, E: Any + Send + Sync> AttachLane<D, C> for SameType
 pub(super) struct Section<D, C> {
     pub(super) plan: SectionPlan,
     registration: Registration,
-    /// Whether its dispatcher calls nobody any more.
-    pub(super) over: AtomicBool,
     lanes: Vec<Box<dyn AttachLane<D, C>>>,
 }
 
@@ -67,7 +64,7 @@ impl<D, C> Section<D, C> {
         daemon: &str,
     ) -> Result<Self, SubscribeError> {
         let registration = bus.register(daemon, Phase::Buffering, &plan.mailbox)?;
-        Ok(Self { plan, registration, over: AtomicBool::new(false), lanes })
+        Ok(Self { plan, registration, lanes })
     }
 
     pub(super) fn mailbox(&self) -> &Arc<Mailbox> {
@@ -85,7 +82,7 @@ impl<D, C> Section<D, C> {
                 attached.seats.push(at);
                 let feeder = &plan.queues[queue as usize];
                 if feeder.is_own {
-                    attached.own[queue as usize] = Some(at);
+                    attached.own[queue as usize] = Some(Feed { last: at, again: false });
                 }
                 let chair = Chair { index, queue, life, mailbox: self.mailbox().clone() };
                 places.push(Place { chair, width: feeder.width });
@@ -133,12 +130,6 @@ impl<D, C> Wiring<D, C> {
     /// Stops the intake and abandons what is queued. A dispatcher ends without delivering more.
     pub fn close(&self) {
         self.each(Mailbox::close);
-    }
-
-    /// Lets no dispatcher begin or go on with a call: for one that cannot be dropped because a handler blocks its thread. It ends
-    /// as soon as that returns.
-    pub fn cut(&self) {
-        self.sections.iter().for_each(|section| section.over.store(true, Ordering::Release));
     }
 
     /// The exact counts of every handler.

@@ -25,6 +25,8 @@ pub enum Signal {
     Term,
     /// SIGHUP from a controlling terminal that is gone. It stops, but never forces.
     Hup,
+    /// SIGHUP where there is no controlling terminal. It reloads.
+    Reload,
 }
 
 /// What [`TestHost::fail_next`] puts in the place of a call.
@@ -230,6 +232,7 @@ impl TestHost {
             Signal::Int => host::Signal::INT,
             Signal::Term => host::Signal::TERM,
             Signal::Hup => host::Signal::HUP,
+            Signal::Reload => host::Signal::RELOAD,
         };
         self.outside.signal(signal);
     }

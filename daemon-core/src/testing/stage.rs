@@ -52,6 +52,11 @@ impl TestHostBuilder {
         self.with(|host| host.daemons(list))
     }
 
+    /// Gives the daemons a configuration; see [`Host::configuration`].
+    pub fn configuration<C: Send + Sync + 'static, Kind>(self, first: C, load: impl Factory<C, Kind>) -> Self {
+        self.with(|host| host.configuration(first, load))
+    }
+
     /// Sets how long the whole stop may take \[25 s\], by the paused clock.
     ///
     /// # Panics
@@ -70,6 +75,16 @@ impl TestHostBuilder {
     pub fn start_timeout(self, timeout: impl IntoDuration) -> Self {
         let timeout = timeout.into_duration();
         self.with(|host| host.start_timeout(timeout))
+    }
+
+    /// Sets how long the start of all daemons together may take \[no limit\], by the paused clock.
+    ///
+    /// # Panics
+    /// If it is text that does not follow the grammar.
+    #[track_caller]
+    pub fn start_budget(self, budget: impl IntoDuration) -> Self {
+        let budget = budget.into_duration();
+        self.with(|host| host.start_budget(budget))
     }
 
     /// As [`TestHost::fail_next`], from the first start on.

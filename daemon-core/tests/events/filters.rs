@@ -1,7 +1,7 @@
 use super::{Nth, Probe, Rig, Row, Zero, assert_adds_up, one, plain, zero};
 use daemon_core::{Attach, Bus, Envelope, EventRow, Filter, Handlers, QueueOptions, SubscribeError, place};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 fn even() -> Filter {
     Filter::of(|zero: &Zero| zero.0 % 2 == 0)
@@ -151,24 +151,4 @@ fn one_of_another_type_is_refused() {
     assert_eq!(subscription, "rig.mixed-up");
     let options = QueueOptions::default().when(even());
     assert!(matches!(Bus::new().subscribe_all("me", "**", options), Err(SubscribeError::FilterMismatch { .. })));
-}
-
-#[tokio::test]
-async fn its_panics_are_told_of_ever_more_rarely() {
-    let lines = Arc::new(Mutex::new(Vec::new()));
-    let told = lines.clone();
-    let subscriber = super::lines(move |line| told.lock().unwrap().push(line));
-    let _guard = tracing::subscriber::set_default(subscriber);
-    let panics = Filter::of(|_: &Zero| -> bool { panic!("no") });
-    let (rig, running) = Rig::new([named::<0>("strict").when(panics)]).started().await;
-    for number in 0..20 {
-        rig.publisher.publish(zero(number)).await.unwrap();
-    }
-    rig.drained(running).await;
-    assert_eq!(rig.counts("strict"), [20, 0, 20, 0, 0, 0, 0]);
-    let lines = lines.lock().unwrap();
-    let told: Vec<_> = lines.iter().filter(|line| line.contains("a filter or a key panicked")).collect();
-    assert_eq!(told.len(), 5, "1, 2, 4, 8, 16: {lines:?}");
-    assert!(told[4].contains("subscription=\"rig.strict\"") && told[4].contains("publisher=\"tester\""), "{told:?}");
-    assert!(told[4].contains("panics=16"), "{told:?}");
 }

@@ -8,6 +8,8 @@ mod deadlock;
 mod delivery;
 mod faults;
 mod filters;
+mod flood;
+mod handled;
 mod isolated;
 mod latest;
 mod overflow;
@@ -190,27 +192,4 @@ pub async fn idle() {
 
 pub fn fault(text: &str) -> BoxError {
     text.into()
-}
-
-/// A log that gives each line to `tell`.
-pub fn lines(tell: impl Fn(String) + Send + Sync + 'static) -> impl tracing::Subscriber + Send + Sync {
-    struct Lines<F>(F);
-    impl<F: Fn(String)> std::io::Write for Lines<&F> {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            (self.0)(String::from_utf8_lossy(bytes).into_owned());
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    impl<'a, F: Fn(String) + 'a> tracing_subscriber::fmt::MakeWriter<'a> for Lines<F> {
-        type Writer = Lines<&'a F>;
-
-        fn make_writer(&'a self) -> Self::Writer {
-            Lines(&self.0)
-        }
-    }
-    tracing_subscriber::fmt().with_writer(Lines(tell)).with_ansi(false).finish()
 }

@@ -124,7 +124,9 @@ async fn run(stage: &Arc<Stage>) -> Option<Ended> {
             stage.trace.note("start given up");
             (None, None)
         }
-        Some(Err(StartError::Failed { shutdown, .. } | StartError::Stopped { shutdown })) => (Some(*shutdown), None),
+        Some(Err(StartError::Failed { shutdown, .. } | StartError::Stopped { shutdown, .. })) => {
+            (Some(*shutdown), None)
+        }
         Some(Err(error)) => panic!("{error}"),
         Some(Ok(host)) => {
             let handle = host.handle();

@@ -240,7 +240,7 @@ fn node(dice: &mut Dice, at: usize, temper: &Temper) -> Node {
         1 => Restart::Always,
         _ => Restart::OnFailure,
     };
-    let limit = u32::try_from(dice.roll(4)).unwrap();
+    let limit = u32::try_from(dice.roll(4)).unwrap().max(1); // none is refused: it would be `never`
     let backoff = if temper.blocks { dice.millis(10) } else { dice.millis(500) };
     let Temper { trouble, blocks } = *temper;
     let deeds = |dice: &mut Dice, others: u64| deeds(dice, &Temper { trouble, blocks }, others);

@@ -151,7 +151,12 @@ impl<'f> Args<'f> {
 
     /// `name = "text"`.
     pub(crate) fn name(&mut self, example: &str) -> Option<LitStr> {
-        let literal: LitStr = self.value("name", "a string", &format!("{example:?}"))?;
+        self.named("name", example)
+    }
+
+    /// `key = "text"`, the text a name.
+    pub(crate) fn named(&mut self, key: &str, example: &str) -> Option<LitStr> {
+        let literal: LitStr = self.value(key, "a string", &format!("{example:?}"))?;
         self.read(&literal, daemon_grammar::name::check)?;
         Some(literal)
     }
@@ -212,6 +217,25 @@ impl<'f> Args<'f> {
         let value = value.clone();
         self.faults.at(&value, format!("`{}` is no value of `{key}`; {hint}", compact(&value)));
         None
+    }
+
+    /// What is written of an option, if anything.
+    pub(crate) fn tokens(&self, key: &str) -> TokenStream {
+        let given = self.list.iter().find(|arg| arg.key().is_some_and(|found| found == key));
+        given.map(ToTokens::to_token_stream).unwrap_or_default()
+    }
+
+    /// `key = word(..)`: the tokens between the parentheses; whatever else is given for the key stays.
+    pub(crate) fn listed_value(&mut self, key: &str, word: &str) -> Option<Group> {
+        let list = match self.list.iter().find(|arg| arg.key().is_some_and(|found| found == key))? {
+            Arg::Assigned(_, value) => match &value.clone().into_iter().collect::<Vec<_>>()[..] {
+                [TokenTree::Ident(found), TokenTree::Group(list)] if found == word => list.clone(),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        self.take(key)?;
+        Some(list)
     }
 
     /// `key(..)`: the tokens between the parentheses.

@@ -63,10 +63,40 @@ fn an_event_handler_reads_every_option() {
         read(r#""a:*", startup = 9, overflow = drop_newest, capacity = 64, on_error = restart"#, on_event::parse);
     assert!(faults.is_empty(), "{faults:?}");
     assert_eq!(attr.topic.unwrap().value(), "a:*");
-    assert_eq!(attr.overflow, Some(on_event::Overflow::DropNewest));
-    assert_eq!(attr.on_error, Some(OnError::Restart));
-    assert_eq!(attr.capacity.unwrap().base10_parse::<usize>().unwrap(), 64);
-    assert_eq!(attr.startup.unwrap().base10_parse::<usize>().unwrap(), 9);
+    let options = attr.options;
+    assert_eq!(options.overflow.unwrap().0.word(), "drop_newest");
+    assert_eq!(options.on_error, Some(OnError::Restart));
+    assert_eq!(options.capacity.unwrap().base10_parse::<usize>().unwrap(), 64);
+    assert_eq!(options.startup.unwrap().base10_parse::<usize>().unwrap(), 9);
+    let (attr, faults) = read(r#"queue = "users", concurrency = 1, isolated, overflow = latest"#, on_event::parse);
+    assert!(faults.is_empty(), "{faults:?}");
+    let options = attr.options;
+    assert_eq!((options.queue.unwrap().value().as_str(), options.isolated), ("users", true));
+    assert_eq!(options.concurrency.unwrap().base10_parse::<usize>().unwrap(), 1);
+    assert!(matches!(options.overflow, Some((on_event::Overflow::Latest(None), _))));
+}
+
+#[test]
+fn a_key_is_a_field_or_a_field_of_one() {
+    for (text, field) in
+        [("key = id", "id"), ("key = user.id,", "user . id"), ("key = 0", "0"), ("key = r#type", "r#type")]
+    {
+        let (attr, faults) = read(&format!("overflow = latest({text})"), on_event::parse);
+        assert!(faults.is_empty(), "{faults:?}");
+        let Some((on_event::Overflow::Latest(Some(key)), _)) = attr.options.overflow else { panic!("{text}") };
+        assert_eq!(quote::quote!(#key).to_string(), field);
+    }
+    for (text, fault) in [
+        ("", "`latest(..)` names no key; write `latest(key = id)`, or `latest` alone"),
+        ("key", "`key` takes a field of the event; write `key = id`"),
+        ("key = \"id\"", "`key` takes a field of the event; write `key = id`"),
+        ("key = id()", "`key` takes a field of the event; write `key = id`"),
+        ("ke = id", "unknown option `ke`; did you mean `key`?"),
+    ] {
+        let (attr, faults) = read(&format!("overflow = latest({text})"), on_event::parse);
+        assert_eq!(faults, [fault], "{text}");
+        assert!(attr.options.overflow.is_none());
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::attr::health::Kind;
 use crate::attr::on_error::OnError;
-use crate::attr::on_event::Overflow;
+use crate::attr::on_event::{Field, Options, Overflow};
 use crate::attr::time::Time;
 use crate::errors::compact;
 use crate::expand::{at, declare, duration, restart};
@@ -12,27 +12,16 @@ use crate::validate::shape::mentions;
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use std::time::Duration;
-use syn::{LitStr, Path, Type, spanned::Spanned};
+use syn::{LitStr, Type, spanned::Spanned};
 
 /// The statement that adds the row, and the constant checks that belong to it.
 pub(crate) fn expand(model: &Wired, row: &Row) -> TokenStream {
     let Row { cfgs, call, kind } = row;
     let (row, check) = match kind {
-        RowKind::Event { source, when, capacity, overflow, startup, on_error: errors } => {
+        RowKind::Event { source, options } => {
             let (new, check) = source_row(call, source);
-            let when = when.as_ref().map(|path| filter(source, path));
-            let capacity = capacity.as_ref().map(|n| quote!(.capacity(#n)));
-            let overflow = overflow.map(|policy| {
-                let policy = match policy {
-                    Overflow::Block => quote!(Block),
-                    Overflow::DropOldest => quote!(DropOldest),
-                    Overflow::DropNewest => quote!(DropNewest),
-                };
-                quote!(.overflow(__private::Overflow::#policy))
-            });
-            let startup = startup.as_ref().map(|n| quote!(.startup(#n)));
-            let errors = on_error(*errors);
-            (quote!(definition.on_event(#new #when #capacity #overflow #startup #errors)), check)
+            let options = event_options(source, options);
+            (quote!(definition.on_event(#new #options)), check)
         }
         RowKind::Every { name, period, jitter, timeout, immediately, on_error: errors } => {
             let period = every_period(model, name, period, *timeout);
@@ -144,13 +133,35 @@ fn source_row(call: &Call, source: &Source) -> (TokenStream, Option<TokenStream>
     }
 }
 
-/// `.when(..)`. A function of another type is shown at its path.
-fn filter(source: &Source, path: &Path) -> TokenStream {
+/// What follows the row of an event handler.
+fn event_options(source: &Source, options: &Options) -> TokenStream {
+    let Options { when, capacity, overflow, startup, queue, concurrency, isolated, on_error: errors } = options;
     let event = match source {
         Source::Typed { event, .. } => event.to_token_stream(),
         Source::Envelope { .. } => quote!(__private::Envelope),
     };
-    quote!(.when(__private::filter::<#event>(#path)))
+    // A function of another type is shown at its path.
+    let when = when.as_ref().map(|path| quote!(.when(__private::filter::<#event>(#path))));
+    let overflow = overflow.as_ref().map(|(overflow, _)| match overflow {
+        Overflow::Block => quote!(.overflow(__private::Overflow::Block)),
+        Overflow::DropOldest => quote!(.overflow(__private::Overflow::DropOldest)),
+        Overflow::DropNewest => quote!(.overflow(__private::Overflow::DropNewest)),
+        Overflow::Latest(None) => quote!(.overflow(__private::Overflow::Latest)),
+        Overflow::Latest(Some(field)) => latest_by(&event, field),
+    });
+    let capacity = capacity.as_ref().map(|n| quote!(.capacity(#n)));
+    let startup = startup.as_ref().map(|n| quote!(.startup(#n)));
+    let queue = queue.as_ref().map(|name| quote!(.queue(#name)));
+    let concurrency = concurrency.as_ref().map(|n| quote!(.concurrency(#n)));
+    let isolated = isolated.then(|| quote!(.isolated()));
+    let errors = on_error(*errors);
+    quote!(#when #capacity #overflow #startup #queue #concurrency #isolated #errors)
+}
+
+/// `.latest_by(..)`. A field that does not exist, or cannot be hashed, is shown where it is named.
+fn latest_by(event: &TokenStream, field: &Field) -> TokenStream {
+    let key = quote_spanned!(at(field.span())=> __private::key::<#event, _>(|event| &event.#field));
+    quote!(.latest_by(#key))
 }
 
 fn same_topic(topic: &LitStr, event: &Type, local: bool) -> TokenStream {

@@ -94,6 +94,26 @@ impl UserDaemon {
     #[on_event("data:**", overflow = drop_newest)]
     async fn counted(&self) {}
 
+    #[on_event(overflow = latest(key = id), concurrency = 4)]
+    async fn latest(&self, _event: &UserCreated) {}
+
+    #[on_event("data:users:*", overflow = latest, isolated)]
+    fn latest_of_any(&self) {}
+
+    #[on_event(queue = "users", capacity = 64, concurrency = 1)]
+    async fn in_order(&self, _event: &UserCreated) {}
+
+    #[on_event("data:users:*", queue = "users", capacity = 64)]
+    async fn in_order_too(&self, _event: &Envelope) {}
+
+    #[cfg(any())]
+    #[on_event("data:missing", queue = "never", capacity = 1)]
+    async fn never_in_order(&self, _event: &Missing) {}
+
+    #[cfg(any())]
+    #[on_event("data:missing", queue = "never", capacity = 2)]
+    async fn never_in_order_either(&self, _event: &Missing) {}
+
     #[daemon_core::every("5s")]
     async fn monitor(&self) -> Result<()> {
         Ok(())

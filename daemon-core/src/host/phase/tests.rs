@@ -74,6 +74,9 @@ impl World {
         let mut inputs = vec![Input::Shutdown];
         for (at, life) in self.lives.iter().enumerate() {
             inputs.extend([Input::Rest(at), Input::Wake(at), Input::Renew(at)]);
+            if matches!(life, Life::Starting(_)) {
+                inputs.push(Input::Overdue(at));
+            }
             if matches!(life, Life::Running(_)) {
                 inputs.extend([Verdict::Retry, Verdict::GiveUp].map(|verdict| Input::Broke { at, verdict }));
             }
@@ -242,6 +245,17 @@ fn a_required_daemon_that_fails_is_never_forgotten() {
             assert!(world.machine.has_failed());
             assert_eq!(world.machine.stage(fails), Stage::Failed);
         }
+    }
+}
+
+#[test]
+fn a_start_that_nobody_ends_ends_the_host_and_is_to_blame() {
+    for optional in [false, true] {
+        let mut world = World::new(graph(2, |_, _| 2), |_| optional);
+        world.happen(Input::Overdue(0));
+        assert!(world.stopping && world.machine.culprit() == Some(("0", optional)), "{world:?}");
+        let world = world.end(|_| 0);
+        assert_eq!((world.machine.stage(0), world.machine.stage(1)), (Stage::Failed, Stage::Stopped));
     }
 }
 

@@ -2,6 +2,10 @@ impl UserDaemon {
     async fn user_created(&self, event: &data::UserCreated) -> Result<()> {
         self.add(event).await
     }
+    async fn renamed(&self, event: &Renamed) {}
+    fn typing(&self, event: &Typing) {}
+    fn room_created(&self, event: &RoomCreated) {}
+    fn room_deleted(&self, event: &RoomDeleted) {}
     #[cfg(unix)]
     fn any(&self, event: &Envelope, cx: &Context) {}
     async fn sync(&self, cx: &Context) -> Result<()> {
@@ -51,6 +55,88 @@ impl ::daemon_core::__private::Wired for UserDaemon {
                 "data::UserCreated",
             ),
         );
+        definition
+            .on_event(
+                __private::EventHandler::<
+                    Self,
+                    __private::Context,
+                >::typed::<
+                    Renamed,
+                >(
+                        "renamed",
+                        |daemon, _| __private::place(move |
+                            event: __private::Arc<Renamed>|
+                        async move {
+                            let done = __private::outcome(
+                                Self::renamed(daemon, &event).await,
+                            );
+                            (event, done)
+                        }),
+                    )
+                    .when(__private::filter::<Renamed>(is_new))
+                    .latest_by(__private::key::<Renamed, _>(|event| &event.user.id))
+                    .concurrency(4)
+                    .isolated(),
+            );
+        definition
+            .on_event(
+                __private::EventHandler::<
+                    Self,
+                    __private::Context,
+                >::typed::<
+                    Typing,
+                >(
+                        "typing",
+                        |daemon, _| __private::place(move |
+                            event: __private::Arc<Typing>|
+                        async move {
+                            let done = __private::outcome(Self::typing(daemon, &event));
+                            (event, done)
+                        }),
+                    )
+                    .overflow(__private::Overflow::Latest),
+            );
+        definition
+            .on_event(
+                __private::EventHandler::<
+                    Self,
+                    __private::Context,
+                >::typed::<
+                    RoomCreated,
+                >(
+                        "room_created",
+                        |daemon, _| __private::place(move |
+                            event: __private::Arc<RoomCreated>|
+                        async move {
+                            let done = __private::outcome(
+                                Self::room_created(daemon, &event),
+                            );
+                            (event, done)
+                        }),
+                    )
+                    .queue("rooms"),
+            );
+        definition
+            .on_event(
+                __private::EventHandler::<
+                    Self,
+                    __private::Context,
+                >::typed::<
+                    RoomDeleted,
+                >(
+                        "room_deleted",
+                        |daemon, _| __private::place(move |
+                            event: __private::Arc<RoomDeleted>|
+                        async move {
+                            let done = __private::outcome(
+                                Self::room_deleted(daemon, &event),
+                            );
+                            (event, done)
+                        }),
+                    )
+                    .queue("rooms")
+                    .isolated(),
+            );
         #[cfg(unix)]
         definition
             .on_event(

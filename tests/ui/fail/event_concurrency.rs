@@ -5,13 +5,13 @@ struct UserDaemon;
 
 #[daemon]
 impl UserDaemon {
-    #[on_event("a:b", concurrency = 4)]
+    #[on_event("a:b", concurrency = 0)]
     async fn a(&self) {}
 
-    #[on_event("a:b", queue = "users")]
+    #[on_event("a:b", concurrency = many)]
     async fn b(&self) {}
 
-    #[on_event("a:b", isolated)]
+    #[on_event("a:b", isolated = true)]
     async fn c(&self) {}
 }
 
