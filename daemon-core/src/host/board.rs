@@ -198,12 +198,12 @@ impl Board {
 
     /// Drops a value of the daemon `name` on the workers, since its destructor is user code. The future ends when it is
     /// gone; until then it [is shown](Self::leaving).
-    pub(crate) fn let_go(
+    pub(crate) fn let_go<F: FnOnce() + Send + 'static>(
         &self,
         on: &Handle,
         name: &str,
-        drop: impl FnOnce() + Send + 'static,
-    ) -> impl Future<Output = ()> {
+        drop: F,
+    ) -> impl Future<Output = ()> + use<F> {
         let tasks = self.leaving.get_or_init(|| Tasks::new(on.clone(), Owner::nobody()));
         let label = Label::new(TaskKind::Destructor, name);
         let leaving = tasks.spawn_with(label, Notify::new(), |_| async move { drop() });
