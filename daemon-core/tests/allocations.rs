@@ -233,7 +233,7 @@ async fn with_context() -> (daemon_core::RunningHost, daemon_core::Context) {
 async fn spawned_work_takes_its_task_and_its_record_and_its_end_nothing() {
     const UNITS: u64 = 1_024;
     /// The registry has room by the block.
-    const PER_BLOCK: u64 = 64;
+    const PER_BLOCK: u64 = 16;
     let (host, cx) = with_context().await;
     let ended = Arc::new(AtomicU64::new(0));
     let mut counts = (0, 0);

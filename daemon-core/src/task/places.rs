@@ -7,14 +7,16 @@
 //!
 //! **Invariant:** a block that has room is in `room`, once; a full one is not.
 
-/// How many places a block has.
-const BLOCK: usize = u64::BITS as usize;
+/// A bit for each place of a block.
+type Taken = u16;
+
+/// How many places a block has: few, since most collections are small.
+const BLOCK: u32 = Taken::BITS;
 
 #[derive(Debug)]
 struct Block<T> {
-    /// One bit for each place that is taken.
-    taken: u64,
-    members: [Option<T>; BLOCK],
+    taken: Taken,
+    members: [Option<T>; BLOCK as usize],
 }
 
 /// Members at places.
@@ -33,7 +35,7 @@ impl<T> Default for Places<T> {
 
 impl<T> Default for Block<T> {
     fn default() -> Self {
-        Self { taken: 0, members: [const { None }; BLOCK] }
+        Self { taken: 0, members: [const { None }; BLOCK as usize] }
     }
 }
 
@@ -48,10 +50,10 @@ impl<T> Places<T> {
         });
         let block = self.blocks[at as usize].get_or_insert_default();
         let place = block.taken.trailing_ones();
-        let (member, besides) = make(at * u64::BITS + place);
+        let (member, besides) = make(at * BLOCK + place);
         block.members[place as usize] = Some(member);
         block.taken |= 1 << place;
-        if block.taken == u64::MAX {
+        if block.taken == Taken::MAX {
             self.room.pop();
         }
         besides
@@ -59,11 +61,11 @@ impl<T> Places<T> {
 
     /// Leaves a place; who was there.
     pub(super) fn leave(&mut self, place: u32) -> Option<T> {
-        let (at, place) = (place / u64::BITS, place % u64::BITS);
+        let (at, place) = (place / BLOCK, place % BLOCK);
         let block = self.blocks.get_mut(at as usize)?;
         let here = block.as_mut()?;
         let member = here.members[place as usize].take()?;
-        if here.taken == u64::MAX {
+        if here.taken == Taken::MAX {
             self.room.push(at);
         }
         here.taken &= !(1 << place);
@@ -75,13 +77,13 @@ impl<T> Places<T> {
 
     /// Who is at a place.
     pub(super) fn at(&self, place: u32) -> Option<&T> {
-        let block = self.blocks.get((place / u64::BITS) as usize)?.as_ref()?;
-        block.members[(place % u64::BITS) as usize].as_ref()
+        let block = self.blocks.get((place / BLOCK) as usize)?.as_ref()?;
+        block.members[(place % BLOCK) as usize].as_ref()
     }
 
     pub(super) fn at_mut(&mut self, place: u32) -> Option<&mut T> {
-        let block = self.blocks.get_mut((place / u64::BITS) as usize)?.as_mut()?;
-        block.members[(place % u64::BITS) as usize].as_mut()
+        let block = self.blocks.get_mut((place / BLOCK) as usize)?.as_mut()?;
+        block.members[(place % BLOCK) as usize].as_mut()
     }
 
     /// All members, by place.
@@ -103,7 +105,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn members_stay_where_they_are_until_they_leave(steps in prop::collection::vec(any::<Option<u16>>(), 1..2_000)) {
+        fn members_stay_where_they_are_until_they_leave(steps in prop::collection::vec(any::<Option<u16>>(), 1..300)) {
             let (mut places, mut model) = (Places::default(), BTreeMap::new());
             for (number, step) in steps.into_iter().enumerate() {
                 match step.filter(|_| !model.is_empty()) {
@@ -127,13 +129,13 @@ mod tests {
     fn room_is_given_back_and_used_again() {
         let mut places = Places::default();
         (0..1_000).for_each(|number| places.take(|_| (number, ())));
-        assert_eq!(blocks(&places), 1_000_usize.div_ceil(BLOCK));
+        assert_eq!(blocks(&places), 1_000_usize.div_ceil(BLOCK as usize));
         for place in (0..1_000).filter(|place| place % 997 != 0) {
             places.leave(place);
         }
         assert_eq!(blocks(&places), 2, "those at 0 and at 997 are left");
         (0..998).for_each(|number| places.take(|_| (number, ())));
-        assert_eq!(blocks(&places), 1_000_usize.div_ceil(BLOCK));
+        assert_eq!(blocks(&places), 1_000_usize.div_ceil(BLOCK as usize));
         assert_eq!(places.iter().count(), 1_000);
     }
 
@@ -143,7 +145,7 @@ mod tests {
         (0..BLOCK).for_each(|number| places.take(|_| (number, ())));
         for _ in 0..3 {
             let at = places.take(|place| (BLOCK, place));
-            assert_eq!((at as usize, blocks(&places)), (BLOCK, 2));
+            assert_eq!((at, blocks(&places)), (BLOCK, 2));
             places.leave(at);
             assert_eq!(blocks(&places), 2);
         }
