@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO ?= cargo
 HOST = $(shell rustc -vV | sed -n "s/^host: //p")
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust loom asan counts counts-update sim deny hack typos compile-time bench bench-quick clean
+.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust loom asan counts counts-update sim race deny hack typos compile-time bench bench-quick clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,10 @@ asan: ## events and codec under the address sanitizer (needs a nightly toolchain
 SEEDS ?= 10000
 sim: ## random hosts with random faults: make sim SEEDS=n
 	SEEDS=$(SEEDS) $(CARGO) test --locked --release -p daemon-core --test simulation
+
+ROUNDS ?= 10000
+race: ## starters that race for a lock, and kill -9: make race ROUNDS=n
+	ROUNDS=$(ROUNDS) $(CARGO) test --locked -p tests --test instance
 
 counts: ## instructions of what must stay cheap, against their limits (needs valgrind)
 	CARGO=$(CARGO) tools/instructions.py

@@ -51,6 +51,7 @@ mod error;
 mod event;
 mod histogram;
 mod host;
+pub mod instance;
 #[cfg(all(test, daemon_loom))]
 mod models;
 mod policy;
@@ -73,15 +74,15 @@ pub use declaration::{Declaration, Declared, Dependency, Published};
 pub use definition::{
     Check, Command, CommandCall, Deferred, Definition, EventHandler, Interval, OnReady, RowCall, Task,
 };
-pub use error::{BoxError, Error, IntoOutcome, Result};
+pub use error::{BoxError, DaemonError, DaemonErrorCode, Error, IntoOutcome, Result};
 pub use event::{
     Envelope, Event, Fate, Filter, Key, Overflow, PublishError, QueueOptions, SubscribeError, Subscription,
     SubscriptionHandle, SubscriptionStatus, Tap, Tapped, Unhandled,
 };
 pub use histogram::Histogram;
 pub use host::{
-    Async, CheckError, Cut, DaemonStart, DaemonStop, EventAccount, Factory, Host, HostCheck, Left, Plain, RunningHost,
-    ShutdownReport, StartError, StartReport,
+    Async, CheckError, Cut, DaemonProcess, DaemonProcessBuilder, DaemonStart, DaemonStop, EventAccount, Factory,
+    HandlerStop, Host, HostCheck, Left, Plain, RunningHost, ShutdownReport, StartError, StartReport,
 };
 pub use policy::{OnError, Restart, RestartPolicy};
 pub use reload::{DaemonReload, DaemonReloadOutcome, ReloadOutcome, ReloadReport};

@@ -8,7 +8,7 @@ pub use std::default::Default;
 pub use std::fmt::{self, Debug, Formatter};
 pub use std::marker::{Copy, PhantomData, Send, Sync};
 pub use std::option::Option;
-pub use std::primitive::str;
+pub use std::primitive::{bool, str};
 pub use std::result::Result;
 pub use std::sync::Arc;
 pub use std::time::Duration;

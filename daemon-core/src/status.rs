@@ -171,6 +171,8 @@ pub enum TaskKind {
     Load,
     /// The destructor of the daemon's value.
     Destructor,
+    /// A shutdown handler of the host.
+    Shutdown,
 }
 
 impl fmt::Display for TaskKind {
@@ -191,6 +193,7 @@ impl fmt::Display for TaskKind {
             Self::Reload => "reload",
             Self::Load => "loading of the configuration",
             Self::Destructor => "destructor",
+            Self::Shutdown => "shutdown handler",
         })
     }
 }

@@ -5,9 +5,13 @@
 //! What does not have to be modelled (the next number of something) says `std::sync` in full.
 
 #[cfg(all(test, daemon_loom))]
+pub(crate) use crate::models::watch;
+#[cfg(all(test, daemon_loom))]
 pub(crate) use loom::sync::{Mutex, MutexGuard, atomic};
 #[cfg(not(all(test, daemon_loom)))]
 pub(crate) use std::sync::{Mutex, MutexGuard, atomic};
+#[cfg(not(all(test, daemon_loom)))]
+pub(crate) use tokio::sync::watch;
 
 /// A `thread_local!`: the threads of a model are not threads of the system.
 macro_rules! per_thread {

@@ -284,7 +284,7 @@ async fn limits_without_end_overflow_nothing() {
 #[test]
 fn a_run_with_limits_without_end_ends_and_so_does_one_with_a_moment_and_a_second_run() {
     for budget in [Duration::MAX, MS(1), S(5)] {
-        let host = Host::new("t").quiet().workers(1).stop_budget(budget).daemon(Stops);
+        let host = Host::new("t").without_lock().quiet().workers(1).stop_budget(budget).daemon(Stops);
         let _code = host.run();
     }
 }

@@ -30,7 +30,8 @@ pub fn daemon(args: TokenStream, item: TokenStream) -> TokenStream {
     entry::daemon(args.into(), item.into()).into()
 }
 
-/// Makes a type an event: `#[event("topic")]`, or `#[event("topic", local)]` for one that never leaves the process.
+/// Makes a type an event: `#[event("topic")]`, `#[event("topic", local)]` for one that never leaves the process, `#[event("topic",
+/// retain)]` for one whose last is kept for those who subscribe later.
 #[proc_macro_derive(Event, attributes(event))]
 pub fn event(item: TokenStream) -> TokenStream {
     entry::event(item.into()).into()

@@ -126,7 +126,7 @@ fn event() {
     snapshot(
         "event_local",
         entry::event(quote!(
-            #[event("data:*:created", local)]
+            #[event("data:*:created", local, retain)]
             enum Created {
                 One,
             }

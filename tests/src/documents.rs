@@ -17,6 +17,7 @@ documents! {
     health "docs/guide/health.md"
     hooks "docs/guide/hooks.md"
     host "docs/guide/host.md"
+    instance "docs/guide/instance.md"
     on_event "docs/guide/on_event.md"
     on_ready "docs/guide/on_ready.md"
     reload "docs/guide/reload.md"
@@ -25,6 +26,7 @@ documents! {
     supervision "docs/guide/supervision.md"
     task "docs/guide/task.md"
     testing "docs/guide/testing.md"
+    from_outfitter "docs/reference/from-outfitter.md"
 }
 
 /// A page that is not listed above would not be tested.

@@ -11,6 +11,7 @@ use crate::call::{Call, CallError};
 use crate::declaration::Declared;
 use crate::error::Error;
 use crate::event::{Event, PublishError, Publisher, SubscribeError, Tap};
+use crate::instance::DaemonLock;
 use crate::status::{CheckReport, EventAudit, HostStatus, Transition};
 
 /// A handle on a host. Clones are cheap; a handle does not keep the host running.
@@ -46,6 +47,13 @@ impl HostHandle {
     #[must_use]
     pub fn audit(&self) -> EventAudit {
         self.link.audit()
+    }
+
+    /// The lock of the instance, if the host took one, for what is claimed under it, such as a
+    /// [socket](crate::instance::SocketClaim). The host gives the lock back last; whoever still has it then keeps it.
+    #[must_use]
+    pub fn lock(&self) -> Option<DaemonLock> {
+        self.link.lock()
     }
 
     /// Begins the shutdown, and returns at once.
@@ -118,6 +126,18 @@ impl HostHandle {
     /// As [`try_publish`](Self::try_publish).
     pub fn try_publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
         self.publisher.try_publish_to(topic, event)
+    }
+
+    /// The last event of type `E`, if the type [is retained](Event::RETAIN) and its topic no pattern. It is read, not taken.
+    #[must_use]
+    pub fn retained<E: Event>(&self) -> Option<Arc<E>> {
+        self.retained_on(E::TOPIC)
+    }
+
+    /// The last event of type `E` on a topic known only at run time, if the type [is retained](Event::RETAIN).
+    #[must_use]
+    pub fn retained_on<E: Event>(&self, topic: &str) -> Option<Arc<E>> {
+        self.publisher.bus().retained(topic)
     }
 
     /// Looks on at everything published from now on on the topics that `pattern` selects, until the tap is dropped or the host has

@@ -17,7 +17,7 @@ use super::register::{Bound, Unsubscribe};
 use crate::BoxFuture;
 use crate::configuration::Configured;
 use crate::error::{Error, Result};
-use crate::event::{Bus, Publisher, SubscriptionHandle, SubscriptionStatus};
+use crate::event::{Bus, Handles, Publisher, SubscriptionHandle, SubscriptionStatus};
 use crate::policy::OnError;
 use crate::status::{IntervalStatus, TaskKind};
 use crate::task::{Failure, Owner, Periodic, Tally, Tasks, attempt};
@@ -57,8 +57,8 @@ pub(crate) struct Run {
 pub(super) struct Registrations {
     pub(super) phase: Phase,
     pub(super) guards: Vec<Box<dyn Unsubscribe>>,
-    pub(super) pulled: Vec<SubscriptionHandle>,
-    pub(super) taps: Vec<SubscriptionHandle>,
+    pub(super) pulled: Handles,
+    pub(super) taps: Handles,
     /// Whether the subscriptions made at run time have been closed.
     pub(super) drained: bool,
     pub(super) intervals: BTreeMap<String, Ticking>,
@@ -201,15 +201,15 @@ impl Life {
         let pulled = {
             let mut registrations = self.registrations();
             registrations.drained = true;
-            [registrations.pulled.clone(), registrations.taps.clone()].concat()
+            [registrations.pulled.clone(), registrations.taps.clone()]
         };
-        pulled.iter().for_each(SubscriptionHandle::close);
+        pulled.iter().flat_map(Handles::iter).for_each(SubscriptionHandle::close);
     }
 
     /// The accounts of the open subscriptions made at run time.
     pub(crate) fn pulled(&self) -> Vec<SubscriptionStatus> {
         let pulled = self.registrations().pulled.clone();
-        pulled.iter().filter(|handle| handle.is_open()).filter_map(SubscriptionHandle::status).collect()
+        pulled.iter().filter_map(SubscriptionHandle::status).collect()
     }
 
     /// Books that a handler or interval has failed `times` times in a row; 0: it has succeeded.

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::watch;
 
 use crate::BoxFuture;
 use crate::call::CallError;
 use crate::error::Error;
+use crate::instance::DaemonLock;
 use crate::status::{CheckReport, EventAudit, HostStatus, State, Transition};
+use crate::sync::watch;
 
 /// A daemon's state and the number of its latest life. State, not an event: whoever looks late still sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +65,8 @@ pub(crate) trait HostLink: Any + Send + Sync {
     fn status(&self) -> HostStatus;
     /// What was heard by nobody, and who heard nothing.
     fn audit(&self) -> EventAudit;
+    /// The lock it holds.
+    fn lock(&self) -> Option<DaemonLock>;
     /// Its latest transitions.
     fn journal(&self) -> Vec<Transition>;
     /// What a test wants called in the place of the next call named `name`.

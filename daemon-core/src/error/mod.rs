@@ -1,7 +1,9 @@
 //! The errors of the framework itself; a user's own errors travel as [`BoxError`].
 
+mod daemon_error;
 mod outcome;
 
+pub use daemon_error::{DaemonError, DaemonErrorCode};
 pub use outcome::IntoOutcome;
 
 use std::error::Error as StdError;

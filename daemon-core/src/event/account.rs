@@ -80,7 +80,7 @@ impl Account {
             queued,
             in_flight: taken - handled - failed - self.cut,
             high_water: queue.high_water.max(waiting),
-            times: progress.times(),
+            times: progress.times().read(),
         }
     }
 }

@@ -18,6 +18,7 @@ impl State {
             queue.warned = false;
             if queue.is_own {
                 queue.own.append(&mut queue.early, &mut replaced);
+                queue.own.forget_places();
                 queue.listed = !queue.own.is_empty();
                 self.ready.extend(queue.listed.then_some(Ready::Queue(index)));
             } else {

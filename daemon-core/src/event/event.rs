@@ -29,6 +29,10 @@ pub trait Event: Send + Sync + 'static {
     /// `publish_to`.
     const TOPIC: &'static str;
 
+    /// Whether the last event of each topic is kept for those who subscribe later: `#[event("..", retain)]`. Of a type that is
+    /// published on more than 1,024 topics those are kept that were published last.
+    const RETAIN: bool = false;
+
     /// Its JSON form, or `None` for an event that never leaves the process.
     fn to_json(&self) -> Option<serde_json::Result<serde_json::Value>> {
         None

@@ -1,6 +1,6 @@
 //! A mailbox through the lives of its daemon: who consumes it, and what becomes of its events when nobody does.
 //!
-//! `Buffering` → (a consumer attaches) → `Running` → `Draining` → `Closed`; [`Mailbox::buffer`] goes back to the start from
+//! `Buffering` → (a consumer attaches) → `Running` → `Draining` → `Closed`; [`Mailbox::renew`] goes back to the start from
 //! anywhere. A consumer that ends, however it ends, gives back what it had not begun: events survive a restart, and only
 //! [`Mailbox::close`] turns them into abandoned ones. What was being handled is abandoned at once.
 
@@ -176,7 +176,7 @@ impl Mailbox {
             Vec::new()
         };
         if state.phase == Phase::Running {
-            state.phase = Phase::Buffering;
+            state.begin_to_keep();
             self.release_lines(&mut state, &mut after);
         }
         drop(state);
@@ -203,13 +203,14 @@ impl Mailbox {
     fn leave(&self, phase: Phase) {
         let mut after = After::default();
         let mut state = self.lock();
-        state.phase = phase;
-        if phase == Phase::Buffering {
-            state.queues.iter_mut().for_each(|queue| queue.warned = false);
+        match phase {
+            Phase::Buffering if state.phase == phase => {}
+            Phase::Buffering => state.begin_to_keep(),
+            _ => state.phase = phase,
         }
         self.release_lines(&mut state, &mut after);
-        let garbage = if phase == Phase::Closed { state.abandon_all() } else { Vec::new() };
         after.waker = state.parked.take();
+        let garbage = if phase == Phase::Closed { state.abandon_all() } else { Vec::new() };
         drop(state);
         after.run();
         garbage.into_iter().for_each(discard);

@@ -21,7 +21,7 @@ use super::account::Account;
 use super::after::After;
 use super::counters::{Progress, SubscriptionStatus};
 use super::error::Fate;
-use super::event::{AnyEvent, discard};
+use super::event::AnyEvent;
 use super::key::Hashed;
 use super::plan::MailboxPlan;
 use super::publish::{Message, Wait};
@@ -78,6 +78,8 @@ impl Mailbox {
             queues: plan.queues.iter().map(Queue::new).collect(),
             lined: Vec::new(),
             order: 0..0,
+            missed_from: None,
+            boundary: 0,
         };
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let isolated = plan.isolated;
@@ -118,19 +120,34 @@ impl Mailbox {
             }
         }
         state.wake_consumer(&mut after);
+        message.offered(state, after);
+    }
+
+    /// As [`Mailbox::offer`], for an event that only this lane gets.
+    pub(crate) fn offer_alone(self: &Arc<Self>, lane: u32, event: AnyEvent, full: &mut Vec<Full>) {
+        let mut after = After::default();
+        let mut state = self.lock();
+        if state.takes_whole(&self.progress, lane) {
+            state.push_whole(lane, event);
+        } else {
+            state.offer_to_each(&self.progress, lane, &event, &mut after, |to| {
+                full.push(Full::new(self.clone(), to, event.clone()));
+            });
+            after.discard(event);
+        }
+        state.wake_consumer(&mut after);
         drop(state);
         after.run();
     }
 
     /// Offers an event to a lane whose queue tells events apart by a key. Such a queue makes nobody wait.
-    pub(crate) fn offer_keyed(&self, lane: u32, event: &AnyEvent, key: Hashed) {
+    pub(crate) fn offer_keyed(&self, lane: u32, event: &AnyEvent, key: Hashed, message: &Message<'_>) {
         let mut after = After::default();
         let mut state = self.lock();
         let to = state.lanes[lane as usize].subscriptions.start;
         state.offer_to(&self.progress, to, event, key, &mut after);
         state.wake_consumer(&mut after);
-        drop(state);
-        after.run();
+        message.offered(state, after);
     }
 
     /// Offers an event to each subscription of a lane by itself, tracked. Those that make its publisher wait are added to `full`.
@@ -139,11 +156,10 @@ impl Mailbox {
         lane: u32,
         event: &AnyEvent,
         key: Hashed,
-        wait: &Wait<'_>,
+        (wait, message): (&Wait<'_>, &Message<'_>),
         full: &mut Vec<Full>,
     ) {
         let mut after = After::default();
-        let mut tracked = Vec::new(); // dropped without the lock, which may tell that the event is lost
         let mut state = self.lock();
         let (stops, starts) = (state.phase.stops(), state.phase == Phase::Buffering);
         let held_up = starts && wait.held_up.iter().any(|daemon| **daemon == *self.owner);
@@ -162,12 +178,10 @@ impl Mailbox {
             if !state.offer_to(&self.progress, to, &event, key, &mut after) {
                 full.push(Full::new(self.clone(), to, event.clone()));
             }
-            tracked.push(event);
+            after.discard(event); // which may tell that it is lost
         }
         state.wake_consumer(&mut after);
-        drop(state);
-        after.run();
-        tracked.into_iter().for_each(discard);
+        message.offered(state, after);
     }
 
     /// Counts an event as offered to a lane, and failed: the user's code at its gate panicked.

@@ -1,27 +1,52 @@
 //! Publishing: what a message is, and what happens to the queues that were full.
 
 use super::Event;
+use super::after::After;
 use super::bus::Bus;
 use super::envelope::{self, Envelope, ToJson};
 use super::error::PublishError;
 use super::event::AnyEvent;
 use super::receipt::Receipt;
-use super::routes::{Route, TypeTag};
+use super::retained::Kept;
+use super::routes::{Route, TopicEntry, TypeTag};
+use super::state::State;
 use super::topic::{Form, Topic, TopicOf};
 use super::wait_graph::Waiter;
 use super::waiting::{Full, Waiting};
+use crate::sync::MutexGuard;
 use daemon_grammar::topic::{check_topic, is_pattern};
-use std::sync::Arc;
+use std::cell::RefCell;
+use std::sync::{Arc, OnceLock};
 
 /// One event on its way: its only allocation, and its envelope once somebody takes envelopes.
 pub(crate) struct Message<'a> {
     pub(crate) kind: TypeTag,
-    event: AnyEvent,
+    /// Elsewhere once its only taker has it.
+    event: Option<AnyEvent>,
     publisher: &'a Arc<str>,
     to_json: ToJson,
     envelope: Option<AnyEvent>,
     /// Who wants to know what becomes of it.
     pub(crate) wait: Option<&'a Wait<'a>>,
+    /// Set while it is published as one that is retained.
+    pub(crate) retaining: Option<Retaining>,
+}
+
+/// What is put off while an event is published under the lock of the shelf.
+pub(crate) struct Retaining {
+    number: u64,
+    later: RefCell<Vec<After>>,
+}
+
+impl Retaining {
+    pub(crate) fn new(number: u64) -> Self {
+        Self { number, later: RefCell::default() }
+    }
+
+    /// Does what was put off.
+    pub(crate) fn end(self) {
+        self.later.into_inner().into_iter().for_each(After::run);
+    }
 }
 
 /// How a publish waits until its event is handled.
@@ -35,18 +60,39 @@ impl<'a> Message<'a> {
     fn new<E: Event>(event: E, publisher: &'a Arc<str>) -> Self {
         Self {
             kind: TypeTag::of::<E>(),
-            event: Arc::new(event),
+            event: Some(Arc::new(event)),
             publisher,
             to_json: envelope::to_json::<E>,
             envelope: None,
             wait: None,
+            retaining: None,
         }
+    }
+
+    /// It was offered to a mailbox, which is to be unlocked.
+    #[inline]
+    pub(crate) fn offered(&self, mut state: MutexGuard<'_, State>, after: After) {
+        if let Some(Retaining { number, later }) = &self.retaining {
+            if state.phase.stops() {
+                state.missed_from.get_or_insert(*number);
+            }
+            drop(state);
+            later.borrow_mut().push(after);
+        } else {
+            drop(state);
+            after.run();
+        }
+    }
+
+    /// What stays of it on the shelf; it has an envelope.
+    pub(crate) fn kept(&self, number: u64) -> Option<Kept> {
+        Some(Kept { event: self.event.clone()?, envelope: self.envelope.clone()?, number })
     }
 
     /// Makes the envelope, once.
     pub(crate) fn wrap(&mut self, topic: impl FnOnce() -> Topic) {
-        if self.envelope.is_none() {
-            let envelope = Envelope::new(topic(), self.publisher.clone(), self.event.clone(), self.to_json);
+        if let (None, Some(event)) = (&self.envelope, &self.event) {
+            let envelope = Envelope::new(topic(), self.publisher.clone(), event.clone(), self.to_json);
             self.envelope = Some(Arc::new(envelope));
         }
     }
@@ -60,9 +106,16 @@ impl<'a> Message<'a> {
     #[inline]
     pub(crate) fn as_taken_by(&self, route: &Route) -> Option<&AnyEvent> {
         match route.takes {
-            Some(kind) => (kind.id == self.kind.id).then_some(&self.event),
+            Some(kind) => self.event.as_ref().filter(|_| kind.id == self.kind.id),
             None => self.envelope.as_ref(),
         }
+    }
+
+    /// The event itself, for a route that takes it and is the only one.
+    #[inline]
+    pub(crate) fn take_for(&mut self, route: &Route) -> Option<AnyEvent> {
+        let takes = route.takes.is_some_and(|kind| kind.id == self.kind.id);
+        if takes && self.wait.is_none() && self.retaining.is_none() { self.event.take() } else { None }
     }
 }
 
@@ -71,11 +124,29 @@ impl<'a> Message<'a> {
 pub struct Publisher {
     bus: Arc<Bus>,
     name: Arc<str>,
+    known: Arc<Known>,
+}
+
+/// The entries of the types it published first, which stay for good: see [`Bus::entry_of_type`]. They save a look-up.
+#[derive(Debug, Default)]
+struct Known([OnceLock<(&'static str, Arc<TopicEntry>)>; 8]);
+
+impl Known {
+    /// The entry of a type's own topic; `None` if another topic has its place.
+    #[inline]
+    fn get(&self, bus: &Bus, hash: u64, topic: &'static str) -> Option<&TopicEntry> {
+        let place = &self.0[hash as usize % self.0.len()];
+        let (known, entry) = match place.get() {
+            Some(known) => known,
+            None => place.get_or_init(|| (topic, bus.entry_of_type(topic))),
+        };
+        (std::ptr::eq(*known, topic) || *known == topic).then_some(&**entry)
+    }
 }
 
 impl Publisher {
     pub(crate) fn new(bus: Arc<Bus>, name: Arc<str>) -> Self {
-        Self { bus, name }
+        Self { bus, name, known: Arc::default() }
     }
 
     /// In whose name it publishes.
@@ -192,13 +263,22 @@ impl Publisher {
             Form::Malformed => return Err(invalid(E::TOPIC)),
         }
         let mut message = Message { wait, ..Message::new(event, &self.name) };
-        let offered = self.bus.offer(TopicOf::<E>::HASH, E::TOPIC, &mut message);
+        let offered = if E::RETAIN {
+            self.bus.offer_retained(Topic::Static(E::TOPIC), &mut message)
+        } else {
+            match self.known.get(&self.bus, TopicOf::<E>::HASH, E::TOPIC) {
+                Some(entry) => self.bus.deliver(entry, &mut message),
+                None => self.bus.offer(TopicOf::<E>::HASH, E::TOPIC, &mut message),
+            }
+        };
         offered.map_err(|expected| mismatch(E::TOPIC, expected, message.kind))
     }
 
     fn offer_to<E: Event>(&self, topic: &str, event: E, wait: Option<&Wait<'_>>) -> Result<Vec<Full>, PublishError> {
         let mut message = Message { wait, ..Message::new(event, &self.name) };
-        if let Some(offered) = self.bus.offer_to(topic, &mut message) {
+        if !E::RETAIN
+            && let Some(offered) = self.bus.offer_to(topic, &mut message)
+        {
             return offered.map_err(|expected| mismatch(topic, expected, message.kind));
         }
         if check_topic(topic).is_err() {
@@ -207,6 +287,10 @@ impl Publisher {
             } else {
                 invalid(topic)
             });
+        }
+        if E::RETAIN {
+            let offered = self.bus.offer_retained(Topic::Shared(topic.into()), &mut message);
+            return offered.map_err(|expected| mismatch(topic, expected, message.kind));
         }
         Ok(self.bus.offer_to_patterns(topic, &mut message))
     }

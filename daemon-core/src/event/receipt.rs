@@ -166,6 +166,11 @@ impl Drop for Waits<'_> {
 }
 
 impl Tracked {
+    /// The event itself, if it is tracked or not.
+    pub(crate) fn inside(event: &AnyEvent) -> &AnyEvent {
+        event.downcast_ref::<Self>().map_or(event, |tracked| &tracked.event)
+    }
+
     /// Whether it is that event.
     pub(crate) fn is<E>(&self, event: &Arc<E>) -> bool {
         std::ptr::addr_eq(Arc::as_ptr(&self.event), Arc::as_ptr(event))

@@ -79,6 +79,10 @@ pub(crate) struct State {
     pub(crate) lined: Vec<u32>,
     /// Places of kept events: the next one at the back, and the first one.
     pub(crate) order: Range<i64>,
+    /// The first retained event that was abandoned since the subscriber last began to keep events.
+    pub(crate) missed_from: Option<u64>,
+    /// The place of the first event that was kept since then.
+    pub(crate) boundary: i64,
 }
 
 /// Lets the consumer know that a queue has events of its own.
@@ -96,6 +100,14 @@ pub(crate) fn drop_entry(accounts: &mut [Account], entry: Entry, after: &mut Aft
 }
 
 impl State {
+    /// From here on events are kept for the next life.
+    pub(crate) fn begin_to_keep(&mut self) {
+        self.phase = Phase::Buffering;
+        self.order.end = self.order.end.max(1); // what waited in a queue of its own has the place 0
+        self.boundary = self.order.end;
+        self.queues.iter_mut().for_each(|queue| queue.warned = false);
+    }
+
     #[inline]
     pub(crate) fn wake_consumer(&mut self, after: &mut After) {
         if !(self.line.is_empty() && self.ready.is_empty()) {
@@ -108,25 +120,50 @@ impl State {
     pub(crate) fn offer_to_lane(
         &mut self,
         progress: &[Progress],
-        index: u32,
+        lane: u32,
+        event: &AnyEvent,
+        after: &mut After,
+        full: impl FnMut(u32),
+    ) {
+        if self.takes_whole(progress, lane) {
+            self.push_whole(lane, event.clone());
+        } else {
+            self.offer_to_each(progress, lane, event, after, full);
+        }
+    }
+
+    /// Whether every queue of a lane has room, so that an event may be pushed for all at once.
+    #[inline]
+    pub(crate) fn takes_whole(&mut self, progress: &[Progress], lane: u32) -> bool {
+        let lane = &mut self.lanes[lane as usize];
+        if self.phase != Phase::Running || lane.is_own {
+            return false;
+        }
+        if lane.credit == 0 {
+            lane.credit = room_of_all(lane, &self.accounts, &mut self.queues, progress);
+        }
+        lane.credit > 0
+    }
+
+    /// Pushes an event for a whole lane, which takes it.
+    #[inline]
+    pub(crate) fn push_whole(&mut self, index: u32, event: AnyEvent) {
+        let lane = &mut self.lanes[index as usize];
+        lane.credit -= 1;
+        lane.whole += 1;
+        lane.is_fresh = true;
+        self.line.push_back(Item { event, lane: index, to: WHOLE_LANE });
+    }
+
+    pub(crate) fn offer_to_each(
+        &mut self,
+        progress: &[Progress],
+        lane: u32,
         event: &AnyEvent,
         after: &mut After,
         mut full: impl FnMut(u32),
     ) {
-        let lane = &mut self.lanes[index as usize];
-        if self.phase == Phase::Running && !lane.is_own {
-            if lane.credit == 0 {
-                lane.credit = room_of_all(lane, &self.accounts, &mut self.queues, progress);
-            }
-            if lane.credit > 0 {
-                lane.credit -= 1;
-                lane.whole += 1;
-                lane.is_fresh = true;
-                self.line.push_back(Item { event: event.clone(), lane: index, to: WHOLE_LANE });
-                return;
-            }
-        }
-        for to in lane.subscriptions.clone() {
+        for to in self.lanes[lane as usize].subscriptions.clone() {
             if !self.offer_to(progress, to, event, 0, after) {
                 full(to);
             }

@@ -80,6 +80,37 @@ impl Store {
         self.entries.push_front(entry);
     }
 
+    /// Adds an event, whatever the bound, after those whose place is before the boundary and before the others; of the latter one of
+    /// its key stays instead.
+    pub(crate) fn slip_in(&mut self, entry: Entry, key: Hashed, boundary: i64) -> Put {
+        let at = self.entries.partition_point(|other| other.order < boundary);
+        let Some(index) = &mut self.index else {
+            self.entries.insert(at, entry);
+            return Put::Added;
+        };
+        if let Some(place) = index.places.get(&key) {
+            let other = &mut self.entries[(place - index.first) as usize];
+            let is_newer = other.order >= boundary;
+            return if is_newer { Put::Evicted(entry) } else { Put::Replaced(std::mem::replace(other, entry)) };
+        }
+        let keys = std::mem::take(&mut **index).keys;
+        let mut all: VecDeque<_> = std::mem::take(&mut self.entries).into_iter().zip(keys).collect();
+        all.insert(at, (entry, key));
+        for (entry, key) in all {
+            self.put(entry, key, usize::MAX);
+        }
+        Put::Added
+    }
+
+    /// What is kept from here on comes after all that is there.
+    pub(crate) fn forget_places(&mut self) {
+        self.entries.iter_mut().for_each(|entry| entry.order = 0);
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
     /// Takes the oldest.
     pub(crate) fn pop(&mut self) -> Option<Entry> {
         let entry = self.entries.pop_front()?;
@@ -146,6 +177,27 @@ mod tests {
         assert!(matches!(store.put(entry(6), 6, 0), Put::Replaced(old) if number(&old) == 4));
         assert!(matches!(store.put(entry(7), 5, 0), Put::Evicted(new) if number(&new) == 7));
         assert_eq!(numbers(&mut store), [2, 6, 5]);
+    }
+
+    #[test]
+    fn what_slips_in_comes_between_what_was_there_and_what_came_later() {
+        let at = |number: u64, order| Entry { order, ..entry(number) };
+        for keyed in [false, true] {
+            let mut store = Store::new(keyed);
+            for (key, order) in [(1, -1), (2, 0), (3, 5), (4, 6)] {
+                store.put(at(key, order), key.into(), 9);
+            }
+            for number in [10, 11] {
+                assert!(matches!(store.slip_in(at(number, 4), number.into(), 5), Put::Added));
+            }
+            if keyed {
+                assert!(matches!(store.slip_in(at(12, 4), 2, 5), Put::Replaced(older) if number(&older) == 2));
+                assert!(matches!(store.slip_in(at(13, 4), 3, 5), Put::Evicted(late) if number(&late) == 13));
+                assert!(matches!(store.put(at(14, 7), 10, 9), Put::Replaced(older) if number(&older) == 10));
+            }
+            let expected = if keyed { [1, 12, 14, 11, 3, 4] } else { [1, 2, 10, 11, 3, 4] };
+            assert_eq!(numbers(&mut store), expected);
+        }
     }
 
     /// The same by searching.

@@ -1,6 +1,6 @@
 //! What is known of the host at any moment, readable by anyone without waiting for user code.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -8,12 +8,16 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::claims::{Claimed, Wanted};
+use super::farewell::Farewell;
 use super::journal::Journal;
-use super::reload::Settings;
+use super::settings::Settings;
 use super::slot::Slot;
 use super::unit::Unit;
+use crate::error::{DaemonError, DaemonErrorCode};
 use crate::event::Bus;
 use crate::status::{State, TaskKind, TaskStatus};
+use crate::sync::{Mutex, MutexGuard};
 use crate::task::{Label, Owner, Tasks};
 
 /// What happens to a host: told by lives, daemons and operators, heard by the conductor.
@@ -52,6 +56,8 @@ pub(crate) struct Words {
     pub(crate) notes: Vec<String>,
     /// How long a poll may take before it counts as blocking its thread.
     pub(crate) blocked_after: Duration,
+    /// What is done last.
+    pub(super) farewell: Arc<Farewell>,
 }
 
 /// The board of one host.
@@ -59,8 +65,10 @@ pub(crate) struct Board {
     pub(crate) name: String,
     pub(crate) since: Instant,
     pub(crate) notes: Vec<String>,
-    /// How long a poll may take before it counts as blocking its thread.
     pub(crate) blocked_after: Duration,
+    pub(super) farewell: Arc<Farewell>,
+    /// What it has claimed of the machine.
+    pub(super) claimed: Claimed,
     pub(crate) bus: Arc<Bus>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) settings: Settings,
@@ -89,7 +97,7 @@ impl Board {
         journal: Arc<Journal>,
         happenings: mpsc::UnboundedSender<Happening>,
     ) -> Arc<Self> {
-        let Words { name, notes, blocked_after } = words;
+        let Words { name, notes, blocked_after, farewell } = words;
         let slots = RwLock::new(slots.into_iter().map(Arc::new).collect());
         let since = journal.since();
         Arc::new(Self {
@@ -98,6 +106,8 @@ impl Board {
             slots,
             notes,
             blocked_after,
+            farewell,
+            claimed: Claimed::default(),
             bus,
             journal,
             settings,
@@ -190,10 +200,12 @@ impl Board {
         }
     }
 
-    /// The daemons that have yet to stop.
+    /// The daemons that have yet to stop, or else the shutdown handler under way.
     pub(crate) fn still_up(&self) -> Vec<String> {
         let up = |slot: &&Arc<Slot>| !matches!(slot.state(), State::Stopped | State::Failed);
-        self.slots().iter().filter(up).map(|slot| slot.name.to_string()).collect()
+        let daemons = self.slots();
+        let handlers = self.farewell.under_way().into_iter().map(|task| format!("{} {}", task.kind, task.name));
+        daemons.iter().filter(up).map(|slot| slot.name.to_string()).chain(handlers).collect()
     }
 
     /// Drops a value of the daemon `name` on the workers, since its destructor is user code. The future ends when it is
@@ -229,13 +241,27 @@ impl Board {
 
     /// Whether any step of any stop was cut, or a value is still being dropped.
     pub(crate) fn was_cut(&self) -> bool {
-        let any = self.slots().iter().any(|slot| !slot.inner().cut.is_empty());
+        let any = self.slots().iter().any(|slot| !slot.inner().cut.is_empty()) || self.farewell.was_cut();
         any || !self.leaving().is_empty() || !self.settings.under_way().is_empty()
     }
 
-    /// Whether a daemon that the host requires could not end without a problem.
+    /// Whether a daemon that the host requires, or a shutdown handler, could not end without a problem.
     pub(crate) fn ended_badly(&self) -> bool {
-        self.slots().iter().any(|slot| !slot.optional && !slot.inner().problems.is_empty())
+        let daemon_did = self.slots().iter().any(|slot| !slot.optional && !slot.inner().problems.is_empty());
+        daemon_did || self.farewell.ended_badly()
+    }
+
+    /// Claims what an embedded host wants, on a thread that may wait for a moment.
+    pub(super) async fn claim(&self, wanted: Wanted) -> Result<(), DaemonError> {
+        if wanted.is_nothing() {
+            return Ok(());
+        }
+        let name = self.name.clone();
+        match tokio::task::spawn_blocking(move || wanted.claim(&name, false)).await {
+            Ok(claimed) => self.claimed.hold(claimed?),
+            Err(died) => return Err(DaemonError::new(DaemonErrorCode::StartFailed, died.to_string())),
+        }
+        Ok(())
     }
 
     pub(crate) fn state(&self) -> State {

@@ -78,6 +78,8 @@ impl Timetable {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const S: fn(u64) -> Duration = Duration::from_secs;
@@ -109,5 +111,39 @@ mod tests {
         times.tighten(start + S(2), S(1));
         assert_eq!(times.by(|steps| steps.end), start + S(3));
         assert_eq!(times.by(|steps| steps.drain), start + S(2) + S(1) / 2);
+    }
+
+    proptest! {
+        /// Daemons of a chain stop one after the other, each using a part of its share.
+        #[test]
+        fn a_chain_never_gets_more_than_is_left_and_gives_back_what_it_does_not_use(
+            daemons in prop::collection::vec((0_u64..60_000, 0.0..=1.0_f64), 1..12),
+            budget in 0_u64..100_000,
+        ) {
+            let ceilings: Vec<_> = daemons.iter().map(|(ceiling, _)| Duration::from_millis(*ceiling)).collect();
+            let budget = Duration::from_millis(budget);
+            let mut remaining = budget;
+            for (at, (_, used)) in daemons.iter().enumerate() {
+                let chain: Duration = ceilings[at..].iter().sum();
+                let share = share(ceilings[at], remaining, chain);
+                prop_assert!(share <= ceilings[at]);
+                prop_assert!(share <= remaining, "{share:?} of {remaining:?}");
+                if chain <= remaining {
+                    prop_assert_eq!(share, ceilings[at], "there is room for all");
+                }
+                if !remaining.is_zero() && !ceilings[at].is_zero() {
+                    prop_assert!(!share.is_zero(), "whoever may take time gets some");
+                }
+                remaining -= share.mul_f64(*used).min(share);
+            }
+        }
+
+        #[test]
+        fn steps_follow_each_other_to_the_end(share in 0_u64..10_000_000_000) {
+            let share = Duration::from_nanos(share);
+            let Steps { drain, join, abort, cleanup, abort_cleanup, registered, close, end } = Steps::of(share);
+            prop_assert!([drain, join, abort, cleanup, abort_cleanup, registered, close, end].is_sorted());
+            prop_assert_eq!(end, share);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Assembles a host.
 
+use std::panic::Location;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,16 +10,20 @@ use tokio::time::Instant;
 
 use super::board::{Board, Words};
 use super::check::{CheckError, CheckReport, Limits, check};
+use super::claims::{Place, Wanted};
 use super::conductor::Conductor;
 use super::factory::{Factory, Source};
+use super::farewell::{Farewell, Handler};
 use super::journal::Journal;
-use super::reload::{Load, Settings};
+use super::settings::{Load, Settings};
 use super::slot::Slot;
 use super::unit::{Unit, UnitOf};
 use super::{DEFAULT_BLOCKED_AFTER, DEFAULT_START_TIMEOUT, DEFAULT_STOP_BUDGET};
 use crate::configuration::Configuration;
 use crate::daemon::DaemonBase;
+use crate::error::IntoOutcome;
 use crate::event::Bus;
+use crate::instance::Scope;
 use crate::task::FOREVER;
 
 /// The runner of a program's daemons: starts them in the order of their dependencies, stops them in reverse, and ends
@@ -46,6 +51,8 @@ pub struct Host {
     configuration: (Configuration, Option<Load>),
     pub(super) quiet: bool,
     pub(super) report_file: Option<PathBuf>,
+    pub(super) wanted: Wanted,
+    pub(super) handlers: Vec<Handler>,
 }
 
 impl Host {
@@ -58,6 +65,8 @@ impl Host {
             configuration: (Configuration::default(), None),
             quiet: false,
             report_file: None,
+            wanted: Wanted::default(),
+            handlers: Vec::new(),
         }
     }
 
@@ -143,6 +152,61 @@ impl Host {
         self
     }
 
+    /// Lets [`run`](Self::run) take no lock, so that there may be several instances, and make no PID file.
+    pub fn without_lock(mut self) -> Self {
+        self.wanted.set_lock(Place::Nowhere);
+        self
+    }
+
+    /// Sets which lock the host takes before it starts anything [[`lock_path`](crate::instance::lock_path) of its name; none
+    /// with [`start`](Self::start)]. There is no PID file then, unless one [is named](Self::with_pid_file).
+    pub fn with_lock_path(mut self, path: impl Into<PathBuf>) -> Self {
+        self.wanted.set_lock(Place::At(path.into()));
+        self
+    }
+
+    /// Sets which PID file the host makes [[`pid_path`](crate::instance::pid_path) of its name; none with
+    /// [`start`](Self::start)]. It is as exclusive as a lock.
+    pub fn with_pid_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.wanted.pid_file = Place::At(path.into());
+        self
+    }
+
+    /// Puts the lock and the PID file where the daemons of the system have theirs, and not where the user's are; see
+    /// [`Layout`](crate::instance::Layout).
+    pub fn system(mut self) -> Self {
+        self.wanted.scope = Scope::System;
+        self
+    }
+
+    /// Adds what is to be done last: shutdown handlers are called one after the other, in the order in which they were
+    /// added, when all daemons have stopped. An error or a panic of one is in the report and makes the exit code 1; the
+    /// next is called all the same.
+    ///
+    /// ```
+    /// # use daemon_core::{Host, Result};
+    /// # async fn flush() -> Result<()> { Ok(()) }
+    /// let host = Host::new("example").on_shutdown(|| async { flush().await });
+    /// ```
+    #[track_caller]
+    pub fn on_shutdown<Fut>(mut self, handler: impl FnOnce() -> Fut + Send + 'static) -> Self
+    where
+        Fut: Future<Output: IntoOutcome> + Send + 'static,
+    {
+        self.handlers.push(Handler::new(Location::caller(), || {
+            let ended = handler();
+            Box::pin(async move { ended.await.into_outcome() })
+        }));
+        self
+    }
+
+    /// Sets how long all shutdown handlers together may take [5 s]. What overruns is dropped, and what has not begun by
+    /// then is not called. They get less if the stop budget is short.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.shutdown_timeout = Some(timeout);
+        self
+    }
+
     /// Keeps [`run`](Self::run) from writing the start receipt and the shutdown report to standard error, unless
     /// something went wrong.
     pub fn quiet(mut self) -> Self {
@@ -208,7 +272,8 @@ impl Host {
         let (stop_budget, start_timeout) =
             (self.budget().min(FOREVER), self.limits.start_timeout.unwrap_or(DEFAULT_START_TIMEOUT));
         let blocked_after = self.blocked_after();
-        let words = Words { name: self.name, notes: report.notes, blocked_after };
+        let farewell = Farewell::new(self.handlers, self.limits.shutdown_timeout);
+        let words = Words { name: self.name, notes: report.notes, blocked_after, farewell };
         let (first, load) = self.configuration;
         let settings = Settings::new(first, load, start_timeout.min(FOREVER));
         let board = Board::new(words, slots, settings, bus.clone(), journal, sender);

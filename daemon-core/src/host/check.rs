@@ -41,6 +41,7 @@ impl std::error::Error for CheckError {}
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Limits {
     pub(crate) stop_budget: Option<Duration>,
+    pub(crate) shutdown_timeout: Option<Duration>,
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) start_budget: Option<Duration>,
     pub(crate) workers: Option<usize>,
@@ -72,8 +73,8 @@ pub(crate) fn check(host: &str, units: &[Arc<dyn Unit>], limits: Limits) -> Resu
         }
     };
     if checker.faults.is_empty() {
-        checker.budget(&graph, "stop", limits.stop_budget, |declared| declared.stop_timeout);
-        checker.budget(&graph, "start", limits.start_budget, |declared| declared.start_timeout);
+        checker.budget(&graph, "stop", limits.stop_budget, limits.shutdown_timeout, |declared| declared.stop_timeout);
+        checker.budget(&graph, "start", limits.start_budget, None, |declared| declared.start_timeout);
     }
     if checker.faults.is_empty() { Ok((graph, report)) } else { Err(CheckError { faults: checker.faults }) }
 }
@@ -124,6 +125,9 @@ impl Checker<'_> {
     fn limits(&mut self, limits: Limits) {
         if limits.stop_budget.is_some_and(|budget| budget.is_zero()) {
             self.faults.push("the stop budget is zero; give the host time to stop".to_owned());
+        }
+        if limits.shutdown_timeout.is_some_and(|timeout| timeout.is_zero()) {
+            self.faults.push("the shutdown timeout is zero; give the shutdown handlers time to end".to_owned());
         }
         if limits.start_timeout.is_some_and(|timeout| timeout.is_zero()) {
             self.faults.push("the start timeout is zero; give the daemons time to start".to_owned());
@@ -258,17 +262,27 @@ impl Checker<'_> {
         graph: &Graph,
         what: &str,
         budget: Option<Duration>,
+        handlers: Option<Duration>,
         timeout: impl Fn(&Declaration) -> Option<Duration>,
     ) {
         let Some(budget) = budget else { return };
+        if let Some(handlers) = handlers.filter(|handlers| *handlers > budget) {
+            self.faults.push(format!(
+                "the shutdown timeout of {handlers:?} is longer than the {what} budget of {budget:?}; raise the budget or \
+                 lower the timeout"
+            ));
+            return;
+        }
         let weight = |at: usize| timeout(self.units[at].declaration()).unwrap_or_default();
         let worst = (0..self.units.len()).map(|at| (graph.longest_chain(at, &weight), at)).max();
         if let Some((sum, at)) = worst
+            && let sum = sum.saturating_add(handlers.unwrap_or_default())
             && sum > budget
         {
             let name = self.units[at].name();
+            let and = if handlers.is_some() { " and that of the shutdown handlers" } else { "" };
             self.faults.push(format!(
-                "the {what} timeouts declared along the chain that begins with `{name}` add up to {sum:?}, more than the \
+                "the {what} timeouts declared along the chain that begins with `{name}`{and} add up to {sum:?}, more than the \
                  {what} budget of {budget:?}; raise the budget or lower a timeout"
             ));
         }

@@ -139,6 +139,8 @@ impl Conducting {
             }
             actions = self.next().await;
         }
+        let since = self.board.stopping_since().unwrap_or_else(Instant::now);
+        self.board.farewell.say(&self.runtime, since + self.stop_budget).await;
         self.release().await;
         self.board.set_state(State::Stopped);
         self.machine.has_failed()
@@ -268,7 +270,8 @@ impl Conducting {
         let Some(since) = self.board.stopping_since() else { return ceiling(at) };
         let remaining = (since + self.stop_budget).saturating_duration_since(Instant::now());
         let weight = |on: usize| if self.machine.is_up(on) { ceiling(on) } else { Duration::ZERO };
-        share(ceiling(at), remaining, self.machine.graph().longest_chain(at, &weight))
+        let chain = self.machine.graph().longest_chain(at, &weight) + self.board.farewell.ceiling();
+        share(ceiling(at), remaining, chain)
     }
 
     /// Gives those that stop already, in a restart, no more time than the shutdown has for them.

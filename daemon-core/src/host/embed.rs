@@ -10,6 +10,7 @@ use super::check::CheckError;
 use super::conductor::Conductor;
 use super::report::{ShutdownReport, StartReport};
 use crate::context::HostHandle;
+use crate::error::DaemonError;
 
 /// Why a host did not start.
 #[derive(Debug, thiserror::Error)]
@@ -34,9 +35,22 @@ pub enum StartError {
         /// How what had started was stopped.
         shutdown: Box<ShutdownReport>,
     },
+    /// Another instance runs, or the lock or the PID file that the host was given cannot be had.
+    #[error(transparent)]
+    Instance(#[from] DaemonError),
     /// The host's own task died.
     #[error("the host's own task died")]
     Died,
+}
+
+impl StartError {
+    /// How what had started was stopped, if anything had.
+    pub(super) fn into_report(self) -> Option<ShutdownReport> {
+        match self {
+            Self::Failed { shutdown, .. } | Self::Stopped { shutdown, .. } => Some(*shutdown),
+            Self::Check(_) | Self::Instance(_) | Self::Died => None,
+        }
+    }
 }
 
 fn failures(start: &StartReport) -> String {
@@ -60,13 +74,16 @@ impl Host {
     /// needs a thread of its own: if user code blocks all of the runtime's threads, the stop cannot begin.
     ///
     /// # Errors
-    /// [`StartError`]: the host is not sound, or a required daemon failed. All failures come together, and what had
+    /// [`StartError`]: the host is not sound, another instance has the lock it was given, or a required daemon failed. All failures come together, and what had
     /// started has been stopped.
     ///
     /// # Cancel safety
     /// If the future is dropped the host is shut down.
     pub async fn start(self) -> Result<RunningHost, StartError> {
-        launch(self.assemble()?, std::future::pending()).await
+        let wanted = self.wanted.clone();
+        let conductor = self.assemble()?;
+        conductor.board.claim(wanted).await?;
+        launch(conductor, std::future::pending()).await
     }
 }
 
@@ -87,7 +104,10 @@ pub(super) async fn launch(
                 code = forced => code,
                 failed = conductor.conduct(runtime, sender) => exit_code(failed || board.ended_badly(), board.was_cut()),
             };
-            board.shutdown_report(code)
+            let mut report = board.shutdown_report(code);
+            board.claimed.give_back();
+            report.problems.extend(board.claimed.unreturned().map(|error| error.to_string()));
+            report
         }
     });
     let mut unless_started = ShutDown(Some(handle.clone()));

@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::board::{Board, Happening};
@@ -13,7 +13,9 @@ use crate::BoxFuture;
 use crate::call::CallError;
 use crate::context::{AnyDaemon, Context, Errand, HostLink, Readiness, Wish};
 use crate::error::Error;
+use crate::instance::DaemonLock;
 use crate::status::{CheckReport, EventAudit, HostStatus, State, TaskKind, Transition};
+use crate::sync::watch;
 use crate::task::{FOREVER, Failure, Label, caught, current};
 
 impl HostLink for Board {
@@ -177,6 +179,10 @@ impl HostLink for Board {
 
     fn audit(&self) -> EventAudit {
         self.event_audit()
+    }
+
+    fn lock(&self) -> Option<DaemonLock> {
+        self.claimed.lock()
     }
 
     fn journal(&self) -> Vec<Transition> {

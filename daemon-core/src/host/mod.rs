@@ -6,21 +6,27 @@ mod board;
 mod budget;
 mod builder;
 mod check;
+mod claims;
 mod conductor;
 mod embed;
 mod factory;
+mod farewell;
 mod faults;
 mod graph;
 mod journal;
 mod link;
 mod lives;
+#[cfg(all(test, daemon_loom))]
+mod models;
 mod overdue;
 mod phase;
+mod process;
 #[cfg(feature = "testing")]
 mod rehearsal;
 mod reload;
 mod report;
 mod run;
+mod settings;
 mod signals;
 mod slot;
 mod supervisor;
@@ -36,9 +42,10 @@ pub use builder::Host;
 pub use check::{CheckError, CheckReport as HostCheck};
 pub use embed::{RunningHost, StartError};
 pub use factory::{Async, Factory, Plain};
+pub use process::{DaemonProcess, DaemonProcessBuilder};
 #[cfg(feature = "testing")]
 pub(crate) use rehearsal::Outside;
-pub use report::{Cut, DaemonStart, DaemonStop, EventAccount, Left, ShutdownReport, StartReport};
+pub use report::{Cut, DaemonStart, DaemonStop, EventAccount, HandlerStop, Left, ShutdownReport, StartReport};
 #[cfg(feature = "testing")]
 pub(crate) use signals::Signal;
 

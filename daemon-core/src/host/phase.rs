@@ -298,7 +298,8 @@ impl Machine {
                     member.stage = Stage::Waiting;
                     member.fate = Fate::Stay;
                 }
-                (_, Fate::Rest) => member.fate = Fate::Again,
+                // One that has failed and still stops would end as failed, and who requires it would wait for ever.
+                (_, Fate::Rest | Fate::Doomed) => member.fate = Fate::Again,
                 _ => {}
             }
         }

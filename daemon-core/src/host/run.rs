@@ -16,7 +16,7 @@ use super::builder::Host;
 use super::conductor::Conductor;
 use super::embed::exit_code;
 use super::signals::{Meaning, Presses, Signals};
-use super::voice::{PATIENCE, Voice, show_logs};
+use super::voice::{PATIENCE, Voice, give_back, show_logs};
 use super::workers::{self, Lookout};
 use crate::reload::ReloadReport;
 
@@ -24,6 +24,8 @@ use crate::reload::ReloadReport;
 const GRACE: Duration = Duration::from_millis(250);
 /// How much of that is kept for writing the report.
 const WRITING: Duration = Duration::from_millis(100);
+/// How much of that is kept for giving back the lock.
+const GIVING_BACK: Duration = Duration::from_millis(25);
 /// How often a stop on a terminal says whom it waits for.
 const WORD_EVERY: Duration = Duration::from_secs(1);
 
@@ -46,9 +48,12 @@ impl Host {
     /// to standard error unless the host is [`quiet`](Self::quiet). If no tracing subscriber is installed, warnings and
     /// errors are shown there too.
     ///
-    /// Exit codes, highest first: 128 + n when signal n forced the exit; 75 when a step of the stop had to be cut; 1
-    /// when a required daemon failed, its stop met a problem such as an error of `cleanup`, or the host was refused; 0
-    /// otherwise.
+    /// Before anything starts it takes the lock of the host's name, and makes its PID file; see [`instance`](crate::instance),
+    /// [`with_lock_path`](Self::with_lock_path) and [`without_lock`](Self::without_lock). A second instance ends at once.
+    ///
+    /// Exit codes, highest first: 128 + n when signal n forced the exit; 75 when a step of the stop had to be cut; 69 when
+    /// another instance runs; 1 when a required daemon failed, its stop met a problem such as an error of `cleanup`, or
+    /// the host was refused; 0 otherwise.
     ///
     /// When the exit is forced or the budget is overrun the process exits from inside this function.
     ///
@@ -60,10 +65,16 @@ impl Host {
         show_logs();
         let name = self.name.clone();
         let (workers, blocked_after) = (self.worker_threads(), self.blocked_after());
+        let wanted = self.wanted.clone();
         let conductor = match self.assemble() {
             Ok(conductor) => conductor,
             Err(refused) => return voice.refuse(name, &refused),
         };
+        match wanted.claim(&name, true) {
+            Ok(claims) => conductor.board.claimed.hold(claims),
+            Err(error) if error.is_already_running() => return voice.give_way(&error),
+            Err(error) => return voice.refuse(name, &error),
+        }
         let control = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let (control, (runtime, pulse)) = match (control, workers::runtime(workers)) {
             (Ok(control), Ok(workers)) => (control, workers),
@@ -90,7 +101,9 @@ impl Host {
         };
         let mut report = board.shutdown_report(code);
         report.blocked_threads = lookout.unknown();
-        voice.last_words(report, patience);
+        let until = Instant::now() + patience;
+        voice.last_words(report, patience.saturating_sub(GIVING_BACK));
+        give_back(board.clone(), until.saturating_duration_since(Instant::now()).max(GIVING_BACK));
         if matches!(end, End::Stopped { .. }) {
             runtime.shutdown_background(); // never waits for a blocked thread
             if board.was_cut() {
@@ -104,7 +117,7 @@ impl Host {
 
 /// Ends the process with threads that may be blocked still in it.
 #[expect(clippy::exit, reason = "returning would run the caller's destructors beside threads that are stuck")]
-fn exit(code: u8) -> ! {
+pub(super) fn exit(code: u8) -> ! {
     std::process::exit(i32::from(code))
 }
 

@@ -11,10 +11,8 @@
 
 use std::any::TypeId;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-
-use tokio::sync::watch;
 
 use super::journal::Journal;
 use super::report::Cut;
@@ -22,6 +20,7 @@ use super::unit::{Intake, Lived, Unit};
 use crate::context::{Life, Readiness};
 use crate::event::SubscriptionStatus;
 use crate::status::State;
+use crate::sync::{Mutex, MutexGuard, watch};
 use crate::task::{FOREVER, Tally};
 
 /// One daemon on the board.

@@ -50,6 +50,8 @@ pub(crate) trait Unit: Send + Sync {
     fn outline(&self) -> Outline;
     /// Subscribes the daemon's handlers, once, for all its lives.
     fn subscribe(&self, bus: &Arc<Bus>) -> Result<Arc<dyn Intake>, SubscribeError>;
+    /// Whether each life has a value of its own.
+    fn is_made_anew(&self) -> bool;
     /// Makes the value of the next life.
     fn value(&self) -> BoxFuture<'static, Result<Box<dyn Lived>>>;
     /// Lets go of the value that lives through restarts; the error is a panic in its destructor.
@@ -60,6 +62,9 @@ pub(crate) trait Unit: Send + Sync {
 pub(crate) trait Intake: Send + Sync {
     /// Keeps new events for the next life.
     fn buffer(&self);
+    /// As [`buffer`](Self::buffer), beginning with the retained events that were missed; `anew`: with all, for the next life is that of
+    /// another value.
+    fn begin(&self, anew: bool);
     /// Takes no new event; what is queued is still delivered.
     fn drain(&self);
     /// Abandons what is queued.
@@ -71,6 +76,10 @@ pub(crate) trait Intake: Send + Sync {
 impl<D: Send + Sync + 'static> Intake for Wiring<D, Context> {
     fn buffer(&self) {
         Self::buffer(self);
+    }
+
+    fn begin(&self, anew: bool) {
+        Self::begin(self, anew);
     }
 
     fn drain(&self) {
@@ -174,6 +183,10 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
         Ok(wiring)
     }
 
+    fn is_made_anew(&self) -> bool {
+        matches!(*self.source, Source::Factory(_))
+    }
+
     fn value(&self) -> BoxFuture<'static, Result<Box<dyn Lived>>> {
         let (definition, source, wiring) = (self.definition.clone(), self.source.clone(), self.wiring.clone());
         let on_error = self.on_error.clone();
@@ -222,6 +235,10 @@ impl Observer for Booked<'_> {
         self.life.streak(subscription, 0);
     }
 
+    #[expect(
+        clippy::misnamed_getters,
+        reason = "for its handlers a life is over once it is cut, not once its phase is"
+    )]
     fn over(&self) -> &AtomicBool {
         &self.life.cut
     }

@@ -70,7 +70,7 @@ impl Board {
             });
         }
         let own = self.settings.under_way();
-        left.tasks += own.len();
+        left.tasks += own.len() + self.farewell.under_way().len();
         ShutdownReport {
             name: self.name.clone(),
             exit_code,
@@ -78,6 +78,8 @@ impl Board {
             uptime_ms: millis(self.since.elapsed()),
             stop_ms: since.map_or(0, |since| millis(since.elapsed())),
             daemons,
+            handlers: self.farewell.stops(),
+            problems: Vec::new(),
             cut: own.iter().map(|task| Cut::new(task, false, &[])).collect(),
             blocked_threads: 0, // known to who watches over the workers
             left,

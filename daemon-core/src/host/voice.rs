@@ -3,17 +3,22 @@
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::blocked::Word;
+use super::board::Board;
 use super::report::{ShutdownReport, spawned_at};
+use crate::error::DaemonError;
 use crate::reload::ReloadReport;
 use crate::status::BlockedWork;
 
 /// How long a clean end waits for its report to be written, if the budget allows.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The code of an instance that is not the first: `EX_UNAVAILABLE` of sysexits(3).
+const EXIT_ALREADY_RUNNING: u8 = 69;
 
 /// Where the main thread's words go.
 pub(super) struct Voice {
@@ -81,8 +86,16 @@ impl Voice {
     /// Says why a host cannot even begin.
     pub(super) fn refuse(self, name: String, why: &impl std::fmt::Display) -> ExitCode {
         let why = why.to_string();
-        self.say_last(format!("{why}\n"), ShutdownReport::refused(name, &why), PATIENCE);
+        self.say_last(format!("{why}\n"), ShutdownReport::refused(name, 1, &why), PATIENCE);
         ExitCode::FAILURE
+    }
+
+    /// Says that another instance runs. Its report file is left to that.
+    pub(super) fn give_way(self, error: &DaemonError) -> ExitCode {
+        let text = format!("{error}\n");
+        let (_, said) = aside(move || write_error(&text));
+        let _ = said.recv_timeout(PATIENCE); // nobody reads: the exit code tells
+        ExitCode::from(EXIT_ALREADY_RUNNING)
     }
 
     fn say_last(self, text: String, report: ShutdownReport, patience: Duration) {
@@ -106,21 +119,39 @@ impl Voice {
 }
 
 fn log_word(word: &Word) {
-    let of = |work: &BlockedWork, message: &str| {
-        let BlockedWork { daemon, kind, blocked, .. } = work;
+    let of = |work: &BlockedWork, blocked: String, message: &str| {
+        let BlockedWork { daemon, kind, .. } = work;
         let place = format!("{}{}", work.work, spawned_at(&work.spawned_at));
         let _span = tracing::error_span!("daemon", name = &**daemon).entered();
-        tracing::warn!(%daemon, work = place, %kind, blocked = %format_args!("{blocked:.1?}"), "{message}");
+        tracing::warn!(%daemon, work = place, %kind, %blocked, "{message}");
     };
     match word {
-        Word::Blocks(work) => of(work, "it blocks a worker thread; what may block belongs in `cx.spawn_blocking`"),
-        Word::Ended(work) => of(work, "it no longer blocks a worker thread"),
+        Word::Blocks(work) => {
+            let message = "it blocks a worker thread; what may block belongs in `cx.spawn_blocking`";
+            of(work, format!("{:.1?}", work.blocked), message);
+        }
+        Word::Ended { work, at_most } => {
+            let blocked = format!("{:.1?} to {at_most:.1?}", work.blocked);
+            of(work, blocked, "it no longer blocks a worker thread");
+        }
         Word::Unknown { workers } => {
             tracing::warn!(workers, "worker threads are blocked by what was not spawned through the host");
         }
         Word::UnknownEnded => tracing::warn!("what was not spawned through the host no longer blocks worker threads"),
         Word::All { workers } => tracing::warn!(workers, "all worker threads are blocked: nothing else runs"),
     }
+}
+
+/// Gives back what the host has claimed, and waits for that no longer than `patience`: the end of the process does it too,
+/// but for the files.
+pub(super) fn give_back(board: Arc<Board>, patience: Duration) {
+    let (_, given_back) = aside(move || {
+        board.claimed.give_back();
+        if let Some(error) = board.claimed.unreturned() {
+            write_error(&format!("{error}\n"));
+        }
+    });
+    let _ = given_back.recv_timeout(patience); // late: go on
 }
 
 /// Does something on a thread of its own; the receiver hears when it is done.

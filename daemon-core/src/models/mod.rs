@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "models are tests")]
 
 mod handoff;
+pub(crate) mod watch;
 mod work;
 
 use std::pin::pin;
@@ -23,7 +24,7 @@ use crate::task::{Attach, EventRow, Failure, Handlers, Observer, Wiring, place};
 
 /// Runs `scenario` in every order in which threads are interrupted, where they could have gone on, at most
 /// `LOOM_MAX_PREEMPTIONS` [2] times.
-fn explore(scenario: impl Fn() + Send + Sync + 'static) {
+pub(crate) fn explore(scenario: impl Fn() + Send + Sync + 'static) {
     explore_less(0, scenario);
 }
 

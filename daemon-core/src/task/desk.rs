@@ -1,10 +1,10 @@
 //! What the handlers of one dispatcher share, and who hears of what goes wrong in them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Failure;
+use super::clock::Clock;
 use crate::event::Mailbox;
 
 /// Hears of what goes wrong in handlers.
@@ -35,11 +35,12 @@ pub trait Observer: Send + Sync {
 
 /// What a handler needs of the dispatcher that runs it.
 pub(super) struct Desk<'d> {
-    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) mailbox: &'d Mailbox,
     pub(super) observer: &'d dyn Observer,
     /// How many calls are suspended.
     pub(super) busy: usize,
     pub(super) over: &'d AtomicBool,
+    pub(super) clock: Clock,
 }
 
 impl Desk<'_> {

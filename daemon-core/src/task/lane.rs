@@ -8,12 +8,13 @@
 //! life is over. One whose queue keeps its own events never has any.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::desk::Desk;
 use super::drop_quietly;
 use super::seat::Seat;
-use crate::event::AnyEvent;
+use crate::event::{AnyEvent, set_current};
 
 /// How many calls are made before the worker is asked whether others wait for it.
 pub(super) const CALLS_PER_STEP: usize = 32;
@@ -22,9 +23,9 @@ pub(super) const CALLS_PER_STEP: usize = 32;
 pub(super) trait Lane: Send {
     /// Hands an event to one seat, by its place in the lane.
     fn hand(&mut self, event: AnyEvent, seat: usize, desk: &mut Desk<'_>);
-    /// Begins to hand an event to all; each step goes on.
-    fn deliver(&mut self, event: AnyEvent);
-    /// Goes on handing an event to all; false when all have it.
+    /// Hands an event to all, or to the first of many; whether there are more, for which [`Lane::step`] is due.
+    fn deliver(&mut self, event: AnyEvent, desk: &mut Desk<'_>) -> bool;
+    /// Goes on handing an event to all; whether there are more.
     fn step(&mut self, desk: &mut Desk<'_>) -> bool;
     /// A call of a seat was woken; false when it and what waited for it have come as far as they can.
     fn resume(&mut self, seat: usize, place: u32, desk: &mut Desk<'_>) -> bool;
@@ -40,9 +41,69 @@ pub(super) struct LaneOf<'d, E> {
     current: Option<(Arc<E>, usize)>,
 }
 
-impl<'d, E> LaneOf<'d, E> {
+impl<'d, E: Any + Send + Sync> LaneOf<'d, E> {
     pub(super) fn new(seats: impl Iterator<Item = Seat<'d, E>>) -> Self {
         Self { seats: seats.collect(), current: None }
+    }
+
+    /// Hands an event to some seats, from `first` on.
+    fn hand_round(&mut self, event: Arc<E>, first: usize, desk: &mut Desk<'_>) -> bool {
+        let end = self.seats.len().min(first + CALLS_PER_STEP);
+        let (mut at, mut spare) = (first, None);
+        let outer = set_current(None);
+        while at < end {
+            let seats = &mut self.seats[..end];
+            // one for all that come through without a panic
+            let ended = catch_unwind(AssertUnwindSafe(|| round(seats, &mut at, &event, &mut spare, desk)));
+            if let Err(payload) = ended {
+                self.seats[at].panicked(payload, desk);
+                at += 1;
+            }
+        }
+        set_current(outer);
+        release(spare);
+        if end < self.seats.len() {
+            self.current = Some((event, end));
+            return true;
+        }
+        release(Some(event));
+        false
+    }
+}
+
+/// Hands an event to each seat from `at` on. `spare` is a reference to it that the call before gave back.
+#[inline]
+fn round<E: Any + Send + Sync>(
+    seats: &mut [Seat<'_, E>],
+    at: &mut usize,
+    event: &Arc<E>,
+    spare: &mut Option<Arc<E>>,
+    desk: &mut Desk<'_>,
+) {
+    let first = *at;
+    for (number, seat) in (first..).zip(&mut seats[first..]) {
+        *at = number;
+        if seat.is_free(desk) {
+            let hand = spare.take().unwrap_or_else(|| event.clone());
+            *spare = seat.begin(hand, desk);
+            // a handler might give back another event
+            if spare.as_ref().is_some_and(|spare| !Arc::ptr_eq(spare, event)) {
+                release(spare.take());
+            }
+        } else {
+            seat.put_off(event.clone());
+        }
+    }
+    *at = seats.len();
+}
+
+/// Hands an event to one seat.
+#[inline]
+fn hand_one<E: Any + Send + Sync>(seat: &mut Seat<'_, E>, event: Arc<E>, desk: &mut Desk<'_>) {
+    if seat.is_free(desk) {
+        release(seat.begin_one(event, desk));
+    } else {
+        seat.put_off(event);
     }
 }
 
@@ -55,38 +116,26 @@ impl<E: Any + Send + Sync> Lane for LaneOf<'_, E> {
     fn hand(&mut self, event: AnyEvent, seat: usize, desk: &mut Desk<'_>) {
         let seat = &mut self.seats[seat];
         let event = event.downcast().unwrap_or_else(|event| seat.watch(event));
-        if seat.is_free(desk) {
-            release(seat.begin(event, desk));
-        } else {
-            seat.pending.push_back(event);
-        }
+        hand_one(seat, event, desk);
     }
 
     #[inline]
-    fn deliver(&mut self, event: AnyEvent) {
-        self.current = Some((typed::<E>(event), 0));
-    }
-
-    #[inline]
-    fn step(&mut self, desk: &mut Desk<'_>) -> bool {
-        let Some((event, first)) = self.current.take() else { return false };
-        let mut hand = None;
-        for seat in self.seats[first..].iter_mut().take(CALLS_PER_STEP) {
-            if seat.is_free(desk) {
-                // a handler might give back another event
-                let same = hand.take_if(|hand| Arc::ptr_eq(hand, &event));
-                release(std::mem::replace(&mut hand, seat.begin(same.unwrap_or_else(|| event.clone()), desk)));
-            } else {
-                seat.pending.push_back(event.clone());
+    fn deliver(&mut self, event: AnyEvent, desk: &mut Desk<'_>) -> bool {
+        let event = typed::<E>(event);
+        match &mut self.seats[..] {
+            [alone] => {
+                hand_one(alone, event, desk);
+                false
             }
+            _ => self.hand_round(event, 0, desk),
         }
-        release(hand);
-        if first + CALLS_PER_STEP < self.seats.len() {
-            self.current = Some((event, first + CALLS_PER_STEP));
-            return true;
+    }
+
+    fn step(&mut self, desk: &mut Desk<'_>) -> bool {
+        match self.current.take() {
+            Some((event, first)) => self.hand_round(event, first, desk),
+            None => false,
         }
-        release(Some(event));
-        false
     }
 
     fn resume(&mut self, seat: usize, place: u32, desk: &mut Desk<'_>) -> bool {
@@ -96,8 +145,8 @@ impl<E: Any + Send + Sync> Lane for LaneOf<'_, E> {
             if !seat.is_free(desk) {
                 return false;
             }
-            let Some(event) = seat.pending.pop_front() else { return false };
-            release(seat.begin(event, desk));
+            let Some(event) = seat.next_pending() else { return false };
+            release(seat.begin_one(event, desk));
         }
         true
     }
@@ -109,12 +158,12 @@ impl<E: Any + Send + Sync> Lane for LaneOf<'_, E> {
     fn surrender(&mut self, held: &mut Vec<(u32, AnyEvent)>, cut: &mut Vec<u32>) {
         let (current, first) = self.current.take().unzip();
         for (place, seat) in self.seats.iter_mut().enumerate() {
-            cut.extend(std::iter::repeat_n(seat.index, seat.surrender()));
+            cut.extend(std::iter::repeat_n(seat.index(), seat.surrender()));
             seat.give_back(held);
             if let Some(event) = &current
                 && Some(place) >= first
             {
-                held.push((seat.index, event.clone()));
+                held.push((seat.index(), event.clone()));
             }
         }
     }

@@ -1,8 +1,10 @@
 //! How one piece of work runs: caught, named, counted, and one event or tick after another.
 
 mod answer;
+mod call;
 mod catch;
 mod chance;
+mod clock;
 mod desk;
 mod dispatcher;
 #[cfg(feature = "testing")]
@@ -17,6 +19,7 @@ mod place;
 mod places;
 mod plan;
 mod record;
+mod sample;
 mod seat;
 mod tally;
 mod tasks;

@@ -1,133 +1,94 @@
-//! One handler and the calls of it that may be under way, each in a place of its own.
+//! One handler: the calls of it that may be under way, each in a place of its own, and what waits for a place.
+//!
+//! Most calls begin, end at once and are counted; whatever is more than that is cold.
 //!
 //! Invariants:
 //! 1. A place is free, or its call is suspended: `free` and `spare` name each free place once.
 //! 2. An event is counted as taken before its handler sees it, and gets exactly one outcome: handled, failed, or cut.
 //! 3. `woken` is cleared before a call is polled, so a wake during the poll makes it ready again.
-//! 4. Every piece of user code (calls, destructors of calls, events and panics, the observer) runs under `catch_unwind`.
+//! 4. Every piece of user code (calls, destructors of calls, events and panics, the observer) runs under `catch_unwind`; that of
+//!    [`Seat::begin`] is its caller's, so that many calls need one.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
-use tokio::time::Instant;
-
+use super::call::{BoxHandler, Call, Chair, Notes, clear};
 use super::desk::Desk;
-use super::{Failure, Handler, drop_quietly};
-use crate::event::{AnyEvent, Mailbox, Node, Tracked, Waiter, set_current, take_out};
-use crate::sync::atomic::{AtomicBool, Ordering};
-
-pub(super) type BoxHandler<'d, E> = Pin<Box<dyn Handler<E> + Send + 'd>>;
-
-/// Where a seat stands in its mailbox.
-#[derive(Clone, Debug)]
-pub(super) struct Chair {
-    /// Its subscription.
-    pub(super) index: u32,
-    /// The queue its events come from.
-    pub(super) queue: u32,
-    pub(super) life: u64,
-    pub(super) mailbox: Arc<Mailbox>,
-}
-
-/// Makes a call ready in its mailbox, from any thread, at any time.
-struct CallWaker {
-    chair: Chair,
-    place: u32,
-    woken: AtomicBool,
-}
-
-impl Wake for CallWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if !self.woken.swap(true, Ordering::AcqRel) {
-            self.chair.mailbox.wake_call(self.chair.life, self.chair.index, self.place);
-        }
-    }
-}
-
-/// A handler whose calls follow each other.
-struct Call<'d, E> {
-    handler: BoxHandler<'d, E>,
-    waker: Waker,
-    flag: Arc<CallWaker>,
-    busy: bool,
-    /// Since when it is timed, if it is.
-    since: Option<Instant>,
-    /// Its event, if the publisher waits to know how it ends.
-    tracked: Option<Arc<Tracked>>,
-}
-
-impl<'d, E> Call<'d, E> {
-    fn new(handler: BoxHandler<'d, E>, chair: &Chair, place: u32) -> Self {
-        let flag = Arc::new(CallWaker { chair: chair.clone(), place, woken: AtomicBool::new(false) });
-        Self { handler, waker: Waker::from(flag.clone()), flag, busy: false, since: None, tracked: None }
-    }
-
-    fn clear(&mut self, subscription: &str) {
-        if catch_unwind(AssertUnwindSafe(|| self.handler.as_mut().clear())).is_err() {
-            tracing::error!(subscription, "the destructor of a handler's future panicked");
-        }
-    }
-}
-
-/// How many calls that do not suspend go untimed between two that are timed, once there have been many: reading the clock
-/// twice costs as much as a short call.
-const TIMED_EVERY: u64 = 64;
+use super::sample::Sample;
+use super::{Failure, drop_quietly};
+use crate::error::Result;
+use crate::event::{AnyEvent, Progress, Tracked, Waiter, set_current, take_out};
 
 /// No place is free.
 const NONE: u32 = u32::MAX;
 
+/// What a poll of a call comes to.
+type Ended<E> = Poll<(Arc<E>, Result<()>)>;
+
+/// What most calls need; no more than a cache line, for a lane may have many seats.
+#[repr(align(64))]
 pub(super) struct Seat<'d, E> {
-    pub(super) index: u32,
-    node: Node,
-    name: &'static str,
+    /// Of its first place, and most handlers' only one.
+    handler: BoxHandler<'d, E>,
+    waker: Waker,
+    progress: &'d Progress,
+    queue: u32,
     /// The place that is used next, or [`NONE`].
     free: u32,
-    /// Its first place, and most handlers' only one.
-    first: Call<'d, E>,
+    /// How many calls may begin unseen; see [`Sample`].
+    unseen: u32,
+    /// How many calls have failed since the last that did not.
+    failures: u32,
+    rest: Box<Rest<'d, E>>,
+}
+
+/// What few calls need.
+struct Rest<'d, E> {
+    index: u32,
+    name: &'static str,
+    /// Of the first place.
+    notes: Notes,
+    /// Further places.
     more: Vec<Call<'d, E>>,
     /// Free places besides.
     spare: Vec<u32>,
     /// Events that wait for a place.
-    pub(super) pending: VecDeque<Arc<E>>,
+    pending: VecDeque<Arc<E>>,
     /// Those events, not begun, whose publishers wait to know how they end.
     watched: Vec<Arc<Tracked>>,
-    failures: u32,
-    /// Calls since the last one that was timed and did not suspend; those that did are not counted.
-    untimed: u64,
-    /// After how many of these the next one is timed.
-    timed_every: u64,
+    sample: Sample,
 }
 
 impl<'d, E> Seat<'d, E> {
     /// A seat with one place, and one more for each handler beside the first.
     pub(super) fn new(
         chair: &Chair,
+        progress: &'d Progress,
         name: &'static str,
         first: BoxHandler<'d, E>,
         more: impl Iterator<Item = BoxHandler<'d, E>>,
     ) -> Self {
         let more: Vec<_> = (1..).zip(more).map(|(place, handler)| Call::new(handler, chair, place)).collect();
-        Self {
+        let (notes, waker) = Notes::new(chair, 0);
+        let rest = Rest {
             index: chair.index,
-            node: chair.mailbox.node(chair.queue),
             name,
-            free: 0,
-            first: Call::new(first, chair, 0),
+            notes,
             spare: (1..=more.len() as u32).rev().collect(),
             more,
             pending: VecDeque::new(),
             watched: Vec::new(),
-            failures: 0,
-            untimed: 0,
-            timed_every: 1,
-        }
+            sample: Sample::new(),
+        };
+        let queue = chair.queue;
+        Self { handler: first, waker, progress, queue, free: 0, unseen: 0, failures: 0, rest: Box::new(rest) }
+    }
+
+    pub(super) fn index(&self) -> u32 {
+        self.rest.index
     }
 
     /// Whether one more call may begin.
@@ -136,103 +97,199 @@ impl<'d, E> Seat<'d, E> {
         self.free != NONE && !desk.is_over()
     }
 
-    #[inline]
-    fn call(&mut self, place: u32) -> &mut Call<'d, E> {
-        if place == 0 { &mut self.first } else { &mut self.more[place as usize - 1] }
+    /// An event waits until a call may begin.
+    #[cold]
+    pub(super) fn put_off(&mut self, event: Arc<E>) {
+        self.rest.pending.push_back(event);
     }
 
-    /// Begins a call in the free place; gives the event back if the call has ended.
+    pub(super) fn next_pending(&mut self) -> Option<Arc<E>> {
+        self.rest.pending.pop_front()
+    }
+
+    /// The handler of a place, what wakes its call, and what is known of that.
+    fn place(&mut self, place: u32) -> (&mut BoxHandler<'d, E>, &Waker, &mut Notes) {
+        match place.checked_sub(1) {
+            None => (&mut self.handler, &self.waker, &mut self.rest.notes),
+            Some(further) => {
+                let Call { handler, waker, notes } = &mut self.rest.more[further as usize];
+                (handler, waker, notes)
+            }
+        }
+    }
+
+    #[inline]
+    fn is_current(&self, place: u32, desk: &Desk<'_>) {
+        set_current(Some(Waiter { node: desk.mailbox.node(self.queue), place }));
+    }
+
+    /// Begins a call in the free place; gives the event back if the call has ended. The handler of the caller's thread is this one
+    /// from here on.
+    ///
+    /// It may unwind, out of the user's code only; then [`Seat::panicked`] is due.
     #[inline]
     pub(super) fn begin(&mut self, event: Arc<E>, desk: &mut Desk<'_>) -> Option<Arc<E>> {
-        desk.mailbox.progress[self.index as usize].take();
-        self.untimed += 1;
-        if self.untimed >= self.timed_every {
-            self.call(self.free).since = Some(Instant::now());
-        }
-        if !self.watched.is_empty() {
-            self.watch_call(&event);
-        }
-        self.poll(self.free, Some(event), desk)
-    }
-
-    /// Goes on with a call that was woken.
-    pub(super) fn resume(&mut self, place: u32, desk: &mut Desk<'_>) -> Option<Arc<E>> {
-        let call = self.call(place);
-        let goes_on = call.flag.woken.swap(false, Ordering::AcqRel) && call.busy && !desk.is_over();
-        if goes_on { self.poll(place, None, desk) } else { None }
-    }
-
-    /// Polls the call of a place, begun with `event` if there is one; gives the event back if that ended it.
-    #[inline]
-    fn poll(&mut self, place: u32, event: Option<Arc<E>>, desk: &mut Desk<'_>) -> Option<Arc<E>> {
-        let outer = set_current(Some(Waiter { node: self.node, place }));
         #[cfg(feature = "testing")]
-        let fault = if event.is_some() { desk.observer.fault(self.name) } else { None };
-        let call = self.call(place);
-        let (handler, cx) = (call.handler.as_mut(), &mut Context::from_waker(&call.waker));
-        let polled = catch_unwind(AssertUnwindSafe(|| match event {
-            #[cfg(feature = "testing")]
-            Some(event) if fault.is_some() => Poll::Ready((event, fault.map_or(Ok(()), |fault| fault()))),
-            Some(event) => handler.start(event, cx),
-            None => handler.resume(cx),
-        }));
+        if let Some(fault) = desk.observer.fault(self.rest.name) {
+            return self.begin_carefully(event, desk, |_, event, _| Poll::Ready((event, fault())));
+        }
+        if self.unseen == 0 || self.free != 0 {
+            let start =
+                |handler: &mut BoxHandler<'d, E>, event, cx: &mut Context<'_>| handler.as_mut().start(event, cx);
+            return self.begin_carefully(event, desk, start);
+        }
+        self.unseen -= 1;
+        self.progress.take();
+        self.is_current(0, desk);
+        match self.handler.as_mut().start(event, &mut Context::from_waker(&self.waker)) {
+            Poll::Ready((event, Ok(()))) if self.failures == 0 => {
+                self.progress.handled();
+                Some(event)
+            }
+            polled => self.settle(0, polled, desk),
+        }
+    }
+
+    /// Begins a call that is looked at, or not in the first place, or that a test wants something else for.
+    #[cold]
+    fn begin_carefully(
+        &mut self,
+        event: Arc<E>,
+        desk: &mut Desk<'_>,
+        start: impl FnOnce(&mut BoxHandler<'d, E>, Arc<E>, &mut Context<'_>) -> Ended<E>,
+    ) -> Option<Arc<E>> {
+        let place = self.free;
+        self.progress.take();
+        match self.unseen.checked_sub(1) {
+            Some(unseen) => self.unseen = unseen,
+            None => self.look(&event, place, desk),
+        }
+        self.is_current(place, desk);
+        desk.clock.polled();
+        let (handler, waker, _) = self.place(place);
+        let polled = start(handler, event, &mut Context::from_waker(waker));
+        self.settle(place, polled, desk)
+    }
+
+    /// As [`Seat::begin`], for one call by itself.
+    pub(super) fn begin_one(&mut self, event: Arc<E>, desk: &mut Desk<'_>) -> Option<Arc<E>> {
+        self.guarded(desk, |seat, desk| seat.begin(event, desk), Self::panicked)
+    }
+
+    /// Goes on with a call that was woken; gives the event back if that ended it.
+    pub(super) fn resume(&mut self, place: u32, desk: &mut Desk<'_>) -> Option<Arc<E>> {
+        let (_, _, notes) = self.place(place);
+        if !(notes.flag.was_woken() && notes.busy) || desk.is_over() {
+            return None;
+        }
+        let poll = |seat: &mut Self, desk: &mut Desk<'_>| {
+            seat.is_current(place, desk);
+            desk.clock.polled();
+            let (handler, waker, _) = seat.place(place);
+            let polled = handler.as_mut().resume(&mut Context::from_waker(waker));
+            seat.settle(place, polled, desk)
+        };
+        self.guarded(desk, poll, |seat, payload, desk| seat.panicked_in(place, payload, desk))
+    }
+
+    /// Does something that may unwind; the handler of the thread is then again what it was.
+    fn guarded(
+        &mut self,
+        desk: &mut Desk<'_>,
+        work: impl FnOnce(&mut Self, &mut Desk<'_>) -> Option<Arc<E>>,
+        panicked: impl FnOnce(&mut Self, Box<dyn Any + Send>, &mut Desk<'_>),
+    ) -> Option<Arc<E>> {
+        let outer = set_current(None);
+        let ended = catch_unwind(AssertUnwindSafe(|| work(self, desk)));
         set_current(outer);
+        ended.unwrap_or_else(|payload| {
+            panicked(self, payload, desk);
+            None
+        })
+    }
+
+    /// The call that [`Seat::begin`] began has panicked.
+    pub(super) fn panicked(&mut self, payload: Box<dyn Any + Send>, desk: &mut Desk<'_>) {
+        self.panicked_in(self.free, payload, desk);
+    }
+
+    fn panicked_in(&mut self, place: u32, payload: Box<dyn Any + Send>, desk: &mut Desk<'_>) {
+        let name = self.rest.name;
+        clear(self.place(place).0, name);
+        self.end(place, Some(Failure::panic(&*payload)), desk);
+        drop_quietly(payload);
+    }
+
+    /// A call begins that is timed, and may be that of an event whose publisher waits to know how it ends.
+    fn look(&mut self, event: &Arc<E>, place: u32, desk: &mut Desk<'_>) {
+        let Rest { sample, watched, .. } = &mut *self.rest;
+        let exact = sample.looks(&mut self.unseen);
+        let at = watched.iter().position(|tracked| tracked.is(event));
+        let tracked = at.map(|at| watched.swap_remove(at));
+        let (_, _, notes) = self.place(place);
+        notes.since = Some(if exact { desk.clock.now() } else { desk.clock.roughly() });
+        notes.exact = exact;
+        notes.tracked = tracked;
+    }
+
+    /// What a poll came to, where it is more than one more event handled.
+    #[cold]
+    fn settle(&mut self, place: u32, polled: Ended<E>, desk: &mut Desk<'_>) -> Option<Arc<E>> {
         match polled {
-            Ok(Poll::Pending) => {
+            Poll::Pending => {
                 self.suspend(place, desk);
                 None
             }
-            Ok(Poll::Ready((event, outcome))) => {
+            Poll::Ready((event, outcome)) => {
                 self.end(place, outcome.err().map(Failure::Error), desk);
                 Some(event)
-            }
-            Err(payload) => {
-                let name = self.name;
-                self.call(place).clear(name);
-                self.end(place, Some(Failure::panic(&*payload)), desk);
-                drop_quietly(payload);
-                None
             }
         }
     }
 
     fn suspend(&mut self, place: u32, desk: &mut Desk<'_>) {
-        let call = self.call(place);
-        if !std::mem::replace(&mut call.busy, true) {
-            call.since.get_or_insert_with(Instant::now);
-            self.untimed -= 1;
+        let (_, _, notes) = self.place(place);
+        if !std::mem::replace(&mut notes.busy, true) {
+            let seen = notes.since.is_some();
+            notes.since.get_or_insert_with(|| desk.clock.roughly());
             desk.busy += 1;
-            self.free = self.spare.pop().unwrap_or(NONE);
+            self.rest.sample.suspended(seen, &mut self.unseen);
+            self.free = self.rest.spare.pop().unwrap_or(NONE);
         }
     }
 
     /// A call has ended, its event's outcome is counted, and its place is free.
-    #[inline]
     fn end(&mut self, place: u32, failure: Option<Failure>, desk: &mut Desk<'_>) {
-        let call = self.call(place);
-        let (since, suspended) = (call.since.take(), std::mem::take(&mut call.busy));
-        let (tracked, mut told) = (call.tracked.take(), None);
+        let (_, _, notes) = self.place(place);
+        let (since, exact, suspended) = (notes.since.take(), notes.exact, std::mem::take(&mut notes.busy));
+        let (tracked, mut told) = (notes.tracked.take(), None);
+        let Rest { name, spare, watched, sample, .. } = &mut *self.rest;
         if suspended {
             desk.busy -= 1;
-            if self.free == NONE { self.free = place } else { self.spare.push(place) }
+            if self.free == NONE { self.free = place } else { spare.push(place) }
         }
-        let progress = &desk.mailbox.progress[self.index as usize];
-        if let Some(since) = since {
-            progress.took(since.elapsed(), if suspended { 1 } else { self.timed() });
+        let times = self.progress.times();
+        match since {
+            Some(since) if suspended => times.record(desk.clock.roughly().saturating_duration_since(since), 1),
+            Some(since) if exact => {
+                let stands_for = sample.timed(!watched.is_empty(), &mut self.unseen);
+                times.record(desk.clock.now().saturating_duration_since(since), stands_for);
+            }
+            Some(_) => sample.missed(),
+            None => {}
         }
         match failure {
             None => {
-                progress.handled();
-                if self.failures > 0 {
-                    self.failures = 0;
-                    desk.recovered(self.name);
+                self.progress.handled();
+                if std::mem::take(&mut self.failures) > 0 {
+                    desk.recovered(name);
                 }
             }
             Some(failure) => {
-                progress.failed();
+                self.progress.failed();
                 self.failures = self.failures.saturating_add(1);
                 told = tracked.is_some().then(|| failure.to_string());
-                desk.failed(self.name, failure, self.failures);
+                desk.failed(name, failure, self.failures);
             }
         }
         if let Some(tracked) = tracked {
@@ -251,16 +308,9 @@ impl<'d, E> Seat<'d, E> {
             reason = "the routes of a lane carry its type only; anything else is a fault here"
         )]
         let (event, tracked) = take_out(event).expect("a lane gets events of its own type");
-        self.watched.push(tracked);
+        self.rest.watched.push(tracked);
+        self.rest.sample.interrupt(&mut self.unseen);
         event
-    }
-
-    /// A call begins that may be that of a tracked event.
-    #[cold]
-    fn watch_call(&mut self, event: &Arc<E>) {
-        let at = self.watched.iter().position(|tracked| tracked.is(event));
-        let tracked = at.map(|at| self.watched.swap_remove(at));
-        self.call(self.free).tracked = tracked;
     }
 
     /// Gives back what was not begun, in order.
@@ -268,31 +318,26 @@ impl<'d, E> Seat<'d, E> {
     where
         E: Send + Sync + 'static,
     {
-        for event in self.pending.drain(..) {
-            let at = self.watched.iter().position(|tracked| tracked.is(&event));
+        let Rest { pending, watched, index, .. } = &mut *self.rest;
+        for event in pending.drain(..) {
+            let at = watched.iter().position(|tracked| tracked.is(&event));
             let event: AnyEvent = match at {
-                Some(at) => self.watched.swap_remove(at),
+                Some(at) => watched.swap_remove(at),
                 None => event,
             };
-            held.push((self.index, event));
+            held.push((*index, event));
         }
-    }
-
-    /// A call that did not suspend was timed; gives out for how many it stands.
-    fn timed(&mut self) -> u64 {
-        self.timed_every = (self.timed_every * 2).min(TIMED_EVERY);
-        std::mem::take(&mut self.untimed)
     }
 
     /// Drops every call; gives out how many were under way.
     pub(super) fn surrender(&mut self) -> usize {
-        let name = self.name;
-        let calls = std::iter::once(&mut self.first).chain(&mut self.more);
+        let name = self.rest.name;
         let mut under_way = 0;
-        for call in calls {
-            call.clear(name);
-            under_way += usize::from(std::mem::take(&mut call.busy));
-            if let Some(tracked) = call.tracked.take() {
+        for place in 0..=self.rest.more.len() as u32 {
+            let (handler, _, notes) = self.place(place);
+            clear(handler, name);
+            under_way += usize::from(std::mem::take(&mut notes.busy));
+            if let Some(tracked) = notes.tracked.take() {
                 tracked.abandon();
             }
         }

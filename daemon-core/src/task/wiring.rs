@@ -4,24 +4,26 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use super::call::Chair;
 use super::dispatcher::{Feed, Lanes, SeatAt};
 use super::handlers::Attach;
 use super::lane::{Lane, LaneOf};
 use super::plan::SectionPlan;
-use super::seat::{Chair, Seat};
-use crate::event::{Bus, Mailbox, Phase, Registration, SubscribeError, SubscriptionStatus};
+use super::seat::Seat;
+use crate::event::{Bus, Mailbox, Phase, Progress, Registration, SubscribeError, SubscriptionStatus};
 
 /// Handlers of one topic and type, the type hidden.
 pub(super) trait AttachLane<D, C>: Send + Sync {
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
     /// Takes in the handlers of a lane of the same type.
     fn absorb(&mut self, other: Box<dyn Any>);
-    fn attach<'d>(&self, daemon: &'d D, cx: &'d C, seats: &[Place]) -> Box<dyn Lane + 'd>;
+    fn attach<'d>(&self, daemon: &'d D, cx: &'d C, seats: &[Place<'d>]) -> Box<dyn Lane + 'd>;
 }
 
 /// Where a handler is seated, and how many of its calls may be under way.
-pub(super) struct Place {
+pub(super) struct Place<'d> {
     chair: Chair,
+    progress: &'d Progress,
     width: u32,
 }
 
@@ -39,10 +41,10 @@ impl<D: 'static, C: 'static, E: Any + Send + Sync> AttachLane<D, C> for SameType
         self.0.extend(other.0);
     }
 
-    fn attach<'d>(&self, daemon: &'d D, cx: &'d C, seats: &[Place]) -> Box<dyn Lane + 'd> {
-        let seat = |((name, attach), Place { chair, width }): (&(&'static str, Attach<D, C, E>), &Place)| {
-            let more = (1..*width).map(|_| attach(daemon, cx));
-            Seat::new(chair, name, attach(daemon, cx), more)
+    fn attach<'d>(&self, daemon: &'d D, cx: &'d C, seats: &[Place<'d>]) -> Box<dyn Lane + 'd> {
+        let seat = |((name, attach), place): (&(&'static str, Attach<D, C, E>), &Place<'d>)| {
+            let more = (1..place.width).map(|_| attach(daemon, cx));
+            Seat::new(&place.chair, place.progress, name, attach(daemon, cx), more)
         };
         Box::new(LaneOf::new(self.0.iter().zip(seats).map(seat)))
     }
@@ -72,7 +74,7 @@ impl<D, C> Section<D, C> {
     }
 
     /// The lanes of a new life.
-    pub(super) fn attach<'d>(&self, daemon: &'d D, cx: &'d C, life: u64) -> Lanes<'d> {
+    pub(super) fn attach<'d>(&'d self, daemon: &'d D, cx: &'d C, life: u64) -> Lanes<'d> {
         let plan = &self.plan.mailbox;
         let mut attached = Lanes { own: vec![None; plan.queues.len()], ..Lanes::default() };
         for (lane, (of, seats)) in (0..).zip(self.lanes.iter().zip(&plan.lanes)) {
@@ -85,7 +87,8 @@ impl<D, C> Section<D, C> {
                     attached.own[queue as usize] = Some(Feed { last: at, again: false });
                 }
                 let chair = Chair { index, queue, life, mailbox: self.mailbox().clone() };
-                places.push(Place { chair, width: feeder.width });
+                let progress = &self.mailbox().progress[index as usize];
+                places.push(Place { chair, progress, width: feeder.width });
             }
             attached.lanes.push(of.attach(daemon, cx, &places));
         }
@@ -120,6 +123,12 @@ impl<D, C> Wiring<D, C> {
     /// From now on keeps new events for the next life. A dispatcher still delivers what it has, then ends.
     pub fn buffer(&self) {
         self.each(Mailbox::buffer);
+    }
+
+    /// As [`buffer`](Self::buffer), and the next life begins with the retained events that the daemon has missed; `anew`: with all
+    /// there are, for it is that of another value.
+    pub fn begin(&self, anew: bool) {
+        self.sections.iter().for_each(|section| section.registration.begin(anew));
     }
 
     /// Stops the intake: new events count as abandoned. A dispatcher still delivers what is queued, then ends.

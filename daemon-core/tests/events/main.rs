@@ -14,6 +14,7 @@ mod isolated;
 mod latest;
 mod overflow;
 mod pulled;
+mod retained;
 mod shared;
 mod startup;
 mod taps;

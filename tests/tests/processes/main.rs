@@ -9,6 +9,7 @@ mod idle;
 mod paused;
 mod reload;
 mod signals;
+mod single;
 mod storm;
 mod stuck;
 mod supervisor;

@@ -9,7 +9,7 @@ use tests::{Program, Signal, Source};
 use super::{Result, SOON, SUBJECT, Subject};
 
 /// How far apart two signals must be for the second to force.
-const APART: Duration = Duration::from_millis(550);
+pub(super) const APART: Duration = Duration::from_millis(550);
 
 #[test]
 fn sigterm_and_sigint_stop() -> Result {

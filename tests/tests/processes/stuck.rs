@@ -87,6 +87,23 @@ fn a_start_that_blocks_the_only_worker_ends_by_its_deadline() -> Result {
 }
 
 #[test]
+fn a_shutdown_handler_blocks_its_thread() -> Result {
+    let subject = Subject::start("stuck/shutdown-handler", &["--budget", &BUDGET.to_string()])?;
+    subject.started()?;
+    subject.signal(Signal::TERM)?;
+    subject.says("stuck")?;
+    let ended = subject.ends()?;
+    assert!(ended.after < Duration::from_millis(BUDGET) + BEYOND, "{ended:#?}");
+    assert_eq!(ended.code, Some(75), "{ended:#?}");
+    let report = ended.report();
+    let [handler] = &report.handlers[..] else { panic!("{ended:#?}") };
+    let cut = handler.cut.as_ref().ok_or("it was not cut")?;
+    assert!(cut.blocking && !cut.gone && cut.work == format!("shutdown handler `{}`", handler.name), "{ended:#?}");
+    assert!(ended.err.contains("` has blocked a thread for ") && report.left.tasks == 1, "{ended:#?}");
+    Ok(())
+}
+
+#[test]
 fn nobody_reads_standard_error() -> Result {
     let ended = stop(Program::new(SUBJECT).unread_stderr(), "stuck/full-stderr", "stuck")?;
     assert_named(&ended, "talker", "interval `talk`");

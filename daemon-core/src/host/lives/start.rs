@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -82,10 +83,14 @@ impl Lifecycle {
         slot.inner().lived = lived.clone();
         ended?;
         let Some(lived) = lived else { return Err(NotStarted::Cancelled) };
-        slot.intake.buffer();
         *entered = true;
-        let initialize = lived.hook(TaskKind::Initialize, cx.clone());
-        self.step(life, TaskKind::Initialize, deadline, initialize).await?;
+        let (intake, initialize) = (slot.intake.clone(), lived.hook(TaskKind::Initialize, cx.clone()));
+        let anew = self.unit.is_made_anew() && slot.restarts.load(Ordering::Relaxed) > 0;
+        let begin = async move {
+            intake.begin(anew); // asks filters, which are user code
+            initialize.await
+        };
+        self.step(life, TaskKind::Initialize, deadline, begin).await?;
         if let Err(error) = lived.begin(life) {
             return Err(NotStarted::Failed(Failure::Error(error.into())));
         }

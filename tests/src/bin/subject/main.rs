@@ -1,6 +1,6 @@
 //! A program under test: a host of the kind that its first argument names.
 //!
-//! `subject KIND [--report FILE] [--budget MILLISECONDS] [--start-budget MILLISECONDS] [--start-timeout MILLISECONDS]
+//! `subject KIND [--report FILE] [--lock FILE] [--pid-file FILE] [--budget MILLISECONDS] [--start-budget MILLISECONDS] [--start-timeout MILLISECONDS]
 //! [--blocked-after MILLISECONDS|off]`
 
 #![cfg(unix)]
@@ -12,6 +12,8 @@ mod calm;
 mod crowd;
 mod embedded;
 mod faulty;
+mod process;
+mod steps;
 mod stuck;
 
 use std::process::ExitCode;
@@ -39,6 +41,8 @@ fn run() -> Result<ExitCode> {
         Some(("calm", which)) => calm::of(host, which)?,
         Some(("embedded", which)) => return embedded::run(host, which),
         Some(("faulty", which)) => faulty::of(host, which)?,
+        Some(("process", which)) => return process::run(which),
+        Some(("steps", last)) => steps::of(host, last)?,
         Some(("stuck", which)) => stuck::of(host, which)?,
         _ => return Err(unknown(&kind)),
     };
@@ -50,6 +54,8 @@ fn options(mut host: Host, mut args: impl Iterator<Item = String>) -> Result<Hos
         let value = args.next().ok_or_else(|| format!("{option} needs a value"))?;
         host = match option.as_str() {
             "--report" => host.report_file(value),
+            "--lock" => host.with_lock_path(value),
+            "--pid-file" => host.with_pid_file(value),
             "--budget" => host.stop_budget(Duration::from_millis(value.parse()?)),
             "--blocked-after" if value == "off" => host.warn_blocked_after(None),
             "--blocked-after" => host.warn_blocked_after(Duration::from_millis(value.parse()?)),

@@ -21,6 +21,7 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
         "cleanup" => host.workers(2).daemon(Beside).daemon(InCleanup),
         "drop" => host.daemon(Beside).daemon(InDrop),
         "made-drop" => host.daemon(Beside).daemon_with(|| Ok::<_, daemon_core::BoxError>(InDrop)),
+        "shutdown-handler" => host.daemon(Witness).on_shutdown(|| async { stuck() }),
         "unstarted-drop" => host.daemon(Sleeper).daemon(Unstarted),
         "load" => host
             .workers(2)
