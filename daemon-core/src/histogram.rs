@@ -58,19 +58,18 @@ impl Histogram {
     /// Counts one duration.
     #[inline]
     pub fn record(&mut self, took: Duration) {
-        self.record_for(took, 1);
+        self.counts[Self::index(took)] += 1;
+        self.max = self.max.max(took);
     }
 
-    /// Counts a duration for as many.
-    #[inline]
-    pub(crate) fn record_for(&mut self, took: Duration, many: u64) {
-        self.counts[Self::index(took)] += many;
-        self.max = self.max.max(took);
+    /// What was counted elsewhere, bucket by bucket.
+    pub(crate) fn of(counts: [u64; Self::BUCKETS], max: Duration) -> Self {
+        Self { counts, max }
     }
 
     /// The bucket that a duration belongs to.
     #[inline]
-    fn index(took: Duration) -> usize {
+    pub(crate) fn index(took: Duration) -> usize {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         ((u64::BITS - micros.leading_zeros()) as usize).min(Self::BUCKETS - 1)
     }

@@ -342,6 +342,8 @@ async fn a_configuration_is_dropped_once_nobody_has_it() {
     drop(host.handle().reload().await.unwrap());
     first.said("gone").await;
     assert!(!second.has("gone"));
+    let handle = host.handle();
     host.shutdown().await.assert_clean();
     assert!(second.has("gone"));
+    assert_eq!(handle.status().reloads, 1);
 }

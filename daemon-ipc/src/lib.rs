@@ -1,38 +1,57 @@
 //! Local IPC for `daemon-core`: what two processes on one machine say to each other, and how it is cut into frames.
 //!
-//! * [`Message`] is the envelope: an `id`, a type (request, response or error) and a payload.
-//! * [`Decoder`] turns bytes, however they are split, into messages; [`encode`] turns a message into bytes.
+//! * [`Envelope`] is a message: an `id`, a type and a payload, and the extensions beside them.
+//! * [`Decoder`] turns bytes, however they are split, into [`Frame`]s; [`encode`] turns a message into bytes.
 //! * [`Limits`] bounds what a peer can make this process hold in memory.
 //!
 //! The codec does no I/O: it is given bytes and gives bytes back, so it works over any stream and is tested without one.
-//! A server and a client are not part of this crate yet.
 //!
 //! # Example: two messages that arrive in three pieces
 //!
 //! ```
 //! use daemon_ipc::{Decoder, Kind, Limits};
 //!
-//! let mut decoder = Decoder::new(Limits::default());
+//! let mut decoder = Decoder::new(&Limits::default());
 //! let mut ids = Vec::new();
 //! for piece in [r#"{"id":1,"ty"#, "pe\":\"request\"}\n{\"id\":2,", "\"type\":\"request\"}\n"] {
 //!     decoder.push(piece.as_bytes());
-//!     while let Some(message) = decoder.next() {
-//!         let message = message?;
-//!         assert_eq!(message.kind, Kind::Request);
-//!         ids.push(message.id);
+//!     while let Some(frame) = decoder.next() {
+//!         let frame = frame?;
+//!         assert_eq!(frame.kind(), Kind::Request);
+//!         ids.push(frame.id().map(str::to_owned));
 //!     }
 //! }
-//! assert_eq!(ids, [Some(1.into()), Some(2.into())]);
+//! assert_eq!(ids, [Some("1".into()), Some("2".into())]);
 //! decoder.finish()?;
-//! # Ok::<(), daemon_ipc::FrameError>(())
+//! # Ok::<(), daemon_ipc::BadFrame>(())
 //! ```
 
 #![forbid(unsafe_code)]
 
+mod body;
+mod client;
 mod codec;
+mod error;
+mod json;
 mod limits;
-mod message;
+mod outbox;
+mod peer;
+mod server;
+mod spare;
+mod timer;
+mod transport;
 
-pub use codec::{Decoder, FrameError, encode};
+pub use async_trait::async_trait;
+pub use client::{Connection, ConnectionBuilder, Event, Events, Reconnect, Replies, blocking};
+pub use codec::{
+    BadFrame, Capabilities, Decoder, Envelope, Extensions, Frame, FrameError, Hello, Kind, PROTOCOL_VERSION, encode,
+};
+pub use error::{BindError, ConnectionError, Failure, RequestError, code};
+pub use json::Json;
 pub use limits::Limits;
-pub use message::{Kind, Message};
+pub use peer::{Peer, Policy};
+pub use server::{
+    FromFn, Handler, Items, PushError, Pusher, Recognition, Reply, Request, Server, ServerBuilder, ServerHandle,
+    Upgrade, Upgraded, from_fn,
+};
+pub use transport::{Endpoint, Memory};

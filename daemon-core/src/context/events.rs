@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Context;
 use super::life::{Phase, Registrations};
 use crate::event::{
-    Envelope, Event, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle, Tap,
+    Envelope, Event, Handles, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle, Tap,
 };
 use crate::task::{Wait, waits};
 
@@ -53,7 +53,7 @@ impl Context {
     pub async fn publish_and_wait<E: Event>(&self, event: E) -> Result<usize, PublishError> {
         self.may_publish()?;
         let held_up = self.held_up();
-        waits(Wait::PublishAndWait, self.life.publisher.publish_and_wait(event, &held_up)).await
+        waits(Wait::PublishHandled, self.life.publisher.publish_and_wait(event, &held_up)).await
     }
 
     /// As [`publish_and_wait`](Self::publish_and_wait), on a topic known only at run time.
@@ -66,7 +66,7 @@ impl Context {
     pub async fn publish_to_and_wait<E: Event>(&self, topic: &str, event: E) -> Result<usize, PublishError> {
         self.may_publish()?;
         let held_up = self.held_up();
-        waits(Wait::PublishToAndWait, self.life.publisher.publish_to_and_wait(topic, event, &held_up)).await
+        waits(Wait::PublishToHandled, self.life.publisher.publish_to_and_wait(topic, event, &held_up)).await
     }
 
     /// The daemons that cannot run before this one does, while it does not.
@@ -166,7 +166,7 @@ impl Context {
     fn booked<S>(
         &self,
         handle: impl Fn(&S) -> SubscriptionHandle,
-        among: impl FnOnce(&mut Registrations) -> &mut Vec<SubscriptionHandle>,
+        among: impl FnOnce(&mut Registrations) -> &mut Handles,
         subscribe: impl FnOnce() -> Result<S, SubscribeError>,
     ) -> Result<S, SubscribeError> {
         let stopping = || SubscribeError::Stopping { daemon: self.life.daemon.to_string() };
@@ -176,9 +176,7 @@ impl Context {
         let subscription = subscribe()?;
         let (refused, late) = {
             let mut registrations = self.life.registrations();
-            let booked = among(&mut registrations);
-            booked.retain(SubscriptionHandle::is_open);
-            booked.push(handle(&subscription));
+            among(&mut registrations).add(handle(&subscription));
             (registrations.phase != Phase::Open, registrations.drained)
         };
         if refused {

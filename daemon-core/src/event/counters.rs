@@ -1,11 +1,10 @@
 //! Numbers of one subscription: those its consumer writes, and the sum a reader sees.
 
 use super::Overflow;
+use super::times::Times;
 use crate::Histogram;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use serde::Serialize;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 /// What a subscription's only consumer has done so far.
 ///
@@ -16,8 +15,7 @@ pub(crate) struct Progress {
     taken: AtomicU64,
     handled: AtomicU64,
     failed: AtomicU64,
-    /// Changed by the consumer at most once in many calls, so that nobody waits for this lock.
-    times: Mutex<Histogram>,
+    times: Times,
 }
 
 impl Progress {
@@ -46,14 +44,9 @@ impl Progress {
         bump(&self.failed);
     }
 
-    /// A call took so long, and stands for as many.
-    #[cold]
-    pub(crate) fn took(&self, time: Duration, calls: u64) {
-        self.times.lock().unwrap_or_else(PoisonError::into_inner).record_for(time, calls);
-    }
-
-    pub(crate) fn times(&self) -> Histogram {
-        self.times.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// How long calls took.
+    pub(crate) fn times(&self) -> &Times {
+        &self.times
     }
 }
 

@@ -1,12 +1,14 @@
 //! From a published message to the mailboxes of those who get it.
 
-use super::bus::{Bus, Interest, routes_of};
+use super::bus::Bus;
 use super::event::AnyEvent;
 use super::gate::Verdict;
 use super::publish::{Message, Retaining};
+use super::registry::{Interest, routes_of};
 use super::routes::{Route, Routes, TopicEntry, TypeTag};
 use super::topic::{Topic, hash};
 use super::waiting::Full;
+use arc_swap::ArcSwapOption;
 use daemon_grammar::topic::matches;
 use std::sync::Arc;
 
@@ -18,23 +20,57 @@ impl Bus {
         topic: &'static str,
         message: &mut Message<'_>,
     ) -> Result<Vec<Full>, TypeTag> {
-        loop {
-            if let Some(entry) = self.topics.load().get(hash, topic) {
-                return deliver(entry, message);
-            }
-            self.pin(topic);
+        match self.topics.load(hash).get(hash, topic) {
+            Some(entry) => self.deliver(entry, message),
+            None => self.deliver(&self.entry_of_type(topic), message),
         }
+    }
+
+    /// Offers a message to everybody on a topic: one lock and at most one wake per mailbox, but for routes with keys.
+    pub(super) fn deliver(&self, entry: &TopicEntry, message: &mut Message<'_>) -> Result<Vec<Full>, TypeTag> {
+        let loaded = entry.routes.load();
+        let made;
+        let routes = match &*loaded {
+            Some(routes) => routes,
+            None => {
+                made = self.routes(entry);
+                &made
+            }
+        };
+        if let Some(expected) = routes.expects
+            && expected.id != message.kind.id
+        {
+            return Err(expected);
+        }
+        if routes.has_envelopes {
+            message.wrap(|| entry.topic.clone());
+        }
+        if !routes.heard {
+            entry.unheard.by(message.publisher());
+        }
+        let mut full = Vec::new();
+        if let ([alone], false) = (&routes.routes[..], routes.has_gates)
+            && let Some(event) = message.take_for(alone)
+        {
+            alone.mailbox.offer_alone(alone.lane, event, &mut full);
+            return Ok(full);
+        }
+        for group in routes.routes.chunk_by(|a, b| Arc::ptr_eq(&a.mailbox, &b.mailbox)) {
+            offer_to(group, routes.has_gates, entry.topic.as_str(), message, &mut full);
+        }
+        Ok(full)
     }
 
     /// Offers a message on a topic made up at run time; `None` if it has no entry.
     pub(crate) fn offer_to(&self, topic: &str, message: &mut Message<'_>) -> Option<Result<Vec<Full>, TypeTag>> {
-        Some(deliver(self.topics.load().get(hash(topic), topic)?, message))
+        let hash = hash(topic);
+        Some(self.deliver(self.topics.load(hash).get(hash, topic)?, message))
     }
 
     /// Offers a message on a topic without an entry, leaving nothing behind.
     pub(crate) fn offer_to_patterns(&self, topic: &str, message: &mut Message<'_>) -> Vec<Full> {
         let (mut full, mut heard) = (Vec::new(), false);
-        for interest in self.patterns.load().iter().filter(|interest| matches(&interest.topic, topic)) {
+        for interest in self.patterns().iter().filter(|interest| matches(&interest.topic, topic)) {
             if interest.route.takes.is_none() {
                 message.wrap(|| Topic::Shared(topic.into()));
             }
@@ -82,27 +118,32 @@ impl Bus {
 
     /// Who gets what is published on a topic.
     fn there(&self, topic: &Topic) -> There {
-        let (name, patterns) = (topic.as_str(), self.patterns.load_full());
         if let Topic::Static(own) = topic
-            && self.topics.load().get(hash(own), own).is_none()
+            && self.topics.get(own).is_none()
         {
-            self.pin(own);
+            self.entry_of_type(own);
         }
-        let entry = self.topics.load().get(hash(name), name).cloned();
-        let routes = entry.as_ref().map(|entry| entry.routes.load_full());
-        let routes = routes.unwrap_or_else(|| Arc::new(routes_of(&[], &patterns, name)));
+        let (name, patterns) = (topic.as_str(), self.patterns());
+        let entry = self.topics.get(name);
+        let routes = match &entry {
+            Some(entry) => entry.routes.load_full().unwrap_or_else(|| self.routes(entry)),
+            None => Arc::new(routes_of(std::iter::empty(), patterns.iter(), name, None)),
+        };
         There { entry, patterns, routes }
     }
 
     /// Whether that has not changed.
     fn is_so(&self, there: &There, topic: &str) -> bool {
-        let topics = self.topics.load();
-        match (&there.entry, topics.get(hash(topic), topic)) {
-            (Some(then), Some(now)) => Arc::ptr_eq(then, now) && Arc::ptr_eq(&there.routes, &now.routes.load()),
-            (None, None) => Arc::ptr_eq(&there.patterns, &self.patterns.load()),
+        match (&there.entry, self.topics.get(topic)) {
+            (Some(then), Some(now)) => Arc::ptr_eq(then, &now) && is(&now.routes, &there.routes),
+            (None, None) => is(&self.patterns, &there.patterns),
             _ => false,
         }
     }
+}
+
+fn is<T>(now: &ArcSwapOption<T>, then: &Arc<T>) -> bool {
+    now.load().as_ref().is_some_and(|now| Arc::ptr_eq(now, then))
 }
 
 /// Who got what was published on a topic at one moment.
@@ -133,27 +174,6 @@ fn offer_judged(routes: &Routes, verdicts: Vec<Verdict>, message: &Message<'_>) 
         }
     }
     full
-}
-
-/// Offers a message to everybody on a topic: one lock and at most one wake per mailbox, but for routes with keys.
-fn deliver(entry: &TopicEntry, message: &mut Message<'_>) -> Result<Vec<Full>, TypeTag> {
-    let routes = entry.routes.load();
-    if let Some(expected) = routes.expects
-        && expected.id != message.kind.id
-    {
-        return Err(expected);
-    }
-    if routes.has_envelopes {
-        message.wrap(|| entry.topic.clone());
-    }
-    if !routes.heard {
-        entry.unheard.by(message.publisher());
-    }
-    let mut full = Vec::new();
-    for group in routes.routes.chunk_by(|a, b| Arc::ptr_eq(&a.mailbox, &b.mailbox)) {
-        offer_to(group, routes.has_gates, entry.topic.as_str(), message, &mut full);
-    }
-    Ok(full)
 }
 
 /// Offers a message to some lanes of one mailbox.

@@ -29,17 +29,18 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Filter {
     takes: TypeTag,
-    passes: Arc<dyn Fn(&(dyn Any + Send + Sync)) -> bool + Send + Sync>,
+    passes: Arc<Test>,
 }
+
+/// What a filter is once its event's type is hidden.
+type Test = dyn Fn(&(dyn Any + Send + Sync)) -> bool + Send + Sync;
 
 impl Filter {
     /// Wants the events of type `E` for which `passes` says so; `E` is [`Envelope`](crate::Envelope) for a subscription to
     /// envelopes.
     #[must_use]
     pub fn of<E: Any + Send + Sync>(passes: impl Fn(&E) -> bool + Send + Sync + 'static) -> Self {
-        let passes = Arc::new(move |event: &(dyn Any + Send + Sync)| {
-            event.downcast_ref::<E>().is_some_and(|event| passes(event))
-        });
+        let passes = Arc::new(move |event: &(dyn Any + Send + Sync)| event.downcast_ref::<E>().is_some_and(&passes));
         Self { takes: TypeTag::of::<E>(), passes }
     }
 

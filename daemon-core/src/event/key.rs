@@ -32,8 +32,11 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Key {
     of: TypeTag,
-    hash: Arc<dyn Fn(&(dyn Any + Send + Sync), &mut Digest) + Send + Sync>,
+    hash: Arc<Part>,
 }
+
+/// What a key is once its event's type is hidden.
+type Part = dyn Fn(&(dyn Any + Send + Sync), &mut Digest) + Send + Sync;
 
 impl Key {
     /// The part that `part` gives of an event of type `E`.

@@ -5,12 +5,12 @@
 //! before a consumer begins.
 
 use super::after::After;
-use super::bus::Interest;
 use super::event::{AnyEvent, discard};
 use super::gate::Verdict;
 use super::key::Hashed;
 use super::mailbox::Mailbox;
 use super::receipt::Tracked;
+use super::registry::Interest;
 use super::retained::{Kept, Shelf};
 use super::state::{Phase, State, drop_entry};
 use super::store::{Entry, Put};

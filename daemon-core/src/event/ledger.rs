@@ -1,7 +1,7 @@
 //! The accounts of one daemon's run-time subscriptions, which outlive these: each that ends adds its own to that of its topic.
 
 use super::counters::SubscriptionStatus;
-use super::subscription::SubscriptionHandle;
+use super::subscription::{Handles, SubscriptionHandle};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -43,7 +43,7 @@ pub(crate) struct Ledger(Mutex<Book>);
 #[derive(Debug, Default)]
 struct Book {
     ended: BTreeMap<String, Totals>,
-    open: Vec<SubscriptionHandle>,
+    open: Handles,
 }
 
 fn add(accounts: &mut BTreeMap<String, Totals>, status: &SubscriptionStatus) {
@@ -59,9 +59,7 @@ impl Ledger {
 
     /// Keeps the account of a subscription from here on.
     pub(crate) fn open(&self, subscription: SubscriptionHandle) {
-        let mut book = self.lock();
-        book.open.retain(SubscriptionHandle::is_open);
-        book.open.push(subscription);
+        self.lock().open.add(subscription);
     }
 
     /// A subscription has ended.

@@ -8,7 +8,7 @@ use super::error::PublishError;
 use super::event::AnyEvent;
 use super::receipt::Receipt;
 use super::retained::Kept;
-use super::routes::{Route, TypeTag};
+use super::routes::{Route, TopicEntry, TypeTag};
 use super::state::State;
 use super::topic::{Form, Topic, TopicOf};
 use super::wait_graph::Waiter;
@@ -16,12 +16,13 @@ use super::waiting::{Full, Waiting};
 use crate::sync::MutexGuard;
 use daemon_grammar::topic::{check_topic, is_pattern};
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// One event on its way: its only allocation, and its envelope once somebody takes envelopes.
 pub(crate) struct Message<'a> {
     pub(crate) kind: TypeTag,
-    event: AnyEvent,
+    /// Elsewhere once its only taker has it.
+    event: Option<AnyEvent>,
     publisher: &'a Arc<str>,
     to_json: ToJson,
     envelope: Option<AnyEvent>,
@@ -59,7 +60,7 @@ impl<'a> Message<'a> {
     fn new<E: Event>(event: E, publisher: &'a Arc<str>) -> Self {
         Self {
             kind: TypeTag::of::<E>(),
-            event: Arc::new(event),
+            event: Some(Arc::new(event)),
             publisher,
             to_json: envelope::to_json::<E>,
             envelope: None,
@@ -85,13 +86,13 @@ impl<'a> Message<'a> {
 
     /// What stays of it on the shelf; it has an envelope.
     pub(crate) fn kept(&self, number: u64) -> Option<Kept> {
-        Some(Kept { event: self.event.clone(), envelope: self.envelope.clone()?, number })
+        Some(Kept { event: self.event.clone()?, envelope: self.envelope.clone()?, number })
     }
 
     /// Makes the envelope, once.
     pub(crate) fn wrap(&mut self, topic: impl FnOnce() -> Topic) {
-        if self.envelope.is_none() {
-            let envelope = Envelope::new(topic(), self.publisher.clone(), self.event.clone(), self.to_json);
+        if let (None, Some(event)) = (&self.envelope, &self.event) {
+            let envelope = Envelope::new(topic(), self.publisher.clone(), event.clone(), self.to_json);
             self.envelope = Some(Arc::new(envelope));
         }
     }
@@ -105,9 +106,16 @@ impl<'a> Message<'a> {
     #[inline]
     pub(crate) fn as_taken_by(&self, route: &Route) -> Option<&AnyEvent> {
         match route.takes {
-            Some(kind) => (kind.id == self.kind.id).then_some(&self.event),
+            Some(kind) => self.event.as_ref().filter(|_| kind.id == self.kind.id),
             None => self.envelope.as_ref(),
         }
+    }
+
+    /// The event itself, for a route that takes it and is the only one.
+    #[inline]
+    pub(crate) fn take_for(&mut self, route: &Route) -> Option<AnyEvent> {
+        let takes = route.takes.is_some_and(|kind| kind.id == self.kind.id);
+        if takes && self.wait.is_none() && self.retaining.is_none() { self.event.take() } else { None }
     }
 }
 
@@ -116,11 +124,29 @@ impl<'a> Message<'a> {
 pub struct Publisher {
     bus: Arc<Bus>,
     name: Arc<str>,
+    known: Arc<Known>,
+}
+
+/// The entries of the types it published first, which stay for good: see [`Bus::entry_of_type`]. They save a look-up.
+#[derive(Debug, Default)]
+struct Known([OnceLock<(&'static str, Arc<TopicEntry>)>; 8]);
+
+impl Known {
+    /// The entry of a type's own topic; `None` if another topic has its place.
+    #[inline]
+    fn get(&self, bus: &Bus, hash: u64, topic: &'static str) -> Option<&TopicEntry> {
+        let place = &self.0[hash as usize % self.0.len()];
+        let (known, entry) = match place.get() {
+            Some(known) => known,
+            None => place.get_or_init(|| (topic, bus.entry_of_type(topic))),
+        };
+        (std::ptr::eq(*known, topic) || *known == topic).then_some(&**entry)
+    }
 }
 
 impl Publisher {
     pub(crate) fn new(bus: Arc<Bus>, name: Arc<str>) -> Self {
-        Self { bus, name }
+        Self { bus, name, known: Arc::default() }
     }
 
     /// In whose name it publishes.
@@ -145,7 +171,7 @@ impl Publisher {
     /// for, which count it as dropped.
     pub async fn publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
         let full = self.offer(event, None)?;
-        self.wait(full).await
+        if full.is_empty() { Ok(()) } else { self.wait(full).await }
     }
 
     /// Publishes an event on a topic given at run time; otherwise as [`Publisher::publish`].
@@ -159,7 +185,7 @@ impl Publisher {
     /// As [`Publisher::publish`].
     pub async fn publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
         let full = self.offer_to(topic, event, None)?;
-        self.wait(full).await
+        if full.is_empty() { Ok(()) } else { self.wait(full).await }
     }
 
     /// Publishes an event on its type's topic, and waits until every subscription that was offered it has handled it.
@@ -240,7 +266,10 @@ impl Publisher {
         let offered = if E::RETAIN {
             self.bus.offer_retained(Topic::Static(E::TOPIC), &mut message)
         } else {
-            self.bus.offer(TopicOf::<E>::HASH, E::TOPIC, &mut message)
+            match self.known.get(&self.bus, TopicOf::<E>::HASH, E::TOPIC) {
+                Some(entry) => self.bus.deliver(entry, &mut message),
+                None => self.bus.offer(TopicOf::<E>::HASH, E::TOPIC, &mut message),
+            }
         };
         offered.map_err(|expected| mismatch(E::TOPIC, expected, message.kind))
     }
@@ -268,9 +297,6 @@ impl Publisher {
 
     /// Waits for room wherever there was none.
     async fn wait(&self, full: Vec<Full>) -> Result<(), PublishError> {
-        if full.is_empty() {
-            return Ok(());
-        }
         let (waiting, refused) = self.park(full);
         waiting.done(&self.name).await;
         match refused {

@@ -59,8 +59,12 @@ pub(crate) struct Lane {
     pub(crate) credit: u64,
     /// Events pushed for the whole lane: offered to and accepted by each of its subscriptions.
     pub(crate) whole: u64,
-    /// Whether something was pushed since the consumer last looked.
+    /// How many of these the consumer has taken over.
+    pub(crate) seen: u64,
+    /// Whether something was pushed for one queue since the consumer last looked.
     pub(crate) is_fresh: bool,
+    /// The most events that were seen waiting in each of its queues at once, as far as these do not know of more.
+    pub(crate) high_water: u64,
 }
 
 #[derive(Debug)]
@@ -120,25 +124,49 @@ impl State {
     pub(crate) fn offer_to_lane(
         &mut self,
         progress: &[Progress],
-        index: u32,
+        lane: u32,
+        event: &AnyEvent,
+        after: &mut After,
+        full: impl FnMut(u32),
+    ) {
+        if self.takes_whole(progress, lane) {
+            self.push_whole(lane, event.clone());
+        } else {
+            self.offer_to_each(progress, lane, event, after, full);
+        }
+    }
+
+    /// Whether every queue of a lane has room, so that an event may be pushed for all at once.
+    #[inline]
+    pub(crate) fn takes_whole(&mut self, progress: &[Progress], lane: u32) -> bool {
+        let lane = &mut self.lanes[lane as usize];
+        if self.phase != Phase::Running || lane.is_own {
+            return false;
+        }
+        if lane.credit == 0 {
+            lane.credit = room_of_all(lane, &self.accounts, &mut self.queues, progress);
+        }
+        lane.credit > 0
+    }
+
+    /// Pushes an event for a whole lane, which takes it.
+    #[inline]
+    pub(crate) fn push_whole(&mut self, index: u32, event: AnyEvent) {
+        let lane = &mut self.lanes[index as usize];
+        lane.credit -= 1;
+        lane.whole += 1;
+        self.line.push_back(Item { event, lane: index, to: WHOLE_LANE });
+    }
+
+    pub(crate) fn offer_to_each(
+        &mut self,
+        progress: &[Progress],
+        lane: u32,
         event: &AnyEvent,
         after: &mut After,
         mut full: impl FnMut(u32),
     ) {
-        let lane = &mut self.lanes[index as usize];
-        if self.phase == Phase::Running && !lane.is_own {
-            if lane.credit == 0 {
-                lane.credit = room_of_all(lane, &self.accounts, &mut self.queues, progress);
-            }
-            if lane.credit > 0 {
-                lane.credit -= 1;
-                lane.whole += 1;
-                lane.is_fresh = true;
-                self.line.push_back(Item { event: event.clone(), lane: index, to: WHOLE_LANE });
-                return;
-            }
-        }
-        for to in lane.subscriptions.clone() {
+        for to in self.lanes[lane as usize].subscriptions.clone() {
             if !self.offer_to(progress, to, event, 0, after) {
                 full(to);
             }

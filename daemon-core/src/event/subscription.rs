@@ -132,6 +132,29 @@ impl SubscriptionHandle {
     }
 }
 
+/// Handles on subscriptions that are open. Those that are not are forgotten now and then, so that adding one takes constant time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Handles {
+    all: Vec<SubscriptionHandle>,
+    /// At how many it is looked which are open.
+    sweep_at: usize,
+}
+
+impl Handles {
+    pub(crate) fn add(&mut self, handle: SubscriptionHandle) {
+        if self.all.len() >= self.sweep_at {
+            self.all.retain(SubscriptionHandle::is_open);
+            self.sweep_at = 2 * self.all.len() + 16;
+        }
+        self.all.push(handle);
+    }
+
+    /// All that are open, and perhaps some that were.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &SubscriptionHandle> {
+        self.all.iter()
+    }
+}
+
 impl Bus {
     /// Subscribes `owner` to events of type `E` on a topic or pattern, from now on.
     ///

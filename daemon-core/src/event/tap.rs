@@ -6,7 +6,7 @@
 use super::bus::Bus;
 use super::envelope::Envelope;
 use super::error::SubscribeError;
-use super::subscription::{Subscription, SubscriptionHandle};
+use super::subscription::{Handles, Subscription, SubscriptionHandle};
 use super::{Overflow, QueueOptions};
 use crate::sync::Mutex;
 use std::future::poll_fn;
@@ -82,7 +82,7 @@ pub(crate) struct Taps(Mutex<Open>);
 
 #[derive(Debug, Default)]
 struct Open {
-    taps: Vec<SubscriptionHandle>,
+    taps: Handles,
     /// Whether nothing will be published any more.
     over: bool,
 }
@@ -91,8 +91,7 @@ impl Taps {
     fn add(&self, tap: SubscriptionHandle) {
         let over = {
             let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            open.taps.retain(SubscriptionHandle::is_open);
-            open.taps.push(tap.clone());
+            open.taps.add(tap.clone());
             open.over
         };
         if over {

@@ -28,11 +28,14 @@ impl Silence {
     }
 }
 
+type First = (Arc<str>, u64);
+
 /// The topics made up at run time on which something was published that nobody heard; those beyond a bound are not
 /// remembered.
 #[derive(Debug, Default)]
 pub(crate) struct Unheard {
-    topics: Mutex<FxHashMap<Box<str>, (Arc<str>, u64)>>,
+    /// Of each who published first, and how often something was.
+    topics: Mutex<FxHashMap<Box<str>, First>>,
     is_full: AtomicBool,
 }
 

@@ -40,8 +40,8 @@ pub(super) struct Polled {
 pub(super) enum Word {
     /// This work blocks a worker.
     Blocks(BlockedWork),
-    /// It no longer does.
-    Ended(BlockedWork),
+    /// It no longer does, having blocked it for as long as it was seen to, or up to `at_most`.
+    Ended { work: BlockedWork, at_most: Duration },
     /// So many workers are blocked by something that was not spawned through the host.
     Unknown { workers: usize },
     /// They no longer are.
@@ -134,13 +134,19 @@ impl Watch {
 
     /// Forgets, and tells, what is no longer polled.
     fn ended(&mut self, now: Instant, polled: &[Polled]) -> Vec<Word> {
-        let (still, over): (Vec<_>, Vec<_>) = std::mem::take(&mut self.told)
-            .into_iter()
-            .partition(|told| polled.iter().any(|polled| polled.poll == told.poll));
-        self.told = still;
-        let ended =
-            |told: Told| Word::Ended(BlockedWork { blocked: now.saturating_duration_since(told.since), ..told.work });
-        over.into_iter().map(ended).collect()
+        let mut words = Vec::new();
+        self.told.retain_mut(|told| {
+            let still = polled.iter().find(|polled| polled.poll == told.poll);
+            match still {
+                Some(still) => told.work.blocked = still.work.blocked,
+                None => {
+                    let at_most = now.saturating_duration_since(told.since);
+                    words.push(Word::Ended { work: told.work.clone(), at_most });
+                }
+            }
+            still.is_some()
+        });
+        words
     }
 
     /// Counts the stuck workers that no polled work accounts for.

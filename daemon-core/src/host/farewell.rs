@@ -170,29 +170,30 @@ async fn call(tasks: &Arc<Tasks>, handler: Handler, deadline: Instant) -> Handle
         drop_quietly(handler);
         return unbegun(name);
     }
-    let (sender, ended) = oneshot::channel();
+    let (sender, mut ended) = oneshot::channel();
     let call = handler.call;
     // Never closed: it cannot be refused.
     drop(tasks.spawn(Label::new(TaskKind::Shutdown, &name), async move {
         drop(sender.send(caught(call).await)); // or nobody waits any more
     }));
-    let outcome = tokio::time::timeout_at(deadline, ended).await;
-    let took = |stop: HandlerStop| HandlerStop { stop_ms: millis(begun.elapsed()), ..stop };
-    match outcome {
-        Ok(Ok(outcome)) => {
-            let problem = outcome.err().map(|failure: Failure| failure.to_string());
-            took(HandlerStop { problem, ..HandlerStop::new(name) })
-        }
-        Ok(Err(_)) | Err(_) => {
-            let aborted = tasks.abort(TaskKind::Shutdown);
-            drop(tokio::time::timeout(ABORTING, tasks.idle(|_| true)).await); // what is left is told of
-            let told = aborted.into_iter().next().map(|(record, then)| {
-                let gone = record.is_gone();
-                cut(&if gone { then } else { record.status() }, gone)
-            });
-            took(told.unwrap_or_else(|| HandlerStop::new(name)))
-        }
-    }
+    // Not for what it sends: it is over once nothing is left of it.
+    let stop = if tokio::time::timeout_at(deadline, tasks.idle(|_| true)).await.is_ok() {
+        let outcome = ended.try_recv();
+        let problem = outcome.ok().and_then(Result::err).map(|failure: Failure| failure.to_string());
+        HandlerStop { problem, ..HandlerStop::new(name) }
+    } else {
+        abort(tasks).await.unwrap_or_else(|| HandlerStop::new(name))
+    };
+    HandlerStop { stop_ms: millis(begun.elapsed()), ..stop }
+}
+
+/// Aborts the handler under way, if there still is one, and books it.
+async fn abort(tasks: &Tasks) -> Option<HandlerStop> {
+    let aborted = tasks.abort(TaskKind::Shutdown);
+    drop(tokio::time::timeout(ABORTING, tasks.idle(|_| true)).await); // what is left is told of
+    let (record, then) = aborted.into_iter().next()?;
+    let gone = record.is_gone();
+    Some(cut(&if gone { then } else { record.status() }, gone))
 }
 
 /// A handler for which there was no time left.

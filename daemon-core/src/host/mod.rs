@@ -26,6 +26,7 @@ mod rehearsal;
 mod reload;
 mod report;
 mod run;
+mod settings;
 mod signals;
 mod slot;
 mod supervisor;

@@ -5,104 +5,26 @@
 //!
 //! Invariants:
 //! 1. One reload at a time.
-//! 2. The host's configuration changes only in [`Board::commit`], and then every daemon that runs has it, or will once it sees
+//! 2. The host's configuration changes only in `Board::commit`, and then every daemon that runs has it, or will once it sees
 //!    that it changed while it started.
 //! 3. A daemon of which nobody knows what it has is restarted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Weak};
 
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
 use super::board::Board;
 use super::report::millis;
 use super::slot::{Alive, Slot};
-use crate::BoxFuture;
-use crate::configuration::{Configuration, Configured};
+use crate::configuration::Configured;
 use crate::context::{Context, HostHandle, HostLink, Life};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::reload::{DaemonReload, DaemonReloadOutcome as Outcome, ReloadOutcome, ReloadReport};
-use crate::status::{TaskKind, TaskStatus};
-use crate::task::{Failure, Label, Spawned, Tasks, caught, current, drop_quietly};
-
-/// Loads the host's configuration anew.
-pub(crate) type Load = Arc<dyn Fn() -> BoxFuture<'static, Result<Configuration>> + Send + Sync>;
-
-/// What a host knows of its configuration.
-#[derive(Default)]
-pub(crate) struct Settings {
-    current: Mutex<Configured>,
-    /// Without it there is nothing to load: daemons are told to reload what they have.
-    load: Mutex<Option<Load>>,
-    /// How long a step may take of a daemon that does not say how long its start may.
-    limit: Duration,
-    turn: tokio::sync::Mutex<()>,
-    runtime: OnceLock<Handle>,
-    /// The loading of a configuration, and at the end its destructor.
-    work: OnceLock<Arc<Tasks>>,
-}
-
-impl Settings {
-    pub(crate) fn new(first: Configuration, load: Option<Load>, limit: Duration) -> Self {
-        let current = Mutex::new(Configured { number: 0, configuration: first });
-        Self { current, load: Mutex::new(load), limit, ..Self::default() }
-    }
-
-    fn current(&self) -> MutexGuard<'_, Configured> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn load(&self) -> MutexGuard<'_, Option<Load>> {
-        self.load.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The configuration in force.
-    pub(super) fn in_force(&self) -> Configured {
-        self.current().clone()
-    }
-
-    /// How often it has changed.
-    pub(super) fn changes(&self) -> u64 {
-        self.current().number
-    }
-
-    /// Says where reloads run.
-    pub(super) fn run_on(&self, runtime: &Handle) {
-        let _: &Handle = self.runtime.get_or_init(|| runtime.clone());
-    }
-
-    fn work(&self) -> Option<&Arc<Tasks>> {
-        let runtime = self.runtime.get()?;
-        Some(self.work.get_or_init(|| Tasks::new(runtime.clone(), tracing::Span::none())))
-    }
-
-    /// What of that a thread polls right now.
-    pub(super) fn polled(&self) -> Vec<(u64, TaskStatus)> {
-        self.work.get().map(|work| work.polled()).unwrap_or_default()
-    }
-
-    /// What loads the configuration, or drops it.
-    pub(super) fn under_way(&self) -> Vec<TaskStatus> {
-        self.work.get().map(|work| work.statuses()).unwrap_or_default()
-    }
-
-    /// Gives up loading, and drops the configuration and what loads it on the workers, since both are the user's.
-    pub(super) async fn release(&self) {
-        let Some(work) = self.work() else { return };
-        drop(work.abort(TaskKind::Load));
-        let (current, load) = (std::mem::take(&mut *self.current()), self.load().take());
-        let gone = work.spawn(Label::new(TaskKind::Load, "destructor of the configuration"), async move {
-            drop_quietly(current);
-            drop_quietly(load);
-        });
-        drop(gone); // never closed: it cannot be refused
-        work.idle(|_| true).await;
-    }
-}
+use crate::status::TaskKind;
+use crate::task::{Failure, Label, Spawned, caught, current, drop_quietly};
 
 /// What is asked of a daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,14 +84,14 @@ impl Board {
     pub(crate) fn begin_reload(self: &Arc<Self>, cause: &str) -> oneshot::Receiver<ReloadReport> {
         let (sender, report) = oneshot::channel();
         let (board, cause) = (self.clone(), cause.to_owned());
-        if let Some(runtime) = self.settings.runtime.get() {
+        if let Some(runtime) = self.settings.runtime() {
             drop(runtime.spawn(async move { sender.send(board.reload(cause).await) })); // nobody may want to know
         }
         report
     }
 
     async fn reload(self: Arc<Self>, cause: String) -> ReloadReport {
-        let _turn = self.settings.turn.lock().await;
+        let _turn = self.settings.turn().lock().await;
         let began = Instant::now();
         let (mut findings, mut reason) = (Findings::default(), None);
         let outcome = tokio::select! {
@@ -201,7 +123,7 @@ impl Board {
 
     async fn carry_out(&self, findings: &mut Findings, reason: &mut Option<String>) -> ReloadOutcome {
         let before = self.settings.in_force();
-        let configuration = match self.load(&before).await {
+        let configuration = match self.settings.load(&before).await {
             Ok(configuration) => configuration,
             Err(failure) => {
                 *reason = Some(failure.to_string());
@@ -218,35 +140,6 @@ impl Board {
         }
         self.roll_back(&next, &before, findings).await;
         ReloadOutcome::RolledBack
-    }
-
-    /// Loads the configuration in a task of its own, since that is user code.
-    async fn load(&self, before: &Configured) -> Result<Configuration, Failure> {
-        let load = self.settings.load().clone();
-        let (Some(load), Some(tasks)) = (load, self.settings.work()) else { return Ok(before.configuration.clone()) };
-        let (sender, loaded) = oneshot::channel();
-        let name = TaskKind::Load.to_string();
-        let work = async move {
-            let mut value = None;
-            let ended = caught(|| async {
-                value = Some(load().await?);
-                Ok(())
-            });
-            let ended = ended.await;
-            drop(sender.send(ended.map(|()| value))); // given up
-        };
-        let loading = tasks.spawn(Label::new(TaskKind::Load, &name), work);
-        match timeout(self.settings.limit, loaded).await {
-            Ok(Ok(Ok(Some(value)))) => Ok(value),
-            Ok(Ok(Err(failure))) => Err(failure),
-            Ok(_) => Err(Failure::Error("its loading was aborted".into())),
-            Err(_) => {
-                if let Some(loading) = loading {
-                    loading.abort.abort();
-                }
-                Err(Failure::Timeout(self.settings.limit))
-            }
-        }
     }
 
     /// Asks every running daemon, side by side.
@@ -307,12 +200,7 @@ impl Board {
 
     /// Makes the configuration the host's, if every daemon that runs has it.
     fn commit(&self, next: &Configured) -> bool {
-        let mut current = self.settings.current();
-        let all = self.without(next).is_empty();
-        let before = all.then(|| std::mem::replace(&mut *current, next.clone()));
-        drop(current);
-        drop_quietly(before);
-        all
+        self.settings.replace(next, || self.without(next).is_empty())
     }
 
     /// Gives those that had taken `next` on what they had before.
@@ -352,7 +240,7 @@ impl Board {
         step: Step,
         next: &Configured,
     ) -> impl Future<Output = Option<Result<(), Failure>>> + Send + use<> {
-        let limit = slot.start_timeout.unwrap_or(self.settings.limit);
+        let limit = slot.start_timeout.unwrap_or(self.settings.limit());
         let begun =
             slot.running().filter(|alive| alive.life.number == life).and_then(|alive| begin(&alive, step, next));
         async move {
@@ -380,10 +268,10 @@ impl Board {
     /// Gives a daemon that has just begun to run what the host's configuration has become since its life began.
     pub(super) fn catch_up(self: &Arc<Self>, slot: &Arc<Slot>, life: &Life) {
         let (number, has) = (life.number, life.configured().number);
-        let Some(runtime) = self.settings.runtime.get().filter(|_| has != self.settings.changes()) else { return };
+        let Some(runtime) = self.settings.runtime().filter(|_| has != self.settings.changes()) else { return };
         let (board, slot) = (self.clone(), slot.clone());
         drop(runtime.spawn(async move {
-            let _turn = board.settings.turn.lock().await;
+            let _turn = board.settings.turn().lock().await;
             let current = board.settings.in_force();
             if let Some(Err(failure)) = board.step(&slot, number, Step::Reload, &current).await {
                 board.restart(&slot, number, &failure);

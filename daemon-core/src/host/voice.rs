@@ -119,15 +119,21 @@ impl Voice {
 }
 
 fn log_word(word: &Word) {
-    let of = |work: &BlockedWork, message: &str| {
-        let BlockedWork { daemon, kind, blocked, .. } = work;
+    let of = |work: &BlockedWork, blocked: String, message: &str| {
+        let BlockedWork { daemon, kind, .. } = work;
         let place = format!("{}{}", work.work, spawned_at(&work.spawned_at));
         let _span = tracing::error_span!("daemon", name = &**daemon).entered();
-        tracing::warn!(%daemon, work = place, %kind, blocked = %format_args!("{blocked:.1?}"), "{message}");
+        tracing::warn!(%daemon, work = place, %kind, %blocked, "{message}");
     };
     match word {
-        Word::Blocks(work) => of(work, "it blocks a worker thread; what may block belongs in `cx.spawn_blocking`"),
-        Word::Ended(work) => of(work, "it no longer blocks a worker thread"),
+        Word::Blocks(work) => {
+            let message = "it blocks a worker thread; what may block belongs in `cx.spawn_blocking`";
+            of(work, format!("{:.1?}", work.blocked), message);
+        }
+        Word::Ended { work, at_most } => {
+            let blocked = format!("{:.1?} to {at_most:.1?}", work.blocked);
+            of(work, blocked, "it no longer blocks a worker thread");
+        }
         Word::Unknown { workers } => {
             tracing::warn!(workers, "worker threads are blocked by what was not spawned through the host");
         }

@@ -57,6 +57,8 @@ pub(super) struct Notes {
     pub(super) busy: bool,
     /// Since when it is timed, if it is.
     pub(super) since: Option<Instant>,
+    /// Whether that is exact enough for a call that does not suspend.
+    pub(super) exact: bool,
     /// Its event, if the publisher waits to know how it ends.
     pub(super) tracked: Option<Arc<Tracked>>,
 }
@@ -66,7 +68,7 @@ impl Notes {
     pub(super) fn new(chair: &Chair, place: u32) -> (Self, Waker) {
         let flag = Arc::new(CallWaker { chair: chair.clone(), place, woken: AtomicBool::new(false) });
         let waker = Waker::from(flag.clone());
-        (Self { flag, busy: false, since: None, tracked: None }, waker)
+        (Self { flag, busy: false, since: None, exact: false, tracked: None }, waker)
     }
 }
 

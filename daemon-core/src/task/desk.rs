@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Failure;
+use super::clock::Clock;
 use crate::event::Mailbox;
 
 /// Hears of what goes wrong in handlers.
@@ -39,6 +40,7 @@ pub(super) struct Desk<'d> {
     /// How many calls are suspended.
     pub(super) busy: usize,
     pub(super) over: &'d AtomicBool,
+    pub(super) clock: Clock,
 }
 
 impl Desk<'_> {

@@ -18,11 +18,15 @@
 use std::future::poll_fn;
 use std::mem;
 
+use super::clock::Clock;
 use super::desk::{Desk, Observer};
 use super::drop_quietly;
 use super::lane::{CALLS_PER_STEP, Lane};
 use super::wiring::{Section, Wiring};
 use crate::event::{Batch, Item, Ready, WHOLE_LANE, Work};
+
+/// How many calls that were woken go on before the worker is offered to others.
+const READY_PER_STEP: usize = 8;
 
 /// A daemon has one dispatcher at a time, besides those of isolated handlers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -102,7 +106,7 @@ impl<D: Sync + 'static, C: Sync + 'static> Section<D, C> {
     /// Calls its handlers for one life of the daemon.
     pub(super) async fn run(&self, daemon: &D, cx: &C, observer: &dyn Observer) -> Result<(), StillRunning> {
         let life = self.mailbox().attach().ok_or(StillRunning)?;
-        let desk = Desk { mailbox: self.mailbox(), observer, busy: 0, over: observer.over() };
+        let desk = Desk { mailbox: self.mailbox(), observer, busy: 0, over: observer.over(), clock: Clock::default() };
         let mut dispatcher = Dispatcher { desk, attached: Lanes::default(), batch: Batch::default() };
         dispatcher.attached = self.attach(daemon, cx, life);
         dispatcher.run().await;
@@ -113,25 +117,22 @@ impl<D: Sync + 'static, C: Sync + 'static> Section<D, C> {
 impl Dispatcher<'_> {
     async fn run(&mut self) {
         while poll_fn(|cx| self.desk.mailbox.poll_work(cx, &mut self.batch, self.desk.busy == 0)).await == Work::Some {
-            while let Some(ready) = self.batch.ready.pop_front() {
-                match ready {
-                    Ready::Call { of, place } => self.resume(of, place).await,
-                    Ready::Queue(queue) => self.turn(queue),
-                }
-                tokio::task::coop::consume_budget().await;
+            self.desk.clock.reset();
+            while self.some_ready() {
+                self.pause().await;
             }
             while let Some(Item { event, lane, to }) = self.batch.items.pop_front() {
-                let lane = &mut self.attached.lanes[lane as usize];
                 if to == WHOLE_LANE {
-                    let mut more = lane.deliver(event, &mut self.desk);
+                    let mut more = self.attached.lanes[lane as usize].deliver(event, &mut self.desk);
                     while more {
-                        tokio::task::coop::consume_budget().await;
-                        more = lane.step(&mut self.desk);
+                        self.pause().await;
+                        more = self.attached.lanes[lane as usize].step(&mut self.desk);
                     }
                 } else {
-                    lane.hand(event, self.attached.seats[to as usize].seat as usize, &mut self.desk);
+                    let seat = self.attached.seats[to as usize].seat as usize;
+                    self.attached.lanes[lane as usize].hand(event, seat, &mut self.desk);
                 }
-                tokio::task::coop::consume_budget().await;
+                self.pause().await;
             }
             if self.desk.is_over() {
                 return;
@@ -139,13 +140,34 @@ impl Dispatcher<'_> {
         }
     }
 
-    /// Goes on with a call that was woken, and with what waited for it.
-    async fn resume(&mut self, of: u32, place: u32) {
-        let SeatAt { lane, seat, queue } = self.attached.seats[of as usize];
-        while self.attached.lanes[lane as usize].resume(seat as usize, place, &mut self.desk) {
-            tokio::task::coop::consume_budget().await;
+    /// Offers the worker to others.
+    #[inline]
+    async fn pause(&mut self) {
+        tokio::task::coop::consume_budget().await;
+        self.desk.clock.reset();
+    }
+
+    /// Goes on with some of the calls that were woken and of the queues that have events of their own; whether it did.
+    fn some_ready(&mut self) -> bool {
+        for number in 0..READY_PER_STEP {
+            let Some(ready) = self.batch.ready.pop_front() else { return number > 0 };
+            match ready {
+                Ready::Call { of, place } if self.resume(of, place) => self.batch.ready.push_front(ready),
+                Ready::Call { .. } => {}
+                Ready::Queue(queue) => self.turn(queue),
+            }
         }
-        self.feed(queue);
+        true
+    }
+
+    /// Goes on with a call that was woken, and with what waited for it; whether there is more of that.
+    fn resume(&mut self, of: u32, place: u32) -> bool {
+        let SeatAt { lane, seat, queue } = self.attached.seats[of as usize];
+        let more = self.attached.lanes[lane as usize].resume(seat as usize, place, &mut self.desk);
+        if !more && self.attached.own[queue as usize].is_some() {
+            self.feed(queue);
+        }
+        more
     }
 
     /// A queue has its turn: it was listed, or had not been done with in its last one.

@@ -4,15 +4,14 @@ mod answer;
 mod call;
 mod catch;
 mod chance;
+mod clock;
 mod desk;
 mod dispatcher;
 #[cfg(feature = "testing")]
 mod fault;
 mod handlers;
-mod jitter;
 mod lane;
 mod live;
-mod periodic;
 mod place;
 mod plan;
 mod record;
@@ -24,7 +23,7 @@ mod wiring;
 
 pub(crate) use answer::Answer;
 pub use catch::Failure;
-pub(crate) use catch::{Caught, attempt, caught, drop_quietly};
+pub(crate) use catch::{Caught, attempt, caught, drop_quietly, panicked};
 pub(crate) use chance::chance;
 #[cfg(feature = "testing")]
 pub(crate) use chance::fix;
@@ -33,13 +32,10 @@ pub use dispatcher::StillRunning;
 #[cfg(feature = "testing")]
 pub(crate) use fault::{Fault, Faults};
 pub use handlers::{Attach, EventRow, Handlers};
-pub(crate) use periodic::{Periodic, Schedule};
 pub use place::{Handler, place};
-#[cfg(all(test, daemon_loom))]
-pub(crate) use record::End;
-pub(crate) use record::Record;
+pub(crate) use record::{End, Record, Stand};
 pub(crate) use tasks::{Label, Spawned, Tasks};
-pub(crate) use waits::{Wait, current, waits};
+pub(crate) use waits::{Wait, current, not_waiting, waits};
 pub use wiring::Wiring;
 
 /// Longer than any host runs, and short enough to be added to any moment: no limit in force is longer.

@@ -18,6 +18,18 @@ use crate::sync::Once;
 pub(crate) trait End: Send + Sync {
     /// The work's future has been dropped, and its registry holds it no more.
     fn gone(&self) {}
+
+    /// What it is busy with, if it does several things in turn.
+    fn stands_for(&self) -> Option<Stand> {
+        None
+    }
+}
+
+/// A piece of work that another one does in its place.
+pub(crate) struct Stand {
+    pub(crate) kind: TaskKind,
+    pub(crate) name: String,
+    pub(crate) at: &'static Location<'static>,
 }
 
 /// Nobody hears of the end.
@@ -127,15 +139,19 @@ impl<E: ?Sized> Record<E> {
     pub(crate) fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Acquire)
     }
+}
 
+impl<E: End + ?Sized> Record<E> {
     pub(crate) fn status(&self) -> TaskStatus {
+        let own = || Stand { kind: self.kind, name: self.name.to_string(), at: self.spawned_at };
+        let Stand { kind, name, at } = if self.is_polled() { self.end.stands_for().unwrap_or_else(own) } else { own() };
         let polls = self.polls.load(Ordering::Relaxed);
         let age = self.since.elapsed();
         let last = Duration::from_nanos(self.last_poll.load(Ordering::Relaxed));
         TaskStatus {
-            name: self.name.to_string(),
-            kind: self.kind,
-            spawned_at: format!("{}:{}", self.spawned_at.file(), self.spawned_at.line()),
+            name,
+            kind,
+            spawned_at: format!("{}:{}", at.file(), at.line()),
             polls,
             age,
             idle: (polls > 0).then(|| age.saturating_sub(last)),

@@ -15,8 +15,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use tokio::time::Instant;
-
 use super::call::{BoxHandler, Call, Chair, Notes, clear};
 use super::desk::Desk;
 use super::sample::Sample;
@@ -164,9 +162,10 @@ impl<'d, E> Seat<'d, E> {
         self.progress.take();
         match self.unseen.checked_sub(1) {
             Some(unseen) => self.unseen = unseen,
-            None => self.look(&event, place),
+            None => self.look(&event, place, desk),
         }
         self.is_current(place, desk);
+        desk.clock.polled();
         let (handler, waker, _) = self.place(place);
         let polled = start(handler, event, &mut Context::from_waker(waker));
         self.settle(place, polled, desk)
@@ -185,6 +184,7 @@ impl<'d, E> Seat<'d, E> {
         }
         let poll = |seat: &mut Self, desk: &mut Desk<'_>| {
             seat.is_current(place, desk);
+            desk.clock.polled();
             let (handler, waker, _) = seat.place(place);
             let polled = handler.as_mut().resume(&mut Context::from_waker(waker));
             seat.settle(place, polled, desk)
@@ -221,13 +221,14 @@ impl<'d, E> Seat<'d, E> {
     }
 
     /// A call begins that is timed, and may be that of an event whose publisher waits to know how it ends.
-    fn look(&mut self, event: &Arc<E>, place: u32) {
+    fn look(&mut self, event: &Arc<E>, place: u32, desk: &mut Desk<'_>) {
         let Rest { sample, watched, .. } = &mut *self.rest;
-        sample.looks(&mut self.unseen);
+        let exact = sample.looks(&mut self.unseen);
         let at = watched.iter().position(|tracked| tracked.is(event));
         let tracked = at.map(|at| watched.swap_remove(at));
         let (_, _, notes) = self.place(place);
-        notes.since = Some(Instant::now());
+        notes.since = Some(if exact { desk.clock.now() } else { desk.clock.roughly() });
+        notes.exact = exact;
         notes.tracked = tracked;
     }
 
@@ -250,7 +251,7 @@ impl<'d, E> Seat<'d, E> {
         let (_, _, notes) = self.place(place);
         if !std::mem::replace(&mut notes.busy, true) {
             let seen = notes.since.is_some();
-            notes.since.get_or_insert_with(Instant::now);
+            notes.since.get_or_insert_with(|| desk.clock.roughly());
             desk.busy += 1;
             self.rest.sample.suspended(seen, &mut self.unseen);
             self.free = self.rest.spare.pop().unwrap_or(NONE);
@@ -260,16 +261,22 @@ impl<'d, E> Seat<'d, E> {
     /// A call has ended, its event's outcome is counted, and its place is free.
     fn end(&mut self, place: u32, failure: Option<Failure>, desk: &mut Desk<'_>) {
         let (_, _, notes) = self.place(place);
-        let (since, suspended) = (notes.since.take(), std::mem::take(&mut notes.busy));
+        let (since, exact, suspended) = (notes.since.take(), notes.exact, std::mem::take(&mut notes.busy));
         let (tracked, mut told) = (notes.tracked.take(), None);
         let Rest { name, spare, watched, sample, .. } = &mut *self.rest;
         if suspended {
             desk.busy -= 1;
             if self.free == NONE { self.free = place } else { spare.push(place) }
         }
-        if let Some(since) = since {
-            let stands_for = if suspended { 1 } else { sample.timed(!watched.is_empty(), &mut self.unseen) };
-            self.progress.took(since.elapsed(), stands_for);
+        let times = self.progress.times();
+        match since {
+            Some(since) if suspended => times.record(desk.clock.roughly().saturating_duration_since(since), 1),
+            Some(since) if exact => {
+                let stands_for = sample.timed(!watched.is_empty(), &mut self.unseen);
+                times.record(desk.clock.now().saturating_duration_since(since), stands_for);
+            }
+            Some(_) => sample.missed(),
+            None => {}
         }
         match failure {
             None => {

@@ -17,9 +17,9 @@ pub(crate) enum Wait {
     CleanupIntervals,
     ClearInterval,
     Publish,
-    PublishAndWait,
+    PublishHandled,
     PublishTo,
-    PublishToAndWait,
+    PublishToHandled,
 }
 
 impl Wait {
@@ -29,9 +29,9 @@ impl Wait {
         Self::CleanupIntervals,
         Self::ClearInterval,
         Self::Publish,
-        Self::PublishAndWait,
+        Self::PublishHandled,
         Self::PublishTo,
-        Self::PublishToAndWait,
+        Self::PublishToHandled,
     ];
 
     /// The number of no call.
@@ -49,9 +49,9 @@ impl Wait {
             Self::CleanupIntervals => "cx.cleanup_intervals",
             Self::ClearInterval => "cx.clear_interval",
             Self::Publish => "cx.publish",
-            Self::PublishAndWait => "cx.publish_and_wait",
+            Self::PublishHandled => "cx.publish_and_wait",
             Self::PublishTo => "cx.publish_to",
-            Self::PublishToAndWait => "cx.publish_to_and_wait",
+            Self::PublishToHandled => "cx.publish_to_and_wait",
         }
     }
 }
@@ -98,6 +98,11 @@ fn book(what: Option<Wait>) {
             record.waits_in(what);
         }
     });
+}
+
+/// Says that the work under way waits in no call.
+pub(crate) fn not_waiting() {
+    book(None);
 }
 
 pin_project_lite::pin_project! {

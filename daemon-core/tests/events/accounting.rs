@@ -41,7 +41,10 @@ fn rows() -> Vec<Row> {
         moody::<0>("block").capacity(3).startup(2),
         gated::<0>().capacity(5).startup(7).overflow(Overflow::DropNewest),
         moody::<0>("latest of a digit").latest_by(digit()).capacity(4).startup(3),
-        moody::<0>("filtered").when(Filter::of(|event: &Zero| event.0 % 2 == 0)).latest_by(digit()).capacity(2),
+        moody::<0>("filtered")
+            .when(Filter::of(|event: &Zero| event.0.is_multiple_of(2)))
+            .latest_by(digit())
+            .capacity(2),
         plain::<1>(),
     ];
     for (overflow, queue) in policies.into_iter().zip(["q block", "q oldest", "q newest", ""]) {

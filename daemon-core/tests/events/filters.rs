@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 fn even() -> Filter {
-    Filter::of(|zero: &Zero| zero.0 % 2 == 0)
+    Filter::of(|zero: &Zero| zero.0.is_multiple_of(2))
 }
 
 fn named<const TOPIC: usize>(name: &'static str) -> Row {

@@ -52,7 +52,7 @@ impl Looks {
 fn said(word: &Word) -> String {
     match word {
         Word::Blocks(work) => format!("{} blocks for {:?}", work.work, work.blocked),
-        Word::Ended(work) => format!("{} ended after {:?}", work.work, work.blocked),
+        Word::Ended { work, at_most } => format!("{} ended after {:?} to {at_most:?}", work.work, work.blocked),
         Word::Unknown { workers } => format!("{workers} unknown"),
         Word::UnknownEnded => "unknown ended".to_owned(),
         Word::All { workers } => format!("all {workers}"),
@@ -78,7 +78,7 @@ fn what_blocks_is_told_once_and_once_when_it_ends() {
     assert_eq!(looks.look(&stuck, &[polled(7, 3, S * 3 / 2)]), ["task `7` blocks for 1.5s"]);
     assert_eq!(looks.look(&stuck, &[polled(7, 3, S * 5 / 2)]), NOTHING);
     assert!(looks.watch.is_stuck());
-    assert_eq!(looks.look(&[asleep(3), asleep(1)], &[]), ["task `7` ended after 3.5s"]);
+    assert_eq!(looks.look(&[asleep(3), asleep(1)], &[]), ["task `7` ended after 2.5s to 3.5s"]);
     assert!(!looks.watch.is_stuck());
     assert_eq!(looks.look(&[asleep(3), asleep(1)], &[]), NOTHING);
 }
@@ -88,7 +88,7 @@ fn the_next_poll_of_the_same_work_is_told_of_anew() {
     let mut looks = Looks::from(&[awake(2, 10), asleep(1)]);
     let stuck = [awake(2, 10), asleep(1)];
     assert_eq!(looks.look(&stuck, &[polled(7, 3, S)]), ["task `7` blocks for 1s"]);
-    assert_eq!(looks.look(&stuck, &[polled(7, 4, S)]), ["task `7` ended after 2s", "task `7` blocks for 1s"]);
+    assert_eq!(looks.look(&stuck, &[polled(7, 4, S)]), ["task `7` ended after 1s to 2s", "task `7` blocks for 1s"]);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn that_all_workers_are_blocked_is_told_once() {
     let both = [polled(7, 3, S), polled(8, 3, S)];
     assert_eq!(looks.look(&stuck, &both), ["task `7` blocks for 1s", "task `8` blocks for 1s", "all 2"]);
     assert_eq!(looks.look(&stuck, &both), NOTHING);
-    assert_eq!(looks.look(&[awake(2, 10), asleep(5)], &both[..1]), ["task `8` ended after 3s"]);
+    assert_eq!(looks.look(&[awake(2, 10), asleep(5)], &both[..1]), ["task `8` ended after 1s to 3s"]);
     assert_eq!(looks.look(&[awake(2, 10), awake(6, 20)], &both[..1]), NOTHING);
     let again = [polled(7, 3, S * 5), polled(8, 9, S)];
     assert_eq!(looks.look(&[awake(2, 10), awake(6, 20)], &again), ["task `8` blocks for 1s", "all 2"]);

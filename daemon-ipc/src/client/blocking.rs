@@ -1,0 +1,440 @@
+//! A client for programs without a runtime, such as command lines: one request at a time, each with a deadline.
+
+use super::{
+    dial::refusal,
+    greeting::Greeting,
+    link::{Digits, number_of},
+};
+use crate::{
+    BadFrame, ConnectionError, Decoder, Envelope, Failure, Frame, FrameError, Hello, Json, Kind, Limits, RequestError,
+    body::Body, codec::encode, json, outbox::Outbox, transport::Blocking,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    io,
+    marker::PhantomData,
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How many items of a long answer may be on their way.
+const WINDOW: u32 = 64;
+
+/// How many bytes are read at once.
+const READ: usize = 64 * 1024;
+
+/// How long it is waited before a server that cannot be connected to is asked again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A connection to a server, for one caller that waits. Dropping it closes it.
+///
+/// ```no_run
+/// use daemon_ipc::blocking::Connection;
+///
+/// let mut connection = Connection::connect("/run/user/1000/chat/daemon.sock")?;
+/// let status: String = connection.call("status")?;
+/// println!("{status}");
+/// # Ok::<(), daemon_ipc::RequestError>(())
+/// ```
+#[derive(Debug)]
+pub struct Connection {
+    stream: Blocking,
+    path: PathBuf,
+    limits: Limits,
+    decoder: Decoder,
+    outbox: Outbox,
+    input: Vec<u8>,
+    timeout: Option<Duration>,
+    greeting: Greeting,
+    hello: String,
+    next: u64,
+    /// Nothing can be asked on it any more.
+    is_over: bool,
+}
+
+/// How a connection is made, with other settings than the usual ones.
+#[derive(Debug)]
+pub struct ConnectionBuilder {
+    path: PathBuf,
+    limits: Limits,
+    connect_timeout: Duration,
+    timeout: Option<Duration>,
+    waits_for_server: bool,
+    schema: Option<String>,
+}
+
+impl ConnectionBuilder {
+    /// Replaces how long connecting may take \[5 s\].
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Replaces how long a call may take \[30 s\]. The server is told.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Tries again within the [timeout](Self::connect_timeout) while there is no server yet.
+    #[must_use]
+    pub fn wait_for_server(mut self) -> Self {
+        self.waits_for_server = true;
+        self
+    }
+
+    /// Replaces the limits, of which the longest frame is kept.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Tells the server what this program takes its commands to look like, as a hash.
+    #[must_use]
+    pub fn schema(mut self, schema: impl Into<String>) -> Self {
+        self.schema = Some(schema.into());
+        self
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError`].
+    pub fn connect(self) -> Result<Connection, ConnectionError> {
+        let stream = self.dial()?;
+        Ok(Connection {
+            stream,
+            decoder: Decoder::new(&self.limits),
+            path: self.path,
+            limits: self.limits,
+            outbox: Outbox::default(),
+            input: vec![0; READ],
+            timeout: self.timeout,
+            greeting: Greeting::Unsaid,
+            hello: serde_json::to_string(&Hello::new(self.schema)).unwrap_or_default(),
+            next: 0,
+            is_over: false,
+        })
+    }
+
+    fn dial(&self) -> Result<Blocking, ConnectionError> {
+        let since = Instant::now();
+        loop {
+            let error = match Blocking::connect(&self.path) {
+                Ok(stream) => return Ok(stream),
+                Err(error) => error,
+            };
+            let may_come = match error.kind() {
+                io::ErrorKind::WouldBlock => true,
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => self.waits_for_server,
+                _ => false,
+            };
+            if !may_come {
+                return Err(refusal(Some(&self.path), error, || self.path.clone()));
+            }
+            if since.elapsed() >= self.connect_timeout {
+                let (socket_path, timeout) = (self.path.clone(), self.connect_timeout);
+                return Err(ConnectionError::Timeout { socket_path, timeout, awaited: "connection" });
+            }
+            thread::sleep(PAUSE.min(self.connect_timeout));
+        }
+    }
+}
+
+impl Connection {
+    /// Connects to the server at a path.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionError`].
+    pub fn connect(path: impl Into<PathBuf>) -> Result<Self, ConnectionError> {
+        Self::builder(path).connect()
+    }
+
+    /// With other settings than the usual ones.
+    pub fn builder(path: impl Into<PathBuf>) -> ConnectionBuilder {
+        ConnectionBuilder {
+            path: path.into(),
+            limits: Limits::default(),
+            connect_timeout: Duration::from_secs(5),
+            timeout: Some(Duration::from_secs(30)),
+            waits_for_server: false,
+            schema: None,
+        }
+    }
+
+    /// Replaces how long each further call may take.
+    pub fn set_timeout(&mut self, timeout: Option<Duration>) {
+        self.timeout = timeout;
+    }
+
+    /// What the server said of itself; `None` before its first answer, and of one that knows nothing of it.
+    #[must_use]
+    pub fn hello(&self) -> Option<&Hello> {
+        self.greeting.hello()
+    }
+
+    /// Asks, and waits for the answer. An answer without a payload is read as `null`.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`]. After a timeout the connection can be used again, unless the request was not sent completely.
+    pub fn call<Q, A>(&mut self, request: &Q) -> Result<A, RequestError>
+    where
+        Q: Serialize + ?Sized,
+        A: DeserializeOwned,
+    {
+        let frame = self.ask(body_of(request)?)?;
+        json::read(frame.payload().unwrap_or("null")).map_err(RequestError::Reply)
+    }
+
+    /// Asks with JSON, or with no payload, and hands over the answer's payload as it came.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    pub fn send(&mut self, payload: Option<Json>) -> Result<Option<Json>, RequestError> {
+        let frame = self.ask(payload.map_or(Body::Empty, Body::Shared))?;
+        Ok(frame.payload_json())
+    }
+
+    /// Asks for an answer of many items, such as a subscription, which may go on for ever.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] if the request cannot be sent; what the server answers comes from the [`Replies`].
+    pub fn stream<Q, A>(&mut self, request: &Q) -> Result<Replies<'_, A>, RequestError>
+    where
+        Q: Serialize + ?Sized,
+        A: DeserializeOwned,
+    {
+        let body = body_of(request)?;
+        let until = Until::of(self.timeout);
+        let number = self.request(body, None, Some(WINDOW), &until)?;
+        Ok(Replies { connection: self, number, taken: 0, is_over: false, item: PhantomData })
+    }
+
+    fn ask(&mut self, body: Body) -> Result<Frame, RequestError> {
+        let until = Until::of(self.timeout);
+        let number = self.request(body, self.timeout, None, &until)?;
+        let (frame, _) = self.answer(number, &until)?;
+        Ok(frame)
+    }
+
+    /// Sends a request.
+    fn request(
+        &mut self,
+        body: Body,
+        deadline: Option<Duration>,
+        stream: Option<u32>,
+        until: &Until,
+    ) -> Result<u64, RequestError> {
+        if self.is_over {
+            return Err(self.closed().into());
+        }
+        self.next += 1;
+        let number = self.next;
+        let (mut id, mut deadline_text, mut stream_text) = (Digits::default(), Digits::default(), Digits::default());
+        let milliseconds = |limit: Duration| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        let envelope = Envelope {
+            id: Some(id.quoted(number)),
+            hello: self.greeting.say(number).then_some(&*self.hello),
+            deadline: deadline.map(|limit| deadline_text.plain(milliseconds(limit))),
+            stream: stream.map(|items| stream_text.plain(u64::from(items))),
+            ..Envelope::new(Kind::Request)
+        };
+        if let Err(error) = body.write(&envelope, &self.limits, &mut self.outbox) {
+            if envelope.hello.is_some() {
+                self.greeting = Greeting::Unsaid;
+            }
+            return Err(RequestError::Request(error));
+        }
+        self.flush(until)?;
+        Ok(number)
+    }
+
+    /// Sends a message about a request, which has no answer.
+    fn tell(&mut self, kind: Kind, number: u64, stream: Option<u32>) -> Result<(), RequestError> {
+        let (mut id, mut items) = (Digits::default(), Digits::default());
+        let stream = stream.map(|more| items.plain(u64::from(more)));
+        let envelope = Envelope { id: Some(id.quoted(number)), stream, ..Envelope::new(kind) };
+        encode(&envelope, &self.limits, self.outbox.buffer()).map_err(RequestError::Request)?;
+        let until = Until::of(self.timeout);
+        self.flush(&until)
+    }
+
+    /// Writes what waits. What cannot be written completely ends the connection: the server would take the rest for the
+    /// beginning of something else.
+    fn flush(&mut self, until: &Until) -> Result<(), RequestError> {
+        while !self.outbox.is_empty() {
+            match until.left().and_then(|left| self.stream.write(self.outbox.waiting(), left)) {
+                Ok(written) if written > 0 => self.outbox.advance(written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // The server may have said why before it hung up: whoever reads finds out.
+                Err(error) if is_hang_up(&error) => break,
+                Err(error) if is_timeout(&error) => {
+                    self.is_over = true;
+                    return Err(self.late(until));
+                }
+                Ok(_) | Err(_) => {
+                    self.is_over = true;
+                    return Err(self.closed().into());
+                }
+            }
+        }
+        self.outbox.clear();
+        Ok(())
+    }
+
+    /// Waits for a message that answers a request. Whether others follow.
+    fn answer(&mut self, number: u64, until: &Until) -> Result<(Frame, bool), RequestError> {
+        loop {
+            let frame = self.read(until)?;
+            let extensions = frame.extensions().map_err(|error| self.unfit(&error))?;
+            let answered = frame.id().and_then(number_of);
+            for given_up in self.greeting.heard(answered, extensions.hello) {
+                self.tell(Kind::Cancel, given_up, None)?;
+            }
+            match (frame.kind(), answered) {
+                (Kind::Event, _) => {}
+                (Kind::Error, None) => {
+                    self.is_over = true;
+                    let (socket_path, failure) = (self.path.clone(), Failure::read(frame.payload()));
+                    return Err(ConnectionError::Rejected { socket_path, failure: Box::new(failure) }.into());
+                }
+                (_, answered) if answered != Some(number) => {}
+                (Kind::Response, _) => return Ok((frame, extensions.more)),
+                (Kind::Error, _) => return Err(RequestError::Failed(Failure::read(frame.payload()))),
+                (kind, _) => return Err(self.protocol(format!("its answer is no answer: {}", kind.name()))),
+            }
+        }
+    }
+
+    /// The next message.
+    fn read(&mut self, until: &Until) -> Result<Frame, RequestError> {
+        loop {
+            match self.decoder.next() {
+                Some(Ok(frame)) => return Ok(frame),
+                Some(Err(BadFrame { error, .. })) => {
+                    self.is_over = true;
+                    return Err(self.unfit(&error));
+                }
+                None => {}
+            }
+            match until.left().and_then(|left| self.stream.read(&mut self.input, left)) {
+                Ok(read) if read > 0 => self.decoder.push(&self.input[..read]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_timeout(&error) => return Err(self.late(until)),
+                Ok(_) | Err(_) => {
+                    self.is_over = true;
+                    return Err(self.closed().into());
+                }
+            }
+        }
+    }
+
+    fn closed(&self) -> ConnectionError {
+        ConnectionError::Closed { socket_path: self.path.clone() }
+    }
+
+    fn late(&self, until: &Until) -> RequestError {
+        let (socket_path, timeout) = (self.path.clone(), until.timeout.unwrap_or_default());
+        ConnectionError::Timeout { socket_path, timeout, awaited: "reply" }.into()
+    }
+
+    fn unfit(&self, error: &FrameError) -> RequestError {
+        self.protocol(Failure::of_code("", error).message)
+    }
+
+    fn protocol(&self, details: String) -> RequestError {
+        ConnectionError::Protocol { socket_path: self.path.clone(), details }.into()
+    }
+}
+
+/// The items of an answer that has many, as an iterator. The server sends no more than are taken. Dropping it gives the request up.
+#[derive(Debug)]
+pub struct Replies<'a, A> {
+    connection: &'a mut Connection,
+    number: u64,
+    taken: u32,
+    is_over: bool,
+    item: PhantomData<fn() -> A>,
+}
+
+impl<A: DeserializeOwned> Replies<'_, A> {
+    fn take(&mut self) -> Result<Option<A>, RequestError> {
+        let (frame, more) =
+            self.connection.answer(self.number, &Until::of(None)).inspect_err(|_| self.is_over = true)?;
+        self.is_over = !more;
+        self.taken += 1;
+        if more && self.taken * 2 >= WINDOW {
+            let taken = std::mem::take(&mut self.taken);
+            self.connection.tell(Kind::Credit, self.number, Some(taken)).inspect_err(|_| self.is_over = true)?;
+        }
+        frame.payload().map(json::read).transpose().map_err(RequestError::Reply)
+    }
+}
+
+/// An item that is no `A` is an error, and does not end the answer; every other error does.
+impl<A: DeserializeOwned> Iterator for Replies<'_, A> {
+    type Item = Result<A, RequestError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.is_over {
+            if let Some(item) = self.take().transpose() {
+                return Some(item);
+            }
+        }
+        None
+    }
+}
+
+impl<A> Drop for Replies<'_, A> {
+    fn drop(&mut self) {
+        let connection = &mut *self.connection;
+        if !self.is_over && !connection.is_over && connection.greeting.gives_up(self.number) {
+            // If that cannot be said, the connection is over, and the server hears of that.
+            connection.is_over |= connection.tell(Kind::Cancel, self.number, None).is_err();
+        }
+    }
+}
+
+fn body_of<Q: Serialize + ?Sized>(request: &Q) -> Result<Body, RequestError> {
+    Body::of(request).map_err(|source| RequestError::Request(FrameError::NotJson { source }))
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+fn is_hang_up(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+}
+
+/// The time a call has.
+struct Until {
+    timeout: Option<Duration>,
+    since: Instant,
+}
+
+impl Until {
+    fn of(timeout: Option<Duration>) -> Self {
+        Self { timeout, since: Instant::now() }
+    }
+
+    /// What is left of it. All of it as long as next to nothing is gone: the system then need not be told another time.
+    fn left(&self) -> io::Result<Option<Duration>> {
+        let Some(timeout) = self.timeout else { return Ok(None) };
+        let gone = self.since.elapsed();
+        if gone < timeout / 64 {
+            return Ok(Some(timeout));
+        }
+        let left = timeout.saturating_sub(gone);
+        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(Some(left)) }
+    }
+}

@@ -1,0 +1,472 @@
+//! One connection as long as it lasts. Owns its bytes in both directions and the task that reads; callers that are alone write by
+//! themselves.
+//!
+//! Invariants:
+//! 1. Whoever waits on a link hears of its end: its fault is set once, and everybody is told.
+//! 2. No waker is called, and nothing of the user's runs, while the state is locked.
+//! 3. What waits to be written is bounded: beyond that, callers wait before they are sent.
+
+use super::{
+    Settings,
+    events::Listeners,
+    greeting::Greeting,
+    open::{LinkFault, Open, Table},
+};
+use crate::{
+    BadFrame, Decoder, Envelope, Extensions, Failure, Frame, FrameError, Hello, Kind,
+    body::Body,
+    codec::encode,
+    outbox::Outbox,
+    spare,
+    timer::{Timer, after, earlier},
+    transport::{ReadHalf, Stream, WriteHalf},
+};
+use std::{
+    fmt,
+    future::poll_fn,
+    io,
+    ops::Deref,
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker, ready},
+};
+use tokio::time::Instant;
+use tokio_util::{io::poll_read_buf, task::AbortOnDropHandle};
+
+/// How many bytes may wait to be written before callers wait instead.
+const ROOM: usize = 1024 * 1024;
+
+pub(super) struct Link {
+    path: PathBuf,
+    settings: Arc<Settings>,
+    /// The greeting of this end, as JSON.
+    hello: String,
+    state: Mutex<State>,
+    ended: AtomicBool,
+}
+
+pub(super) struct State {
+    /// Gone once the link has ended, so that the other end hears of it whoever still holds the link.
+    writer: Option<WriteHalf>,
+    outbox: Outbox,
+    pub(super) open: Table,
+    pub(super) listeners: Listeners,
+    greeting: Greeting,
+    next: u64,
+    fault: Option<LinkFault>,
+    /// Nothing can be written any more. What the server said before may still be read.
+    broken: bool,
+    /// The task, if it waits.
+    task: Option<Waker>,
+    /// When the task looks after deadlines next.
+    armed: Option<Instant>,
+    stuck_since: Option<Instant>,
+    /// Those who wait until there is room in the outbox.
+    senders: Vec<Waker>,
+}
+
+/// A link and its task, which ends with the last handle.
+#[derive(Debug)]
+pub(super) struct LinkHandle {
+    link: Arc<Link>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Deref for LinkHandle {
+    type Target = Link;
+
+    fn deref(&self) -> &Link {
+        &self.link
+    }
+}
+
+/// What is to be sent with a request.
+pub(super) struct Ask<'a> {
+    pub(super) number: u64,
+    /// In milliseconds.
+    pub(super) deadline: Option<&'a str>,
+    pub(super) stream: Option<&'a str>,
+}
+
+impl Link {
+    pub(super) fn start(stream: Stream, path: PathBuf, settings: Arc<Settings>) -> LinkHandle {
+        let (reader, writer) = stream.split();
+        let hello = serde_json::to_string(&Hello::new(settings.schema.clone())).unwrap_or_default();
+        let state = State {
+            writer: Some(writer),
+            outbox: Outbox::default(),
+            open: Table::default(),
+            listeners: Listeners::default(),
+            greeting: Greeting::Unsaid,
+            next: 0,
+            fault: None,
+            broken: false,
+            task: None,
+            armed: None,
+            stuck_since: None,
+            senders: Vec::new(),
+        };
+        let link = Arc::new(Self { path, settings, hello, state: Mutex::new(state), ended: AtomicBool::new(false) });
+        let mut task = Reader {
+            link: Arc::clone(&link),
+            reader,
+            decoder: Decoder::new(&link.settings.limits),
+            timer: Timer::default(),
+            wakers: Vec::new(),
+        };
+        let task = tokio::spawn(async move { poll_fn(|cx| task.poll(cx)).await });
+        LinkHandle { link, _task: AbortOnDropHandle::new(task) }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        !self.ended.load(Ordering::Acquire)
+    }
+
+    pub(super) fn hello(&self) -> Option<Hello> {
+        self.lock().greeting.hello().cloned()
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends it from this side.
+    pub(super) fn end(&self) {
+        self.fail(LinkFault::Closed);
+    }
+
+    /// Ends it, and tells everybody.
+    fn fail(&self, fault: LinkFault) {
+        let mut state = self.lock();
+        if state.fault.is_some() {
+            return;
+        }
+        self.ended.store(true, Ordering::Release);
+        state.outbox.clear();
+        let mut wakers = state.open.fail_all(&fault);
+        state.listeners.end(&mut wakers);
+        wakers.append(&mut state.senders);
+        wakers.extend(state.task.take());
+        state.fault = Some(fault);
+        let writer = state.writer.take();
+        drop(state);
+        drop(writer);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Sends a request, or says that there is no room yet and wakes the caller when there is.
+    pub(super) fn send(
+        &self,
+        state: &mut State,
+        ask: &Ask<'_>,
+        body: &mut Body,
+        waker: &Waker,
+    ) -> Result<Sent, FrameError> {
+        if state.outbox.len() >= ROOM {
+            state.senders.push(waker.clone());
+            return Ok(Sent { is_sent: false, wake: None });
+        }
+        let mut digits = Digits::default();
+        let id = digits.quoted(ask.number);
+        let hello = state.greeting.say(ask.number).then_some(&*self.hello);
+        let (deadline, stream) = (ask.deadline, ask.stream);
+        let envelope = Envelope { id: Some(id), hello, deadline, stream, ..Envelope::new(Kind::Request) };
+        let was_empty = state.outbox.is_empty();
+        if let Err(error) = std::mem::take(body).write(&envelope, &self.settings.limits, &mut state.outbox) {
+            if hello.is_some() {
+                state.greeting = Greeting::Unsaid;
+            }
+            return Err(error);
+        }
+        let is_alone = was_empty && state.open.len() == 1;
+        let wake = if is_alone && state.write_now() { None } else { state.task.take_if(|_| was_empty) };
+        Ok(Sent { is_sent: true, wake })
+    }
+
+    /// Sends a message about a request, which has no answer.
+    pub(super) fn tell(&self, state: &mut State, kind: Kind, number: u64, stream: Option<&str>) -> Option<Waker> {
+        let mut digits = Digits::default();
+        let envelope = Envelope { id: Some(digits.quoted(number)), stream, ..Envelope::new(kind) };
+        // Far shorter than any limit that lets requests through.
+        encode(&envelope, &self.settings.limits, state.outbox.buffer()).ok();
+        state.task.take()
+    }
+
+    /// Forgets a request whose answer nobody wants any more, and lets the server know.
+    pub(super) fn give_up(&self, number: u64, was_sent: bool) {
+        let mut state = self.lock();
+        let open = state.open.remove(number);
+        let is_open = match &open {
+            Some(Open::One(one)) => one.outcome.is_none(),
+            Some(Open::Many(many)) => many.end.is_none(),
+            None => false,
+        };
+        let is_told = is_open && was_sent && state.fault.is_none() && state.greeting.gives_up(number);
+        let task = if is_told { self.tell(&mut state, Kind::Cancel, number, None) } else { None };
+        drop(state);
+        drop(open);
+        task.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// What became of a request that was to be sent, and whom to wake once the state is unlocked.
+pub(super) struct Sent {
+    pub(super) is_sent: bool,
+    pub(super) wake: Option<Waker>,
+}
+
+impl State {
+    pub(super) fn fault(&self) -> Option<&LinkFault> {
+        self.fault.as_ref()
+    }
+
+    pub(super) fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    /// Has the task look after a deadline. Whom to wake for it.
+    pub(super) fn arm(&mut self, deadline: Instant) -> Option<Waker> {
+        if self.armed.is_some_and(|armed| armed <= deadline) {
+            return None;
+        }
+        self.armed = Some(deadline);
+        self.task.take()
+    }
+
+    /// Writes what can be written without waiting. Whether that was all.
+    fn write_now(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        let Some(writer) = &mut self.writer else { return true };
+        match self.outbox.poll_write(writer, &mut cx, &mut false) {
+            Poll::Ready(Ok(())) => true,
+            Poll::Ready(Err(_)) => {
+                self.broken = true;
+                false
+            }
+            Poll::Pending => false,
+        }
+    }
+}
+
+/// The task of a link.
+struct Reader {
+    link: Arc<Link>,
+    reader: ReadHalf,
+    decoder: Decoder,
+    timer: Timer,
+    /// Those to be woken when the state is unlocked.
+    wakers: Vec<Waker>,
+}
+
+/// How the writing stands.
+struct Written {
+    broken: bool,
+    /// When something is to be done though nothing happens.
+    due: Option<Instant>,
+}
+
+impl Reader {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let Some(Written { broken, due }) = self.write(cx) else { return Poll::Ready(()) };
+            loop {
+                match self.read(cx, broken) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(fault) => {
+                        self.link.fail(fault);
+                        return Poll::Ready(());
+                    }
+                }
+            }
+            if let Some(buffer) = self.decoder.take_back() {
+                spare::give_input(buffer);
+            }
+            ready!(self.timer.poll(cx, due));
+            self.expire(Instant::now());
+        }
+    }
+
+    /// Writes what waits, and looks at the rest of the state on the way. `None` if the link has ended.
+    fn write(&self, cx: &mut Context<'_>) -> Option<Written> {
+        let mut guard = self.link.lock();
+        let state = &mut *guard;
+        if state.fault.is_some() {
+            return None;
+        }
+        let task = match &state.task {
+            Some(task) if task.will_wake(cx.waker()) => None,
+            _ => state.task.replace(cx.waker().clone()),
+        };
+        let mut progress = false;
+        if let Some(writer) = state.writer.as_mut().filter(|_| !state.broken) {
+            match state.outbox.poll_write(writer, cx, &mut progress) {
+                Poll::Ready(Ok(())) => state.stuck_since = None,
+                Poll::Ready(Err(_)) => state.broken = true,
+                Poll::Pending if progress => state.stuck_since = Some(Instant::now()),
+                Poll::Pending => drop(state.stuck_since.get_or_insert_with(Instant::now)),
+            }
+        }
+        let stuck = state.stuck_since.and_then(|since| after(since, self.link.settings.limits.write_timeout));
+        let (broken, due) = (state.broken, earlier(state.armed, stuck));
+        let senders = if progress { std::mem::take(&mut state.senders) } else { Vec::new() };
+        drop(guard);
+        drop(task);
+        senders.into_iter().for_each(Waker::wake);
+        Some(Written { broken, due })
+    }
+
+    /// Reads once, and hands over what came. Whether anything did.
+    fn read(&mut self, cx: &mut Context<'_>, broken: bool) -> Result<bool, LinkFault> {
+        self.decoder.lend(spare::take_input);
+        match poll_read_buf(Pin::new(&mut self.reader), cx, self.decoder.room()) {
+            // If nothing can be written, no answer will come either.
+            Poll::Pending if broken => return Err(LinkFault::Closed),
+            Poll::Pending => return Ok(false),
+            Poll::Ready(Ok(0)) => return Err(self.at_end()),
+            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => return Ok(true),
+            Poll::Ready(Err(_)) => return Err(LinkFault::Closed),
+        }
+        let Some(first) = self.decoder.next() else { return Ok(true) };
+        let mut state = self.link.lock();
+        let mut next = Some(first);
+        let mut heard = Ok(());
+        while let Some(frame) = next.take_if(|_| heard.is_ok()) {
+            heard = self.link.hear(&mut state, frame, &mut self.wakers);
+            next = self.decoder.next();
+        }
+        drop(state);
+        self.wakers.drain(..).for_each(Waker::wake);
+        heard.map(|()| true)
+    }
+
+    fn at_end(&mut self) -> LinkFault {
+        let unfinished = std::mem::replace(&mut self.decoder, Decoder::new(&self.link.settings.limits));
+        match unfinished.finish() {
+            Ok(()) => LinkFault::Closed,
+            Err(bad) => LinkFault::Protocol(bad.error.to_string()),
+        }
+    }
+
+    fn expire(&self, now: Instant) {
+        let mut state = self.link.lock();
+        let limit = self.link.settings.limits.write_timeout;
+        if state.stuck_since.is_some_and(|since| now.duration_since(since) >= limit) {
+            drop(state);
+            return self.link.fail(LinkFault::Protocol(format!("it has read nothing for {limit:?}")));
+        }
+        let wakers = state.open.expire(now);
+        state.armed = state.open.due();
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Link {
+    /// Hands one message to whom it concerns.
+    fn hear(
+        &self,
+        state: &mut State,
+        frame: Result<Frame, BadFrame>,
+        wakers: &mut Vec<Waker>,
+    ) -> Result<(), LinkFault> {
+        let protocol = |error: &FrameError| LinkFault::Protocol(Failure::of_code("", error).message);
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(BadFrame { id, error }) => {
+                let number = id.and_then(|id| number_of(id.as_str())).ok_or_else(|| protocol(&error))?;
+                wakers.extend(state.open.refuse(number, &error.to_string()));
+                return Ok(());
+            }
+        };
+        let number = frame.id().and_then(number_of);
+        let extensions = match frame.is_plain() {
+            true => Extensions::default(),
+            false => frame.extensions().map_err(|error| protocol(&error))?,
+        };
+        for number in state.greeting.heard(number, extensions.hello) {
+            wakers.extend(self.tell(state, Kind::Cancel, number, None));
+        }
+        match (frame.kind(), number) {
+            (Kind::Event, _) => state.listeners.hear(extensions.topic, &frame, wakers),
+            // It is about the connection: what it would answer, it did not understand, or does not want to.
+            (Kind::Error, None) => return Err(LinkFault::Rejected(Failure::read(frame.payload()))),
+            (_, Some(number)) => {
+                wakers.extend(state.open.answer(number, frame, extensions.more).map_err(LinkFault::Protocol)?);
+            }
+            (_, None) => {}
+        }
+        Ok(())
+    }
+}
+
+/// The number of a request in the form it is sent: digits in quotes.
+pub(super) fn number_of(id: &str) -> Option<u64> {
+    id.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+}
+
+/// A number as text, without an allocation.
+#[derive(Default)]
+pub(super) struct Digits([u8; 22]);
+
+impl Digits {
+    /// In quotes, as ids are.
+    pub(super) fn quoted(&mut self, number: u64) -> &str {
+        self.write(number, b"\"")
+    }
+
+    pub(super) fn plain(&mut self, number: u64) -> &str {
+        self.write(number, b"")
+    }
+
+    fn write(&mut self, number: u64, quote: &[u8]) -> &str {
+        let mut rest = number;
+        let end = self.0.len() - quote.len();
+        self.0[end..].copy_from_slice(quote);
+        let mut at = end;
+        loop {
+            at -= 1;
+            self.0[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.0[at - quote.len()..at].copy_from_slice(quote);
+        // Digits and quotes are text.
+        std::str::from_utf8(&self.0[at - quote.len()..]).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("path", &self.path).field("alive", &self.is_alive()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_and_read_back() {
+        for number in [0, 7, 10, 12345, u64::MAX] {
+            assert_eq!(Digits::default().plain(number), number.to_string());
+            assert_eq!(Digits::default().quoted(number), format!("\"{number}\""));
+            assert_eq!(number_of(Digits::default().quoted(number)), Some(number));
+        }
+        for id in ["7", "\"\"", "\"7", "\"-7\"", "\"a\"", "{}"] {
+            assert_eq!(number_of(id), None);
+        }
+    }
+}

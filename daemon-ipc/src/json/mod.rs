@@ -1,0 +1,137 @@
+//! JSON text at the speed of the wire. Owns checking it ([`scan`]), reading values from it ([`read`]), writing it ([`write`]) and
+//! holding it ([`Json`]); what it means is serde's and the caller's.
+//!
+//! Invariants:
+//! 1. What [`scan`] takes for a value, `serde_json` does; what it refuses, somebody else must be asked about.
+//! 2. What [`read`] reads is what `serde_json` reads, and what it refuses, that refuses in the same words.
+//! 3. What [`write`] writes is what `serde_json` writes, byte for byte, and it fails where that fails.
+//!
+//! They exist because strings are what large messages are made of: looking at them byte by byte, as `serde_json` does when it
+//! writes, or word by word, as it does when it reads, costs more than the kernel takes to carry them.
+
+mod read;
+mod scan;
+mod text;
+mod write;
+
+pub(crate) use read::read;
+pub(crate) use scan::value_end;
+pub use text::Json;
+pub(crate) use write::write;
+
+/// How many bytes from the start stand for themselves inside a JSON string.
+#[inline]
+fn plain(bytes: &[u8]) -> usize {
+    // Most strings are keys, and short.
+    match bytes.first_chunk().map(|word| specials(u64::from_le_bytes(*word))) {
+        Some(special) if special != 0 => special.trailing_zeros() as usize / 8,
+        Some(_) => plain_from(bytes, WORD),
+        None => plain_from(bytes, 0),
+    }
+}
+
+/// The same of a string that is plain up to `at`.
+fn plain_from(bytes: &[u8], at: usize) -> usize {
+    const LONG: usize = 512;
+    let mut at = at;
+    while let Some(block) = bytes[at..].first_chunk::<BLOCK>() {
+        if at > LONG {
+            return long_plain(bytes, at);
+        }
+        if let Some(found) = first_special(block) {
+            return at + found;
+        }
+        at += BLOCK;
+    }
+    while let Some(word) = bytes[at..].first_chunk() {
+        let special = specials(u64::from_le_bytes(*word));
+        if special != 0 {
+            return at + special.trailing_zeros() as usize / 8;
+        }
+        at += WORD;
+    }
+    let rest = &bytes[at..];
+    at + rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len())
+}
+
+const WORD: usize = size_of::<u64>();
+const BLOCK: usize = 4 * WORD;
+
+/// Where the first special byte of a block is. Without an exit inside, the compiler looks at all of it at once.
+#[inline]
+fn first_special(block: &[u8; BLOCK]) -> Option<usize> {
+    let mut marks = [0; BLOCK];
+    for (mark, byte) in marks.iter_mut().zip(block) {
+        *mark = if is_special(*byte) { u8::MAX } else { 0 };
+    }
+    let word = |at: usize| marks[at..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
+    let words = [word(0), word(WORD), word(2 * WORD), word(3 * WORD)];
+    if words[0] | words[1] | words[2] | words[3] == 0 {
+        return None;
+    }
+    let which = words.iter().position(|word| *word != 0)?;
+    Some(which * WORD + words[which].trailing_zeros() as usize / 8)
+}
+
+/// The same of a long string. Looks for the special bytes that are common by themselves, which is done
+/// by as many bytes at once as the processor can, and makes sure that there are no others.
+fn long_plain(bytes: &[u8], at: usize) -> usize {
+    // A control character is found only after its block was searched for the others.
+    const BLOCK: usize = 512;
+    let mut at = at;
+    for block in bytes[at..].chunks(BLOCK) {
+        let run = memchr::memchr2(b'"', b'\\', block).unwrap_or(block.len());
+        let lowest = block[..run].iter().fold(u8::MAX, |lowest, byte| lowest.min(*byte));
+        if lowest < b' ' {
+            return at + block.iter().position(|byte| *byte < b' ').unwrap_or(run);
+        }
+        at += run;
+        if run < block.len() {
+            break;
+        }
+    }
+    at
+}
+
+#[inline]
+const fn is_special(byte: u8) -> bool {
+    (byte < b' ') | (byte == b'"') | (byte == b'\\')
+}
+
+/// The highest bit of the first byte that is special, as the lowest bit that is set; none if there is no such byte.
+///
+/// Subtracting borrows from the bytes above a special one, so those above the first may be marked wrongly.
+#[inline]
+const fn specials(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 0xFF;
+    const HIGH: u64 = ONES * 0x80;
+    let control = word.wrapping_sub(ONES * b' ' as u64) & !word;
+    let quote = word ^ (ONES * b'"' as u64);
+    let quote = quote.wrapping_sub(ONES) & !quote;
+    let backslash = word ^ (ONES * b'\\' as u64);
+    let backslash = backslash.wrapping_sub(ONES) & !backslash;
+    (control | quote | backslash) & HIGH
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_text_ends_at_the_first_special_byte_wherever_it_is() {
+        for length in (0..100).chain([511, 512, 519, 520, 521, 551, 552, 553, 1024, 1100]) {
+            let mut text = vec![b'x'; length];
+            assert_eq!(plain(&text), length);
+            for at in 0..length {
+                for special in [0, 0x1F, b'"', b'\\'] {
+                    text[at] = special;
+                    assert_eq!(plain(&text), at);
+                }
+                for ordinary in [b' ', 0x7F, 0x80, 0xFF] {
+                    text[at] = ordinary;
+                    assert_eq!(plain(&text), length);
+                }
+            }
+        }
+    }
+}
