@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from targets import TARGETS, WHY
+from targets import NO_PEERS, TARGETS, WHY
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -102,23 +102,21 @@ def plain(results, case, metrics, reference):
 
 def not_first(results):
     """Where somebody else was faster or smaller, and why."""
-    lines = []
+    lines = {}
     for why in WHY:
-        for case in sorted({case for case, _, _ in results.figures if case.startswith(why["case"])}, key=order):
-            mine = results.value(case, why.get("ours", OURS), why["metric"])
-            if mine is None:
-                continue
+        for case in sorted({case for case, _, _ in results.figures if case.startswith(why.rows)}, key=order):
             ahead = []
             for name in results.contenders(case):
-                ratio = results.ratio(case, name, why["metric"], why.get("ours", OURS))
-                if ratio is not None and ratio < 0.98 and not name.startswith(OURS) and name not in why.get("but", []):
+                ratio = results.ratio(case, name, why.metric, why.ours)
+                if ratio is not None and ratio < 0.97 and not name.startswith(OURS) and name not in (*NO_PEERS, *why.but):
                     ahead.append((ratio, name))
             if ahead:
                 names = ", ".join(f"{name} ({number(ratio)})" for ratio, name in sorted(ahead))
-                lines.append(f"| `{case}` {why['metric']} | {names} | {why['text']} |")
+                lines.setdefault(why.text, []).append(f"`{case}` {why.metric}: {names}")
     if not lines:
         return "Nowhere, in this run.\n"
-    return "\n".join(["| row | ahead, at a share of our figure | why |", "|---|---|---|", *lines]) + "\n"
+    rows = [[why, "<br>".join(where)] for why, where in lines.items()]
+    return "In brackets, what they take of what we take.\n\n" + table(["why", "where, and who"], rows) + "\n"
 
 
 def order(case):

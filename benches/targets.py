@@ -81,6 +81,42 @@ TARGETS = [
     Target("idle: wake-ups a second", plain("idle", "wakes"), 0),
 ]
 
-LIMITS = ["a function call", "tokio mpsc, suspending"]
+# Those that do something else, or less than can be done without: they are shown, and nobody competes with them.
+NO_PEERS = ["a function call", "tokio mpsc, try_send", "tokio mpsc, suspending"]
 
-WHY = []
+
+@dataclass
+class Why:
+    """Why others may be ahead in the rows whose names begin so."""
+
+    rows: str
+    metric: str
+    text: str
+    ours: str = OURS
+    but: tuple = ()
+
+
+NODE = ("node EventEmitter", "eventemitter2")
+ONE = ("An event for a single subscriber passes a daemon's mailbox, where it is counted, bounded and found again after a restart; a channel has none of that, "
+       "and with one subscriber there is nothing to share the cost with.")
+CALL = "An emitter calls its listeners in a loop on the one thread there is: no queue, no bound, no order among those that wait, and no listener is kept from another."
+
+WHY = [
+    *(Why(f"{runtime}/{shape}/1", "ns", ONE, but=NODE) for runtime in RUNTIMES for shape in ("roundtrip", "burst")),
+    *(Why(f"ct/{shape}/", "ns", CALL, but=("kanal", "tokio mpsc", "tokio broadcast", "actix")) for shape in ("roundtrip", "burst")),
+    *(Why(f"{runtime}/topics/100", "ns", ONE, but=NODE) for runtime in RUNTIMES),
+    *(Why(f"{runtime}/topics/1000", "ns", "Each topic has a subscription made at run time, with a task of its own, as the channels have; each counts what it is offered, "
+          "handles, drops and abandons.", ours=f"{OURS}, pulled", but=NODE) for runtime in RUNTIMES),
+    Why("isolation", "p50 us", "A microsecond, and what it takes to wake a worker: within what this measurement can tell."),
+    Why("contended/", "ns", "Each event is counted against the bound of each subscription, under the lock of its daemon's mailbox."),
+    Why("contended/thousand", "ns", "A subscription made at run time has a mailbox of its own, with its lock and its counts.", ours=f"{OURS}, pulled"),
+    Why("intervals/", "cpu us", "Each tick is timed, counted, guarded against panics and overlap, and reported by name."),
+    Why("intervals/", "resident B", "An interval has a name, its results and a task that a report can name."),
+    Why("units/100000", "start us", "A unit here has a name, a place in every report, a result and a guard against panics."),
+    Why("units/100000", "asked B", "The record of each: its name, where it was spawned, how often it was polled and what it waits in."),
+    Why("units/100000", "stop us", "Each end is booked by name, and a stop that hung could say in what."),
+    *(Why("units/1000", metric, "A daemon is more than a task or an actor: its own state machine, restart policy, mailbox, deadlines, place in the order and lines in both reports.",
+          ours=f"{OURS}, whole daemons") for metric in ("start us", "asked B", "stop us")),
+    Why("idle", "resident KiB", "The text of a larger program: mapped from its file, shared and given back at need. What is private differs by a tenth of a megabyte."),
+    Why("idle", "start ms", "Two threads instead of one, and a start that is told of in a receipt."),
+]
