@@ -7,8 +7,7 @@ use super::{
 };
 use crate::{
     BadFrame, ConnectionError, Decoder, Envelope, Failure, Frame, FrameError, Hello, Json, Kind, Limits, RequestError,
-    body::Body, codec::encode,
-    error::with_sources, json, outbox::Outbox, transport::Blocking,
+    body::Body, codec::encode, error::with_sources, json, outbox::Outbox, transport::Blocking,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::{

@@ -29,7 +29,8 @@ impl Running {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let limits = Limits::default().with_drain_timeout(Duration::from_millis(100));
-                let server = Server::builder(handler).limits(limits.with_cancel_grace(Duration::ZERO)).listen(&listen).unwrap();
+                let server =
+                    Server::builder(handler).limits(limits.with_cancel_grace(Duration::ZERO)).listen(&listen).unwrap();
                 sender.send(server.handle()).unwrap();
                 server.run().await;
             });

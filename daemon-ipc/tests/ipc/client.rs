@@ -69,9 +69,13 @@ async fn payloads_go_and_come_as_they_are() {
 async fn errors_tell_who_is_to_blame() {
     let stage = Stage::new();
     let connection = Connection::builder(&stage.place).limits(Limits::default().with_max_frame(1000)).build();
-    let failed = connection.call::<_, ()>(&Act::Fail { message: "no".into(), code: Some("x".into()) }).await.unwrap_err();
+    let failed =
+        connection.call::<_, ()>(&Act::Fail { message: "no".into(), code: Some("x".into()) }).await.unwrap_err();
     let failure = failed.failure().unwrap();
-    assert_eq!((&*failure.message, failure.tag.as_deref(), failed.to_string()), ("no", Some("TestError"), "no".to_owned()));
+    assert_eq!(
+        (&*failure.message, failure.tag.as_deref(), failed.to_string()),
+        ("no", Some("TestError"), "no".to_owned())
+    );
     assert!(failure.has_code("x"));
 
     let misfit = connection.call::<_, bool>(&echo(7)).await.unwrap_err();
@@ -165,7 +169,9 @@ async fn the_greeting_goes_with_the_first_request_and_its_answer_is_known() {
     let capabilities = r#"["cancel","deadline","stream","push"]"#;
     assert_eq!(
         server.line().await.unwrap(),
-        format!(r#"{{"id":"1","type":"request","hello":{{"version":1,"capabilities":{capabilities},"schema":"c1"}},"deadline":1500,"payload":1}}"#)
+        format!(
+            r#"{{"id":"1","type":"request","hello":{{"version":1,"capabilities":{capabilities},"schema":"c1"}},"deadline":1500,"payload":1}}"#
+        )
     );
     assert_eq!(server.line().await.unwrap(), r#"{"id":"2","type":"request","deadline":1500,"payload":2}"#);
     server.say(r#"{"id":"1","type":"response"}"#).await;
@@ -238,7 +244,9 @@ async fn answers_that_make_no_sense_are_told_as_such() {
     ] {
         let connection = Connection::builder(says(answers)).build();
         let error = connection.call::<_, ()>(&1).await.unwrap_err();
-        let RequestError::Connection(ConnectionError::Protocol { details, .. }) = &error else { panic!("{answers:?}: {error:?}") };
+        let RequestError::Connection(ConnectionError::Protocol { details, .. }) = &error else {
+            panic!("{answers:?}: {error:?}")
+        };
         assert!(details.contains(expected), "{answers:?}: {details}");
     }
 }
@@ -254,7 +262,9 @@ async fn a_reply_longer_than_the_limit_ends_the_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn answers_to_nothing_are_passed_over() {
-    let answers = &["{\"id\":\"77\",\"type\":\"response\",\"payload\":7}\n{\"id\":{},\"type\":\"response\"}\n{\"type\":\"response\"}\n{\"id\":ID,\"type\":\"response\",\"payload\":1}\n"];
+    let answers = &[
+        "{\"id\":\"77\",\"type\":\"response\",\"payload\":7}\n{\"id\":{},\"type\":\"response\"}\n{\"type\":\"response\"}\n{\"id\":ID,\"type\":\"response\",\"payload\":1}\n",
+    ];
     let connection = Connection::builder(says(answers)).build();
     assert_eq!(connection.call::<_, u8>(&1).await.unwrap(), 1);
 }

@@ -109,7 +109,10 @@ async fn a_full_queue_is_waited_for_and_not_for_ever() {
     let error = daemon_ipc::blocking::Connection::builder(&path).connect_timeout(Duration::from_millis(200)).connect();
     assert!(error.unwrap_err().is_timeout());
 
-    let patient = tokio::spawn(async move { Connection::connect(&path).await.unwrap().call::<_, u64>(&Act::After { ms: 1 }).await });
+    let patient =
+        tokio::spawn(
+            async move { Connection::connect(&path).await.unwrap().call::<_, u64>(&Act::After { ms: 1 }).await },
+        );
     drop(full);
     tokio::spawn(server.run());
     assert_eq!(timeout(SOON, patient).await.unwrap().unwrap().unwrap(), 1);
@@ -226,7 +229,11 @@ async fn a_socket_that_somebody_else_made_is_served_and_what_keeps_it_is_dropped
 #[tokio::test]
 async fn the_handler_and_the_policy_are_told_who_asks() {
     let (_dir, path) = place();
-    let us = (Some(rustix::process::geteuid().as_raw()), Some(rustix::process::getegid().as_raw()), Some(std::process::id()));
+    let us = (
+        Some(rustix::process::geteuid().as_raw()),
+        Some(rustix::process::getegid().as_raw()),
+        Some(std::process::id()),
+    );
     let policy = Policy::of(move |peer| (peer.user, peer.group, peer.process) == us);
     let server = Server::builder(Acts::new().0).policy(policy).listen(&path).unwrap();
     tokio::spawn(server.run());
@@ -241,7 +248,9 @@ async fn whoever_is_not_allowed_is_told_so_by_both_clients() {
     let server = Server::builder(Acts::new().0).policy(Policy::of(|_| false)).listen(&path).unwrap();
     tokio::spawn(server.run());
     let forbidden = |error: RequestError| match error {
-        RequestError::Connection(ConnectionError::Rejected { failure, .. }) => assert!(failure.has_code(code::FORBIDDEN)),
+        RequestError::Connection(ConnectionError::Rejected { failure, .. }) => {
+            assert!(failure.has_code(code::FORBIDDEN))
+        }
         other => panic!("{other:?}"),
     };
     // Whether the request is written before the server hangs up or after must make no difference.

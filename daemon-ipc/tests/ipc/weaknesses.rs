@@ -50,7 +50,8 @@ async fn w1_a_message_larger_than_the_kernels_buffer_arrives_whole_in_both_direc
 async fn w2_a_message_after_a_large_one_and_one_after_a_refused_one_are_answered() {
     let place = on_socket(Limits::default().with_max_frame(1024 * 1024));
     let connection = Connection::connect(&place.path).await.unwrap();
-    let refused = timeout(SOON, connection.call::<_, String>(&echo("x".repeat(2 * 1024 * 1024)))).await.unwrap().unwrap_err();
+    let refused =
+        timeout(SOON, connection.call::<_, String>(&echo("x".repeat(2 * 1024 * 1024)))).await.unwrap().unwrap_err();
     assert!(refused.failure().unwrap().has_code(code::FRAME_TOO_LONG), "{refused}");
     let large = timeout(SOON, connection.call::<_, String>(&echo("x".repeat(900_000)))).await.unwrap().unwrap();
     assert_eq!(large.len(), 900_000);
@@ -65,7 +66,9 @@ async fn w3_two_thousand_answers_wait_for_a_peer_that_reads_late() {
     for text in ["", &"x".repeat(1000)] {
         let peer = Raw::over(UnixStream::connect(&place.path).await.unwrap());
         let lines: String = (0..2000)
-            .map(|id| format!("{{\"id\":{id},\"type\":\"request\",\"payload\":{{\"act\":\"echo\",\"value\":\"{text}\"}}}}\n"))
+            .map(|id| {
+                format!("{{\"id\":{id},\"type\":\"request\",\"payload\":{{\"act\":\"echo\",\"value\":\"{text}\"}}}}\n")
+            })
             .collect();
         let (mut reader, mut writer) = peer.split();
         let writing = tokio::spawn(async move {
@@ -259,7 +262,9 @@ async fn w22_every_error_is_made_and_errors_carry_more_than_a_message() {
     std::fs::remove_file(&path).unwrap();
     let listener = tokio::net::UnixListener::bind(&path).unwrap();
     let hasty = connect().with_timeout(Duration::from_millis(50));
-    let RequestError::Connection(late) = hasty.call::<_, ()>(&1).await.unwrap_err() else { panic!("no connection error") };
+    let RequestError::Connection(late) = hasty.call::<_, ()>(&1).await.unwrap_err() else {
+        panic!("no connection error")
+    };
     assert!(matches!(late, ConnectionError::Timeout { timeout, .. } if timeout == Duration::from_millis(50)));
     assert_eq!(tag(&late), "ConnectionTimeoutError");
 
@@ -269,14 +274,17 @@ async fn w22_every_error_is_made_and_errors_carry_more_than_a_message() {
             Raw::over(stream).say("nonsense").await;
         }
     });
-    let RequestError::Connection(protocol) = connect().call::<_, ()>(&1).await.unwrap_err() else { panic!("no connection error") };
+    let RequestError::Connection(protocol) = connect().call::<_, ()>(&1).await.unwrap_err() else {
+        panic!("no connection error")
+    };
     assert_eq!(tag(&protocol), "ProtocolError");
     assert!(matches!(protocol, ConnectionError::Protocol { details, .. } if details.contains("not a message")));
     nonsense.abort();
 
     let place = on_socket(Limits::default());
     let connection = Connection::connect(&place.path).await.unwrap();
-    let failed = connection.call::<_, ()>(&Act::Fail { message: "no".into(), code: Some("x".into()) }).await.unwrap_err();
+    let failed =
+        connection.call::<_, ()>(&Act::Fail { message: "no".into(), code: Some("x".into()) }).await.unwrap_err();
     let failure = failed.failure().unwrap();
     assert_eq!((failure.code.as_deref(), failure.tag.as_deref()), (Some("x"), Some("TestError")));
     assert!(connection.hello().unwrap().capabilities.stream);
@@ -288,7 +296,8 @@ async fn w24_callers_at_once_share_one_connection_and_closing_wins() {
     let mut stage = Stage::new();
     let connection = Connection::builder(&stage.place).build();
     let request = echo(1);
-    let (one, two, three) = tokio::join!(connection.reconnect(), connection.reconnect(), connection.call::<_, u8>(&request));
+    let (one, two, three) =
+        tokio::join!(connection.reconnect(), connection.reconnect(), connection.call::<_, u8>(&request));
     one.unwrap();
     two.unwrap();
     assert_eq!((three.unwrap(), stage.server.connections()), (1, 1));
