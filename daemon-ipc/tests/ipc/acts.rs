@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 /// What a request asks the handler to do.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "act", rename_all = "snake_case")]
-pub enum Act {
+pub(crate) enum Act {
     /// Answers the value.
     Echo {
         value: Option<Json>,
@@ -63,34 +63,34 @@ struct Echo {
 
 /// What became of a request, in the order in which it happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Told {
+pub(crate) enum Told {
     Began(String),
     Cancelled,
     Dropped,
     Sent(u32),
 }
 
-pub struct Acts {
+pub(crate) struct Acts {
     told: mpsc::UnboundedSender<Told>,
     release: watch::Receiver<u32>,
     begun: Arc<Mutex<u32>>,
 }
 
 /// A server of [`Acts`] in memory, and the way to it.
-pub struct Stage {
-    pub place: Memory,
-    pub server: ServerHandle,
-    pub running: JoinHandle<()>,
-    pub told: mpsc::UnboundedReceiver<Told>,
+pub(crate) struct Stage {
+    pub(crate) place: Memory,
+    pub(crate) server: ServerHandle,
+    pub(crate) running: JoinHandle<()>,
+    pub(crate) told: mpsc::UnboundedReceiver<Told>,
     release: watch::Sender<u32>,
 }
 
 impl Stage {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Limits::default())
     }
 
-    pub fn with(limits: Limits) -> Self {
+    pub(crate) fn with(limits: Limits) -> Self {
         let (handler, told, release) = Acts::new();
         let place = Memory::new();
         let server = Server::builder(handler).limits(limits).schema("s1").listen(&place).unwrap();
@@ -98,23 +98,23 @@ impl Stage {
     }
 
     /// Lets the first so many that wait for it go on.
-    pub fn release(&self, count: u32) {
+    pub(crate) fn release(&self, count: u32) {
         self.release.send_replace(count);
     }
 
     /// What was told by now.
-    pub fn told(&mut self) -> Vec<Told> {
+    pub(crate) fn told(&mut self) -> Vec<Told> {
         std::iter::from_fn(|| self.told.try_recv().ok()).collect()
     }
 
     /// Waits until this is told.
-    pub async fn wait_for(&mut self, wanted: &Told) {
+    pub(crate) async fn wait_for(&mut self, wanted: &Told) {
         while self.told.recv().await.expect("the handler lives") != *wanted {}
     }
 }
 
 impl Acts {
-    pub fn new() -> (Self, mpsc::UnboundedReceiver<Told>, watch::Sender<u32>) {
+    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Told>, watch::Sender<u32>) {
         let (told, receiver) = mpsc::unbounded_channel();
         let (sender, release) = watch::channel(0);
         (Self { told, release, begun: Arc::default() }, receiver, sender)

@@ -1,5 +1,7 @@
 //! The server and the clients through their public interface: over memory with the clock paused, and over real sockets.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+
 mod acts;
 mod bad_input;
 mod blocking;
@@ -15,6 +17,3 @@ mod socket;
 mod streams;
 mod weaknesses;
 mod wire;
-
-/// What a test may fail with.
-type Result<T = (), E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
