@@ -93,9 +93,12 @@ async fn its_server_is_asked() -> Result {
     let mut running = run("server.ts", &path)?;
     running.wait_for_line(Source::Stdout, SOON, |line| line == "listening")?;
     let connection = Connection::connect(&path).await?;
-    let ask = async |kind: &str, value: Value| connection.call::<_, Value>(&json!({"type": kind, "value": value})).await;
+    let ask =
+        async |kind: &str, value: Value| connection.call::<_, Value>(&json!({"type": kind, "value": value})).await;
 
-    for value in [json!(null), json!(true), json!(-1.5), json!("é🦀\n\"\\\u{0}"), json!([1, [2]]), json!({"a": {"b": null}})] {
+    for value in
+        [json!(null), json!(true), json!(-1.5), json!("é🦀\n\"\\\u{0}"), json!([1, [2]]), json!({"a": {"b": null}})]
+    {
         assert_eq!(ask("echo", value.clone()).await?, value);
     }
     assert_eq!(ask("nothing", json!(null)).await?, json!(null));

@@ -299,7 +299,8 @@ async fn ten_thousand_connections_that_never_read_cost_the_others_nothing() {
     let server = Server::builder(Acts::new().0).limits(limits.with_cancel_grace(Duration::ZERO)).listen(&path).unwrap();
     let handle = server.handle();
     let running = tokio::spawn(server.run());
-    let ask = |bytes: usize| format!("{{\"id\":1,\"type\":\"request\",\"payload\":{{\"act\":\"big\",\"bytes\":{bytes}}}}}\n");
+    let ask =
+        |bytes: usize| format!("{{\"id\":1,\"type\":\"request\",\"payload\":{{\"act\":\"big\",\"bytes\":{bytes}}}}}\n");
     let mut unread = Vec::with_capacity(count);
     while unread.len() < count {
         match tokio::net::UnixStream::connect(&path).await {
