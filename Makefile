@@ -3,8 +3,9 @@
 # Where rustup puts cargo, for a shell that was not told.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO ?= cargo
+HOST = $(shell rustc -vV | sed -n "s/^host: //p")
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust sim deny hack typos compile-time clean
+.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust loom asan counts counts-update sim race deny hack typos compile-time bench bench-quick clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +25,9 @@ test: setup ## every check a change must pass
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory doc
 	@$(MAKE) --no-print-directory test-rust
-	@echo 'All checks passed: formatting, lints, documentation, and the unit, integration, compile-fail, documentation and process tests.'
+	@$(MAKE) --no-print-directory loom DEPTH=2
+	@$(MAKE) --no-print-directory counts
+	@echo 'All checks passed: formatting, lints, documentation, models of the concurrent cores, counts, and the unit, integration, compile-fail, documentation and process tests.'
 
 fmt: ## formatting
 	$(CARGO) fmt --all --check
@@ -44,9 +47,33 @@ unit: ## only the tests inside the crates
 ui: ## only the compile-fail cases
 	$(CARGO) test --locked -p tests --test ui
 
+# At how many points threads are interrupted that could have gone on. All orders of two cost seconds, all of three minutes.
+DEPTH ?= 3
+loom: ## the concurrent cores in every order of their steps: make loom DEPTH=n
+	LOOM_MAX_PREEMPTIONS=$(DEPTH) RUSTFLAGS='--cfg daemon_loom' CARGO_TARGET_DIR=target/loom \
+		$(CARGO) test --locked -p daemon-core --lib -- models::
+
+asan: ## events and codec under the address sanitizer (needs a nightly toolchain)
+	@rustup run nightly rustc --version >/dev/null 2>&1 \
+		|| { echo 'asan: needs a nightly toolchain; try: rustup toolchain install nightly --profile minimal' >&2; exit 1; }
+	for tests in '-p daemon-core --test events' '-p daemon-ipc --lib'; do \
+		RUSTFLAGS='-Zsanitizer=address' CARGO_TARGET_DIR=target/asan RUSTUP_TOOLCHAIN=nightly \
+			$(CARGO) test --locked --target $(HOST) $$tests || exit; \
+	done
+
 SEEDS ?= 10000
 sim: ## random hosts with random faults: make sim SEEDS=n
 	SEEDS=$(SEEDS) $(CARGO) test --locked --release -p daemon-core --test simulation
+
+ROUNDS ?= 10000
+race: ## starters that race for a lock, and kill -9: make race ROUNDS=n
+	ROUNDS=$(ROUNDS) $(CARGO) test --locked -p tests --test instance
+
+counts: ## instructions of what must stay cheap, against their limits (needs valgrind)
+	CARGO=$(CARGO) tools/instructions.py
+
+counts-update: ## make what is counted now the limits
+	CARGO=$(CARGO) tools/instructions.py --update
 
 e2e: ## only the tests that drive real processes
 	$(CARGO) test --locked -p tests
@@ -62,6 +89,15 @@ typos: ## spelling (needs typos)
 
 compile-time: ## what the macros cost to compile; rewrites docs/compile-time.md
 	CARGO=$(CARGO) tools/compile-time.py
+
+BENCHES := --manifest-path benches/Cargo.toml --target-dir target/benches
+bench: setup ## this project beside its peers; rewrites docs/benchmarks.md
+	$(CARGO) build --release --locked $(BENCHES) --bins
+	benches/run.py --programs target/benches/release
+
+bench-quick: setup-build ## the same in a minute: few rounds, ourselves and tokio only
+	$(CARGO) build --release --locked $(BENCHES) --bins
+	benches/run.py --programs target/benches/release --quick
 
 clean: ## remove what was built
 	$(CARGO) clean

@@ -1,11 +1,18 @@
 //! Calling a daemon's commands: one form, whatever lies between.
 
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::Sleep;
 
 use crate::error::BoxError;
+
+/// How long a generated client waits for a reply unless it is told otherwise.
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a generated client talks through: a [`Context`](crate::Context), a [`HostHandle`](crate::HostHandle), or a
 /// double in a test.
@@ -67,6 +74,22 @@ pub enum CallError {
         /// The daemon asked.
         daemon: String,
     },
+    /// No reply came in time. The command may have taken effect, and may still be under way.
+    #[error("`{daemon}.{command}` did not answer within {limit:?}")]
+    Timeout {
+        /// The daemon asked.
+        daemon: String,
+        /// The command asked for.
+        command: String,
+        /// How long the caller waited.
+        limit: Duration,
+    },
+    /// Commands call each other without end: this one waits, over that many steps, for itself.
+    #[error("commands call each other in a circle: {chain}")]
+    Circular {
+        /// The last calls, in order, as `daemon.command`.
+        chain: String,
+    },
     /// The request cannot be read as what the command takes.
     #[error("the request does not fit the command")]
     Request(#[source] BoxError),
@@ -101,5 +124,60 @@ impl CallError {
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::ShuttingDown { .. })
+    }
+
+    /// Whether the reply did not come in time.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout { .. })
+    }
+}
+
+/// Calls a command, and gives up after `limit`, counted from the first poll. The clock is looked at only once the call has to
+/// wait, and not at all outside a tokio runtime.
+pub(crate) async fn call_within<Q, A>(
+    call: &impl Call,
+    daemon: &str,
+    command: &str,
+    request: &Q,
+    limit: Duration,
+) -> Result<A, CallError>
+where
+    Q: Serialize + Send + Sync,
+    A: DeserializeOwned + Send,
+{
+    let reply = Within { call: call.call(daemon, command, request), limit, timer: None };
+    reply.await.unwrap_or_else(|| {
+        let (daemon, command) = (daemon.to_owned(), command.to_owned());
+        Err(CallError::Timeout { daemon, command, limit })
+    })
+}
+
+pin_project_lite::pin_project! {
+    /// What a future comes to within a limit.
+    struct Within<F> {
+        #[pin]
+        call: F,
+        limit: Duration,
+        // boxed: few calls wait, and every call would carry the timer
+        timer: Option<Pin<Box<Sleep>>>,
+    }
+}
+
+impl<F: Future> Future for Within<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(output) = this.call.poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        if this.timer.is_none() && tokio::runtime::Handle::try_current().is_ok() {
+            *this.timer = Some(Box::pin(tokio::time::sleep(*this.limit)));
+        }
+        match this.timer {
+            Some(timer) => timer.as_mut().poll(cx).map(|()| None),
+            None => Poll::Pending,
+        }
     }
 }

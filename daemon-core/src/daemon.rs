@@ -2,6 +2,7 @@
 
 use std::future::{Future, ready};
 
+use crate::configuration::Configuration;
 use crate::context::Context;
 use crate::declaration::Declared;
 use crate::definition::Definition;
@@ -64,6 +65,36 @@ pub trait DaemonBase: Declared + Wired {
     /// The future is dropped if it outlives its share of the stop.
     fn initialize_deferred(&self, cx: &Context) -> impl Future<Output = Result<()>> + Send {
         let _ = cx;
+        ready(Ok(()))
+    }
+
+    /// Asks whether the daemon could take on another configuration; it must have no effect. All daemons are asked, side by
+    /// side, before the first is [reloaded](Self::reload).
+    ///
+    /// # Errors
+    /// An error refuses the reload: no daemon is reloaded.
+    ///
+    /// # Cancel safety
+    /// The future is dropped when it takes longer than the daemon's start may, or the daemon stops.
+    fn check_reload(&self, next: &Configuration, cx: &Context) -> impl Future<Output = Result<()>> + Send {
+        let _ = (next, cx);
+        ready(Ok(()))
+    }
+
+    /// Takes on another configuration, beside handlers, ticks and tasks that go on. Daemons are reloaded one after the
+    /// other, each after those it requires or wants. Until it returns [`Context::configuration`] is still the one before.
+    ///
+    /// If a later daemon cannot, this one is reloaded again, with the configuration it had before.
+    ///
+    /// # Errors
+    /// An error says that the daemon goes on with the configuration it had, and undoes the reload of the others. After a
+    /// panic, and if it takes longer than its start may, nobody knows what the daemon has: it fails, and is restarted as its
+    /// policy says.
+    ///
+    /// # Cancel safety
+    /// The future is dropped when it takes longer than the daemon's start may, or the daemon stops.
+    fn reload(&self, next: &Configuration, cx: &Context) -> impl Future<Output = Result<()>> + Send {
+        let _ = (next, cx);
         ready(Ok(()))
     }
 

@@ -1,8 +1,9 @@
-//! The `const` part of a definition: a daemon's name, what it depends on, and its limits.
+//! The `const` part of a definition: a daemon's name, what it depends on, what it publishes, and its limits.
 
 use std::any::TypeId;
 use std::time::Duration;
 
+use crate::event::Event;
 use crate::policy::{Restart, RestartPolicy};
 
 /// Says of a type that it is a daemon, and which. Written by `#[daemon(..)]` on its struct, or by hand.
@@ -44,6 +45,8 @@ pub struct Declaration {
     pub optional: bool,
     /// When it is started again after it failed.
     pub restart: RestartPolicy,
+    /// The events it publishes; `None` if it does not say. Nothing keeps it from publishing others.
+    pub publishes: Option<&'static [Published]>,
 }
 
 impl Declaration {
@@ -51,7 +54,16 @@ impl Declaration {
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         let restart = RestartPolicy::new(Restart::OnFailure);
-        Self { name, requires: &[], wants: &[], start_timeout: None, stop_timeout: None, optional: false, restart }
+        Self {
+            name,
+            requires: &[],
+            wants: &[],
+            start_timeout: None,
+            stop_timeout: None,
+            optional: false,
+            restart,
+            publishes: None,
+        }
     }
 
     /// Sets the daemons that must be running first.
@@ -65,6 +77,13 @@ impl Declaration {
     #[must_use]
     pub const fn wants(mut self, wants: &'static [Dependency]) -> Self {
         self.wants = wants;
+        self
+    }
+
+    /// Says which events it publishes, for the audit of events that nobody hears and of handlers that hear nothing.
+    #[must_use]
+    pub const fn publishes(mut self, events: &'static [Published]) -> Self {
+        self.publishes = Some(events);
         self
     }
 
@@ -94,6 +113,46 @@ impl Declaration {
     pub const fn optional(mut self) -> Self {
         self.optional = true;
         self
+    }
+}
+
+/// A type of event that a daemon says it publishes.
+#[derive(Clone, Copy)]
+pub struct Published {
+    topic: &'static str,
+    type_id: fn() -> TypeId,
+    type_name: fn() -> &'static str,
+}
+
+impl Published {
+    /// Events of type `E`, on its topic; where that is a pattern, on any topic it selects.
+    #[must_use]
+    pub const fn of<E: Event>() -> Self {
+        Self { topic: E::TOPIC, type_id: TypeId::of::<E>, type_name: std::any::type_name::<E> }
+    }
+
+    /// The topic or pattern.
+    #[must_use]
+    pub const fn topic(&self) -> &'static str {
+        self.topic
+    }
+
+    /// The type.
+    #[must_use]
+    pub fn type_id(&self) -> TypeId {
+        (self.type_id)()
+    }
+
+    /// The type's name.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        (self.type_name)()
+    }
+}
+
+impl std::fmt::Debug for Published {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Published").field(&self.topic).finish()
     }
 }
 

@@ -25,7 +25,7 @@
 //! A daemon is three pieces of plain Rust:
 //!
 //! * [`#[daemon]`](macro@daemon) on its struct declares it: a name, what it requires and wants, its limits.
-//! * `#[daemon]` on one `impl` block wires it: [`#[on_event]`](macro@on_event), [`#[every]`](macro@every),
+//! * `#[daemon]` on one `impl` block wires it: [`#[on_event]`](macro@on_event), [`#[every]`](macro@every), [`#[cron]`](macro@cron),
 //!   [`#[on_ready]`](macro@on_ready), [`#[deferred]`](macro@deferred), [`#[task]`](macro@task),
 //!   [`#[health]`](macro@health) and [`#[command]`](macro@command) mark methods that the host calls.
 //! * [`impl DaemonBase`](DaemonBase) overrides hooks; every one has a default.
@@ -38,19 +38,29 @@
 //!
 //! * `log` (default): [`Host::run`] shows warnings and errors on standard error where the program has installed no
 //!   tracing subscriber of its own; `RUST_LOG` says what to show.
+//! * `cron`: [`#[cron]`](macro@cron) and `Context::register_cron`, intervals told by cron expressions in time zones.
 //! * `testing`: the module `testing`, a host under a paused clock for your own tests; a dev-dependency asks for it.
 
 mod call;
+mod configuration;
 mod const_check;
 mod context;
 mod daemon;
 mod declaration;
 mod definition;
+mod duration;
 mod error;
 mod event;
+mod histogram;
 mod host;
+pub mod instance;
+#[cfg(all(test, daemon_loom))]
+mod models;
 mod policy;
+mod reload;
+mod schedule;
 mod status;
+mod sync;
 mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -60,24 +70,30 @@ pub mod testing;
 pub mod __private;
 
 pub use call::{Call, CallError};
+pub use configuration::Configuration;
 pub use context::{Context, HostHandle, TaskEnded, TaskHandle, Unsubscribe};
 pub use daemon::{DaemonBase, Wired};
-pub use declaration::{Declaration, Declared, Dependency};
+pub use declaration::{Declaration, Declared, Dependency, Published};
 pub use definition::{
     Check, Command, CommandCall, Deferred, Definition, EventHandler, Interval, OnReady, RowCall, Task,
 };
-pub use error::{BoxError, Error, IntoOutcome, Result};
+pub use duration::IntoDuration;
+pub use error::{BoxError, DaemonError, DaemonErrorCode, Error, IntoOutcome, Result};
 pub use event::{
-    Envelope, Event, Overflow, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle,
-    SubscriptionStatus,
+    Envelope, Event, Fate, Filter, Key, Overflow, PublishError, QueueOptions, SubscribeError, Subscription,
+    SubscriptionHandle, SubscriptionStatus, Tap, Tapped, Unhandled,
 };
+pub use histogram::Histogram;
 pub use host::{
-    Async, CheckError, Cut, DaemonStart, DaemonStop, EventAccount, Factory, Host, HostCheck, Left, Plain, RunningHost,
-    ShutdownReport, StartError, StartReport,
+    Async, CheckError, Cut, DaemonProcess, DaemonProcessBuilder, DaemonStart, DaemonStop, EventAccount, Factory,
+    HandlerStop, Host, HostCheck, Left, Plain, RunningHost, ShutdownReport, StartError, StartReport,
 };
 pub use policy::{OnError, Restart, RestartPolicy};
+pub use reload::{DaemonReload, DaemonReloadOutcome, ReloadOutcome, ReloadReport};
+pub use schedule::{Missed, Overlap, Period, Schedule};
 pub use status::{
-    CheckKind, CheckReport, DaemonStatus, HostStatus, IntervalStatus, State, TaskKind, TaskStatus, Transition,
+    BlockedWork, CheckKind, CheckReport, DaemonStatus, EventAudit, HostStatus, IntervalState, IntervalStatus, State,
+    TaskKind, TaskStatus, Transition, Unfed, Unheard,
 };
 pub use task::{Attach, EventRow, Handler, place};
 
@@ -87,7 +103,7 @@ pub use event::{Bus, Publisher};
 #[doc(hidden)]
 pub use task::{Failure, Handlers, Observer, StillRunning, Wiring};
 
-pub use daemon_macros::{Event, command, daemon, deferred, every, health, on_event, on_ready, task};
+pub use daemon_macros::{Event, command, cron, daemon, deferred, every, health, on_event, on_ready, task};
 
 /// The text grammars of durations, ranges, rates and percentages, shared with the macros.
 pub use daemon_grammar as time;

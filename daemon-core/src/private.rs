@@ -8,7 +8,7 @@ pub use std::default::Default;
 pub use std::fmt::{self, Debug, Formatter};
 pub use std::marker::{Copy, PhantomData, Send, Sync};
 pub use std::option::Option;
-pub use std::primitive::str;
+pub use std::primitive::{bool, str};
 pub use std::result::Result;
 pub use std::sync::Arc;
 pub use std::time::Duration;
@@ -20,10 +20,11 @@ pub use crate::call::{Call, CallError};
 pub use crate::const_check::{Leaves, Text, Trail, assembled, period, report, topic};
 pub use crate::context::Context;
 pub use crate::daemon::Wired;
-pub use crate::declaration::{Declaration, Declared, Dependency};
+pub use crate::declaration::{Declaration, Declared, Dependency, Published};
 pub use crate::definition::{Check, Command, Deferred, Definition, Interval, OnReady, Task};
-pub use crate::event::{Envelope, Event, Overflow};
+pub use crate::event::{Envelope, Event, Filter, Key, Overflow};
 pub use crate::policy::{OnError, Restart, RestartPolicy};
+pub use crate::schedule::{Missed, Overlap, Period, Schedule};
 pub use crate::status::CheckKind;
 pub use crate::task::{EventRow as EventHandler, place};
 
@@ -37,6 +38,16 @@ pub fn boxed<'a, T>(future: impl Future<Output = T> + Send + 'a) -> crate::BoxFu
 /// What a handler returned, as the host counts it.
 pub fn outcome(returned: impl IntoOutcome) -> crate::error::Result<()> {
     returned.into_outcome()
+}
+
+/// The period that a daemon's function says.
+pub fn period_of<D, P: Into<Period>>(from: fn(&D) -> P, daemon: &D) -> Period {
+    from(daemon).into()
+}
+
+/// What a daemon's function says of whether a tick is to be skipped.
+pub fn condition<D>(skip_if: fn(&D) -> bool, daemon: &D) -> bool {
+    skip_if(daemon)
 }
 
 /// What a command returned, its error boxed.
@@ -66,19 +77,48 @@ impl<T, E: Into<BoxError>> Reply for Result<T, E> {
     }
 }
 
+/// How long a generated client waits unless it is told otherwise.
+pub const DEFAULT_TIMEOUT: Duration = crate::call::DEFAULT_TIMEOUT;
+
 /// What a generated client does: one call, with its types to the fore, so that what they lack is said once and of them.
 pub fn ask<'a, Q, A>(
     call: &'a impl Call,
     daemon: &'a str,
     command: &'a str,
     request: &'a Q,
+    limit: Duration,
 ) -> impl Future<Output = Result<A, CallError>> + Send
 where
     Q: serde::Serialize + Send + Sync,
     A: serde::de::DeserializeOwned + Send,
 {
-    call.call(daemon, command, request)
+    crate::call::call_within(call, daemon, command, request, limit)
 }
+
+/// The filter that a handler names by its path: a plain function, so that one of another type is told of at that path.
+pub fn filter<E: std::any::Any + Send + Sync>(passes: fn(&E) -> bool) -> Filter {
+    Filter::of(passes)
+}
+
+/// The key that a handler names by its field, so that a field that cannot be one is told of there.
+pub fn key<E, K>(field: fn(&E) -> &K) -> Key
+where
+    E: std::any::Any + Send + Sync,
+    K: Part + ?Sized + 'static,
+{
+    Key::of(field)
+}
+
+/// A field that tells events apart.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot tell events apart",
+    label = "a key needs `std::hash::Hash`",
+    note = "derive `Hash` for it, or name another field"
+)]
+pub trait Part: std::hash::Hash {}
+
+#[diagnostic::do_not_recommend]
+impl<K: std::hash::Hash + ?Sized> Part for K {}
 
 /// The event as JSON.
 pub fn to_json<E: Carried>(event: &E) -> serde_json::Result<serde_json::Value> {

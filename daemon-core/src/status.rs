@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::event::SubscriptionStatus;
+use crate::histogram::Histogram;
 
 /// Where a host or a daemon is in its life. Lower-case in every output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -58,8 +59,13 @@ pub struct HostStatus {
     pub state: State,
     /// How long ago it started.
     pub uptime: Duration,
+    /// How often it was reloaded.
+    pub reloads: u64,
     /// Its daemons, in the order of their waves.
     pub daemons: Vec<DaemonStatus>,
+    /// Work that blocks its thread now: that a thread has been in one poll of for long, 1 s unless
+    /// [`Host::warn_blocked_after`](crate::Host::warn_blocked_after) says otherwise.
+    pub blocked: Vec<BlockedWork>,
 }
 
 impl HostStatus {
@@ -90,7 +96,8 @@ pub struct DaemonStatus {
     pub reason: Option<String>,
     /// How often it was started again.
     pub restarts: u64,
-    /// What fails over and over: each handler, interval or task whose last three calls failed.
+    /// What it does without: each handler or interval whose last three calls failed, and, while it runs, each daemon it wants
+    /// that is in this host and does not run.
     pub degraded: Vec<String>,
     /// Its event handlers and run-time subscriptions.
     pub subscriptions: Vec<SubscriptionStatus>,
@@ -108,26 +115,49 @@ pub struct DaemonStatus {
     pub panics: u64,
 }
 
+/// Whether an interval ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum IntervalState {
+    /// It does.
+    Active,
+    /// Not until it is resumed, but for ticks run by hand.
+    Paused,
+    /// Its period is `off`: not until it is given another, but for ticks run by hand.
+    Off,
+}
+
 /// One interval.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct IntervalStatus {
     /// The interval's name.
     pub name: String,
-    /// Its period.
-    pub period: Duration,
+    /// When it ticks, as text: its period, its cron expression and zone, or `off`.
+    pub schedule: String,
+    /// Its period, if it has one.
+    pub period: Option<Duration>,
+    /// Whether it ticks.
+    pub state: IntervalState,
     /// Ticks that ended, whatever their outcome.
     pub ticks: u64,
     /// Ticks that returned an error, panicked or timed out.
     pub failed: u64,
-    /// Multiples of the period that passed without a tick.
+    /// Ticks that were due and did not come: another one ran, nothing could run, or its own condition said so.
     pub skipped: u64,
-    /// Whether a tick is running now.
-    pub running: bool,
+    /// How many ticks are running now; more than one only where they may overlap.
+    pub running: u32,
+    /// How long ago the last tick began.
+    pub last_run: Option<Duration>,
+    /// In how long the next tick is due; `None` if nothing but the end of a tick, or a call by hand, makes it tick again.
+    pub next_run: Option<Duration>,
     /// How long the last tick took.
     pub last_duration: Option<Duration>,
     /// Why the last tick failed; `None` if it did not.
     pub last_error: Option<String>,
+    /// How long after they were due ticks began, but for those that waited for another to end or were run by hand.
+    pub lateness: Histogram,
 }
 
 /// What a piece of work is.
@@ -143,9 +173,11 @@ pub enum TaskKind {
     InitializeDeferred,
     /// `cleanup`.
     Cleanup,
-    /// The event handlers of a daemon, which share one task.
+    /// The event handlers of a daemon, which share one task; or one that is isolated, or those of an isolated queue.
     Handlers,
-    /// An interval.
+    /// The driver of a daemon's intervals, which share one task; a tick that is done without waiting runs in it.
+    Schedule,
+    /// A tick of an interval that is not done without waiting.
     Interval,
     /// A `#[task]`, or what [`Context::spawn`](crate::Context::spawn) started.
     Task,
@@ -159,8 +191,14 @@ pub enum TaskKind {
     Check,
     /// What [`Context::spawn_blocking`](crate::Context::spawn_blocking) started.
     Blocking,
+    /// `check_reload` or `reload`.
+    Reload,
+    /// What loads the host's configuration, or drops it at the end.
+    Load,
     /// The destructor of the daemon's value.
     Destructor,
+    /// A shutdown handler of the host.
+    Shutdown,
 }
 
 impl fmt::Display for TaskKind {
@@ -171,6 +209,7 @@ impl fmt::Display for TaskKind {
             Self::InitializeDeferred => "initialize_deferred",
             Self::Cleanup => "cleanup",
             Self::Handlers => "event handlers",
+            Self::Schedule => "schedule",
             Self::Interval => "interval",
             Self::Task => "task",
             Self::Deferred => "deferred call",
@@ -178,7 +217,10 @@ impl fmt::Display for TaskKind {
             Self::Command => "command",
             Self::Check => "check",
             Self::Blocking => "blocking work",
+            Self::Reload => "reload",
+            Self::Load => "loading of the configuration",
             Self::Destructor => "destructor",
+            Self::Shutdown => "shutdown handler",
         })
     }
 }
@@ -205,6 +247,22 @@ pub struct TaskStatus {
     pub waits_in: Option<String>,
 }
 
+/// Work that blocks its thread: asynchronous code that has not yielded for long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct BlockedWork {
+    /// The daemon whose work it is.
+    pub daemon: String,
+    /// What it is, such as ``event handler `user_created` ``.
+    pub work: String,
+    /// What kind of work it is.
+    pub kind: TaskKind,
+    /// Where it was spawned, as `file:line`; for what a definition holds, where the host spawned it.
+    pub spawned_at: String,
+    /// How long its thread has been in it.
+    pub blocked: Duration,
+}
+
 /// One change of state, of a daemon or of the host.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -217,6 +275,39 @@ pub struct Transition {
     pub state: State,
     /// Why, where there is more to say than that it was next.
     pub cause: Option<String>,
+}
+
+/// Events that nobody heard, and subscriptions to which nothing came, so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct EventAudit {
+    /// Topics on which something was published while nobody subscribed to it. Of topics that no type has as its own, the first 256
+    /// are remembered.
+    pub unheard: Vec<Unheard>,
+    /// Subscriptions that were offered nothing.
+    pub unfed: Vec<Unfed>,
+}
+
+/// A topic on which something was published that nobody heard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Unheard {
+    /// The topic.
+    pub topic: String,
+    /// Who published the first of these events.
+    pub publisher: String,
+    /// How many there were.
+    pub events: u64,
+}
+
+/// A subscription to which nothing came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Unfed {
+    /// The subscription, as `daemon.handler`.
+    pub subscription: String,
+    /// The topic or pattern.
+    pub topic: String,
 }
 
 /// What a health check speaks of. The words are those of Kubernetes.

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use daemon_core::{
     BoxFuture, Check, CheckKind, Context, DaemonBase, Declaration, Declared, Definition, Error, Event, Host,
-    HostHandle, Interval, QueueOptions, Restart, RestartPolicy, Result, RunningHost, StartError, State, Task,
-    Transition, Wired, daemon,
+    HostHandle, Interval, Overlap, QueueOptions, Restart, RestartPolicy, Result, RunningHost, Schedule, StartError,
+    State, Task, Transition, Wired, daemon,
 };
 use probe::{Bomb, Log, MS, S, assert_nothing_left, until};
 
@@ -233,26 +233,23 @@ impl Declared for Endless {
 impl Wired for Endless {
     fn wire(definition: &mut Definition<Self>) {
         let all = "100%".parse().unwrap();
+        let forever = || Schedule::every(Duration::MAX).immediately().overlap(Overlap::CONCURRENT);
         definition
             .every(Interval::new("never", Duration::MAX, |_, _| Box::pin(async { Ok(()) })))
-            .every(
-                Interval::new("once", Duration::MAX, |daemon: &Self, _| {
-                    Box::pin(async move {
-                        daemon.0.fetch_add(1, Ordering::Relaxed);
-                        Ok(())
-                    })
+            .every(Interval::new("once", forever().timeout(Duration::MAX), |daemon: &Self, _| {
+                Box::pin(async move {
+                    tokio::task::yield_now().await;
+                    daemon.0.fetch_add(1, Ordering::Relaxed);
+                    Ok(())
                 })
-                .immediately(),
-            )
-            .every(
-                Interval::new("some-day", Duration::MAX, |_, _| Box::pin(async { Ok(()) })).immediately().jitter(all),
-            )
+            }))
+            .every(Interval::new("some-day", forever().jitter(all), |_, _| Box::pin(async { Ok(()) })))
             .check(Check::new("fine", CheckKind::Readiness, |_, _| Box::pin(async { Ok(()) })).timeout(Duration::MAX))
             .task(
                 Task::new("fails", |_, cx| {
                     Box::pin(async move { tokio::time::timeout(S(5), cx.cancelled()).await.map_err(Into::into) })
                 })
-                .restart(RestartPolicy::new(Restart::OnFailure).limit(0, Duration::MAX)),
+                .restart(RestartPolicy::new(Restart::OnFailure).limit(1, Duration::MAX)),
             );
     }
 }
@@ -284,7 +281,7 @@ async fn limits_without_end_overflow_nothing() {
 #[test]
 fn a_run_with_limits_without_end_ends_and_so_does_one_with_a_moment_and_a_second_run() {
     for budget in [Duration::MAX, MS(1), S(5)] {
-        let host = Host::new("t").quiet().workers(1).stop_budget(budget).daemon(Stops);
+        let host = Host::new("t").without_lock().quiet().workers(1).stop_budget(budget).daemon(Stops);
         let _code = host.run();
     }
 }
@@ -431,7 +428,7 @@ async fn an_initialize_that_asks_for_the_shutdown_never_runs() {
     for _ in 0..100 {
         let log = Log::default();
         let error = ends("start", Host::new("t").daemon(Quits(log.clone())).start()).await.unwrap_err();
-        let StartError::Stopped { shutdown } = error else { panic!("{error}") };
+        let StartError::Stopped { shutdown, .. } = error else { panic!("{error}") };
         assert!(shutdown.is_clean(), "{shutdown}");
         assert_eq!(log.lines(), ["cleanup"]);
     }

@@ -5,7 +5,8 @@ mod probe;
 
 use daemon_core::{
     BoxFuture, Check, CheckKind, Context, DaemonBase, Declaration, Declared, Definition, Dependency, Event,
-    EventHandler, Host, Interval, OnReady, Result, StartError, Wired, daemon, place,
+    EventHandler, Host, Interval, OnReady, Restart, RestartPolicy, Result, Schedule, StartError, Task, Wired, daemon,
+    place,
 };
 use probe::S;
 use std::sync::Arc;
@@ -124,6 +125,10 @@ fn cycles_through_either_kind() {
 fn limits_of_zero() {
     assert_fault(Host::new("t").stop_budget(Duration::ZERO), &["the stop budget is zero"]);
     assert_fault(Host::new("t").start_timeout(Duration::ZERO), &["the start timeout is zero"]);
+    assert_fault(Host::new("t").start_budget(Duration::ZERO), &["the start budget is zero"]);
+    let warned = Host::new("t").warn_blocked_after(Duration::ZERO);
+    assert_fault(warned, &["blocked workers are to be warned of after no time; give them some, or `None`"]);
+    Host::new("t").warn_blocked_after(None).check().expect("off");
     assert_fault(Host::new("t").workers(0), &["the host has no workers; give it at least one"]);
     assert_eq!(
         faults(Host::new("t").daemon(NoTime)),
@@ -132,6 +137,57 @@ fn limits_of_zero() {
             "the stop timeout of `no-time` is zero; give it some time"
         ]
     );
+}
+
+#[test]
+fn restarts_that_make_no_sense() {
+    const NONSENSE: RestartPolicy =
+        RestartPolicy::new(Restart::OnFailure).backoff(Duration::ZERO, S_4).limit(0, Duration::ZERO);
+    const BACKWARDS: RestartPolicy = RestartPolicy::new(Restart::Always).backoff(S_4, Duration::from_secs(1));
+    by_hand! {
+        Hasty "hasty": Declaration::new("hasty").restart(NONSENSE);
+        Never "never": Declaration::new("never").restart(RestartPolicy::new(Restart::Never).limit(0, Duration::ZERO));
+    }
+    assert_eq!(
+        faults(Host::new("t").daemon(Hasty).daemon(Never)),
+        [
+            "the restarts of `hasty`: its limit allows none; say `never`",
+            "the restarts of `hasty`: its limit is for no time; give it some",
+            "the restarts of `hasty`: its first delay is zero, and doubling it changes nothing; give it some time",
+        ],
+        "those of one that never restarts do not matter"
+    );
+    struct Runs;
+    impl Declared for Runs {
+        const DECLARATION: Declaration = Declaration::new("runs");
+    }
+    impl Wired for Runs {
+        fn wire(definition: &mut Definition<Self>) {
+            let mut unstable = RestartPolicy::default();
+            unstable.stable_after = Duration::ZERO;
+            definition
+                .task(Task::new("back", nothing).restart(BACKWARDS))
+                .task(Task::new("un", nothing).restart(unstable));
+        }
+    }
+    impl DaemonBase for Runs {}
+    assert_eq!(
+        faults(Host::new("t").daemon(Runs)),
+        [
+            "the restarts of task `back` of `runs`: its first delay of 4s is longer than its greatest of 1s; swap them",
+            "the restarts of task `un` of `runs`: every life would count as stable, and no delay ever double",
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_is_added_is_checked_in_the_same_words() {
+    let host = Host::new("t").daemon(Plain).start().await.unwrap();
+    let refused = host.handle().add_daemon(NoTime).await.unwrap_err().to_string();
+    for fault in ["the start timeout of `no-time` is zero", "the stop timeout of `no-time` is zero"] {
+        assert!(refused.contains(fault), "{refused}");
+    }
+    assert!(host.shutdown().await.unwrap().is_clean());
 }
 
 #[test]
@@ -146,6 +202,21 @@ fn declared_stop_timeouts_that_exceed_a_declared_budget_along_a_chain() {
     // side by side they do not add up
     by_hand! { Beside "beside": Declaration::new("beside").stop_timeout(S_4); }
     Host::new("t").daemon(Bottom).daemon(Beside).stop_budget(S_4).check().expect("no chain");
+}
+
+#[test]
+fn start_timeouts_that_exceed_a_declared_budget() {
+    by_hand! {
+        Below "below": Declaration::new("below").start_timeout(S_4);
+        Above "above": Declaration::new("above").requires(&[Dependency::on::<Below>()]).start_timeout(S_4);
+    }
+    let host = |budget| Host::new("t").daemon(Above).daemon(Below).start_budget(budget);
+    let says = ["the start timeouts declared along the chain that begins with `above`", "8s", "start budget of 7s"];
+    assert_fault(host(S(7)), &says);
+    host(S(8)).check().expect("just enough");
+    let says = "the start timeout of 9s is longer than the start budget of 8s; raise the budget or lower the timeout";
+    assert_fault(host(S(8)).start_timeout(S(9)), &[says]);
+    host(S(8)).start_timeout(S(8)).check().expect("the same time for one and for all");
 }
 
 #[derive(Event)]
@@ -197,7 +268,7 @@ impl Wired for Rows {
         definition
             .every(Interval::new("beat", Duration::ZERO, nothing))
             .every(Interval::new("beat", S_4, nothing))
-            .every(Interval::new("slow", S_4, nothing).timeout(S_4))
+            .every(Interval::new("slow", Schedule::every(S_4).timeout(S_4), nothing))
             .every(Interval::new("No Name", S_4, nothing))
             .on_ready(OnReady::new("react", Dependency::on::<Plain>(), nothing))
             .check(Check::new("well", CheckKind::Readiness, nothing))
@@ -215,8 +286,8 @@ fn every_fault_of_a_definition_is_told_at_once() {
     for says in [
         "the host has no workers",
         "`rows` has two intervals named `beat`; rename one",
-        "interval `beat` of `rows` has a period of zero",
-        "interval `slow` of `rows`: its timeout must be more than zero and less than its period",
+        "`rows`: interval `beat` has a period of zero; give it a positive one",
+        "`rows`: interval `slow` has a timeout of 4s and a period of 4s, so ticks could overlap; give it a timeout above zero",
         "an interval of `rows`: ",
         "`rows` has two checks named `well`; rename one",
         "check `hasty` of `rows` has a timeout of zero",

@@ -239,7 +239,7 @@ async fn d8_an_initialize_overtaken_by_the_shutdown_never_becomes_ready() {
     let log = Log::default();
     let worker = Worker { log: log.clone(), starts_for: S(2), handles_for: MS(1) };
     let host = Host::new("t").daemon(worker).daemon(Impatient).daemon(Reacts(log.clone()));
-    let StartError::Stopped { shutdown } = host.start().await.unwrap_err() else { panic!("it was asked to stop") };
+    let StartError::Stopped { shutdown, .. } = host.start().await.unwrap_err() else { panic!("it was asked to stop") };
     assert_eq!(shutdown.daemon("worker").unwrap().state, State::Stopped);
     assert_eq!(shutdown.daemon("worker").unwrap().started_ms, None);
     tokio::time::sleep(S(60)).await;
@@ -357,7 +357,7 @@ async fn d12_each_interval_shows_its_runs_failures_and_last_error_by_name() {
     assert!(panics.ticks >= 3 && panics.last_duration.is_some());
     let slow = intervals.iter().find(|interval| interval.name == "slow").unwrap();
     assert_eq!((slow.ticks, slow.skipped, slow.last_duration), (1, 2, Some(MS(2_500))));
-    assert!(slow.running, "a tick that is stuck can be seen");
+    assert_eq!(slow.running, 1, "a tick that is stuck can be seen");
     drop(host.shutdown().await.unwrap());
 }
 

@@ -132,6 +132,20 @@ async fn a_failed_start_fails_its_dependents_by_name_and_undoes_the_rest_in_reve
 }
 
 #[tokio::test(start_paused = true)]
+async fn reports_are_data() {
+    let log = Log::default();
+    let host = five(&log, |name| if name == "users" { Way::Panic } else { Way::Well });
+    let (start, shutdown) = failed(host.start().await.unwrap_err());
+    let json = serde_json::to_value(&start).unwrap();
+    let back: StartReport = serde_json::from_value(json.clone()).unwrap();
+    assert_eq!((serde_json::to_value(&back).unwrap(), back.to_string()), (json, start.to_string()));
+    let json = serde_json::to_value(&shutdown).unwrap();
+    let back: daemon_core::ShutdownReport = serde_json::from_value(json.clone()).unwrap();
+    assert_eq!((serde_json::to_value(&back).unwrap(), back.to_string()), (json, shutdown.to_string()));
+    assert!(!shutdown.journal.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn all_failures_are_reported_together() {
     let log = Log::default();
     let host = five(&log, |name| match name {
@@ -176,7 +190,7 @@ async fn a_shutdown_at_every_step_of_the_start_ends_cleanly() {
         let starting = five(&log, |_| Way::Well).daemon(Asks(ms)).start();
         let report = match starting.await {
             Ok(host) => host.wait().await.unwrap(),
-            Err(StartError::Stopped { shutdown }) => *shutdown,
+            Err(StartError::Stopped { shutdown, .. }) => *shutdown,
             Err(other) => panic!("at {ms} ms: {other}"),
         };
         assert_eq!(report.exit_code, 0, "at {ms} ms: {report}");
@@ -234,7 +248,7 @@ impl DaemonBase for Refuses {
 async fn a_failure_that_comes_with_the_shutdown_is_told_of() {
     let log = Log::default();
     let error = Host::new("t").daemon(Refuses(log.clone())).start().await.unwrap_err();
-    let StartError::Stopped { shutdown } = error else { panic!("{error}") };
+    let StartError::Stopped { shutdown, .. } = error else { panic!("{error}") };
     let refuses = shutdown.daemon("refuses").unwrap();
     assert_eq!((refuses.state, refuses.reason.as_deref()), (State::Failed, Some("refused")), "{shutdown}");
     assert_eq!((shutdown.exit_code, log.count("cleanup")), (1, 1));
@@ -265,7 +279,7 @@ impl DaemonBase for Leaves {
 async fn a_start_that_ends_well_when_the_shutdown_comes_begins_nothing() {
     let log = Log::default();
     let error = Host::new("t").daemon(Leaves(log.clone())).start().await.unwrap_err();
-    let StartError::Stopped { shutdown } = error else { panic!("{error}") };
+    let StartError::Stopped { shutdown, .. } = error else { panic!("{error}") };
     assert_eq!(shutdown.daemon("leaves").unwrap().started_ms, None);
     assert_eq!(log.lines(), ["initialize", "cleanup"]);
     assert!(shutdown.is_clean(), "{shutdown}");
@@ -328,6 +342,44 @@ async fn factories_of_every_kind() {
     assert_eq!(log.lines().len(), 4, "what was never made is never cleaned up");
 }
 
+#[tokio::test(start_paused = true)]
+async fn whoever_does_not_run_within_the_start_budget_fails_by_name() {
+    const LATE: &str = "did not run within the host's start budget of 2s";
+    let log = Log::default();
+    let host = five(&log, |_| Way::Well).start_budget(S(2));
+    let (start, shutdown) = failed(host.start().await.unwrap_err());
+    let reasons: Vec<_> = start.daemons.iter().map(|daemon| (&*daemon.name, daemon.reason.as_deref())).collect();
+    let late = Some(LATE);
+    assert_eq!(
+        reasons,
+        [
+            ("events", late),
+            ("data", None),
+            ("users", late),
+            ("rooms", Some("requires `users`, which failed")),
+            // It merely wants rooms, but there is no time left.
+            ("health", late),
+        ]
+    );
+    assert_eq!((start.took_ms, shutdown.exit_code), (2_000, 1), "{start}");
+    assert!(!log.has("(health") && !log.has("-health"), "what begins too late begins nothing");
+    log.in_order(&["-users", "-data"]);
+    assert_nothing_left(&shutdown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_optional_daemon_that_misses_the_start_budget_fails_alone() {
+    let log = Log::default();
+    let host = Host::new("t").daemon(Data(log.clone(), Way::Well)).daemon(Hobby(log.clone(), Way::Hang));
+    let host = host.start_budget(S(3)).start().await.unwrap();
+    assert_eq!(host.start_report().took_ms, 3_000);
+    assert_eq!(daemon(host.start_report(), "hobby").state, State::Failed);
+    // The budget is for the start of the host, not for a later one of a daemon.
+    tokio::time::sleep(S(9)).await;
+    host.handle().restart_daemon("data").await.unwrap();
+    assert_eq!(host.shutdown().await.unwrap().exit_code, 0);
+}
+
 fn burst_late() -> Result<Made> {
     panic!("burst late")
 }
@@ -369,7 +421,7 @@ async fn a_value_made_when_the_shutdown_comes_is_dropped_where_a_panic_harms_nob
         Ok::<_, Error>(After(Bomb("the value")))
     };
     let error = Host::new("t").daemon(Gives(handle)).daemon_with(after).start().await.unwrap_err();
-    let StartError::Stopped { shutdown } = error else { panic!("{error}") };
+    let StartError::Stopped { shutdown, .. } = error else { panic!("{error}") };
     let after = shutdown.daemon("after").unwrap();
     assert_eq!(after.state, State::Stopped, "{shutdown}");
     assert_eq!(after.problems, ["the daemon's destructor panicked: the value"]);

@@ -547,6 +547,22 @@ async fn daemons_that_hang_one_after_the_other_share_the_budget() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_stop_under_way_gets_no_more_time_than_a_shutdown_has() {
+    let log = Log::default();
+    let host = Host::new("t").stop_budget(S(1)).daemon(Greedy(log.clone())).start().await.unwrap();
+    let handle = host.handle();
+    // Its own share of a restart would be 5 s.
+    let restart = tokio::spawn(async move { handle.restart_daemon("greedy").await });
+    until("it cleans up", || log.has("greedy")).await;
+    let report = host.shutdown().await.unwrap();
+    assert!(report.stop_ms <= 1_050, "{report}");
+    assert!(matches!(restart.await.unwrap(), Err(Error::Stopping { .. })));
+    let cut = &report.daemon("greedy").unwrap().cut[0];
+    assert_eq!((&*cut.work, cut.gone, report.exit_code), ("cleanup", true, 75), "{report}");
+    assert_nothing_left(&report);
+}
+
 /// Subscribes only once its daemon is being drained.
 #[daemon(name = "late")]
 struct LateSubscriber;

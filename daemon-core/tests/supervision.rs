@@ -253,6 +253,23 @@ async fn a_failed_daemon_that_nobody_needs_can_be_started_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_wants_another_is_degraded_without_it() {
+    let stage = Stage::set().await;
+    let handle = stage.handle();
+    let degraded = |of: &str| handle.status().daemon(of).unwrap().degraded.clone();
+    assert!(degraded("friend").is_empty());
+    stage.fragile().breaks.notify_one();
+    stage.until("fragile", State::Backoff).await;
+    assert_eq!(degraded("friend"), ["wants `fragile`, which is backoff"]);
+    stage.until("fragile", State::Running).await;
+    assert!(degraded("friend").is_empty());
+    handle.stop_daemon("fragile").await.unwrap();
+    assert_eq!(degraded("friend"), ["wants `fragile`, which is stopped"]);
+    assert!(degraded("stranger").is_empty());
+    assert_eq!(stage.host.shutdown().await.unwrap().exit_code, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_daemon_added_late_is_one_like_any_other() {
     #[daemon(name = "late", requires(Fragile), no_handlers)]
     struct Late(Log);

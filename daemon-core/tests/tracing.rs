@@ -162,3 +162,94 @@ async fn a_definition_may_declare_its_daemon_otherwise() {
     assert!(host.handle().status().daemon("changed").unwrap().optional);
     assert_eq!(host.shutdown().await.unwrap().exit_code, 0);
 }
+
+/// Takes its time.
+#[daemon(name = "lazy")]
+struct Lazy;
+
+#[daemon]
+impl Lazy {
+    #[on_event(capacity = 1)]
+    async fn hears(&self, _work: &Work) {
+        tokio::time::sleep(Duration::from_secs(100)).await;
+    }
+}
+
+impl DaemonBase for Lazy {}
+
+#[tokio::test(start_paused = true)]
+async fn a_publisher_that_is_held_up_is_told_of_by_both_names_until_that_is_over() {
+    let (log, _guard) = listen();
+    let host = Host::new("t").daemon(Lazy).start().await.unwrap();
+    for _ in 0..2 {
+        host.handle().publish(Work).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let begun = tokio::time::Instant::now();
+    host.handle().publish(Work).await.unwrap();
+    assert_eq!(begun.elapsed().as_secs(), 99);
+    let given_up = tokio::time::timeout(Duration::from_secs(2), host.handle().publish(Work)).await;
+    assert!(given_up.is_err());
+    let text = log.text();
+    let told: Vec<_> = text.lines().filter(|line| line.contains("publish")).collect();
+    let told: Vec<_> = told.iter().filter_map(|line| line.split_once("stall: ")).map(|(_, line)| line).collect();
+    let waits: Vec<_> = text.lines().filter(|line| line.contains("waited for room for")).collect();
+    for (line, seconds) in waits.iter().zip(["1s", "3s", "7s", "15s", "31s", "63s", "1s"]) {
+        assert!(line.contains("publisher=\"host\" subscription=\"lazy.hears\""), "{line}");
+        assert!(line.contains(&format!("for room for {seconds} ")), "{line}");
+    }
+    assert_eq!(waits.len(), 7, "{text}");
+    assert_eq!(told.len(), 2, "{text}");
+    assert!(told[0].starts_with("publish goes on after it waited for 99."), "{text}");
+    assert!(told[1].starts_with("publish was given up after it waited for 2s"), "{text}");
+    host.shutdown().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publisher_that_waits_long_until_its_event_is_handled_is_told_of_too() {
+    let (log, _guard) = listen();
+    let host = Host::new("t").daemon(Lazy).start().await.unwrap();
+    assert_eq!(host.handle().publish_and_wait(Work).await, Ok(1));
+    let text = log.text();
+    let told: Vec<_> = text.lines().filter(|line| line.contains("publish")).collect();
+    assert_eq!(told.len(), 7, "{text}");
+    for (line, after) in told.iter().zip([1, 3, 7, 15, 31, 63]) {
+        assert!(line.contains("publisher=\"host\" subscription=\"lazy.hears\""), "{line}");
+        assert!(line.contains(&format!("waited for its event to be handled for {after}s ")), "{line}");
+    }
+    assert!(told[6].contains("publish goes on after it waited for 100s"), "{text}");
+    host.shutdown().await.unwrap();
+}
+
+fn never(_: &Work) -> bool {
+    panic!("no idea")
+}
+
+#[daemon(name = "strict")]
+struct Strict;
+
+#[daemon]
+impl Strict {
+    #[on_event(when = never)]
+    fn hears(&self, _work: &Work) {}
+}
+
+impl DaemonBase for Strict {}
+
+#[tokio::test]
+async fn panics_of_a_filter_are_told_of_ever_more_rarely() {
+    let (log, _guard) = listen();
+    let host = Host::new("t").daemon(Strict).start().await.unwrap();
+    for _ in 0..20 {
+        host.handle().publish(Work).await.unwrap();
+    }
+    let report = host.shutdown().await.unwrap();
+    assert_eq!((report.events[0].offered, report.events[0].failed), (20, 20));
+    let text = log.text();
+    let told: Vec<_> =
+        text.lines().filter(|line| line.contains("a filter panicked; the event counts as failed")).collect();
+    assert_eq!(told.len(), 5, "1, 2, 4, 8, 16: {text}");
+    for (line, panics) in told.iter().zip([1, 2, 4, 8, 16]) {
+        assert!(line.contains(&format!("subscription=\"strict.hears\" publisher=\"host\" panics={panics}")), "{line}");
+    }
+}

@@ -22,7 +22,7 @@ fn snapshot(name: &str, expanded: TokenStream) {
 #[test]
 fn declaration() {
     let args = quote! {
-        name = "user", requires(DataDaemon, Cache as "cache-eu"), wants(Metrics), start_timeout = "10s", optional,
+        name = "user", requires(DataDaemon, Cache as "cache-eu"), wants(Metrics), publishes(UserCreated), start_timeout = "10s", optional,
         restart(on_failure, backoff = "1s..1m", limit = "10/1h")
     };
     snapshot(
@@ -52,8 +52,20 @@ fn generic_declaration_without_handlers() {
 fn wiring() {
     let block = quote! {
         impl UserDaemon {
-            #[on_event("data:users:created", capacity = 64, overflow = drop_oldest, startup = 9, on_error = restart)]
+            #[on_event("data:users:created", when = Self::is_new, capacity = 64, overflow = drop_oldest, startup = 9, on_error = restart)]
             async fn user_created(&self, event: &data::UserCreated) -> Result<()> { self.add(event).await }
+
+            #[on_event(when = is_new, overflow = latest(key = user.id), concurrency = 4, isolated)]
+            async fn renamed(&self, event: &Renamed) {}
+
+            #[on_event(overflow = latest)]
+            fn typing(&self, event: &Typing) {}
+
+            #[on_event(queue = "rooms")]
+            fn room_created(&self, event: &RoomCreated) {}
+
+            #[on_event(queue = "rooms", isolated)]
+            fn room_deleted(&self, event: &RoomDeleted) {}
 
             #[cfg(unix)]
             #[on_event("data:*")]
@@ -64,6 +76,12 @@ fn wiring() {
 
             #[every(Self::PERIOD)]
             async fn tick(&self) {}
+
+            #[every(from = Self::period, overlap = concurrent(4), missed = burst, skip_if = busy)]
+            async fn tock(&self) {}
+
+            #[every("off", overlap = queue)]
+            fn by_hand(&self) {}
 
             #[on_ready(Cache as "cache-eu")]
             async fn warm(&self) {}
@@ -114,7 +132,7 @@ fn event() {
     snapshot(
         "event_local",
         entry::event(quote!(
-            #[event("data:*:created", local)]
+            #[event("data:*:created", local, retain)]
             enum Created {
                 One,
             }

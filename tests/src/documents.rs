@@ -10,6 +10,7 @@ macro_rules! documents {
 documents! {
     readme "README.md"
     command "docs/guide/command.md"
+    cron "docs/guide/cron.md"
     daemon "docs/guide/daemon.md"
     deferred "docs/guide/deferred.md"
     event "docs/guide/event.md"
@@ -17,13 +18,16 @@ documents! {
     health "docs/guide/health.md"
     hooks "docs/guide/hooks.md"
     host "docs/guide/host.md"
+    instance "docs/guide/instance.md"
     on_event "docs/guide/on_event.md"
     on_ready "docs/guide/on_ready.md"
+    reload "docs/guide/reload.md"
     run_time "docs/guide/run_time.md"
     stopping "docs/guide/stopping.md"
     supervision "docs/guide/supervision.md"
     task "docs/guide/task.md"
     testing "docs/guide/testing.md"
+    from_outfitter "docs/reference/from-outfitter.md"
 }
 
 /// A page that is not listed above would not be tested.

@@ -17,6 +17,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+use tempfile::TempDir;
 use thiserror::Error;
 
 /// Why a test could not go on with a process.
@@ -101,13 +102,15 @@ pub struct Program {
     command: Command,
     stdin: Option<OwnedFd>,
     reads_stderr: bool,
+    own_runtime_dir: bool,
 }
 
 impl Program {
-    /// The program at a path, such as [`built`](crate::program::built) gives, without arguments.
+    /// The program at a path, such as [`built`](crate::program::built) gives, without arguments. It is the only instance in its
+    /// own directory for locks and sockets, unless it is [told](Self::runtime_dir) another.
     pub fn new(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref().to_owned();
-        Self { command: Command::new(&path), path, stdin: None, reads_stderr: true }
+        Self { command: Command::new(&path), path, stdin: None, reads_stderr: true, own_runtime_dir: true }
     }
 
     /// Adds arguments.
@@ -122,6 +125,13 @@ impl Program {
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
         self
+    }
+
+    /// The directory for its lock and socket, which others may have too.
+    #[must_use]
+    pub fn runtime_dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.own_runtime_dir = false;
+        self.env("XDG_RUNTIME_DIR", dir.as_ref())
     }
 
     /// The directory to start it in; the test's own otherwise.
@@ -157,6 +167,11 @@ impl Program {
             .stdin(self.stdin.take().map_or_else(Stdio::piped, Stdio::from))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        self.command.env_remove("RUNTIME_DIRECTORY");
+        let runtime_dir = if self.own_runtime_dir { Some(TempDir::new().map_err(failed)?) } else { None };
+        if let Some(dir) = &runtime_dir {
+            self.command.env("XDG_RUNTIME_DIR", dir.path());
+        }
         let mut child = self.command.spawn().map_err(failed)?;
         let (Some(out), Some(err)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(failed(io::Error::other("a stream is not piped")));
@@ -181,6 +196,7 @@ impl Program {
             child,
             ended,
             status: None,
+            _runtime_dir: runtime_dir,
         })
     }
 }
@@ -199,6 +215,8 @@ pub struct Running {
     ended: Receiver<()>,
     /// Set once it is reaped, when its pid may become another's.
     status: Option<ExitStatus>,
+    /// Removed after it was killed.
+    _runtime_dir: Option<TempDir>,
 }
 
 impl Running {

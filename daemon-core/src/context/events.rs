@@ -1,9 +1,13 @@
 //! Publishing and subscribing in a daemon's name.
 
+use std::sync::Arc;
+
 use super::Context;
-use super::life::Phase;
-use crate::event::{Envelope, Event, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle};
-use crate::task::waits;
+use super::life::{Phase, Registrations};
+use crate::event::{
+    Envelope, Event, Handles, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle, Tap,
+};
+use crate::task::{Wait, waits};
 
 impl Context {
     /// Publishes `event` on its type's topic, to every subscription that matches.
@@ -17,7 +21,7 @@ impl Context {
     /// If the future is dropped while it waits, the event is dropped for those it waits for, and counted.
     pub async fn publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
         self.may_publish()?;
-        waits("cx.publish", self.life.publisher.publish(event)).await
+        waits(Wait::Publish, self.life.publisher.publish(event)).await
     }
 
     /// Publishes `event` on a topic known only at run time.
@@ -29,7 +33,45 @@ impl Context {
     /// As [`publish`](Self::publish).
     pub async fn publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
         self.may_publish()?;
-        waits("cx.publish_to", self.life.publisher.publish_to(topic, event)).await
+        waits(Wait::PublishTo, self.life.publisher.publish_to(topic, event)).await
+    }
+
+    /// Publishes `event` on its type's topic, and waits until every subscription that was offered it has handled it. Returns how
+    /// many these were.
+    ///
+    /// What starts or backs off handles it once it runs, and is waited for; so is a run-time subscription, until it receives it. Put
+    /// a `tokio::time::timeout` around it if that may take too long. A subscription whose handler waits itself for this publish, or
+    /// that belongs to a daemon that cannot start before this one has, gets the event and is not waited for.
+    ///
+    /// # Errors
+    /// [`PublishError::Unhandled`] if somewhere it failed, was dropped or abandoned, or was not waited for: it names each of
+    /// these. With any other error nobody got the event.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, what is queued is handled all the same; where there was no room yet the event is dropped, and
+    /// counted.
+    pub async fn publish_and_wait<E: Event>(&self, event: E) -> Result<usize, PublishError> {
+        self.may_publish()?;
+        let held_up = self.held_up();
+        waits(Wait::PublishHandled, self.life.publisher.publish_and_wait(event, &held_up)).await
+    }
+
+    /// As [`publish_and_wait`](Self::publish_and_wait), on a topic known only at run time.
+    ///
+    /// # Errors
+    /// As [`publish_and_wait`](Self::publish_and_wait).
+    ///
+    /// # Cancel safety
+    /// As [`publish_and_wait`](Self::publish_and_wait).
+    pub async fn publish_to_and_wait<E: Event>(&self, topic: &str, event: E) -> Result<usize, PublishError> {
+        self.may_publish()?;
+        let held_up = self.held_up();
+        waits(Wait::PublishToHandled, self.life.publisher.publish_to_and_wait(topic, event, &held_up)).await
+    }
+
+    /// The daemons that cannot run before this one does, while it does not.
+    fn held_up(&self) -> Vec<String> {
+        if self.life.ready.is_cancelled() { Vec::new() } else { self.life.link.held_up_by(&self.life.daemon) }
     }
 
     /// Publishes `event` without ever waiting: where a queue that blocks is full, the event is dropped and counted.
@@ -91,11 +133,42 @@ impl Context {
         self.pulled(|| self.life.bus.subscribe_all(&self.life.daemon, pattern, options))
     }
 
-    /// Books a subscription, so that it ends with this life wherever it is kept.
+    /// The last event of type `E`, if the type [is retained](Event::RETAIN) and its topic no pattern. It is read, not taken.
+    #[must_use]
+    pub fn retained<E: Event>(&self) -> Option<Arc<E>> {
+        self.retained_on(E::TOPIC)
+    }
+
+    /// The last event of type `E` on a topic known only at run time, if the type [is retained](Event::RETAIN).
+    #[must_use]
+    pub fn retained_on<E: Event>(&self, topic: &str) -> Option<Arc<E>> {
+        self.life.bus.retained(topic)
+    }
+
+    /// Looks on at everything published from now on on the topics that `pattern` selects, until the tap is dropped or this life
+    /// ends; otherwise as [`HostHandle::tap`](crate::HostHandle::tap).
+    ///
+    /// # Errors
+    /// [`SubscribeError::Stopping`] from the start of `cleanup` on; [`SubscribeError::InvalidPattern`].
+    pub fn tap(&self, pattern: &str) -> Result<Tap, SubscribeError> {
+        self.booked(Tap::handle, |open| &mut open.taps, || self.life.bus.tap(&self.life.daemon, pattern))
+    }
+
     fn pulled<E>(
         &self,
         subscribe: impl FnOnce() -> Result<Subscription<E>, SubscribeError>,
     ) -> Result<Subscription<E>, SubscribeError> {
+        let subscribe = || Ok(subscribe()?.booked_in(&self.life.tally.ledger));
+        self.booked(Subscription::handle, |open| &mut open.pulled, subscribe)
+    }
+
+    /// Books a subscription or tap, so that it ends with this life wherever it is kept.
+    fn booked<S>(
+        &self,
+        handle: impl Fn(&S) -> SubscriptionHandle,
+        among: impl FnOnce(&mut Registrations) -> &mut Handles,
+        subscribe: impl FnOnce() -> Result<S, SubscribeError>,
+    ) -> Result<S, SubscribeError> {
         let stopping = || SubscribeError::Stopping { daemon: self.life.daemon.to_string() };
         if self.life.phase() != Phase::Open {
             return Err(stopping());
@@ -103,15 +176,14 @@ impl Context {
         let subscription = subscribe()?;
         let (refused, late) = {
             let mut registrations = self.life.registrations();
-            registrations.pulled.retain(SubscriptionHandle::is_open);
-            registrations.pulled.push(subscription.handle());
+            among(&mut registrations).add(handle(&subscription));
             (registrations.phase != Phase::Open, registrations.drained)
         };
         if refused {
             return Err(stopping());
         }
         if late {
-            subscription.handle().close(); // the others were closed before: whoever receives from it is to end, too
+            handle(&subscription).close(); // the others were closed before: whoever receives from it is to end, too
         }
         Ok(subscription)
     }

@@ -10,8 +10,10 @@ use super::link::{self, HostLink, Wish};
 use crate::call::{Call, CallError};
 use crate::declaration::Declared;
 use crate::error::Error;
-use crate::event::{Event, PublishError, Publisher};
-use crate::status::{CheckReport, HostStatus, Transition};
+use crate::event::{Event, PublishError, Publisher, SubscribeError, Tap};
+use crate::instance::DaemonLock;
+use crate::schedule::{Order, Period};
+use crate::status::{CheckReport, EventAudit, HostStatus, Transition};
 
 /// A handle on a host. Clones are cheap; a handle does not keep the host running.
 #[derive(Clone)]
@@ -39,6 +41,20 @@ impl HostHandle {
     #[must_use]
     pub fn journal(&self) -> Vec<Transition> {
         self.link.journal()
+    }
+
+    /// What was published so far that nobody heard, and who subscribed so far to what never came. What the daemons declare of
+    /// themselves is compared before anything starts, by [`Host::check`](crate::Host::check).
+    #[must_use]
+    pub fn audit(&self) -> EventAudit {
+        self.link.audit()
+    }
+
+    /// The lock of the instance, if the host took one, for what is claimed under it, such as a
+    /// [socket](crate::instance::SocketClaim). The host gives the lock back last; whoever still has it then keeps it.
+    #[must_use]
+    pub fn lock(&self) -> Option<DaemonLock> {
+        self.link.lock()
     }
 
     /// Begins the shutdown, and returns at once.
@@ -72,6 +88,87 @@ impl HostHandle {
     /// As [`publish`](Self::publish).
     pub async fn publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
         self.publisher.publish_to(topic, event).await
+    }
+
+    /// Publishes an event in the host's own name, and waits until every subscription that was offered it has handled it; see
+    /// [`Context::publish_and_wait`](crate::Context::publish_and_wait).
+    ///
+    /// # Errors
+    /// As [`Context::publish_and_wait`](crate::Context::publish_and_wait), but for `Stopping`.
+    ///
+    /// # Cancel safety
+    /// As [`Context::publish_and_wait`](crate::Context::publish_and_wait).
+    pub async fn publish_and_wait<E: Event>(&self, event: E) -> Result<usize, PublishError> {
+        self.publisher.publish_and_wait(event, &[]).await
+    }
+
+    /// As [`publish_and_wait`](Self::publish_and_wait), on a topic known only at run time.
+    ///
+    /// # Errors
+    /// As [`publish_and_wait`](Self::publish_and_wait).
+    ///
+    /// # Cancel safety
+    /// As [`publish_and_wait`](Self::publish_and_wait).
+    pub async fn publish_to_and_wait<E: Event>(&self, topic: &str, event: E) -> Result<usize, PublishError> {
+        self.publisher.publish_to_and_wait(topic, event, &[]).await
+    }
+
+    /// As [`Context::try_publish`](crate::Context::try_publish), in the host's own name.
+    ///
+    /// # Errors
+    /// As [`Context::try_publish`](crate::Context::try_publish), but for `Stopping`.
+    pub fn try_publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
+        self.publisher.try_publish(event)
+    }
+
+    /// As [`try_publish`](Self::try_publish), on a topic known only at run time.
+    ///
+    /// # Errors
+    /// As [`try_publish`](Self::try_publish).
+    pub fn try_publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
+        self.publisher.try_publish_to(topic, event)
+    }
+
+    /// The last event of type `E`, if the type [is retained](Event::RETAIN) and its topic no pattern. It is read, not taken.
+    #[must_use]
+    pub fn retained<E: Event>(&self) -> Option<Arc<E>> {
+        self.retained_on(E::TOPIC)
+    }
+
+    /// The last event of type `E` on a topic known only at run time, if the type [is retained](Event::RETAIN).
+    #[must_use]
+    pub fn retained_on<E: Event>(&self, topic: &str) -> Option<Arc<E>> {
+        self.publisher.bus().retained(topic)
+    }
+
+    /// Looks on at everything published from now on on the topics that `pattern` selects, until the tap is dropped or the host has
+    /// stopped. It has no part in what it sees: it holds no publisher up, and is no listener.
+    ///
+    /// ```
+    /// # use daemon_core::{DaemonBase, Event, Host, Result, daemon};
+    /// # #[daemon(no_handlers)]
+    /// # struct Users;
+    /// # impl DaemonBase for Users {}
+    /// # #[derive(Event, serde::Serialize)]
+    /// # #[event("data:users:created")]
+    /// # struct UserCreated { name: &'static str }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// # let host = Host::new("app").daemon(Users).start().await?;
+    /// let mut tap = host.handle().tap("data:**")?;
+    /// host.handle().publish(UserCreated { name: "Ada" }).await?;
+    /// let seen = tap.recv().await.unwrap();
+    /// assert_eq!((seen.event.topic(), seen.event.publisher(), seen.missed), ("data:users:created", "host", 0));
+    /// assert_eq!(seen.event.to_json().unwrap()?["name"], "Ada");
+    /// # host.shutdown().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`SubscribeError::InvalidPattern`].
+    pub fn tap(&self, pattern: &str) -> Result<Tap, SubscribeError> {
+        self.publisher.bus().tap(self.publisher.name(), pattern)
     }
 
     /// Stops one daemon, after those that require it, and waits until it has stopped. It stays so until it is started
@@ -109,6 +206,45 @@ impl HostHandle {
     /// The restart goes on even if the future is dropped.
     pub async fn restart_daemon(&self, name: &str) -> Result<(), Error> {
         self.link.steer(name, Wish::Restart).await
+    }
+
+    /// Keeps an interval of a daemon from ticking, until it is resumed or the daemon's life ends. A tick under way goes on.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDaemon`]; [`Error::NotRunning`]; [`Error::UnknownInterval`].
+    pub fn pause_interval(&self, daemon: &str, interval: &str) -> Result<(), Error> {
+        self.link.order(daemon, interval, Order::Pause)
+    }
+
+    /// Lets a paused interval tick again, at the times that are its own.
+    ///
+    /// # Errors
+    /// As [`pause_interval`](Self::pause_interval).
+    pub fn resume_interval(&self, daemon: &str, interval: &str) -> Result<(), Error> {
+        self.link.order(daemon, interval, Order::Resume)
+    }
+
+    /// Makes an interval tick now, paused or not, and returns at once. If it may not, since a tick of it is under way, it
+    /// ticks when that has ended, once, however often it is asked meanwhile. Its own times stay as they are.
+    ///
+    /// # Errors
+    /// As [`pause_interval`](Self::pause_interval).
+    pub fn run_interval(&self, daemon: &str, interval: &str) -> Result<(), Error> {
+        self.link.order(daemon, interval, Order::Run)
+    }
+
+    /// Gives an interval another period for the rest of its daemon's life, counted from now: a [`Duration`], or text such as
+    /// `"30s"` or `"off"`. It takes the place of a cron expression, too.
+    ///
+    /// [`Duration`]: std::time::Duration
+    ///
+    /// # Errors
+    /// As [`pause_interval`](Self::pause_interval); [`Error::ZeroPeriod`]; [`Error::Timeout`]; [`Error::Grammar`].
+    pub fn set_interval_period<P: TryInto<Period>>(&self, daemon: &str, interval: &str, period: P) -> Result<(), Error>
+    where
+        Error: From<P::Error>,
+    {
+        self.link.order(daemon, interval, Order::Period(period.try_into()?))
     }
 
     /// Runs the health checks of all running daemons, in parallel, each for no longer than its timeout.

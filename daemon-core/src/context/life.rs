@@ -5,51 +5,21 @@
 //! 2. What registrations hold is dropped outside the lock, each by itself, a panic in one harming no other.
 
 use std::any::TypeId;
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::link::{AnyDaemon, HostLink};
-use super::register::{Bound, Unsubscribe};
+use super::register::Unsubscribe;
 use crate::BoxFuture;
+use crate::configuration::Configured;
 use crate::error::{Error, Result};
-use crate::event::{Bus, Publisher, SubscriptionHandle, SubscriptionStatus};
+use crate::event::{Bus, Handles, Publisher, SubscriptionHandle, SubscriptionStatus};
 use crate::policy::OnError;
-use crate::status::{IntervalStatus, TaskKind};
-use crate::task::{Failure, Periodic, Tasks, attempt};
-
-/// Errors and panics of a daemon, over all its lives.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) errors: AtomicU64,
-    pub(crate) panics: AtomicU64,
-    /// How often in a row each piece of work has failed.
-    streaks: Mutex<BTreeMap<String, u32>>,
-}
-
-/// How many failures in a row degrade a daemon.
-const DEGRADED_AFTER: u32 = 3;
-
-impl Tally {
-    /// What has failed often enough in a row.
-    pub(crate) fn degraded(&self) -> Vec<String> {
-        let streaks = self.streaks.lock().unwrap_or_else(PoisonError::into_inner);
-        streaks.iter().filter(|(_, times)| **times >= DEGRADED_AFTER).map(|(name, _)| name.clone()).collect()
-    }
-
-    /// Forgets what failed in the life before.
-    pub(crate) fn renew(&self) {
-        self.streaks.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    fn streak(&self, name: &str, times: u32) -> Option<u32> {
-        let mut streaks = self.streaks.lock().unwrap_or_else(PoisonError::into_inner);
-        if times == 0 { streaks.remove(name) } else { streaks.insert(name.to_owned(), times) }
-    }
-}
+use crate::schedule::{self, Clock, Ticker, Timers};
+use crate::status::TaskKind;
+use crate::task::{Failure, Owner, Tally, Tasks, attempt};
 
 /// How far the end of a life has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,33 +33,16 @@ pub(crate) enum Phase {
     Over,
 }
 
-/// An interval that ticks, or waits to.
-pub(crate) struct Ticking {
-    /// Held so that what it captured is dropped with the interval, not when its ticking ends. Dropped quietly.
-    pub(super) _tick: Bound,
-    pub(super) periodic: Arc<Periodic>,
-    pub(super) stop: CancellationToken,
-    pub(super) run: Run,
-    /// Those of the intervals it replaced that had not ended then, the oldest first.
-    pub(super) before: Vec<Run>,
-}
-
-/// The future of an interval.
-#[derive(Clone, Debug)]
-pub(crate) struct Run {
-    pub(super) task: Option<AbortHandle>,
-    /// Cancelled once the future is gone.
-    pub(super) done: CancellationToken,
-}
-
 #[derive(Default)]
 pub(super) struct Registrations {
     pub(super) phase: Phase,
     pub(super) guards: Vec<Box<dyn Unsubscribe>>,
-    pub(super) pulled: Vec<SubscriptionHandle>,
+    pub(super) pulled: Handles,
+    pub(super) taps: Handles,
     /// Whether the subscriptions made at run time have been closed.
     pub(super) drained: bool,
-    pub(super) intervals: BTreeMap<String, Ticking>,
+    /// Whether the intervals have their driver.
+    pub(super) driven: bool,
 }
 
 /// One life of a daemon.
@@ -104,13 +57,18 @@ pub(crate) struct Life {
     pub(crate) tally: Arc<Tally>,
     /// The daemons this one requires, held for as long as it lives.
     pub(crate) required: Vec<(TypeId, Arc<str>, AnyDaemon)>,
+    /// What it was born with, or has taken on since.
+    configured: Mutex<Configured>,
     /// Cancelled when the daemon runs: what waits for its readiness may begin.
     pub(crate) ready: CancellationToken,
     /// Cancelled when no new tick, command or check may begin.
     pub(crate) intake: CancellationToken,
     /// Cancelled when running work is to end.
     pub(crate) cancel: CancellationToken,
+    /// Set when no event handler may begin or go on, not even in the middle of a batch.
+    pub(crate) cut: AtomicBool,
     pub(super) registrations: Mutex<Registrations>,
+    pub(crate) timers: Timers,
     /// Whether the phase is over, for those who ask often.
     over: AtomicBool,
 }
@@ -129,15 +87,19 @@ pub(crate) struct Birth {
     pub(crate) link: Arc<dyn HostLink>,
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) tally: Arc<Tally>,
+    pub(crate) clock: Arc<Clock>,
     pub(crate) required: Vec<(TypeId, Arc<str>, AnyDaemon)>,
+    pub(crate) configured: Configured,
 }
 
 impl Life {
     pub(crate) fn new(birth: Birth) -> Self {
+        // At the level of errors, so that it is there whatever is shown.
+        let span = tracing::error_span!("daemon", name = &*birth.daemon);
+        let owner = Owner { daemon: birth.daemon.clone(), span: span.clone(), tally: birth.tally.clone() };
         Self {
-            // At the level of errors, so that it is there whatever is shown.
-            span: tracing::error_span!("daemon", name = &*birth.daemon),
-            tasks: Tasks::new(birth.runtime),
+            tasks: Tasks::new(birth.runtime, owner),
+            span,
             publisher: birth.bus.publisher(&birth.daemon),
             daemon: birth.daemon,
             number: birth.number,
@@ -145,10 +107,13 @@ impl Life {
             link: birth.link,
             tally: birth.tally,
             required: birth.required,
+            configured: Mutex::new(birth.configured),
             ready: CancellationToken::new(),
             intake: CancellationToken::new(),
             cancel: CancellationToken::new(),
+            cut: AtomicBool::new(false),
             registrations: Mutex::default(),
+            timers: Timers::new(birth.clock),
             over: AtomicBool::new(false),
         }
     }
@@ -159,6 +124,16 @@ impl Life {
 
     pub(super) fn stopping(&self) -> Error {
         Error::Stopping { daemon: self.daemon.to_string() }
+    }
+
+    /// The configuration it has.
+    pub(crate) fn configured(&self) -> Configured {
+        self.configured.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes on another configuration; returns the one before, to be dropped where user code may run.
+    pub(crate) fn configure(&self, next: Configured) -> Configured {
+        std::mem::replace(&mut *self.configured.lock().unwrap_or_else(PoisonError::into_inner), next)
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -178,10 +153,7 @@ impl Life {
 
     /// Logs and counts what went wrong with a piece of the daemon's work.
     pub(crate) fn failed(&self, kind: TaskKind, name: &str, failure: &Failure) {
-        let tally = if failure.is_panic() { &self.tally.panics } else { &self.tally.errors };
-        tally.fetch_add(1, Ordering::Relaxed);
-        let _span = self.span.enter();
-        tracing::error!(daemon = &*self.daemon, work = name, %failure, "{kind} failed");
+        self.tasks.owner.failed(kind, name, failure);
     }
 
     /// Makes one call of user code, or what a test asked for in its place.
@@ -213,26 +185,20 @@ impl Life {
         let pulled = {
             let mut registrations = self.registrations();
             registrations.drained = true;
-            registrations.pulled.clone()
+            [registrations.pulled.clone(), registrations.taps.clone()]
         };
-        pulled.iter().for_each(SubscriptionHandle::close);
+        pulled.iter().flat_map(Handles::iter).for_each(SubscriptionHandle::close);
     }
 
     /// The accounts of the open subscriptions made at run time.
     pub(crate) fn pulled(&self) -> Vec<SubscriptionStatus> {
         let pulled = self.registrations().pulled.clone();
-        pulled.iter().filter(|handle| handle.is_open()).filter_map(SubscriptionHandle::status).collect()
+        pulled.iter().filter_map(SubscriptionHandle::status).collect()
     }
 
     /// Books that a handler or interval has failed `times` times in a row; 0: it has succeeded.
     pub(crate) fn streak(&self, name: &str, times: u32) {
-        let before = self.tally.streak(name, times).unwrap_or(0);
-        let _span = self.span.enter();
-        if times == DEGRADED_AFTER {
-            tracing::warn!(daemon = &*self.daemon, work = name, "degraded: it failed {times} times in a row");
-        } else if times == 0 && before >= DEGRADED_AFTER {
-            tracing::warn!(daemon = &*self.daemon, work = name, "recovered");
-        }
+        self.tasks.owner.streak(name, times);
     }
 
     /// Does what a handler or tick asks for when it fails.
@@ -258,28 +224,40 @@ impl Life {
 
     /// Drops the intervals, which have ended; returns what went wrong.
     pub(crate) fn forget_intervals(&self) -> Vec<Failure> {
-        let forget = |ticking| {
-            attempt(|| drop(ticking))
+        let forget = |cleared| {
+            attempt(|| drop(cleared))
                 .inspect_err(|failure| self.failed(TaskKind::Cleanup, "a registered interval", failure))
         };
-        self.drop_intervals().into_iter().filter_map(|ticking| forget(ticking).err()).collect()
-    }
-
-    /// Stops all intervals and forgets them; returns them, to be waited for and dropped.
-    pub(crate) fn drop_intervals(&self) -> Vec<Ticking> {
-        let intervals = std::mem::take(&mut self.registrations().intervals);
-        let intervals: Vec<_> = intervals.into_values().collect();
-        for interval in &intervals {
-            interval.stop.cancel();
-        }
-        intervals
+        self.timers.clear_all().into_iter().filter_map(|cleared| forget(cleared).err()).collect()
     }
 
     pub(crate) fn guards(&self) -> usize {
         self.registrations().guards.len()
     }
+}
 
-    pub(crate) fn intervals(&self) -> Vec<IntervalStatus> {
-        self.registrations().intervals.values().map(|ticking| ticking.periodic.status()).collect()
+impl schedule::Owner for Life {
+    fn timers(&self) -> &Timers {
+        &self.timers
+    }
+
+    fn tasks(&self) -> &Arc<Tasks> {
+        &self.tasks
+    }
+
+    fn intake(&self) -> &CancellationToken {
+        &self.intake
+    }
+
+    fn call(&self, ticker: &Ticker) -> BoxFuture<'static, Result<()>> {
+        self.call(&ticker.name, || (ticker.tick)())
+    }
+
+    fn booked(&self, ticker: &Ticker, failure: Option<&Failure>, in_a_row: u32) {
+        self.streak(&ticker.name, in_a_row);
+        if let Some(failure) = failure {
+            self.failed(TaskKind::Interval, &ticker.name, failure);
+            self.on_error(ticker.schedule.on_error, &ticker.name, failure);
+        }
     }
 }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::watch;
 
 use crate::BoxFuture;
 use crate::call::CallError;
 use crate::error::Error;
-use crate::status::{CheckReport, HostStatus, State, Transition};
+use crate::instance::DaemonLock;
+use crate::schedule::Order;
+use crate::status::{CheckReport, EventAudit, HostStatus, State, Transition};
+use crate::sync::watch;
 
 /// A daemon's state and the number of its latest life. State, not an event: whoever looks late still sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub(crate) trait HostLink: Any + Send + Sync {
     fn readiness(&self, daemon: &str) -> Option<watch::Receiver<Readiness>>;
     /// The names of all daemons.
     fn names(&self) -> Vec<String>;
+    /// A daemon and all that cannot start before it runs.
+    fn held_up_by(&self, daemon: &str) -> Vec<String>;
     /// A running daemon, by type and, where one is given, by name.
     fn running(&self, type_id: TypeId, name: Option<&str>) -> Option<AnyDaemon>;
     /// Begins the shutdown.
@@ -54,12 +58,18 @@ pub(crate) trait HostLink: Any + Send + Sync {
     fn daemon_failed(&self, daemon: &str, life: u64, reason: String, for_good: bool);
     /// Stops, starts or restarts one daemon, and waits until that is so.
     fn steer(&self, daemon: &str, wish: Wish) -> BoxFuture<'_, Result<(), Error>>;
+    /// What an operator wants of one interval.
+    fn order(&self, daemon: &str, interval: &str, order: Order) -> Result<(), Error>;
     /// Calls a command.
     fn call(&self, daemon: &str, command: &str, request: Value) -> BoxFuture<'_, Result<Value, CallError>>;
     /// Runs the health checks of all running daemons.
     fn run_checks(&self) -> BoxFuture<'_, Vec<CheckReport>>;
     /// What can be seen of the host.
     fn status(&self) -> HostStatus;
+    /// What was heard by nobody, and who heard nothing.
+    fn audit(&self) -> EventAudit;
+    /// The lock it holds.
+    fn lock(&self) -> Option<DaemonLock>;
     /// Its latest transitions.
     fn journal(&self) -> Vec<Transition>;
     /// What a test wants called in the place of the next call named `name`.

@@ -4,20 +4,22 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{self, Poll};
-
-use tokio::sync::oneshot;
+use std::sync::Arc;
+use std::task::{self, Poll, ready};
 
 use super::Context;
 use crate::error::{Error, Result};
 use crate::status::TaskKind;
-use crate::task::{Failure, Label, caught};
+use crate::task::{Answer, Caught, Failure, Label, Record};
 
 /// The result of spawned work, to be awaited or dropped; dropping it lets the work go on.
 #[must_use = "drop it on purpose if nobody needs the result: `drop(handle)`"]
 pub struct TaskHandle<T> {
-    result: oneshot::Receiver<Result<T, TaskEnded>>,
+    record: Arc<Record<Answer<Ended<T>>>>,
 }
+
+/// How spawned work ended.
+type Ended<T> = Result<T, TaskEnded>;
 
 /// Why spawned work brought no result.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -34,8 +36,14 @@ pub enum TaskEnded {
 impl<T> Future for TaskHandle<T> {
     type Output = Result<T, TaskEnded>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.result).poll(cx).map(|ended| ended.unwrap_or(Err(TaskEnded::Aborted)))
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        self.record.end.poll(cx).map(|ended| ended.unwrap_or(Err(TaskEnded::Aborted)))
+    }
+}
+
+impl<T> Drop for TaskHandle<T> {
+    fn drop(&mut self) {
+        self.record.end.abandon();
     }
 }
 
@@ -50,58 +58,83 @@ impl Context {
     /// if it does not heed that, and gone before `cleanup` begins. A panic is caught, logged and counted.
     ///
     /// # Errors
-    /// [`Error::Stopping`] once the daemon's life is over.
+    /// [`Error::Stopping`] once the daemon's life is over, and while work that did not heed its end is aborted.
     #[track_caller]
     pub fn spawn<T: Send + 'static>(
         &self,
         name: &str,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<TaskHandle<T>, Error> {
-        let (sender, result) = oneshot::channel();
-        let (life, name) = (self.life.clone(), name.to_owned());
-        self.life.spawn(Label::new(TaskKind::Task, name.clone()), async move {
-            let mut value = None;
-            let ended = caught(|| async {
-                value = Some(work.await);
-                Ok(())
-            });
-            let ended = ended.await;
-            let outcome = match (ended, value) {
-                (Ok(()), Some(value)) => Ok(value),
-                (Err(failure), _) => {
-                    life.failed(TaskKind::Task, &name, &failure);
-                    Err(TaskEnded::Panicked(failure.to_string()))
-                }
-                (Ok(()), None) => Err(TaskEnded::Aborted),
-            };
-            drop(sender.send(outcome)); // nobody may be waiting
-        })?;
-        Ok(TaskHandle { result })
+        let record = self.life.tasks.spawn_with(Label::new(TaskKind::Task, name), Answer::default(), |record| Work {
+            future: Caught::new(work),
+            record: record.clone(),
+        });
+        Ok(TaskHandle { record: record.ok_or_else(|| self.life.stopping())? })
     }
 
     /// Runs `work` on a thread where it may block. Such work cannot be aborted once it runs: if it outlives the stop,
     /// the report names it.
     ///
     /// # Errors
-    /// [`Error::Stopping`] once the daemon's life is over.
+    /// As [`spawn`](Self::spawn).
     #[track_caller]
     pub fn spawn_blocking<T: Send + 'static>(
         &self,
         name: &str,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<TaskHandle<T>, Error> {
-        let (sender, result) = oneshot::channel();
-        let (life, label) = (self.life.clone(), name.to_owned());
-        let run = move || {
-            let outcome = catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
-                let failure = Failure::panic(&*payload);
-                life.failed(TaskKind::Blocking, &label, &failure);
-                TaskEnded::Panicked(failure.to_string())
-            });
-            drop(sender.send(outcome)); // nobody may be waiting
-        };
         let label = Label::new(TaskKind::Blocking, name);
-        self.life.tasks.spawn_blocking(label, &self.life.span, run).ok_or_else(|| self.life.stopping())?;
-        Ok(TaskHandle { result })
+        let record = self.life.tasks.spawn_blocking(label, Answer::default(), |record| {
+            let record = record.clone();
+            move || {
+                let ended = catch_unwind(AssertUnwindSafe(work)).map_err(|payload| Failure::panic(&*payload));
+                conclude(&record, ended);
+            }
+        });
+        Ok(TaskHandle { record: record.ok_or_else(|| self.life.stopping())? })
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// Spawned work that runs, and gives its result to its record.
+    struct Work<F: Future> {
+        #[pin]
+        future: Caught<F>,
+        record: Arc<Record<Answer<Ended<F::Output>>>>,
+    }
+}
+
+impl<F: Future> Future for Work<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
+        let this = self.project();
+        let ended = ready!(this.future.poll(cx));
+        conclude(this.record, ended);
+        Poll::Ready(())
+    }
+}
+
+/// Logs and counts a panic, and hands the result over; dropped here if nobody wants it.
+fn conclude<T>(record: &Record<Answer<Ended<T>>>, ended: Result<T, Failure>) {
+    let ended = ended.map_err(|failure| {
+        record.owner().failed(record.kind(), record.name(), &failure);
+        match failure {
+            Failure::Panic(message) => TaskEnded::Panicked(message),
+            other => TaskEnded::Panicked(other.to_string()),
+        }
+    });
+    drop(record.end.give(ended));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is left between two tasks, which the runtime aligns to 128 bytes; see docs/design/021.
+    #[test]
+    fn a_record_is_small() {
+        let shared = size_of::<Record<Answer<Ended<()>>>>() + 2 * size_of::<usize>();
+        assert!(shared <= 104, "{shared}");
     }
 }

@@ -4,43 +4,41 @@
 //! somebody subscribes to exactly it, or once a type whose topic it is was published; any other topic is matched against the
 //! patterns at each publish and leaves nothing behind, so that names made up at run time cost no memory.
 //!
-//! **Invariant:** the registry's lock orders all changes; every table a publisher reads is replaced as a whole under it.
-//! It is a leaf: no mailbox is locked and no user code runs inside.
+//! **Invariant:** the registry's lock orders all changes; every table a publisher reads is outdated, and made anew, under it. No user
+//! code runs inside, and no lock is taken but that of the shelf of retained events and that of a mailbox nobody knows yet.
 
+use super::Event;
 use super::error::SubscribeError;
-use super::mailbox::{LanePlan, Mailbox};
-use super::publish::{Message, Publisher};
-use super::routes::{Route, Routes, TopicEntry, Topics, TypeTag};
+use super::gate::Gate;
+use super::late;
+use super::ledger::Ledger;
+use super::mailbox::Mailbox;
+use super::plan::{LanePlan, MailboxPlan};
+use super::publish::Publisher;
+use super::registry::{Interest, Registry};
+use super::retained::Retained;
+use super::routes::{Route, Routes, TopicEntry, Topics};
 use super::state::Phase;
-use super::topic::{Topic, hash};
+use super::tap::Taps;
+use super::topic::Topic;
+use super::unheard::Unheard;
 use super::wait_graph::WaitGraph;
-use super::waiting::Full;
-use arc_swap::ArcSwap;
+use crate::sync::{Mutex, MutexGuard};
+use arc_swap::ArcSwapOption;
 use daemon_grammar::topic::{check_pattern, is_pattern, matches};
-use rustc_hash::{FxHashMap, FxHashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 /// Carries events from publishers to subscriptions.
 #[derive(Debug, Default)]
 pub struct Bus {
-    topics: ArcSwap<Topics>,
-    patterns: ArcSwap<Vec<Interest>>,
+    pub(super) topics: Topics,
+    /// `None`: they have changed.
+    pub(super) patterns: ArcSwapOption<Vec<Interest>>,
     registry: Mutex<Registry>,
     graph: Arc<WaitGraph>,
-}
-
-/// One lane's wish for a topic or pattern.
-#[derive(Clone, Debug)]
-struct Interest {
-    topic: Arc<str>,
-    route: Route,
-}
-
-#[derive(Debug, Default)]
-struct Registry {
-    literal: FxHashMap<Arc<str>, Vec<Interest>>,
-    /// Topics of types that were published: their entries stay.
-    pinned: FxHashSet<&'static str>,
+    pub(super) unheard: Unheard,
+    pub(super) retained: Retained,
+    pub(super) taps: Taps,
 }
 
 impl Bus {
@@ -59,207 +57,148 @@ impl Bus {
     /// How many topics have an entry.
     #[must_use]
     pub fn topics(&self) -> usize {
-        self.topics.load().len()
+        self.topics.len()
     }
 
-    /// How many (topic, type) pairs are subscribed to, each counted once per daemon.
+    /// How many (topic, type) pairs are subscribed to, each counted once per daemon; taps are not.
     #[must_use]
     pub fn subscriptions(&self) -> usize {
-        let registry = self.lock();
-        registry.literal.values().map(Vec::len).sum::<usize>() + self.patterns.load().len()
+        self.lock().iter().filter(|interest| !interest.route.is_tap).count()
+    }
+
+    /// The topics on which something was published that nobody heard: first by whom, and how often.
+    pub(crate) fn unheard(&self) -> Vec<(String, String, u64)> {
+        let mut found = self.unheard.of_no_entry();
+        found.extend(self.topics.all().into_iter().filter_map(|entry| {
+            let (publisher, events) = entry.unheard.read()?;
+            Some((entry.topic.as_str().to_owned(), publisher, events))
+        }));
+        found.sort();
+        found
+    }
+
+    /// The last event of a retained type on a topic.
+    #[must_use]
+    pub fn retained<E: Event>(&self, topic: &str) -> Option<Arc<E>> {
+        self.retained.last(topic)
     }
 
     fn lock(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn graph(&self) -> &WaitGraph {
+    pub(crate) fn graph(&self) -> &Arc<WaitGraph> {
         &self.graph
     }
 
-    /// Makes a mailbox and registers its lanes, all or none; each lane with the type it takes (`None`: envelopes).
+    /// Makes a mailbox and registers its lanes, all or none.
     pub(crate) fn register(
         self: &Arc<Self>,
         owner: &str,
         phase: Phase,
-        plan: &[(LanePlan, Option<TypeTag>)],
+        plan: &MailboxPlan,
     ) -> Result<Registration, SubscribeError> {
-        for (lane, _) in plan {
-            check_pattern(&lane.topic).map_err(|error| SubscribeError::InvalidPattern {
-                pattern: lane.topic.clone(),
-                reason: error.to_string(),
-            })?;
-        }
+        plan.lanes.iter().try_for_each(|lane| check_lane(owner, lane))?;
         let mut registry = self.lock();
-        registry.check_types(plan)?;
+        registry.check_types(&plan.lanes)?;
         let mailbox = Mailbox::new(owner.into(), self.graph.clone(), phase, plan);
-        let mut topics = Vec::with_capacity(plan.len());
-        let mut patterns = Vec::new();
-        for (index, (lane, takes)) in (0..).zip(plan) {
-            let topic: Arc<str> = lane.topic.as_str().into();
-            topics.push(topic.clone());
-            let route = Route { mailbox: mailbox.clone(), lane: index, takes: *takes };
-            let interest = Interest { topic: topic.clone(), route };
-            if is_pattern(&topic) {
-                patterns.push(interest)
-            } else {
-                registry.literal.entry(topic).or_default().push(interest);
-            }
-        }
-        if !patterns.is_empty() {
-            patterns.splice(0..0, self.patterns.load().iter().cloned());
-            self.patterns.store(Arc::new(patterns));
-        }
-        self.rebuild(&registry, &topics);
-        Ok(Registration { bus: self.clone(), mailbox, topics })
+        let lane = |(index, lane): (u32, &LanePlan)| {
+            let gate = Gate::of(owner, lane);
+            let route = Route { mailbox: mailbox.clone(), lane: index, takes: lane.takes, gate, is_tap: lane.is_tap };
+            Interest { topic: lane.topic.as_str().into(), route }
+        };
+        let lanes: Vec<Interest> = (0..).zip(&plan.lanes).map(lane).collect();
+        let beginning = {
+            let shelf = self.retained.lock();
+            self.add(&mut registry, &lanes);
+            mailbox.begin(late::find(&shelf, &lanes, 0), &lanes)
+        };
+        drop(registry);
+        beginning.hand_over(&mailbox, &lanes);
+        Ok(Registration { bus: self.clone(), mailbox, lanes, ledger: None })
     }
 
-    fn unregister(&self, mailbox: &Arc<Mailbox>, topics: &[Arc<str>]) {
+    fn add(&self, registry: &mut Registry, lanes: &[Interest]) {
+        for lane in lanes {
+            registry.add(lane);
+            if !is_pattern(&lane.topic) && self.topics.get(&lane.topic).is_none() {
+                self.topics.insert(TopicEntry::new(Topic::Shared(lane.topic.clone())));
+            }
+        }
+        self.outdate(lanes);
+    }
+
+    fn unregister(&self, lanes: &[Interest]) {
         let mut registry = self.lock();
-        let stays = |interest: &Interest| !Arc::ptr_eq(&interest.route.mailbox, mailbox);
-        for topic in topics {
-            if let Some(interests) = registry.literal.get_mut(topic) {
-                interests.retain(stays);
-                if interests.is_empty() {
-                    registry.literal.remove(topic);
-                }
-            }
-        }
-        if topics.iter().any(|topic| is_pattern(topic)) {
-            self.patterns.store(Arc::new(self.patterns.load().iter().filter(|old| stays(old)).cloned().collect()));
-        }
-        self.rebuild(&registry, topics);
-    }
-
-    /// Brings the entries that the given topics and patterns concern up to date.
-    fn rebuild(&self, registry: &Registry, changed: &[Arc<str>]) {
-        let (topics, patterns) = (self.topics.load_full(), self.patterns.load());
-        let (mut new, mut gone) = (Vec::new(), Vec::new());
-        for topic in changed.iter().filter(|topic| !is_pattern(topic)) {
-            let (hash, routes) = (hash(topic), registry.routes(topic, &patterns));
-            match topics.get(hash, topic) {
-                Some(entry) if registry.keeps(topic) => entry.routes.store(Arc::new(routes)),
-                Some(entry) => gone.push(entry.clone()),
-                None if registry.keeps(topic) => {
-                    let routes = ArcSwap::from_pointee(routes);
-                    new.push(Arc::new(TopicEntry { hash, topic: Topic::Shared(topic.clone()), routes }));
-                }
-                None => {}
-            }
-        }
-        for pattern in changed.iter().filter(|topic| is_pattern(topic)) {
-            for entry in topics.iter().filter(|entry| matches(pattern, entry.topic.as_str())) {
-                entry.routes.store(Arc::new(registry.routes(entry.topic.as_str(), &patterns)));
-            }
-        }
-        if !(new.is_empty() && gone.is_empty()) {
-            let mut next = if gone.is_empty() { Topics::clone(&topics) } else { topics.without(&gone) };
-            for entry in new {
-                if next.get(entry.hash, entry.topic.as_str()).is_none() {
-                    next.insert(entry);
-                }
-            }
-            self.topics.store(Arc::new(next));
+        lanes.iter().for_each(|lane| registry.remove(lane));
+        self.outdate(lanes);
+        for lane in lanes.iter().filter(|lane| !is_pattern(&lane.topic) && !registry.keeps(&lane.topic)) {
+            self.topics.remove(&lane.topic);
         }
     }
 
-    /// Makes the entry of a type's own topic, for good.
-    fn pin(&self, topic: &'static str) {
+    /// Has the tables made anew that these concern, by the next publisher who needs them.
+    fn outdate(&self, lanes: &[Interest]) {
+        let (patterns, literal): (Vec<_>, Vec<_>) = lanes.iter().partition(|lane| is_pattern(&lane.topic));
+        for entry in literal.iter().filter_map(|lane| self.topics.get(&lane.topic)) {
+            entry.routes.store(None);
+        }
+        if patterns.is_empty() {
+            return;
+        }
+        self.patterns.store(None);
+        for entry in self.topics.all() {
+            if patterns.iter().any(|lane| matches(&lane.topic, entry.topic.as_str())) {
+                entry.routes.store(None);
+            }
+        }
+    }
+
+    /// Who gets what is published on a topic, after a change.
+    #[cold]
+    pub(super) fn routes(&self, entry: &TopicEntry) -> Arc<Routes> {
+        let registry = self.lock();
+        let routes = Arc::new(registry.routes(entry.topic.as_str()));
+        entry.routes.store(Some(routes.clone()));
+        routes
+    }
+
+    /// All patterns, after a change.
+    #[cold]
+    fn new_patterns(&self) -> Arc<Vec<Interest>> {
+        let registry = self.lock();
+        let patterns = Arc::new(registry.patterns());
+        self.patterns.store(Some(patterns.clone()));
+        patterns
+    }
+
+    /// All patterns.
+    #[inline]
+    pub(super) fn patterns(&self) -> Arc<Vec<Interest>> {
+        self.patterns.load_full().unwrap_or_else(|| self.new_patterns())
+    }
+
+    /// The entry of a type's own topic, which stays for good: publishers may keep it.
+    #[cold]
+    pub(super) fn entry_of_type(&self, topic: &'static str) -> Arc<TopicEntry> {
         let mut registry = self.lock();
-        registry.pinned.insert(topic);
-        let topics = self.topics.load_full();
-        if topics.get(hash(topic), topic).is_none() {
-            let routes = ArcSwap::from_pointee(registry.routes(topic, &self.patterns.load()));
-            let mut topics = Topics::clone(&topics);
-            topics.insert(Arc::new(TopicEntry { hash: hash(topic), topic: Topic::Static(topic), routes }));
-            self.topics.store(Arc::new(topics));
+        registry.pin(topic);
+        if let Some(entry) = self.topics.get(topic) {
+            return entry;
         }
-    }
-
-    /// Offers a message on a type's own topic, checked by the caller.
-    pub(crate) fn offer(
-        &self,
-        hash: u64,
-        topic: &'static str,
-        message: &mut Message<'_>,
-    ) -> Result<Vec<Full>, TypeTag> {
-        loop {
-            if let Some(entry) = self.topics.load().get(hash, topic) {
-                return deliver(entry, message);
-            }
-            self.pin(topic);
-        }
-    }
-
-    /// Offers a message on a topic made up at run time; `None` if it has no entry.
-    pub(crate) fn offer_to(&self, topic: &str, message: &mut Message<'_>) -> Option<Result<Vec<Full>, TypeTag>> {
-        Some(deliver(self.topics.load().get(hash(topic), topic)?, message))
-    }
-
-    /// Offers a message on a topic without an entry, leaving nothing behind.
-    pub(crate) fn offer_to_patterns(&self, topic: &str, message: &mut Message<'_>) -> Vec<Full> {
-        let mut full = Vec::new();
-        for interest in self.patterns.load().iter().filter(|interest| matches(&interest.topic, topic)) {
-            if interest.route.takes.is_none() {
-                message.wrap(|| Topic::Shared(topic.into()));
-            }
-            let route = std::slice::from_ref(&interest.route);
-            interest.route.mailbox.offer(route, message, &mut full);
-        }
-        full
+        let entry = TopicEntry::new(Topic::Static(topic));
+        self.topics.insert(entry.clone());
+        entry
     }
 }
 
-/// Offers a message to everybody on a topic: one lock and at most one wake per mailbox.
-fn deliver(entry: &TopicEntry, message: &mut Message<'_>) -> Result<Vec<Full>, TypeTag> {
-    let routes = entry.routes.load();
-    if let Some(expected) = routes.expects
-        && expected.id != message.kind.id
-    {
-        return Err(expected);
-    }
-    if routes.has_envelopes {
-        message.wrap(|| entry.topic.clone());
-    }
-    let mut full = Vec::new();
-    for group in routes.routes.chunk_by(|a, b| Arc::ptr_eq(&a.mailbox, &b.mailbox)) {
-        group[0].mailbox.offer(group, message, &mut full);
-    }
-    Ok(full)
-}
-
-impl Registry {
-    fn keeps(&self, topic: &str) -> bool {
-        self.literal.contains_key(topic) || self.pinned.contains(topic)
-    }
-
-    fn check_types(&self, plan: &[(LanePlan, Option<TypeTag>)]) -> Result<(), SubscribeError> {
-        let mut new: FxHashMap<&str, TypeTag> = FxHashMap::default();
-        for (lane, takes) in plan {
-            let topic = lane.topic.as_str();
-            let Some(found) = takes.filter(|_| !is_pattern(topic)) else { continue };
-            let known = self.literal.get(topic).into_iter().flatten().find_map(|interest| interest.route.takes);
-            let expected = known.unwrap_or(*new.entry(topic).or_insert(found));
-            if expected.id != found.id {
-                let topic = topic.to_owned();
-                return Err(SubscribeError::TypeMismatch { topic, expected: expected.name, found: found.name });
-            }
-        }
-        Ok(())
-    }
-
-    fn routes(&self, topic: &str, patterns: &[Interest]) -> Routes {
-        let literal = self.literal.get(topic).map_or(&[][..], Vec::as_slice);
-        let matching = patterns.iter().filter(|interest| matches(&interest.topic, topic));
-        let mut routes: Vec<Route> = literal.iter().chain(matching).map(|interest| interest.route.clone()).collect();
-        // mailboxes in the order of their making, the lanes of one beside each other
-        routes.sort_by_key(|route| (route.mailbox.node(0).mailbox, route.lane));
-        Routes {
-            has_envelopes: routes.iter().any(|route| route.takes.is_none()),
-            expects: literal.iter().find_map(|interest| interest.route.takes),
-            routes,
-        }
-    }
+/// Checks that a lane's topic is one, and that its filter and its key take what it does.
+fn check_lane(owner: &str, lane: &LanePlan) -> Result<(), SubscribeError> {
+    check_pattern(&lane.topic)
+        .map_err(|error| SubscribeError::InvalidPattern { pattern: lane.topic.clone(), reason: error.to_string() })?;
+    let label = || lane.seats.first().map_or_else(|| owner.to_owned(), |seat| format!("{owner}.{}", seat.name));
+    lane.filter.iter().try_for_each(|filter| filter.check(&label(), lane.takes))?;
+    lane.key.iter().try_for_each(|key| key.check(&label(), lane.takes))
 }
 
 /// A registered mailbox. Dropping it unsubscribes everything and abandons what is queued.
@@ -267,7 +206,9 @@ impl Registry {
 pub(crate) struct Registration {
     bus: Arc<Bus>,
     mailbox: Arc<Mailbox>,
-    topics: Vec<Arc<str>>,
+    lanes: Vec<Interest>,
+    /// Who keeps its account once it is gone.
+    pub(super) ledger: Option<Arc<Ledger>>,
 }
 
 impl Registration {
@@ -277,7 +218,20 @@ impl Registration {
 
     /// Unsubscribes; what is queued stays.
     pub(crate) fn unregister(&self) {
-        self.bus.unregister(&self.mailbox, &self.topics);
+        self.bus.unregister(&self.lanes);
+    }
+
+    /// Keeps events for the next life, which begins with the retained ones that were missed since the one before was stopped; `anew`:
+    /// with all there are, for it is that of another value, which has seen none.
+    pub(crate) fn begin(&self, anew: bool) {
+        self.mailbox.buffer();
+        let beginning = {
+            let shelf = self.bus.retained.lock();
+            let since = if anew { Some(0) } else { self.mailbox.missed_from() };
+            let Some(since) = since else { return };
+            self.mailbox.begin_again(late::find(&shelf, &self.lanes, since), &self.lanes)
+        };
+        beginning.hand_over(&self.mailbox, &self.lanes);
     }
 }
 
@@ -285,5 +239,8 @@ impl Drop for Registration {
     fn drop(&mut self) {
         self.unregister();
         self.mailbox.close();
+        if let Some(ledger) = &self.ledger {
+            self.mailbox.status().iter().for_each(|status| ledger.end(status));
+        }
     }
 }

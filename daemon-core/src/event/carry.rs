@@ -1,101 +1,106 @@
-//! What a mailbox keeps from one life of its daemon to the next, and how it is given up.
+//! What a mailbox keeps from one life of its daemon to the next, and how it is given up. No event changes its count here, but
+//! for those that are given up.
 
+use super::after::After;
 use super::event::AnyEvent;
-use super::queue::{Early, Queue};
-use super::state::{Item, State, WHOLE_LANE};
+use super::queue::Queue;
+use super::receipt;
+use super::state::{Item, Ready, State, WHOLE_LANE, drop_entry};
+use super::store::Entry;
 use std::mem;
 
 impl State {
     /// Hands what was kept to the consumer, in the order it was published.
-    pub(crate) fn release_kept(&mut self) {
-        let mut kept = Vec::new();
+    pub(crate) fn release_kept(&mut self, after: &mut After) {
+        let (mut kept, mut replaced) = (Vec::new(), Vec::new());
         for (index, queue) in (0..).zip(&mut self.queues) {
             queue.kept = 0;
             queue.warned = false;
-            queue.accepted += queue.early.len() as u64;
-            let early = mem::take(&mut queue.early);
             if queue.is_own {
-                queue.own.extend(early.into_iter().map(|early| early.event));
+                queue.own.append(&mut queue.early, &mut replaced);
+                queue.own.forget_places();
                 queue.listed = !queue.own.is_empty();
-                self.ready.extend(queue.listed.then_some(index));
+                self.ready.extend(queue.listed.then_some(Ready::Queue(index)));
             } else {
-                let item = |event| Item { event, lane: queue.lane, queue: index };
-                kept.extend(early.into_iter().map(|early| (early.order, item(early.event))));
+                kept.extend(queue.early.drain());
             }
         }
-        kept.sort_by_key(|(order, _)| *order);
-        self.line.extend(kept.into_iter().map(|(_, item)| item));
+        kept.sort_by_key(|entry| entry.order);
+        let accounts = &self.accounts;
+        let item = |Entry { to, event, .. }| Item { event, lane: accounts[to as usize].lane, to };
+        self.line.extend(kept.into_iter().map(item));
         for lane in &mut self.lanes {
             lane.credit = 0;
             lane.is_fresh = true;
         }
         self.order = 0..0;
+        replaced.into_iter().for_each(|older| drop_entry(&mut self.accounts, older, after));
     }
 
-    /// From here on every queue counts for itself what was pushed for its whole lane.
+    /// From here on every account counts for itself what was pushed for its whole lane.
     pub(crate) fn fold_lanes(&mut self) {
         for lane in &mut self.lanes {
-            for queue in lane.queues.clone() {
-                let queue = &mut self.queues[queue as usize];
-                queue.offered += lane.whole;
-                queue.accepted += lane.whole;
+            for to in lane.subscriptions.clone() {
+                self.accounts[to as usize].offered += lane.whole;
             }
             lane.whole = 0;
+            lane.seen = 0;
             lane.credit = 0;
         }
     }
 
-    /// One event per queue from items for whole lanes, and from queues that keep their own.
+    /// One event per subscription from items for whole lanes.
     pub(crate) fn expand(&mut self, items: impl Iterator<Item = Item>, out: &mut Vec<(u32, AnyEvent)>) {
-        for Item { event, lane, queue } in items {
-            if queue == WHOLE_LANE {
-                out.extend(self.lanes[lane as usize].queues.clone().map(|queue| (queue, event.clone())));
+        for Item { event, lane, to } in items {
+            if to == WHOLE_LANE {
+                out.extend(self.lanes[lane as usize].subscriptions.clone().map(|to| (to, event.clone())));
             } else {
-                out.push((queue, event));
+                out.push((to, event));
             }
-        }
-        for (index, queue) in (0..).zip(&mut self.queues) {
-            queue.listed = false;
-            out.extend(queue.own.drain(..).map(|event| (index, event)));
         }
     }
 
-    /// Events that were accepted but not taken go in front of what was kept since.
-    pub(crate) fn carry_over(&mut self, events: Vec<(u32, AnyEvent)>) {
-        self.order.start -= events.len() as i64;
-        let newer: Vec<_> = self.queues.iter_mut().map(|queue| mem::take(&mut queue.early)).collect();
-        for (order, (queue, event)) in (self.order.start..).zip(events) {
-            let queue = &mut self.queues[queue as usize];
-            queue.accepted -= 1;
+    /// Events that were queued but not taken go in front of what was kept since. Those from the line are given; the others are
+    /// with their queues.
+    pub(crate) fn carry_over(&mut self, from_line: Vec<(u32, AnyEvent)>, after: &mut After) {
+        for (to, event) in from_line.into_iter().rev() {
+            let queue = &mut self.queues[self.accounts[to as usize].queue as usize];
+            self.order.start -= 1;
+            queue.early.put_first(Entry { to, order: self.order.start, event });
             queue.kept += 1;
-            queue.early.push_back(Early { order, event });
         }
-        for (queue, newer) in self.queues.iter_mut().zip(newer) {
-            queue.early.extend(newer);
+        let mut replaced = Vec::new();
+        for Queue { own, early, kept, listed, .. } in self.queues.iter_mut().filter(|queue| queue.is_own) {
+            *listed = false;
+            *kept += own.len();
+            own.append(early, &mut replaced);
+            mem::swap(own, early);
         }
+        replaced.into_iter().for_each(|older| drop_entry(&mut self.accounts, older, after));
     }
 
     pub(crate) fn abandon(&mut self, events: Vec<(u32, AnyEvent)>) -> Vec<AnyEvent> {
-        let abandon = |(queue, event): (u32, AnyEvent)| {
-            let queue = &mut self.queues[queue as usize];
-            queue.accepted -= 1;
-            queue.abandoned += 1;
+        let abandon = |(to, event): (u32, AnyEvent)| {
+            self.accounts[to as usize].abandoned += 1;
+            receipt::abandon(&event);
             event
         };
         events.into_iter().map(abandon).collect()
     }
 
+    /// Gives up whatever is queued, wherever it is.
     pub(crate) fn abandon_all(&mut self) -> Vec<AnyEvent> {
         let mut queued = Vec::new();
         self.fold_lanes();
         let line = mem::take(&mut self.line);
         self.expand(line.into_iter(), &mut queued);
-        let mut abandoned = self.abandon(queued);
-        for Queue { early, abandoned: count, kept, .. } in &mut self.queues {
-            *count += early.len() as u64;
-            *kept = 0;
-            abandoned.extend(early.drain(..).map(|early| early.event));
+        for queue in &mut self.queues {
+            queue.kept = 0;
+            queue.listed = false;
+            for store in [&mut queue.own, &mut queue.early] {
+                queued.extend(store.drain().map(|entry| (entry.to, entry.event)));
+            }
         }
-        abandoned
+        self.abandon(queued)
     }
 }

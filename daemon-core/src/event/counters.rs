@@ -1,8 +1,10 @@
 //! Numbers of one subscription: those its consumer writes, and the sum a reader sees.
 
 use super::Overflow;
+use super::times::Times;
+use crate::Histogram;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use serde::Serialize;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a subscription's only consumer has done so far.
 ///
@@ -13,6 +15,7 @@ pub(crate) struct Progress {
     taken: AtomicU64,
     handled: AtomicU64,
     failed: AtomicU64,
+    times: Times,
 }
 
 impl Progress {
@@ -40,6 +43,11 @@ impl Progress {
     pub(crate) fn failed(&self) {
         bump(&self.failed);
     }
+
+    /// How long calls took.
+    pub(crate) fn times(&self) -> &Times {
+        &self.times
+    }
 }
 
 #[inline]
@@ -57,10 +65,16 @@ pub struct SubscriptionStatus {
     pub name: String,
     /// The topic or pattern.
     pub topic: String,
+    /// The name of the queue, if it shares one with other handlers; bounds and high water are then those of that queue.
+    pub queue: Option<String>,
     /// How many events may wait.
     pub capacity: usize,
     /// What happens to those beyond.
     pub overflow: Overflow,
+    /// How many calls of its handler may be under way at once.
+    pub concurrency: usize,
+    /// Whether its handler runs on a task of its own.
+    pub isolated: bool,
     /// Events published that it should have got.
     pub offered: u64,
     /// Events whose handler ended well, or that were received.
@@ -77,4 +91,7 @@ pub struct SubscriptionStatus {
     pub in_flight: u64,
     /// The most events that were seen waiting at once while running.
     pub high_water: u64,
+    /// How long calls of its handler took: each that had to wait, measured from its first wait on, and of those that did not every
+    /// 64th (more often at first), counted for those since the one before. Empty for events that are pulled.
+    pub times: Histogram,
 }

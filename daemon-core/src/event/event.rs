@@ -29,6 +29,10 @@ pub trait Event: Send + Sync + 'static {
     /// `publish_to`.
     const TOPIC: &'static str;
 
+    /// Whether the last event of each topic is kept for those who subscribe later: `#[event("..", retain)]`. Of a type that is
+    /// published on more than 1,024 topics those are kept that were published last.
+    const RETAIN: bool = false;
+
     /// Its JSON form, or `None` for an event that never leaves the process.
     fn to_json(&self) -> Option<serde_json::Result<serde_json::Value>> {
         None
@@ -37,7 +41,17 @@ pub trait Event: Send + Sync + 'static {
 
 /// Drops an event; a panic in its destructor is logged and goes no further.
 pub(crate) fn discard(event: AnyEvent) {
-    if catch_unwind(AssertUnwindSafe(|| drop(event))).is_err() {
+    if !quietly(|| drop(event)) {
         tracing::error!("an event's destructor panicked");
     }
+}
+
+/// Runs user code; returns whether it came through without a panic. A payload that panics when it is dropped does no more harm.
+pub(crate) fn quietly(work: impl FnOnce()) -> bool {
+    let mut panicked = catch_unwind(AssertUnwindSafe(work));
+    let came_through = panicked.is_ok();
+    while let Err(payload) = panicked {
+        panicked = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+    }
+    came_through
 }

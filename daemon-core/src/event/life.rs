@@ -1,13 +1,15 @@
 //! A mailbox through the lives of its daemon: who consumes it, and what becomes of its events when nobody does.
 //!
-//! `Buffering` → (a consumer attaches) → `Running` → `Draining` → `Closed`; [`Mailbox::buffer`] goes back to the start from
+//! `Buffering` → (a consumer attaches) → `Running` → `Draining` → `Closed`; [`Mailbox::renew`] goes back to the start from
 //! anywhere. A consumer that ends, however it ends, gives back what it had not begun: events survive a restart, and only
 //! [`Mailbox::close`] turns them into abandoned ones. What was being handled is abandoned at once.
 
 use super::after::After;
 use super::event::{AnyEvent, discard};
 use super::mailbox::Mailbox;
-use super::state::{Item, Phase, State};
+use super::receipt;
+use super::state::{Item, Phase, Ready, State};
+use super::waiting::Parked;
 use std::collections::VecDeque;
 use std::mem;
 use std::task::{Context, Poll};
@@ -25,12 +27,13 @@ pub(crate) enum Work {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) items: VecDeque<Item>,
-    pub(crate) ready: VecDeque<u32>,
+    pub(crate) ready: VecDeque<Ready>,
 }
 
 impl Mailbox {
     /// Makes the caller the consumer and gives it what was kept; the number of its life, or `None` if there is one.
     pub(crate) fn attach(&self) -> Option<u64> {
+        let mut after = After::default();
         let mut state = self.lock();
         if state.attached {
             return None;
@@ -42,9 +45,12 @@ impl Mailbox {
             state.phase = Phase::Running;
         }
         if state.phase != Phase::Closed {
-            state.release_kept();
+            state.release_kept(&mut after);
         }
-        Some(state.life)
+        let life = state.life;
+        drop(state);
+        after.run();
+        Some(life)
     }
 
     /// Swaps what there is to do into an empty batch. `idle`: the consumer has nothing under way.
@@ -56,7 +62,7 @@ impl Mailbox {
         let poll = if state.phase == Phase::Closed {
             Poll::Ready(Work::Done)
         } else if !(state.line.is_empty() && state.ready.is_empty()) {
-            self.note_high_water(&mut state);
+            self.note_high_water(&mut state, idle);
             mem::swap(&mut state.line, &mut batch.items);
             mem::swap(&mut state.ready, &mut batch.ready);
             Poll::Ready(Work::Some)
@@ -74,43 +80,54 @@ impl Mailbox {
         poll
     }
 
-    fn note_high_water(&self, state: &mut State) {
-        let State { lanes, queues, .. } = state;
+    /// Notes how many events wait before they are taken over. In front of an idle consumer, that is what came for each lane; one
+    /// that is busy may hold more for each handler.
+    fn note_high_water(&self, state: &mut State, idle: bool) {
+        let State { lanes, accounts, queues, .. } = state;
         for lane in lanes {
-            let fresh = if mem::take(&mut lane.is_fresh) { lane.queues.clone() } else { 0..0 };
-            for index in fresh {
-                queues[index as usize].room(lane.whole, &self.progress[index as usize]);
+            let came = lane.whole - mem::replace(&mut lane.seen, lane.whole);
+            if !(mem::take(&mut lane.is_fresh) || (came > 0 && !idle)) {
+                lane.high_water = lane.high_water.max(came);
+                continue;
+            }
+            for to in lane.subscriptions.clone() {
+                let account = &accounts[to as usize];
+                let queue = &mut queues[account.queue as usize];
+                let depth = queue.depth(account, lane.whole, &self.progress[to as usize]);
+                queue.room(depth);
             }
         }
     }
 
-    /// Takes the oldest event of a queue that keeps its own; to be counted as handled or failed by the caller.
-    pub(crate) fn pop_own(&self, index: u32) -> Option<AnyEvent> {
+    /// Takes the oldest event of a queue that keeps its own, and says for which subscription; to be counted as taken by the caller.
+    pub(crate) fn pop_own(&self, index: u32) -> Option<(u32, AnyEvent)> {
         let mut after = After::default();
         let mut state = self.lock();
         let queue = &mut state.queues[index as usize];
-        let event = queue.own.pop_front();
-        match event {
-            Some(_) => self.progress[index as usize].take(),
-            None => queue.listed = false,
-        }
+        let entry = queue.own.pop();
+        queue.listed = entry.is_some();
         self.serve_lines(&mut state, &mut after);
         drop(state);
         after.run();
-        event
+        entry.map(|entry| (entry.to, entry.event))
+    }
+
+    /// Gives a queue that keeps its own events another turn, after what there is to do already.
+    pub(crate) fn relist(&self, index: u32) {
+        self.lock().ready.push_back(Ready::Queue(index));
     }
 
     /// For a consumer without a dispatcher, of a mailbox's only queue: the oldest event, counted as handled; `Ready(None)`
-    /// once closed and empty. Without `cx` nobody is woken.
-    pub(crate) fn poll_own(&self, cx: Option<&Context<'_>>) -> Poll<Option<AnyEvent>> {
+    /// once closed and empty. With it how many were dropped before. Without `cx` nobody is woken.
+    pub(crate) fn poll_own(&self, cx: Option<&Context<'_>>) -> Poll<Option<(AnyEvent, u64)>> {
         let (mut after, mut outdated) = (After::default(), None);
         let mut state = self.lock();
-        let poll = match state.queues[0].own.pop_front() {
-            Some(event) => {
+        let poll = match state.queues[0].own.pop() {
+            Some(entry) => {
                 self.progress[0].take();
                 self.progress[0].handled();
                 self.serve_lines(&mut state, &mut after);
-                Poll::Ready(Some(event))
+                Poll::Ready(Some((entry.event, state.accounts[0].dropped)))
             }
             None => {
                 state.queues[0].listed = false;
@@ -129,19 +146,20 @@ impl Mailbox {
         poll
     }
 
-    /// A handler of the given life was woken.
-    pub(crate) fn wake_handler(&self, life: u64, queue: u32) {
+    /// A call of the given life was woken.
+    pub(crate) fn wake_call(&self, life: u64, of: u32, place: u32) {
         let mut after = After::default();
         let mut state = self.lock();
         if state.attached && state.life == life {
-            state.ready.push_back(queue);
+            state.ready.push_back(Ready::Call { of, place });
             state.wake_consumer(&mut after);
         }
         drop(state);
         after.run();
     }
 
-    /// The consumer ends: `held` is what it had not begun, in order per queue; `cut` the queues whose handler was cut short.
+    /// The consumer ends: `held` is what it had not begun, in order per subscription; `cut` the subscription of each call that was
+    /// cut short.
     /// Returns what was abandoned, to be dropped.
     #[must_use]
     pub(crate) fn detach(&self, mut held: Vec<(u32, AnyEvent)>, items: VecDeque<Item>, cut: &[u32]) -> Vec<AnyEvent> {
@@ -150,8 +168,8 @@ impl Mailbox {
         state.attached = false;
         state.ready.clear();
         let parked = state.parked.take();
-        for queue in cut {
-            state.queues[*queue as usize].cut += 1;
+        for of in cut {
+            state.accounts[*of as usize].cut += 1;
         }
         state.fold_lanes();
         let line = mem::take(&mut state.line);
@@ -160,11 +178,11 @@ impl Mailbox {
         let abandoned = if closed {
             state.abandon(held)
         } else {
-            state.carry_over(held);
+            state.carry_over(held, &mut after);
             Vec::new()
         };
         if state.phase == Phase::Running {
-            state.phase = Phase::Buffering;
+            state.begin_to_keep();
             self.release_lines(&mut state, &mut after);
         }
         drop(state);
@@ -191,13 +209,14 @@ impl Mailbox {
     fn leave(&self, phase: Phase) {
         let mut after = After::default();
         let mut state = self.lock();
-        state.phase = phase;
-        if phase == Phase::Buffering {
-            state.queues.iter_mut().for_each(|queue| queue.warned = false);
+        match phase {
+            Phase::Buffering if state.phase == phase => {}
+            Phase::Buffering => state.begin_to_keep(),
+            _ => state.phase = phase,
         }
         self.release_lines(&mut state, &mut after);
-        let garbage = if phase == Phase::Closed { state.abandon_all() } else { Vec::new() };
         after.waker = state.parked.take();
+        let garbage = if phase == Phase::Closed { state.abandon_all() } else { Vec::new() };
         drop(state);
         after.run();
         garbage.into_iter().for_each(discard);
@@ -206,19 +225,15 @@ impl Mailbox {
     /// Publishers wait only for a running subscriber: their events are kept for its next life, or abandoned.
     fn release_lines(&self, state: &mut State, after: &mut After) {
         for index in mem::take(&mut state.lined) {
-            let queue = &mut state.queues[index as usize];
-            for parked in mem::take(&mut queue.waiting) {
-                self.end_wait(parked.from, index);
-                after.settle(parked.ticket);
+            for Parked { event, to, ticket, from } in mem::take(&mut state.queues[index as usize].waiting) {
+                self.end_wait(from, index);
+                after.settle(ticket);
                 if state.phase == Phase::Buffering {
-                    let evicted = queue.keep(state.order.end, parked.event);
-                    state.order.end += 1;
-                    if let Some(evicted) = evicted {
-                        after.discard(evicted);
-                    }
+                    state.keep(to, event, 0, after);
                 } else {
-                    queue.abandoned += 1;
-                    after.discard(parked.event);
+                    state.accounts[to as usize].abandoned += 1;
+                    receipt::abandon(&event);
+                    after.discard(event);
                 }
             }
         }

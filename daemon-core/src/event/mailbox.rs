@@ -1,13 +1,14 @@
-//! One daemon's mailbox: where published events wait for its dispatcher. It outlives the daemon's restarts.
+//! One dispatcher's mailbox: where published events wait for it. It outlives the daemon's restarts.
 //!
-//! Queues (one per subscription) are grouped in lanes: queues of one topic and one type. An event for which every queue of
-//! a lane has room costs one push for the lane; otherwise each queue decides for itself.
+//! Subscriptions are grouped in lanes: those to one topic and one type. An event for which the queues of all of a lane have room
+//! costs one push for the lane; otherwise each queue decides for itself.
 //!
 //! Invariants:
-//! 1. Everything but [`Progress`] changes under the one lock. Under it no user code runs: wakers are woken, events dropped
-//!    and warnings written after it is released ([`After`]).
-//! 2. `accepted - taken` is what waits in front of a queue's consumer. Publishers change `accepted` under the lock, the
-//!    only consumer changes `taken` without it; a publisher that reads an old `taken` sees less room than there is, never more.
+//! 1. Everything but [`Progress`] changes under the one lock. Under it no user code runs: keys are hashed before it is taken,
+//!    wakers are woken, events dropped and warnings written after it is released ([`After`]).
+//! 2. What waits in front of a subscription's consumer is what its account was offered and neither dropped, abandoned nor taken.
+//!    Publishers change the account under the lock, the only consumer counts as taken without it; a publisher that reads an old
+//!    number sees less room than there is, never more.
 //! 3. `credit` of a lane never exceeds the room of any of its queues: it is computed from all of them, each push for the lane
 //!    takes 1, each push for one queue sets it to 0, and consumers only make room.
 //! 4. A queue's line of waiting publishers is non-empty only while the phase is running, and nothing overtakes it: a queue with
@@ -16,20 +17,26 @@
 //!    adds something to do takes the waker in the section that adds it. The consumer serves the lines before it
 //!    parks, and only it makes room, so no line waits for a parked consumer that has room.
 
-use super::QueueOptions;
+use super::account::Account;
 use super::after::After;
 use super::counters::{Progress, SubscriptionStatus};
+use super::error::Fate;
 use super::event::AnyEvent;
-use super::publish::Message;
+use super::key::Hashed;
+use super::plan::MailboxPlan;
+use super::publish::{Message, Wait};
 use super::queue::Queue;
-use super::routes::{Route, TypeTag};
+use super::receipt;
+use super::routes::Route;
 use super::state::{Item, Lane, Phase, State, list};
-use super::wait_graph::{Node, WaitGraph};
+use super::store::Entry;
+use super::wait_graph::{Node, WaitGraph, Waiter};
 use super::waiting::{Full, Parked, Ticket};
+use crate::sync::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 /// What became of an event that found its queue full.
 pub(crate) enum Insisted {
@@ -42,36 +49,24 @@ pub(crate) struct Mailbox {
     id: u64,
     pub(crate) owner: Arc<str>,
     pub(crate) graph: Arc<WaitGraph>,
+    /// What the consumer did with the events of each subscription.
     pub(crate) progress: Box<[Progress]>,
+    isolated: bool,
     state: Mutex<State>,
 }
 
-/// One lane of a new mailbox: the queues' names and options.
-#[derive(Debug)]
-pub(crate) struct LanePlan {
-    pub(crate) topic: String,
-    pub(crate) is_own: bool,
-    pub(crate) queues: Vec<(String, QueueOptions)>,
-}
-
 impl Mailbox {
-    pub(crate) fn new(
-        owner: Arc<str>,
-        graph: Arc<WaitGraph>,
-        phase: Phase,
-        plan: &[(LanePlan, Option<TypeTag>)],
-    ) -> Arc<Self> {
+    pub(crate) fn new(owner: Arc<str>, graph: Arc<WaitGraph>, phase: Phase, plan: &MailboxPlan) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let (mut lanes, mut queues) = (Vec::with_capacity(plan.len()), Vec::new());
-        for (index, (lane, _)) in (0..).zip(plan) {
-            let first = queues.len() as u32;
-            for (name, options) in &lane.queues {
-                queues.push(Queue::new(&owner, name, &lane.topic, *options, index, lane.is_own));
-            }
-            let range = first..queues.len() as u32;
-            lanes.push(Lane { queues: range, is_own: lane.is_own, credit: 0, whole: 0, is_fresh: false });
+        let (mut lanes, mut accounts) = (Vec::with_capacity(plan.lanes.len()), Vec::new());
+        for (index, lane) in (0..).zip(&plan.lanes) {
+            let first = accounts.len() as u32;
+            accounts.extend(lane.seats.iter().map(|seat| Account::new(&owner, index, lane, seat)));
+            let subscriptions = first..accounts.len() as u32;
+            let is_own = lane.is_own;
+            lanes.push(Lane { subscriptions, is_own, credit: 0, whole: 0, seen: 0, is_fresh: false, high_water: 0 });
         }
-        let progress = queues.iter().map(|_| Progress::default()).collect();
+        let progress = accounts.iter().map(|_| Progress::default()).collect();
         let state = State {
             phase,
             life: 0,
@@ -80,14 +75,23 @@ impl Mailbox {
             ready: VecDeque::new(),
             parked: None,
             lanes,
-            queues,
+            accounts,
+            queues: plan.queues.iter().map(Queue::new).collect(),
             lined: Vec::new(),
             order: 0..0,
+            missed_from: None,
+            boundary: 0,
         };
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let mailbox = Arc::new(Self { id, owner, graph, progress, state: Mutex::new(state) });
-        mailbox.graph.join(id, Arc::downgrade(&mailbox));
+        let isolated = plan.isolated;
+        let mailbox = Arc::new(Self { id, owner, graph, progress, isolated, state: Mutex::new(state) });
+        let widths = plan.queues.iter().map(|queue| queue.width).collect();
+        mailbox.graph.join(id, Arc::downgrade(&mailbox), widths);
         mailbox
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 
     pub(crate) fn node(&self, queue: u32) -> Node {
@@ -99,45 +103,125 @@ impl Mailbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Offers a message to some lanes: one lock, at most one wake. Queues that are full and make publishers wait are added to
-    /// `full`, uncounted.
-    pub(crate) fn offer(self: &Arc<Self>, routes: &[Route], message: &Message<'_>, full: &mut Vec<Full>) {
+    /// Offers a message to some lanes: one lock, at most one wake. Subscriptions whose queues are full and make publishers wait are
+    /// added to `full`, uncounted.
+    pub(crate) fn offer<'r>(
+        self: &Arc<Self>,
+        routes: impl IntoIterator<Item = &'r Route>,
+        message: &Message<'_>,
+        full: &mut Vec<Full>,
+    ) {
         let mut after = After::default();
         let mut state = self.lock();
         for route in routes {
             if let Some(event) = message.as_taken_by(route) {
-                state.offer_to_lane(&self.progress, route.lane, event, &mut after, |queue| {
-                    full.push(Full::new(self.clone(), queue, event.clone()));
+                state.offer_to_lane(&self.progress, route.lane, event, &mut after, |to| {
+                    full.push(Full::new(self.clone(), to, event.clone()));
                 });
             }
+        }
+        state.wake_consumer(&mut after);
+        message.offered(state, after);
+    }
+
+    /// As [`Mailbox::offer`], for an event that only this lane gets.
+    pub(crate) fn offer_alone(self: &Arc<Self>, lane: u32, event: AnyEvent, full: &mut Vec<Full>) {
+        let mut after = After::default();
+        let mut state = self.lock();
+        if state.takes_whole(&self.progress, lane) {
+            state.push_whole(lane, event);
+        } else {
+            state.offer_to_each(&self.progress, lane, &event, &mut after, |to| {
+                full.push(Full::new(self.clone(), to, event.clone()));
+            });
+            after.discard(event);
         }
         state.wake_consumer(&mut after);
         drop(state);
         after.run();
     }
 
-    /// Offers an event again to a queue that was full: it gets in, waits in line, or is refused (and counted as dropped).
-    pub(crate) fn insist(&self, queue: u32, event: &AnyEvent, line: Option<(&Arc<Ticket>, Option<Node>)>) -> Insisted {
+    /// Offers an event to a lane whose queue tells events apart by a key. Such a queue makes nobody wait.
+    pub(crate) fn offer_keyed(&self, lane: u32, event: &AnyEvent, key: Hashed, message: &Message<'_>) {
         let mut after = After::default();
         let mut state = self.lock();
-        let outcome = if state.offer_to_queue(&self.progress, queue, event, &mut after) {
+        let to = state.lanes[lane as usize].subscriptions.start;
+        state.offer_to(&self.progress, to, event, key, &mut after);
+        state.wake_consumer(&mut after);
+        message.offered(state, after);
+    }
+
+    /// Offers an event to each subscription of a lane by itself, tracked. Those that make its publisher wait are added to `full`.
+    pub(crate) fn offer_tracked(
+        self: &Arc<Self>,
+        lane: u32,
+        event: &AnyEvent,
+        key: Hashed,
+        (wait, message): (&Wait<'_>, &Message<'_>),
+        full: &mut Vec<Full>,
+    ) {
+        let mut after = After::default();
+        let mut state = self.lock();
+        let (stops, starts) = (state.phase.stops(), state.phase == Phase::Buffering);
+        let held_up = starts && wait.held_up.iter().any(|daemon| **daemon == *self.owner);
+        for to in state.lanes[lane as usize].subscriptions.clone() {
+            let account = &state.accounts[to as usize];
+            let (label, on) = (account.label.clone(), self.node(account.queue));
+            let event: AnyEvent = if held_up {
+                wait.receipt.note(&label, Fate::WouldDeadlock);
+                event.clone()
+            } else {
+                wait.receipt.track(event, &label, on).map_or_else(|| event.clone(), |tracked| Arc::new(tracked))
+            };
+            if stops {
+                receipt::abandon(&event);
+            }
+            if !state.offer_to(&self.progress, to, &event, key, &mut after) {
+                full.push(Full::new(self.clone(), to, event.clone()));
+            }
+            after.discard(event); // which may tell that it is lost
+        }
+        state.wake_consumer(&mut after);
+        message.offered(state, after);
+    }
+
+    /// Counts an event as offered to a lane, and failed: the user's code at its gate panicked.
+    pub(crate) fn fail_unasked(&self, lane: u32, wait: Option<&Wait<'_>>) {
+        let mut state = self.lock();
+        for to in state.lanes[lane as usize].subscriptions.clone() {
+            let account = &mut state.accounts[to as usize];
+            account.offered += 1;
+            account.unasked += 1;
+            if let Some(wait) = wait {
+                wait.receipt.note(&account.label, Fate::Failed("its filter or key panicked".to_owned()));
+            }
+        }
+    }
+
+    /// Offers an event again to a subscription that was full: it gets in, waits in line, or is refused (and counted as dropped).
+    pub(crate) fn insist(&self, to: u32, event: &AnyEvent, line: Option<(&Arc<Ticket>, Option<Waiter>)>) -> Insisted {
+        let mut after = After::default();
+        let mut state = self.lock();
+        let outcome = if state.offer_to(&self.progress, to, event, 0, &mut after) {
             state.wake_consumer(&mut after);
             Insisted::Done
         } else {
-            let on = self.node(queue);
-            let full = &mut state.queues[queue as usize];
-            full.offered += 1;
+            let State { accounts, queues, lined, .. } = &mut *state;
+            let account = &mut accounts[to as usize];
+            let on = self.node(account.queue);
+            account.offered += 1;
             match line {
                 Some((ticket, from)) if from.is_none_or(|from| self.graph.wait(from, on)) => {
                     ticket.parked();
-                    full.waiting.push_back(Parked { event: event.clone(), ticket: ticket.clone(), from });
-                    if full.waiting.len() == 1 {
-                        state.lined.push(queue);
+                    let waiting = &mut queues[account.queue as usize].waiting;
+                    waiting.push_back(Parked { event: event.clone(), to, ticket: ticket.clone(), from });
+                    if waiting.len() == 1 {
+                        lined.push(account.queue);
                     }
                     Insisted::Parked
                 }
                 _ => {
-                    full.dropped += 1;
+                    account.dropped += 1;
                     Insisted::Refused
                 }
             }
@@ -148,14 +232,17 @@ impl Mailbox {
     }
 
     /// A publish was given up: its event leaves the line, counted as dropped.
-    pub(crate) fn withdraw(&self, queue: u32, ticket: &Arc<Ticket>) {
+    pub(crate) fn withdraw(&self, to: u32, ticket: &Arc<Ticket>) {
         let mut state = self.lock();
-        let withdrawn = state.queues[queue as usize].unpark(ticket);
+        let index = state.accounts[to as usize].queue;
+        let queue = &mut state.queues[index as usize];
+        let withdrawn = queue.unpark(to, ticket);
+        let is_lined = !queue.waiting.is_empty();
         if let Some(parked) = &withdrawn {
-            self.end_wait(parked.from, queue);
-            state.queues[queue as usize].dropped += 1;
-            if state.queues[queue as usize].waiting.is_empty() {
-                state.lined.retain(|lined| *lined != queue);
+            self.end_wait(parked.from, index);
+            state.accounts[to as usize].dropped += 1;
+            if !is_lined {
+                state.lined.retain(|lined| *lined != index);
             }
         }
         drop(state);
@@ -176,48 +263,54 @@ impl Mailbox {
         if state.lined.is_empty() {
             return;
         }
-        let State { lanes, queues, line, ready, lined, .. } = state;
+        let State { lanes, accounts, queues, line, ready, lined, .. } = state;
         lined.retain(|&index| {
-            let (queue, progress) = (&mut queues[index as usize], &self.progress[index as usize]);
-            let whole = lanes[queue.lane as usize].whole;
-            while queue.depth(whole, progress) < queue.options.capacity as u64
-                && let Some(Parked { event, ticket, from }) = queue.waiting.pop_front()
-            {
+            let queue = &mut queues[index as usize];
+            while let Some(to) = queue.waiting.front().map(|parked| parked.to as usize) {
+                let (account, lane) = (&accounts[to], &lanes[accounts[to].lane as usize]);
+                if queue.depth(account, lane.whole, &self.progress[to]) >= queue.capacity as u64 {
+                    break;
+                }
+                let Some(Parked { event, to, ticket, from }) = queue.waiting.pop_front() else { break };
                 self.end_wait(from, index);
                 after.settle(ticket);
                 if queue.is_own {
-                    queue.push_own(event, true);
+                    // there is room, and a queue that makes publishers wait has no keys
+                    drop(queue.push_own(Entry { to, order: 0, event }, 0));
                     list(queue, index, ready);
                 } else {
-                    queue.accepted += 1;
-                    line.push_back(Item { event, lane: queue.lane, queue: index });
+                    line.push_back(Item { event, lane: account.lane, to });
                 }
             }
             !queue.waiting.is_empty()
         });
     }
 
-    pub(crate) fn end_wait(&self, from: Option<Node>, queue: u32) {
+    pub(crate) fn end_wait(&self, from: Option<Waiter>, queue: u32) {
         if let Some(from) = from {
             self.graph.end(from, self.node(queue));
         }
     }
 
-    pub(crate) fn label(&self, queue: u32) -> Arc<str> {
-        self.lock().queues[queue as usize].label.clone()
+    pub(crate) fn label(&self, to: u32) -> Arc<str> {
+        self.lock().accounts[to as usize].label.clone()
     }
 
-    pub(crate) fn label_if_waiting(&self, queue: u32, ticket: &Arc<Ticket>) -> Option<Arc<str>> {
+    pub(crate) fn label_if_waiting(&self, to: u32, ticket: &Arc<Ticket>) -> Option<Arc<str>> {
         let state = self.lock();
-        let queue = &state.queues[queue as usize];
-        queue.waiting.iter().any(|parked| Arc::ptr_eq(&parked.ticket, ticket)).then(|| queue.label.clone())
+        let account = &state.accounts[to as usize];
+        let waiting = &state.queues[account.queue as usize].waiting;
+        waiting.iter().any(|parked| parked.is(to, ticket)).then(|| account.label.clone())
     }
 
-    /// The exact counts of every queue, at one moment.
+    /// The exact counts of every subscription, at one moment.
     pub(crate) fn status(&self) -> Vec<SubscriptionStatus> {
         let state = self.lock();
-        let whole = |queue: &Queue| state.lanes[queue.lane as usize].whole;
-        state.queues.iter().zip(&self.progress).map(|(queue, progress)| queue.status(whole(queue), progress)).collect()
+        let status = |(account, progress): (&Account, &Progress)| {
+            let lane = &state.lanes[account.lane as usize];
+            account.status(&state.queues[account.queue as usize], lane, progress, self.isolated)
+        };
+        state.accounts.iter().zip(&self.progress).map(status).collect()
     }
 }
 

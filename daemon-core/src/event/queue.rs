@@ -1,172 +1,118 @@
-//! One subscription's queue: its bound, its policy and its counts. Pure state, changed under its mailbox's lock.
+//! One queue: its bound, its policy and, where it keeps them itself, its events. Pure state, changed under its mailbox's lock.
 //!
 //! Where a queued event is:
-//! * shared: in the mailbox's common line, as an item for this queue or for its whole lane, or already in the
-//!   dispatcher's hands; never more than `accepted - taken`;
-//! * own: in `own`, for `drop_oldest` (which removes from the middle of things) and for pulled subscriptions;
+//! * in line: in the mailbox's common line, as an item for one subscription or for its whole lane, or already in the dispatcher's
+//!   hands. Such a queue has one subscription, whose account says how many events that are;
+//! * own: in `own`, for policies that remove from the middle of things, for queues that are shared, and for pulled subscriptions;
 //! * `early`: while the subscriber starts or backs off;
 //! * `waiting`: with a publisher that waits.
 
-use super::QueueOptions;
-use super::counters::{Progress, SubscriptionStatus};
-use super::event::AnyEvent;
+use super::Overflow;
+use super::account::Account;
+use super::counters::Progress;
+use super::key::Hashed;
+use super::plan::QueuePlan;
+use super::store::{Entry, Put, Store};
 use super::waiting::{Parked, Ticket};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// An event kept for a subscriber that is not running, and its place among those of its mailbox.
-#[derive(Debug)]
-pub(crate) struct Early {
-    pub(crate) order: i64,
-    pub(crate) event: AnyEvent,
-}
-
 #[derive(Debug)]
 pub(crate) struct Queue {
-    pub(crate) name: String,
-    /// `daemon.handler`, for errors and warnings.
-    pub(crate) label: Arc<str>,
-    pub(crate) topic: String,
-    pub(crate) options: QueueOptions,
-    pub(crate) lane: u32,
+    /// Its name, if handlers share it.
+    pub(crate) name: Option<&'static str>,
+    pub(crate) capacity: usize,
+    pub(crate) overflow: Overflow,
+    startup: usize,
+    /// How many of its events may be in flight at once.
+    pub(crate) width: u32,
     pub(crate) is_own: bool,
 
-    pub(crate) offered: u64,
-    pub(crate) accepted: u64,
-    pub(crate) dropped: u64,
-    pub(crate) abandoned: u64,
-    /// Abandoned while in flight: taken, and never to have another outcome.
-    pub(crate) cut: u64,
     pub(crate) high_water: u64,
-
-    pub(crate) own: VecDeque<AnyEvent>,
+    pub(crate) own: Store,
     /// Whether the consumer knows that `own` has events.
     pub(crate) listed: bool,
-    pub(crate) early: VecDeque<Early>,
+    pub(crate) early: Store,
     /// How many of `early` were queued in the life before; they do not count against the startup bound.
     pub(crate) kept: usize,
     pub(crate) warned: bool,
     pub(crate) waiting: VecDeque<Parked>,
 }
 
-/// What a running queue did with an event.
-pub(crate) enum Offered {
-    /// It goes into the common line, for this queue.
-    Shared,
-    /// It is in `own`; the evicted one is to be dropped outside the lock.
-    Own(Option<AnyEvent>),
-    /// Dropped and counted.
-    Dropped,
-    /// No room, and publishers wait; nothing was counted.
-    Full,
+/// Where an event offered to a running queue goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    Enter,
+    /// It is dropped.
+    Drop,
+    /// Its publisher has to wait.
+    Wait,
 }
 
 impl Queue {
-    pub(crate) fn new(owner: &str, name: &str, topic: &str, options: QueueOptions, lane: u32, is_own: bool) -> Self {
+    pub(crate) fn new(plan: &QueuePlan) -> Self {
+        let conflates = plan.options.overflow == Overflow::Latest;
         Self {
-            name: name.to_owned(),
-            label: format!("{owner}.{name}").into(),
-            topic: topic.to_owned(),
-            options,
-            lane,
-            is_own,
-            offered: 0,
-            accepted: 0,
-            dropped: 0,
-            abandoned: 0,
-            cut: 0,
+            name: plan.name,
+            capacity: plan.options.capacity,
+            overflow: plan.options.overflow,
+            startup: plan.options.startup,
+            width: plan.width,
+            is_own: plan.is_own,
             high_water: 0,
-            own: VecDeque::new(),
+            own: Store::new(conflates),
             listed: false,
-            early: VecDeque::new(),
+            early: Store::new(conflates),
             kept: 0,
             warned: false,
             waiting: VecDeque::new(),
         }
     }
 
-    /// How many events wait in front of the consumer. `whole_lane`: those accepted for all queues of the lane at once.
+    /// How many events wait in front of the consumer. `account`: of its subscription, if its events are in line.
     #[inline]
-    pub(crate) fn depth(&self, whole_lane: u64, progress: &Progress) -> u64 {
-        if self.is_own { self.own.len() as u64 } else { self.accepted + whole_lane - progress.taken() }
-    }
-
-    /// How many more events it takes now; also notes the high water.
-    #[inline]
-    pub(crate) fn room(&mut self, whole_lane: u64, progress: &Progress) -> u64 {
-        let depth = self.depth(whole_lane, progress);
-        self.high_water = self.high_water.max(depth);
-        if self.waiting.is_empty() { (self.options.capacity as u64).saturating_sub(depth) } else { 0 }
-    }
-
-    /// Offers an event to a running queue.
-    pub(crate) fn offer(&mut self, whole_lane: u64, progress: &Progress, event: &AnyEvent) -> Offered {
-        use super::Overflow::{Block, DropNewest, DropOldest};
-        let has_room = self.room(whole_lane, progress) > 0;
-        match self.options.overflow {
-            Block if !has_room => return Offered::Full,
-            DropNewest if !has_room => {
-                self.offered += 1;
-                self.dropped += 1;
-                return Offered::Dropped;
-            }
-            Block | DropNewest | DropOldest => {}
-        }
-        self.offered += 1;
+    pub(crate) fn depth(&self, account: &Account, whole_lane: u64, progress: &Progress) -> u64 {
         if self.is_own {
-            Offered::Own(self.push_own(event.clone(), has_room))
+            self.own.len() as u64
         } else {
-            self.accepted += 1;
-            Offered::Shared
+            account.queued(whole_lane, progress) - (self.early.len() + self.waiting.len()) as u64
         }
     }
 
-    /// Puts an event into `own`, in the place of the oldest if there is no room.
-    pub(crate) fn push_own(&mut self, event: AnyEvent, has_room: bool) -> Option<AnyEvent> {
-        let evicted = if has_room { None } else { self.own.pop_front() };
-        self.dropped += u64::from(evicted.is_some());
-        self.accepted += u64::from(evicted.is_none());
-        self.own.push_back(event);
+    /// How many more events it takes at that depth; also notes the high water.
+    #[inline]
+    pub(crate) fn room(&mut self, depth: u64) -> u64 {
+        self.high_water = self.high_water.max(depth);
+        if self.waiting.is_empty() { (self.capacity as u64).saturating_sub(depth) } else { 0 }
+    }
+
+    /// What becomes of one more event while it runs.
+    pub(crate) fn admit(&self, has_room: bool) -> Admission {
+        match self.overflow {
+            Overflow::Block if !has_room => Admission::Wait,
+            Overflow::DropNewest if !has_room => Admission::Drop,
+            _ => Admission::Enter,
+        }
+    }
+
+    /// Puts an event into `own`; what had to make room is given out.
+    pub(crate) fn push_own(&mut self, entry: Entry, key: Hashed) -> Option<Entry> {
+        let put = self.own.put(entry, key, self.capacity);
         self.high_water = self.high_water.max(self.own.len() as u64);
-        evicted
+        match put {
+            Put::Added => None,
+            Put::Replaced(out) | Put::Evicted(out) => Some(out),
+        }
     }
 
-    /// Keeps an event, offered before, for when the subscriber runs. Returns what has to make room, counted.
-    pub(crate) fn keep(&mut self, order: i64, event: AnyEvent) -> Option<AnyEvent> {
-        let bound = self.options.startup.max(self.kept);
-        if bound == 0 {
-            self.dropped += 1;
-            return Some(event);
-        }
-        let evicted = if self.early.len() >= bound { self.early.pop_front() } else { None };
-        self.dropped += u64::from(evicted.is_some());
-        self.early.push_back(Early { order, event });
-        evicted.map(|early| early.event)
+    /// Keeps an event for when the subscriber runs.
+    pub(crate) fn keep(&mut self, entry: Entry, key: Hashed) -> Put {
+        self.early.put(entry, key, self.startup.max(self.kept))
     }
 
     /// Takes a waiting publisher's event out of the line.
-    pub(crate) fn unpark(&mut self, ticket: &Arc<Ticket>) -> Option<Parked> {
-        let at = self.waiting.iter().position(|parked| Arc::ptr_eq(&parked.ticket, ticket))?;
+    pub(crate) fn unpark(&mut self, to: u32, ticket: &Arc<Ticket>) -> Option<Parked> {
+        let at = self.waiting.iter().position(|parked| parked.is(to, ticket))?;
         self.waiting.remove(at)
-    }
-
-    /// The exact counts. `whole_lane` as in [`Queue::depth`].
-    pub(crate) fn status(&self, whole_lane: u64, progress: &Progress) -> SubscriptionStatus {
-        let (taken, handled, failed) = progress.read();
-        let in_line = self.accepted + whole_lane - taken;
-        SubscriptionStatus {
-            name: self.name.clone(),
-            topic: self.topic.clone(),
-            capacity: self.options.capacity,
-            overflow: self.options.overflow,
-            offered: self.offered + whole_lane,
-            handled,
-            failed,
-            dropped: self.dropped,
-            abandoned: self.abandoned + self.cut,
-            queued: in_line + (self.early.len() + self.waiting.len()) as u64,
-            in_flight: taken - handled - failed - self.cut,
-            high_water: self.high_water.max(in_line),
-        }
     }
 }

@@ -1,24 +1,36 @@
 //! What a mailbox keeps under its lock, and what becomes of an event that is offered to it.
 
+use super::account::Account;
 use super::after::After;
 use super::counters::Progress;
 use super::event::AnyEvent;
-use super::queue::{Offered, Queue};
+use super::key::Hashed;
+use super::queue::{Admission, Queue};
+use super::store::{Entry, Put};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::task::Waker;
 
-/// An event in the common line: for one queue, or for all of its lane.
+/// An event in the common line: for one subscription, or for all of its lane.
 #[derive(Debug)]
 pub(crate) struct Item {
     pub(crate) event: AnyEvent,
     pub(crate) lane: u32,
-    /// The queue, or [`WHOLE_LANE`].
-    pub(crate) queue: u32,
+    /// The subscription, or [`WHOLE_LANE`].
+    pub(crate) to: u32,
 }
 
-/// An [`Item`] for every queue of its lane. Not an `Option`: items are written to cold memory, where every word counts.
+/// An [`Item`] for every subscription of its lane. Not an `Option`: items are written to cold memory, where every word counts.
 pub(crate) const WHOLE_LANE: u32 = u32::MAX;
+
+/// What a consumer is to look at, besides the line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ready {
+    /// A call of a subscription's handler was woken.
+    Call { of: u32, place: u32 },
+    /// A queue has events of its own.
+    Queue(u32),
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -32,16 +44,27 @@ pub(crate) enum Phase {
     Closed,
 }
 
+impl Phase {
+    /// Whether new events are abandoned.
+    pub(crate) fn stops(self) -> bool {
+        matches!(self, Self::Draining | Self::Closed)
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Lane {
-    pub(crate) queues: Range<u32>,
+    pub(crate) subscriptions: Range<u32>,
     pub(crate) is_own: bool,
     /// How many events may be pushed for the whole lane without looking at its queues.
     pub(crate) credit: u64,
-    /// Events pushed for the whole lane: offered to and accepted by each of its queues.
+    /// Events pushed for the whole lane: offered to and accepted by each of its subscriptions.
     pub(crate) whole: u64,
-    /// Whether something was pushed since the consumer last looked.
+    /// How many of these the consumer has taken over.
+    pub(crate) seen: u64,
+    /// Whether something was pushed for one queue since the consumer last looked.
     pub(crate) is_fresh: bool,
+    /// The most events that were seen waiting in each of its queues at once, as far as these do not know of more.
+    pub(crate) high_water: u64,
 }
 
 #[derive(Debug)]
@@ -51,26 +74,44 @@ pub(crate) struct State {
     pub(crate) life: u64,
     pub(crate) attached: bool,
     pub(crate) line: VecDeque<Item>,
-    /// Queues whose handler was woken, or whose own events wait for it.
-    pub(crate) ready: VecDeque<u32>,
+    pub(crate) ready: VecDeque<Ready>,
     pub(crate) parked: Option<Waker>,
     pub(crate) lanes: Vec<Lane>,
+    pub(crate) accounts: Vec<Account>,
     pub(crate) queues: Vec<Queue>,
     /// Queues with a line of waiting publishers.
     pub(crate) lined: Vec<u32>,
     /// Places of kept events: the next one at the back, and the first one.
     pub(crate) order: Range<i64>,
+    /// The first retained event that was abandoned since the subscriber last began to keep events.
+    pub(crate) missed_from: Option<u64>,
+    /// The place of the first event that was kept since then.
+    pub(crate) boundary: i64,
 }
 
 /// Lets the consumer know that a queue has events of its own.
-pub(crate) fn list(queue: &mut Queue, index: u32, ready: &mut VecDeque<u32>) {
+pub(crate) fn list(queue: &mut Queue, index: u32, ready: &mut VecDeque<Ready>) {
     if !queue.listed {
         queue.listed = true;
-        ready.push_back(index);
+        ready.push_back(Ready::Queue(index));
     }
 }
 
+/// Counts an event as dropped, for the subscription it was for.
+pub(crate) fn drop_entry(accounts: &mut [Account], entry: Entry, after: &mut After) {
+    accounts[entry.to as usize].dropped += 1;
+    after.discard(entry.event);
+}
+
 impl State {
+    /// From here on events are kept for the next life.
+    pub(crate) fn begin_to_keep(&mut self) {
+        self.phase = Phase::Buffering;
+        self.order.end = self.order.end.max(1); // what waited in a queue of its own has the place 0
+        self.boundary = self.order.end;
+        self.queues.iter_mut().for_each(|queue| queue.warned = false);
+    }
+
     #[inline]
     pub(crate) fn wake_consumer(&mut self, after: &mut After) {
         if !(self.line.is_empty() && self.ready.is_empty()) {
@@ -78,80 +119,140 @@ impl State {
         }
     }
 
-    /// Offers an event to every queue of a lane; `full` hears of those that refuse it for now.
+    /// Offers an event to every subscription of a lane; `full` hears of those that refuse it for now.
     #[inline]
     pub(crate) fn offer_to_lane(
         &mut self,
         progress: &[Progress],
-        index: u32,
+        lane: u32,
+        event: &AnyEvent,
+        after: &mut After,
+        full: impl FnMut(u32),
+    ) {
+        if self.takes_whole(progress, lane) {
+            self.push_whole(lane, event.clone());
+        } else {
+            self.offer_to_each(progress, lane, event, after, full);
+        }
+    }
+
+    /// Whether every queue of a lane has room, so that an event may be pushed for all at once.
+    #[inline]
+    pub(crate) fn takes_whole(&mut self, progress: &[Progress], lane: u32) -> bool {
+        let lane = &mut self.lanes[lane as usize];
+        if self.phase != Phase::Running || lane.is_own {
+            return false;
+        }
+        if lane.credit == 0 {
+            lane.credit = room_of_all(lane, &self.accounts, &mut self.queues, progress);
+        }
+        lane.credit > 0
+    }
+
+    /// Pushes an event for a whole lane, which takes it.
+    #[inline]
+    pub(crate) fn push_whole(&mut self, index: u32, event: AnyEvent) {
+        let lane = &mut self.lanes[index as usize];
+        lane.credit -= 1;
+        lane.whole += 1;
+        self.line.push_back(Item { event, lane: index, to: WHOLE_LANE });
+    }
+
+    pub(crate) fn offer_to_each(
+        &mut self,
+        progress: &[Progress],
+        lane: u32,
         event: &AnyEvent,
         after: &mut After,
         mut full: impl FnMut(u32),
     ) {
-        let lane = &mut self.lanes[index as usize];
-        if self.phase == Phase::Running && !lane.is_own {
-            if lane.credit == 0 {
-                let range = lane.queues.start as usize..lane.queues.end as usize;
-                let room = |(queue, progress): (&mut Queue, &Progress)| queue.room(lane.whole, progress);
-                lane.credit = self.queues[range.clone()].iter_mut().zip(&progress[range]).map(room).min().unwrap_or(0);
-            }
-            if lane.credit > 0 {
-                lane.credit -= 1;
-                lane.whole += 1;
-                lane.is_fresh = true;
-                self.line.push_back(Item { event: event.clone(), lane: index, queue: WHOLE_LANE });
-                return;
-            }
-        }
-        for queue in lane.queues.clone() {
-            if !self.offer_to_queue(progress, queue, event, after) {
-                full(queue);
+        for to in self.lanes[lane as usize].subscriptions.clone() {
+            if !self.offer_to(progress, to, event, 0, after) {
+                full(to);
             }
         }
     }
 
-    /// Offers an event to one queue, whatever the phase. False, and nothing counted, if a publisher has to wait.
-    pub(crate) fn offer_to_queue(
+    /// Offers an event to one subscription, whatever the phase. False, and nothing counted, if a publisher has to wait.
+    pub(crate) fn offer_to(
         &mut self,
         progress: &[Progress],
-        index: u32,
+        to: u32,
         event: &AnyEvent,
+        key: Hashed,
         after: &mut After,
     ) -> bool {
-        let queue = &mut self.queues[index as usize];
-        let lane = &mut self.lanes[queue.lane as usize];
+        let account = &mut self.accounts[to as usize];
         match self.phase {
             Phase::Draining | Phase::Closed => {
-                queue.offered += 1;
-                queue.abandoned += 1;
+                account.offered += 1;
+                account.abandoned += 1;
+                true
             }
             Phase::Buffering => {
-                queue.offered += 1;
-                let evicted = queue.keep(self.order.end, event.clone());
-                self.order.end += 1;
-                if evicted.is_some() && !std::mem::replace(&mut queue.warned, true) {
-                    after.warn(queue.label.clone());
-                }
-                if let Some(evicted) = evicted {
-                    after.discard(evicted);
+                account.offered += 1;
+                self.keep(to, event.clone(), key, after);
+                true
+            }
+            Phase::Running => self.enter(&progress[to as usize], to, event, key, after),
+        }
+    }
+
+    /// Offers an event to a running subscription.
+    fn enter(&mut self, progress: &Progress, to: u32, event: &AnyEvent, key: Hashed, after: &mut After) -> bool {
+        let account = &mut self.accounts[to as usize];
+        let (queue, lane) = (&mut self.queues[account.queue as usize], &mut self.lanes[account.lane as usize]);
+        let depth = queue.depth(account, lane.whole, progress);
+        let has_room = queue.room(depth) > 0;
+        match queue.admit(has_room) {
+            Admission::Wait => return false,
+            Admission::Drop => {
+                account.offered += 1;
+                account.dropped += 1;
+            }
+            Admission::Enter if queue.is_own => {
+                account.offered += 1;
+                let index = account.queue;
+                let out = queue.push_own(Entry { to, order: 0, event: event.clone() }, key);
+                list(queue, index, &mut self.ready);
+                if let Some(out) = out {
+                    drop_entry(&mut self.accounts, out, after);
                 }
             }
-            Phase::Running => match queue.offer(lane.whole, &progress[index as usize], event) {
-                Offered::Full => return false,
-                Offered::Dropped => {}
-                Offered::Own(evicted) => {
-                    if let Some(evicted) = evicted {
-                        after.discard(evicted);
-                    }
-                    list(queue, index, &mut self.ready);
-                }
-                Offered::Shared => {
-                    lane.credit = 0;
-                    lane.is_fresh = true;
-                    self.line.push_back(Item { event: event.clone(), lane: queue.lane, queue: index });
-                }
-            },
+            Admission::Enter => {
+                account.offered += 1;
+                lane.credit = 0;
+                lane.is_fresh = true;
+                self.line.push_back(Item { event: event.clone(), lane: account.lane, to });
+            }
         }
         true
     }
+
+    /// Keeps an event, offered before, for when the subscriber runs.
+    pub(crate) fn keep(&mut self, to: u32, event: AnyEvent, key: Hashed, after: &mut After) {
+        let queue = &mut self.queues[self.accounts[to as usize].queue as usize];
+        let put = queue.keep(Entry { to, order: self.order.end, event }, key);
+        self.order.end += 1;
+        match put {
+            Put::Added => {}
+            Put::Replaced(older) => drop_entry(&mut self.accounts, older, after),
+            Put::Evicted(oldest) => {
+                if !std::mem::replace(&mut queue.warned, true) {
+                    after.warn(self.accounts[oldest.to as usize].label.clone());
+                }
+                drop_entry(&mut self.accounts, oldest, after);
+            }
+        }
+    }
+}
+
+/// How many events fit into every queue of a lane.
+fn room_of_all(lane: &Lane, accounts: &[Account], queues: &mut [Queue], progress: &[Progress]) -> u64 {
+    let range = lane.subscriptions.start as usize..lane.subscriptions.end as usize;
+    let room = |(account, progress): (&Account, &Progress)| {
+        let queue = &mut queues[account.queue as usize];
+        queue.room(queue.depth(account, lane.whole, progress))
+    };
+    accounts[range.clone()].iter().zip(&progress[range]).map(room).min().unwrap_or(0)
 }

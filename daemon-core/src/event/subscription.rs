@@ -4,7 +4,10 @@ use super::bus::{Bus, Registration};
 use super::counters::SubscriptionStatus;
 use super::envelope::Envelope;
 use super::error::SubscribeError;
-use super::mailbox::LanePlan;
+use super::event::AnyEvent;
+use super::ledger::Ledger;
+use super::plan::{LanePlan, MailboxPlan, QueuePlan, SeatPlan};
+use super::receipt::take_out;
 use super::routes::TypeTag;
 use super::state::Phase;
 use super::{Event, QueueOptions};
@@ -40,7 +43,7 @@ impl<E> Subscription<E> {
     where
         E: Send + Sync + 'static,
     {
-        self.registration.mailbox().poll_own(Some(cx)).map(|event| event.and_then(|event| event.downcast().ok()))
+        self.poll_next(Some(cx)).map(|next| next.map(|(event, _)| event))
     }
 
     /// An event that is there already.
@@ -48,10 +51,19 @@ impl<E> Subscription<E> {
     where
         E: Send + Sync + 'static,
     {
-        match self.registration.mailbox().poll_own(None) {
-            Poll::Ready(Some(event)) => event.downcast().ok(),
+        match self.poll_next(None) {
+            Poll::Ready(Some((event, _))) => Some(event),
             _ => None,
         }
+    }
+
+    /// The next event, and how many were dropped before it was taken. Without `cx` nobody is woken.
+    pub(super) fn poll_next(&mut self, cx: Option<&Context<'_>>) -> Poll<Option<(Arc<E>, u64)>>
+    where
+        E: Send + Sync + 'static,
+    {
+        let next = self.registration.mailbox().poll_own(cx);
+        next.map(|next| next.and_then(|(event, dropped)| Some((event.downcast().or_else(received).ok()?, dropped))))
     }
 
     /// Unsubscribes: no new events; those already there can still be received.
@@ -65,6 +77,15 @@ impl<E> Subscription<E> {
         self.registration.mailbox().status().remove(0)
     }
 
+    /// Lets its account outlive it. It has not been handed out yet.
+    pub(crate) fn booked_in(mut self, ledger: &Arc<Ledger>) -> Self {
+        if let Some(registration) = Arc::get_mut(&mut self.registration) {
+            registration.ledger = Some(ledger.clone());
+        }
+        ledger.open(self.handle());
+        self
+    }
+
     /// A handle that can close it from elsewhere.
     #[must_use]
     pub fn handle(&self) -> SubscriptionHandle {
@@ -76,6 +97,13 @@ impl<E> fmt::Debug for Subscription<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Subscription").field(&self.status()).finish()
     }
+}
+
+/// Takes a tracked event out, which is handled with that.
+fn received<E: Send + Sync + 'static>(event: AnyEvent) -> Result<Arc<E>, ()> {
+    let (event, tracked) = take_out(event).ok_or(())?;
+    tracked.end(None);
+    Ok(event)
 }
 
 /// Looks at a [`Subscription`], or ends it, without keeping it alive.
@@ -104,44 +132,74 @@ impl SubscriptionHandle {
     }
 }
 
+/// Handles on subscriptions that are open. Those that are not are forgotten now and then, so that adding one takes constant time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Handles {
+    all: Vec<SubscriptionHandle>,
+    /// At how many it is looked which are open.
+    sweep_at: usize,
+}
+
+impl Handles {
+    pub(crate) fn add(&mut self, handle: SubscriptionHandle) {
+        if self.all.len() >= self.sweep_at {
+            self.all.retain(SubscriptionHandle::is_open);
+            self.sweep_at = 2 * self.all.len() + 16;
+        }
+        self.all.push(handle);
+    }
+
+    /// All that are open, and perhaps some that were.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &SubscriptionHandle> {
+        self.all.iter()
+    }
+}
+
 impl Bus {
     /// Subscribes `owner` to events of type `E` on a topic or pattern, from now on.
     ///
     /// # Errors
     ///
-    /// The topic is malformed, or subscribers to exactly that topic expect another type.
+    /// The topic is malformed, subscribers to exactly that topic expect another type, or the key is a part of another type.
     pub fn subscribe<E: Event>(
         self: &Arc<Self>,
         owner: &str,
         topic: &str,
         options: QueueOptions,
     ) -> Result<Subscription<E>, SubscribeError> {
-        self.pull(owner, topic, options, Some(TypeTag::of::<E>()))
+        self.pull(owner, topic, options, Some(TypeTag::of::<E>()), false)
     }
 
     /// Subscribes `owner` to events of any type on a topic or pattern, from now on.
     ///
     /// # Errors
     ///
-    /// The topic is malformed.
+    /// The topic is malformed, or the key is a part of another type than [`Envelope`].
     pub fn subscribe_all(
         self: &Arc<Self>,
         owner: &str,
         pattern: &str,
         options: QueueOptions,
     ) -> Result<Subscription<Envelope>, SubscribeError> {
-        self.pull(owner, pattern, options, None)
+        self.pull(owner, pattern, options, None, false)
     }
 
-    fn pull<E>(
+    pub(super) fn pull<E>(
         self: &Arc<Self>,
         owner: &str,
         topic: &str,
         options: QueueOptions,
         takes: Option<TypeTag>,
+        is_tap: bool,
     ) -> Result<Subscription<E>, SubscribeError> {
-        let lane = LanePlan { topic: topic.to_owned(), is_own: true, queues: vec![(topic.to_owned(), options)] };
-        let registration = self.register(owner, Phase::Running, &[(lane, takes)])?;
+        let mut lane = LanePlan { is_tap, ..LanePlan::new(topic, takes, &options, true) };
+        lane.seats.push(SeatPlan { name: topic.to_owned(), queue: 0 });
+        let plan = MailboxPlan {
+            lanes: vec![lane],
+            queues: vec![QueuePlan { name: None, options, width: 1, is_own: true }],
+            isolated: false,
+        };
+        let registration = self.register(owner, Phase::Running, &plan)?;
         Ok(Subscription { registration: Arc::new(registration), events: PhantomData })
     }
 }

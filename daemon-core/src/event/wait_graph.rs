@@ -1,42 +1,54 @@
 //! Who waits for whom: the handlers that wait for room in a queue, so that a wait that cannot end is refused.
 //!
-//! An edge `a -> b` says that handler `a` waits in `publish` for room in the queue of handler `b`. Publishers that are not
-//! handlers (tasks, intervals, other programs) are waited for by nobody and have no edges.
+//! A node is a queue with the handlers that empty it: one that takes its events one at a time, or up to `width` at once. An edge says
+//! that a call of one node waits in `publish` for room in the queue of another. Publishers that are not handlers (tasks,
+//! intervals, other programs) are waited for by nobody and have no edges.
+//!
+//! A node is stuck if it cannot take another event: all the calls it may make are under way, and each waits for a node that is
+//! stuck.
 //!
 //! Invariants:
-//! 1. An edge is added in the same critical section that finds no path back, so of two waits that would close a cycle the
-//!    second is refused.
+//! 1. An edge is added in the same critical section that finds that it leaves no node stuck, so of the waits that would close
+//!    a cycle the last is refused.
 //! 2. An edge is removed under the lock of the mailbox it points at, when its wait ends there.
-//! 3. A handler that has an edge out has only edges in whose waits are real: before it waits, its own mailbox is settled
+//! 3. A call that has an edge out has only edges in whose waits are real: before it waits, its own mailbox is settled
 //!    (the room it made by taking its event goes to those who wait for it), and while it waits it takes nothing.
-//!    Hence a path found is a wait that cannot end.
+//!    Hence a stuck node is one that never moves again.
 //! 4. Lock order: a mailbox, then the graph. Never two mailboxes, never a mailbox inside the graph.
 
 use super::mailbox::Mailbox;
+use crate::sync::{Mutex, MutexGuard, per_thread};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::Cell;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
-/// One handler: its mailbox and its queue therein.
+/// One queue of one mailbox, and the handlers that empty it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Node {
     pub(crate) mailbox: u64,
     pub(crate) queue: u32,
 }
 
-thread_local! {
-    static CURRENT: Cell<Option<Node>> = const { Cell::new(None) };
+/// One call of a handler: its node, and which of the calls that the node may make at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiter {
+    pub(crate) node: Node,
+    pub(crate) place: u32,
+}
+
+per_thread! {
+    static CURRENT: Cell<Option<Waiter>> = Cell::new(None);
 }
 
 /// The handler being polled on this thread.
-pub(crate) fn current() -> Option<Node> {
-    CURRENT.get()
+pub(crate) fn current() -> Option<Waiter> {
+    CURRENT.with(Cell::get)
 }
 
 /// Sets the handler being polled on this thread; returns the one before it, to be set again.
 #[inline]
-pub(crate) fn set_current(node: Option<Node>) -> Option<Node> {
-    CURRENT.replace(node)
+pub(crate) fn set_current(waiter: Option<Waiter>) -> Option<Waiter> {
+    CURRENT.with(|current| current.replace(waiter))
 }
 
 #[derive(Debug, Default)]
@@ -44,8 +56,16 @@ pub(crate) struct WaitGraph(Mutex<Graph>);
 
 #[derive(Debug, Default)]
 struct Graph {
-    edges: FxHashMap<Node, Vec<Node>>,
-    mailboxes: FxHashMap<u64, Weak<Mailbox>>,
+    /// The calls of each node that wait, and what each waits for.
+    waits: FxHashMap<Node, Vec<(u32, Node)>>,
+    mailboxes: FxHashMap<u64, Member>,
+}
+
+#[derive(Debug)]
+struct Member {
+    mailbox: Weak<Mailbox>,
+    /// Of each of its queues.
+    widths: Box<[u32]>,
 }
 
 impl WaitGraph {
@@ -53,8 +73,8 @@ impl WaitGraph {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn join(&self, id: u64, mailbox: Weak<Mailbox>) {
-        self.lock().mailboxes.insert(id, mailbox);
+    pub(crate) fn join(&self, id: u64, mailbox: Weak<Mailbox>, widths: Box<[u32]>) {
+        self.lock().mailboxes.insert(id, Member { mailbox, widths });
     }
 
     pub(crate) fn leave(&self, id: u64) {
@@ -62,44 +82,114 @@ impl WaitGraph {
     }
 
     pub(crate) fn mailbox(&self, id: u64) -> Option<Arc<Mailbox>> {
-        self.lock().mailboxes.get(&id)?.upgrade()
+        self.lock().mailboxes.get(&id)?.mailbox.upgrade()
     }
 
     /// Notes that `from` waits for room in `on`; false, and nothing noted, if that wait could never end.
-    pub(crate) fn wait(&self, from: Node, on: Node) -> bool {
+    pub(crate) fn wait(&self, from: Waiter, on: Node) -> bool {
         let mut graph = self.lock();
-        if graph.reaches(on, from) {
+        graph.add(from, on);
+        if graph.is_stuck(on) {
+            graph.remove(from, on);
             return false;
         }
-        graph.edges.entry(from).or_default().push(on);
         true
     }
 
     /// One wait of `from` for `on` has ended.
-    pub(crate) fn end(&self, from: Node, on: Node) {
-        let mut graph = self.lock();
-        if let Some(waits) = graph.edges.get_mut(&from) {
-            if let Some(at) = waits.iter().position(|node| *node == on) {
-                waits.swap_remove(at);
-            }
-            if waits.is_empty() {
-                graph.edges.remove(&from);
-            }
-        }
+    pub(crate) fn end(&self, from: Waiter, on: Node) {
+        self.lock().remove(from, on);
     }
 }
 
 impl Graph {
-    fn reaches(&self, start: Node, goal: Node) -> bool {
-        let (mut seen, mut open) = (FxHashSet::default(), vec![start]);
-        while let Some(node) = open.pop() {
-            if node == goal {
-                return true;
+    fn add(&mut self, from: Waiter, on: Node) {
+        self.waits.entry(from.node).or_default().push((from.place, on));
+    }
+
+    fn remove(&mut self, from: Waiter, on: Node) {
+        if let Some(waits) = self.waits.get_mut(&from.node) {
+            if let Some(at) = waits.iter().position(|call| *call == (from.place, on)) {
+                waits.swap_remove(at);
             }
-            if seen.insert(node) {
-                open.extend(self.edges.get(&node).into_iter().flatten());
+            if waits.is_empty() {
+                self.waits.remove(&from.node);
             }
         }
-        false
+    }
+
+    /// Whether a node is stuck: of all that could be, those that move are taken out until none does.
+    fn is_stuck(&self, goal: Node) -> bool {
+        let mut stuck = self.reachable(goal);
+        loop {
+            let rest: FxHashSet<Node> = stuck.iter().filter(|node| !self.moves(**node, &stuck)).copied().collect();
+            if rest.len() == stuck.len() {
+                return stuck.contains(&goal);
+            }
+            stuck = rest;
+        }
+    }
+
+    fn reachable(&self, start: Node) -> FxHashSet<Node> {
+        let (mut seen, mut open) = (FxHashSet::default(), vec![start]);
+        while let Some(node) = open.pop() {
+            if seen.insert(node) {
+                open.extend(self.waits.get(&node).into_iter().flatten().map(|(_, on)| *on));
+            }
+        }
+        seen
+    }
+
+    /// Whether a node can take another event, if those in `stuck` cannot.
+    fn moves(&self, node: Node, stuck: &FxHashSet<Node>) -> bool {
+        let waits = self.waits.get(&node).into_iter().flatten();
+        let places: FxHashSet<u32> = waits.filter(|(_, on)| stuck.contains(on)).map(|(place, _)| *place).collect();
+        let widths = self.mailboxes.get(&node.mailbox).map(|member| &member.widths);
+        let width = widths.and_then(|widths| widths.get(node.queue as usize)).copied().unwrap_or(1);
+        (places.len() as u32) < width
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Node, WaitGraph, Waiter};
+    use std::sync::Weak;
+
+    /// A graph of one mailbox, whose queues have the given widths.
+    fn graph(widths: &[u32]) -> WaitGraph {
+        let graph = WaitGraph::default();
+        graph.join(0, Weak::new(), widths.into());
+        graph
+    }
+
+    fn node(queue: u32) -> Node {
+        Node { mailbox: 0, queue }
+    }
+
+    fn call(queue: u32, place: u32) -> Waiter {
+        Waiter { node: node(queue), place }
+    }
+
+    #[test]
+    fn the_last_call_of_a_node_may_not_wait_for_its_own_queue() {
+        let graph = graph(&[3]);
+        assert!(graph.wait(call(0, 0), node(0)));
+        assert!(graph.wait(call(0, 2), node(0)));
+        assert!(graph.wait(call(0, 2), node(0)), "twice from one call");
+        assert!(!graph.wait(call(0, 1), node(0)));
+        graph.end(call(0, 0), node(0));
+        assert!(graph.wait(call(0, 1), node(0)), "one place is free");
+        assert!(!graph.wait(call(0, 0), node(0)));
+    }
+
+    #[test]
+    fn a_cycle_is_one_only_if_no_call_on_it_can_go_on() {
+        let graph = graph(&[2, 1, 1]);
+        assert!(graph.wait(call(0, 0), node(1)));
+        assert!(graph.wait(call(1, 0), node(0)), "the other call of 0 goes on");
+        assert!(graph.wait(call(0, 1), node(2)), "2 goes on");
+        assert!(!graph.wait(call(2, 0), node(0)), "0 waits for 1 and 2, and both for 0");
+        graph.end(call(0, 0), node(1));
+        assert!(graph.wait(call(2, 0), node(0)));
     }
 }

@@ -2,24 +2,30 @@
 
 use super::event::AnyEvent;
 use super::mailbox::{Insisted, Mailbox};
-use super::wait_graph::{self, Node, WaitGraph};
+use super::stall::Stall;
+use super::wait_graph::{self, WaitGraph, Waiter};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 use std::future::poll_fn;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-
-/// After how long a waiting publish is warned about.
-const STALL: Duration = Duration::from_secs(1);
 
 /// An event that waits in a full queue's line, and who is to be told when it is in.
 #[derive(Debug)]
 pub(crate) struct Parked {
     pub(crate) event: AnyEvent,
+    /// The subscription it is for.
+    pub(crate) to: u32,
     pub(crate) ticket: Arc<Ticket>,
-    /// The handler that waits, if a handler does.
-    pub(crate) from: Option<Node>,
+    /// The call that waits, if a handler does.
+    pub(crate) from: Option<Waiter>,
+}
+
+impl Parked {
+    pub(crate) fn is(&self, to: u32, ticket: &Arc<Ticket>) -> bool {
+        self.to == to && Arc::ptr_eq(&self.ticket, ticket)
+    }
 }
 
 /// Shared by all parked events of one publish.
@@ -60,25 +66,25 @@ impl Ticket {
     }
 }
 
-/// A queue that had no room for an event, and makes publishers wait.
+/// A subscription whose queue had no room for an event, and makes publishers wait.
 pub(crate) struct Full {
     mailbox: Arc<Mailbox>,
-    queue: u32,
+    to: u32,
     event: AnyEvent,
 }
 
 impl Full {
-    pub(crate) fn new(mailbox: Arc<Mailbox>, queue: u32, event: AnyEvent) -> Self {
-        Self { mailbox, queue, event }
+    pub(crate) fn new(mailbox: Arc<Mailbox>, to: u32, event: AnyEvent) -> Self {
+        Self { mailbox, to, event }
     }
 
-    /// The handler that publishes, once its own mailbox is settled (see [`wait_graph`], invariant 3).
-    pub(crate) fn publisher(graph: &WaitGraph) -> Option<Node> {
-        let node = wait_graph::current()?;
-        if let Some(own) = graph.mailbox(node.mailbox) {
+    /// The call that publishes, once its own mailbox is settled (see [`wait_graph`], invariant 3).
+    pub(crate) fn publisher(graph: &WaitGraph) -> Option<Waiter> {
+        let waiter = wait_graph::current()?;
+        if let Some(own) = graph.mailbox(waiter.node.mailbox) {
             own.settle();
         }
-        Some(node)
+        Some(waiter)
     }
 
     /// Offers the event again; `waiting` notes its place in line, without one it does not wait.
@@ -86,21 +92,21 @@ impl Full {
     /// # Errors
     ///
     /// It was refused: the full subscription.
-    pub(crate) fn insist(self, waiting: Option<(&mut Waiting, Option<Node>)>) -> Result<(), Arc<str>> {
-        let Self { mailbox, queue, event } = self;
+    pub(crate) fn insist(self, waiting: Option<(&mut Waiting, Option<Waiter>)>) -> Result<(), Arc<str>> {
+        let Self { mailbox, to, event } = self;
         let Some((waiting, from)) = waiting else {
-            return match mailbox.insist(queue, &event, None) {
+            return match mailbox.insist(to, &event, None) {
                 Insisted::Done | Insisted::Parked => Ok(()),
-                Insisted::Refused => Err(mailbox.label(queue)),
+                Insisted::Refused => Err(mailbox.label(to)),
             };
         };
-        match mailbox.insist(queue, &event, Some((&waiting.ticket, from))) {
+        match mailbox.insist(to, &event, Some((&waiting.ticket, from))) {
             Insisted::Done => Ok(()),
             Insisted::Parked => {
-                waiting.places.push((mailbox, queue));
+                waiting.places.push((mailbox, to));
                 Ok(())
             }
-            Insisted::Refused => Err(mailbox.label(queue)),
+            Insisted::Refused => Err(mailbox.label(to)),
         }
     }
 }
@@ -118,27 +124,27 @@ impl Waiting {
         if self.places.is_empty() {
             return;
         }
-        // boxed: waiting is rare, and every publish future would carry the timer
-        let mut stall: Option<Pin<Box<tokio::time::Sleep>>> =
-            tokio::runtime::Handle::try_current().is_ok().then(|| Box::pin(tokio::time::sleep(STALL)));
+        let mut stall = Stall::watch(publisher);
         poll_fn(|cx| {
             if self.ticket.poll(cx).is_ready() {
                 return Poll::Ready(());
             }
-            if stall.as_mut().is_some_and(|stall| stall.as_mut().poll(cx).is_ready()) {
-                stall = None;
-                self.warn(publisher);
+            if let Some(waited) = stall.as_mut().and_then(|stall| stall.poll(cx)) {
+                self.warn(publisher, waited);
             }
             Poll::Pending
         })
         .await;
+        if let Some(stall) = stall {
+            stall.end();
+        }
     }
 
-    fn warn(&self, publisher: &str) {
-        for (mailbox, queue) in &self.places {
-            if let Some(subscription) = mailbox.label_if_waiting(*queue, &self.ticket) {
+    fn warn(&self, publisher: &str, waited: Duration) {
+        for (mailbox, to) in &self.places {
+            if let Some(subscription) = mailbox.label_if_waiting(*to, &self.ticket) {
                 let subscription = &*subscription;
-                tracing::warn!(publisher, subscription, "publish has waited for room for {STALL:?}");
+                tracing::warn!(publisher, subscription, "publish has waited for room for {waited:?}");
             }
         }
     }
@@ -149,8 +155,8 @@ impl Drop for Waiting {
         if self.ticket.is_settled() {
             return;
         }
-        for (mailbox, queue) in &self.places {
-            mailbox.withdraw(*queue, &self.ticket);
+        for (mailbox, to) in &self.places {
+            mailbox.withdraw(*to, &self.ticket);
         }
     }
 }

@@ -4,8 +4,8 @@ use std::any::Any;
 use std::sync::{Arc, Mutex};
 
 use super::board::{Board, Happening};
-use super::check::row_faults;
 use super::factory::Source;
+use super::faults::faults_of;
 use super::slot::Slot;
 use super::unit::{Unit, UnitOf};
 use crate::context::{HostHandle, HostLink, Wish};
@@ -52,8 +52,9 @@ impl Board {
         let name = unit.name().to_string();
         daemon_grammar::name::check(&name)?;
         let outline = unit.outline();
-        if let Some(fault) = row_faults(&name, &outline).into_iter().next() {
-            return Err(Error::Refused { daemon: name, fault });
+        let faults = faults_of(&*unit, &outline);
+        if !faults.is_empty() {
+            return Err(Error::Refused { daemon: name, fault: faults.join("; ") });
         }
         let declaration = *unit.declaration();
         let requires = declaration.requires.iter().map(|on| self.index_of(on)).collect::<Result<Vec<_>, _>>()?;
@@ -61,7 +62,7 @@ impl Board {
         for on in &outline.ready {
             self.index_of(on)?;
         }
-        if self.stopping.borrow().is_some() {
+        if self.stopping_since().is_some() {
             return Err(Error::Stopping { daemon: name });
         }
         if self.find(&name).is_some() {

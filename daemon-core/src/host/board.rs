@@ -1,18 +1,25 @@
 //! What is known of the host at any moment, readable by anyone without waiting for user code.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
+use super::claims::{Claimed, Wanted};
+use super::farewell::Farewell;
 use super::journal::Journal;
+use super::settings::Settings;
 use super::slot::Slot;
 use super::unit::Unit;
+use crate::error::{DaemonError, DaemonErrorCode};
 use crate::event::Bus;
+use crate::schedule::Clock;
 use crate::status::{State, TaskKind, TaskStatus};
-use crate::task::{Label, Tasks};
+use crate::sync::{Mutex, MutexGuard};
+use crate::task::{Label, Owner, Tasks};
 
 /// What happens to a host: told by lives, daemons and operators, heard by the conductor.
 pub(crate) enum Happening {
@@ -44,22 +51,40 @@ struct Whole {
     stopping_since: Option<Instant>,
 }
 
+/// What is said about a host, and when.
+pub(crate) struct Words {
+    pub(crate) name: String,
+    pub(crate) notes: Vec<String>,
+    /// How long a poll may take before it counts as blocking its thread.
+    pub(crate) blocked_after: Duration,
+    /// What is done last.
+    pub(super) farewell: Arc<Farewell>,
+}
+
 /// The board of one host.
 pub(crate) struct Board {
     pub(crate) name: String,
     pub(crate) since: Instant,
     pub(crate) notes: Vec<String>,
+    pub(crate) blocked_after: Duration,
+    pub(super) farewell: Arc<Farewell>,
+    /// What it has claimed of the machine.
+    pub(super) claimed: Claimed,
     pub(crate) bus: Arc<Bus>,
+    pub(crate) clock: Arc<Clock>,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) settings: Settings,
     slots: RwLock<Vec<Arc<Slot>>>,
     happenings: mpsc::UnboundedSender<Happening>,
     /// How often somebody wished to steer a daemon.
     wishes: Mutex<u64>,
     whole: Mutex<Whole>,
     /// Values being dropped, each under its daemon's name.
-    leaving: OnceLock<Arc<Tasks>>,
-    /// When the shutdown began.
-    pub(crate) stopping: watch::Sender<Option<Instant>>,
+    pub(super) leaving: OnceLock<Arc<Tasks>>,
+    /// Cancelled once the shutdown has begun, for those who wait for that.
+    pub(crate) stopping: CancellationToken,
+    /// Tells the main thread, which counts from then on, that the shutdown has begun.
+    pub(crate) began: Notify,
     /// The faults a test has asked for.
     #[cfg(feature = "testing")]
     pub(crate) faults: Arc<crate::task::Faults>,
@@ -67,28 +92,35 @@ pub(crate) struct Board {
 
 impl Board {
     pub(crate) fn new(
-        name: String,
+        words: Words,
         slots: Vec<Slot>,
-        notes: Vec<String>,
+        settings: Settings,
         bus: Arc<Bus>,
+        clock: Arc<Clock>,
         journal: Arc<Journal>,
         happenings: mpsc::UnboundedSender<Happening>,
     ) -> Arc<Self> {
+        let Words { name, notes, blocked_after, farewell } = words;
         let slots = RwLock::new(slots.into_iter().map(Arc::new).collect());
-        let (whole, stopping) = (Mutex::default(), watch::Sender::default());
         let since = journal.since();
         Arc::new(Self {
             name,
             since,
             slots,
             notes,
+            blocked_after,
+            farewell,
+            claimed: Claimed::default(),
             bus,
+            clock,
             journal,
+            settings,
             happenings,
             wishes: Mutex::default(),
-            whole,
+            whole: Mutex::default(),
             leaving: OnceLock::new(),
-            stopping,
+            stopping: CancellationToken::new(),
+            began: Notify::new(),
             #[cfg(feature = "testing")]
             faults: Arc::default(),
         })
@@ -158,11 +190,10 @@ impl Board {
         let mut whole = self.whole();
         let first = whole.cause.is_none();
         if first {
-            let now = Instant::now();
             whole.cause = Some(cause.to_owned());
-            whole.stopping_since = Some(now);
+            whole.stopping_since = Some(Instant::now());
             drop(whole);
-            self.stopping.send_replace(Some(now));
+            self.began.notify_one();
         }
         first
     }
@@ -173,24 +204,38 @@ impl Board {
         }
     }
 
-    /// The daemons that have yet to stop.
+    /// The daemons that have yet to stop, or else the shutdown handler under way.
     pub(crate) fn still_up(&self) -> Vec<String> {
         let up = |slot: &&Arc<Slot>| !matches!(slot.state(), State::Stopped | State::Failed);
-        self.slots().iter().filter(up).map(|slot| slot.name.to_string()).collect()
+        let daemons = self.slots();
+        let handlers = self.farewell.under_way().into_iter().map(|task| format!("{} {}", task.kind, task.name));
+        daemons.iter().filter(up).map(|slot| slot.name.to_string()).chain(handlers).collect()
     }
 
     /// Drops a value of the daemon `name` on the workers, since its destructor is user code. The future ends when it is
     /// gone; until then it [is shown](Self::leaving).
-    pub(crate) fn let_go(
+    pub(crate) fn let_go<F: FnOnce() + Send + 'static>(
         &self,
         on: &Handle,
         name: &str,
-        drop: impl FnOnce() + Send + 'static,
-    ) -> impl Future<Output = ()> {
-        let tasks = self.leaving.get_or_init(|| Tasks::new(on.clone()));
+        drop: F,
+    ) -> impl Future<Output = ()> + use<F> {
+        let tasks = self.leaving.get_or_init(|| Tasks::new(on.clone(), Owner::nobody()));
         let label = Label::new(TaskKind::Destructor, name);
-        let _ = tasks.spawn(label, &tracing::Span::none(), async move { drop() }); // never closed: it cannot be refused
-        async move { tasks.idle_of(name).await }
+        let leaving = tasks.spawn_with(label, Notify::new(), |_| async move { drop() });
+        async move {
+            // Never closed: it cannot be refused.
+            if let Some(leaving) = leaving {
+                leaving.end.notified().await;
+            }
+        }
+    }
+
+    /// Waits until no value is being dropped any more.
+    pub(crate) async fn all_gone(&self) {
+        if let Some(leaving) = self.leaving.get() {
+            leaving.idle(|_| true).await;
+        }
     }
 
     /// The values that are being dropped, under the names of their daemons.
@@ -200,12 +245,27 @@ impl Board {
 
     /// Whether any step of any stop was cut, or a value is still being dropped.
     pub(crate) fn was_cut(&self) -> bool {
-        self.slots().iter().any(|slot| !slot.inner().cut.is_empty()) || !self.leaving().is_empty()
+        let any = self.slots().iter().any(|slot| !slot.inner().cut.is_empty()) || self.farewell.was_cut();
+        any || !self.leaving().is_empty() || !self.settings.under_way().is_empty()
     }
 
-    /// Whether a daemon that the host requires could not end without a problem.
+    /// Whether a daemon that the host requires, or a shutdown handler, could not end without a problem.
     pub(crate) fn ended_badly(&self) -> bool {
-        self.slots().iter().any(|slot| !slot.optional && !slot.inner().problems.is_empty())
+        let daemon_did = self.slots().iter().any(|slot| !slot.optional && !slot.inner().problems.is_empty());
+        daemon_did || self.farewell.ended_badly()
+    }
+
+    /// Claims what an embedded host wants, on a thread that may wait for a moment.
+    pub(super) async fn claim(&self, wanted: Wanted) -> Result<(), DaemonError> {
+        if wanted.is_nothing() {
+            return Ok(());
+        }
+        let name = self.name.clone();
+        match tokio::task::spawn_blocking(move || wanted.claim(&name, false)).await {
+            Ok(claimed) => self.claimed.hold(claimed?),
+            Err(died) => return Err(DaemonError::new(DaemonErrorCode::StartFailed, died.to_string())),
+        }
+        Ok(())
     }
 
     pub(crate) fn state(&self) -> State {
@@ -214,6 +274,11 @@ impl Board {
 
     pub(crate) fn start_took(&self) -> Option<Duration> {
         self.whole().start_took
+    }
+
+    /// When the shutdown began, if it has.
+    pub(crate) fn stopping_since(&self) -> Option<Instant> {
+        self.whole().stopping_since
     }
 
     /// The cause of the shutdown and when it began.

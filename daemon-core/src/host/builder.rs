@@ -1,5 +1,6 @@
 //! Assembles a host.
 
+use std::panic::Location;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,16 +8,23 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::board::Board;
+use super::board::{Board, Words};
 use super::check::{CheckError, CheckReport, Limits, check};
+use super::claims::{Place, Wanted};
 use super::conductor::Conductor;
 use super::factory::{Factory, Source};
+use super::farewell::{Farewell, Handler};
 use super::journal::Journal;
+use super::settings::{Load, Settings};
 use super::slot::Slot;
 use super::unit::{Unit, UnitOf};
-use super::{DEFAULT_START_TIMEOUT, DEFAULT_STOP_BUDGET};
+use super::{DEFAULT_BLOCKED_AFTER, DEFAULT_START_TIMEOUT, DEFAULT_STOP_BUDGET};
+use crate::configuration::Configuration;
 use crate::daemon::DaemonBase;
+use crate::error::IntoOutcome;
 use crate::event::Bus;
+use crate::instance::Scope;
+use crate::schedule::Clock;
 use crate::task::FOREVER;
 
 /// The runner of a program's daemons: starts them in the order of their dependencies, stops them in reverse, and ends
@@ -38,17 +46,29 @@ use crate::task::FOREVER;
 /// ```
 #[must_use = "a host does nothing until `run` or `start`"]
 pub struct Host {
-    name: String,
+    pub(super) name: String,
     units: Vec<Arc<dyn Unit>>,
     limits: Limits,
+    configuration: (Configuration, Option<Load>),
     pub(super) quiet: bool,
     pub(super) report_file: Option<PathBuf>,
+    pub(super) wanted: Wanted,
+    pub(super) handlers: Vec<Handler>,
 }
 
 impl Host {
     /// A host without daemons.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), units: Vec::new(), limits: Limits::default(), quiet: false, report_file: None }
+        Self {
+            name: name.into(),
+            units: Vec::new(),
+            limits: Limits::default(),
+            configuration: (Configuration::default(), None),
+            quiet: false,
+            report_file: None,
+            wanted: Wanted::default(),
+            handlers: Vec::new(),
+        }
     }
 
     /// Adds a daemon under its own name. The same value lives through every restart.
@@ -81,6 +101,23 @@ impl Host {
         list(self)
     }
 
+    /// Gives the daemons a configuration, a value of the program's own type: `first` now, and at each reload what `load`
+    /// returns, a `Result` or a future of one. Daemons read it with [`Context::configuration`](crate::Context::configuration).
+    ///
+    /// `load` runs on the workers. Its error refuses the reload.
+    pub fn configuration<C, Kind>(mut self, first: C, load: impl Factory<C, Kind>) -> Self
+    where
+        C: Send + Sync + 'static,
+    {
+        let load = Arc::new(load);
+        let load = move || -> crate::BoxFuture<'static, crate::Result<Configuration>> {
+            let load = load.clone();
+            Box::pin(async move { load.make().await.map(Configuration::new) })
+        };
+        self.configuration = (Configuration::new(first), Some(Arc::new(load)));
+        self
+    }
+
     /// Sets how many threads run daemons [one for each core].
     pub fn workers(mut self, workers: usize) -> Self {
         self.limits.workers = Some(workers);
@@ -99,6 +136,78 @@ impl Host {
         self
     }
 
+    /// Sets how long the start of all daemons together may take \[no limit\]. What does not run by then fails by name, and
+    /// with a daemon that the host requires the host does.
+    pub fn start_budget(mut self, budget: Duration) -> Self {
+        self.limits.start_budget = Some(budget);
+        self
+    }
+
+    /// Sets how long a handler, a tick or any other asynchronous work may block its worker thread before
+    /// [`run`](Self::run) warns of it by name \[1 s\]; `None` turns the warnings off.
+    ///
+    /// While all workers sleep nobody looks, and nothing wakes for it. An embedded host has no thread to look from, and
+    /// warns of nothing; [`HostStatus::blocked`](crate::HostStatus::blocked) shows the same there.
+    pub fn warn_blocked_after(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.limits.blocked_after = Some(limit.into());
+        self
+    }
+
+    /// Lets [`run`](Self::run) take no lock, so that there may be several instances, and make no PID file.
+    pub fn without_lock(mut self) -> Self {
+        self.wanted.set_lock(Place::Nowhere);
+        self
+    }
+
+    /// Sets which lock the host takes before it starts anything [[`lock_path`](crate::instance::lock_path) of its name; none
+    /// with [`start`](Self::start)]. There is no PID file then, unless one [is named](Self::with_pid_file).
+    pub fn with_lock_path(mut self, path: impl Into<PathBuf>) -> Self {
+        self.wanted.set_lock(Place::At(path.into()));
+        self
+    }
+
+    /// Sets which PID file the host makes [[`pid_path`](crate::instance::pid_path) of its name; none with
+    /// [`start`](Self::start)]. It is as exclusive as a lock.
+    pub fn with_pid_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.wanted.pid_file = Place::At(path.into());
+        self
+    }
+
+    /// Puts the lock and the PID file where the daemons of the system have theirs, and not where the user's are; see
+    /// [`Layout`](crate::instance::Layout).
+    pub fn system(mut self) -> Self {
+        self.wanted.scope = Scope::System;
+        self
+    }
+
+    /// Adds what is to be done last: shutdown handlers are called one after the other, in the order in which they were
+    /// added, when all daemons have stopped. An error or a panic of one is in the report and makes the exit code 1; the
+    /// next is called all the same.
+    ///
+    /// ```
+    /// # use daemon_core::{Host, Result};
+    /// # async fn flush() -> Result<()> { Ok(()) }
+    /// let host = Host::new("example").on_shutdown(|| async { flush().await });
+    /// ```
+    #[track_caller]
+    pub fn on_shutdown<Fut>(mut self, handler: impl FnOnce() -> Fut + Send + 'static) -> Self
+    where
+        Fut: Future<Output: IntoOutcome> + Send + 'static,
+    {
+        self.handlers.push(Handler::new(Location::caller(), || {
+            let ended = handler();
+            Box::pin(async move { ended.await.into_outcome() })
+        }));
+        self
+    }
+
+    /// Sets how long all shutdown handlers together may take [5 s]. What overruns is dropped, and what has not begun by
+    /// then is not called. They get less if the stop budget is short.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.shutdown_timeout = Some(timeout);
+        self
+    }
+
     /// Keeps [`run`](Self::run) from writing the start receipt and the shutdown report to standard error, unless
     /// something went wrong.
     pub fn quiet(mut self) -> Self {
@@ -106,7 +215,9 @@ impl Host {
         self
     }
 
-    /// Makes [`run`](Self::run) write the shutdown report to `path` as JSON, whatever ends the host.
+    /// Makes [`run`](Self::run) write the shutdown report to `path` as JSON, whatever ends the host, and also if it is refused.
+    ///
+    /// Where it cannot be written that is said on standard error. The exit code stays, since it tells how the host ended.
     pub fn report_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.report_file = Some(path.into());
         self
@@ -126,12 +237,21 @@ impl Host {
         self.limits.workers.unwrap_or_else(cores)
     }
 
+    pub(super) fn warns_of_blocked(&self) -> bool {
+        self.limits.blocked_after != Some(None)
+    }
+
+    /// How long a poll may take before it counts as blocking its thread.
+    pub(super) fn blocked_after(&self) -> Duration {
+        self.limits.blocked_after.flatten().unwrap_or(DEFAULT_BLOCKED_AFTER)
+    }
+
     pub(super) fn budget(&self) -> Duration {
         self.limits.stop_budget.unwrap_or(DEFAULT_STOP_BUDGET)
     }
 
-    /// Checks the host and makes it ready to be conducted.
-    pub(super) fn assemble(self) -> Result<Conductor, CheckError> {
+    /// Checks the host and makes it ready to be conducted, by that clock.
+    pub(super) fn assemble(self, clock: Arc<Clock>) -> Result<Conductor, CheckError> {
         let (graph, report) = check(&self.name, &self.units, self.limits)?;
         let (bus, journal) = (Bus::new(), Arc::new(Journal::new(Instant::now())));
         let (sender, happenings) = mpsc::unbounded_channel();
@@ -152,8 +272,14 @@ impl Host {
         }
         let (stop_budget, start_timeout) =
             (self.budget().min(FOREVER), self.limits.start_timeout.unwrap_or(DEFAULT_START_TIMEOUT));
-        let board = Board::new(self.name, slots, report.notes, bus.clone(), journal, sender);
-        Ok(Conductor { board, bus, graph, units: self.units, happenings, stop_budget, start_timeout })
+        let blocked_after = self.blocked_after();
+        let farewell = Farewell::new(self.handlers, self.limits.shutdown_timeout);
+        let words = Words { name: self.name, notes: report.notes, blocked_after, farewell };
+        let (first, load) = self.configuration;
+        let settings = Settings::new(first, load, start_timeout.min(FOREVER));
+        let board = Board::new(words, slots, settings, bus.clone(), clock, journal, sender);
+        let start_budget = self.limits.start_budget.map(|budget| budget.min(FOREVER));
+        Ok(Conductor { board, bus, graph, units: self.units, happenings, stop_budget, start_timeout, start_budget })
     }
 }
 

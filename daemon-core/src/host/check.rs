@@ -5,16 +5,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::faults::faults_of;
 use super::graph::{Edges, Graph};
 use super::unit::{Outline, Unit};
-use crate::declaration::Dependency;
-use crate::event::type_clashes;
+use crate::declaration::{Declaration, Dependency, Published};
+use crate::event::{Voice, type_clashes, unfed, unheard};
 
 /// A host that can be started.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct CheckReport {
-    /// Remarks that stop nothing, such as a wanted daemon that is absent.
+    /// Remarks that stop nothing, such as a wanted daemon that is absent, or an event that no handler listens to.
     pub notes: Vec<String>,
 }
 
@@ -40,8 +41,12 @@ impl std::error::Error for CheckError {}
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Limits {
     pub(crate) stop_budget: Option<Duration>,
+    pub(crate) shutdown_timeout: Option<Duration>,
     pub(crate) start_timeout: Option<Duration>,
+    pub(crate) start_budget: Option<Duration>,
     pub(crate) workers: Option<usize>,
+    /// `Some(None)` if nobody is to be warned.
+    pub(crate) blocked_after: Option<Option<Duration>>,
 }
 
 /// Checks a host; if it is sound, its graph comes back.
@@ -50,13 +55,14 @@ pub(crate) fn check(host: &str, units: &[Arc<dyn Unit>], limits: Limits) -> Resu
         Checker { units, outlines: units.iter().map(|unit| unit.outline()).collect(), faults: Vec::new() };
     checker.names(host);
     checker.limits(limits);
-    checker.rows();
+    checker.units();
     checker.topics();
     let mut report = CheckReport::default();
     if cfg!(panic = "abort") {
         let note = "this program is built with panic = \"abort\": a panic ends the process instead of being caught";
         report.notes.push(note.to_owned());
     }
+    checker.audit(&mut report);
     let edges = checker.edges(&mut report);
     let graph = match Graph::new(edges) {
         Ok(graph) => graph,
@@ -67,7 +73,8 @@ pub(crate) fn check(host: &str, units: &[Arc<dyn Unit>], limits: Limits) -> Resu
         }
     };
     if checker.faults.is_empty() {
-        checker.budget(&graph, limits.stop_budget);
+        checker.budget(&graph, "stop", limits.stop_budget, limits.shutdown_timeout, |declared| declared.stop_timeout);
+        checker.budget(&graph, "start", limits.start_budget, None, |declared| declared.start_timeout);
     }
     if checker.faults.is_empty() { Ok((graph, report)) } else { Err(CheckError { faults: checker.faults }) }
 }
@@ -119,31 +126,56 @@ impl Checker<'_> {
         if limits.stop_budget.is_some_and(|budget| budget.is_zero()) {
             self.faults.push("the stop budget is zero; give the host time to stop".to_owned());
         }
+        if limits.shutdown_timeout.is_some_and(|timeout| timeout.is_zero()) {
+            self.faults.push("the shutdown timeout is zero; give the shutdown handlers time to end".to_owned());
+        }
         if limits.start_timeout.is_some_and(|timeout| timeout.is_zero()) {
             self.faults.push("the start timeout is zero; give the daemons time to start".to_owned());
+        }
+        if limits.start_budget.is_some_and(|budget| budget.is_zero()) {
+            self.faults.push("the start budget is zero; give the host time to start".to_owned());
+        } else if let (Some(timeout), Some(budget)) = (limits.start_timeout, limits.start_budget)
+            && timeout > budget
+        {
+            self.faults.push(format!(
+                "the start timeout of {timeout:?} is longer than the start budget of {budget:?}; raise the budget or lower \
+                 the timeout"
+            ));
+        }
+        if limits.blocked_after.flatten().is_some_and(|limit| limit.is_zero()) {
+            self.faults.push("blocked workers are to be warned of after no time; give them some, or `None`".to_owned());
         }
         if limits.workers == Some(0) {
             self.faults.push("the host has no workers; give it at least one".to_owned());
         }
-        for unit in self.units {
-            let declared = unit.declaration();
-            for (what, timeout) in [("start", declared.start_timeout), ("stop", declared.stop_timeout)] {
-                if timeout.is_some_and(|timeout| timeout.is_zero()) {
-                    self.faults.push(format!("the {what} timeout of `{}` is zero; give it some time", unit.name()));
-                }
-            }
-        }
     }
 
-    fn rows(&mut self) {
+    fn units(&mut self) {
         for (unit, outline) in self.units.iter().zip(&self.outlines) {
-            self.faults.extend(row_faults(unit.name(), outline));
+            self.faults.extend(faults_of(&**unit, outline));
         }
     }
 
     fn topics(&mut self) {
         let topics = self.outlines.iter().flat_map(|outline| outline.topics.clone());
         self.faults.extend(type_clashes(topics).iter().map(ToString::to_string));
+    }
+
+    /// Remarks on events that nobody hears and handlers that hear nothing, as far as the daemons say what they publish.
+    fn audit(&self, report: &mut CheckReport) {
+        let said = self.units.iter().filter_map(|unit| Some((unit.name(), unit.declaration().publishes?)));
+        let voice = |(daemon, published): (&Arc<str>, &Published)| Voice {
+            daemon: daemon.to_string(),
+            topic: published.topic(),
+            type_id: published.type_id(),
+        };
+        let voices: Vec<_> =
+            said.flat_map(|(daemon, all)| all.iter().map(move |published| voice((daemon, published)))).collect();
+        let listeners: Vec<_> = self.outlines.iter().flat_map(|outline| outline.listeners.clone()).collect();
+        report.notes.extend(unheard(&voices, &listeners));
+        if self.units.iter().all(|unit| unit.declaration().publishes.is_some()) {
+            report.notes.extend(unfed(&voices, &listeners));
+        }
     }
 
     /// Finds the daemon a dependency names; a fault is booked if there is none, or more than one.
@@ -224,58 +256,37 @@ impl Checker<'_> {
         }
     }
 
-    /// Refuses stop timeouts that were all declared and together exceed a budget that was declared too.
-    fn budget(&mut self, graph: &Graph, budget: Option<Duration>) {
+    /// Refuses timeouts that were all declared and together exceed a budget that was declared too.
+    fn budget(
+        &mut self,
+        graph: &Graph,
+        what: &str,
+        budget: Option<Duration>,
+        handlers: Option<Duration>,
+        timeout: impl Fn(&Declaration) -> Option<Duration>,
+    ) {
         let Some(budget) = budget else { return };
-        let weight = |at: usize| self.units[at].declaration().stop_timeout.unwrap_or_default();
+        if let Some(handlers) = handlers.filter(|handlers| *handlers > budget) {
+            self.faults.push(format!(
+                "the shutdown timeout of {handlers:?} is longer than the {what} budget of {budget:?}; raise the budget or \
+                 lower the timeout"
+            ));
+            return;
+        }
+        let weight = |at: usize| timeout(self.units[at].declaration()).unwrap_or_default();
         let worst = (0..self.units.len()).map(|at| (graph.longest_chain(at, &weight), at)).max();
         if let Some((sum, at)) = worst
+            && let sum = sum.saturating_add(handlers.unwrap_or_default())
             && sum > budget
         {
             let name = self.units[at].name();
+            let and = if handlers.is_some() { " and that of the shutdown handlers" } else { "" };
             self.faults.push(format!(
-                "the stop timeouts declared along the chain that begins with `{name}` add up to {sum:?}, more than the \
-                 stop budget of {budget:?}; raise the budget or lower a timeout"
+                "the {what} timeouts declared along the chain that begins with `{name}`{and} add up to {sum:?}, more than the \
+                 {what} budget of {budget:?}; raise the budget or lower a timeout"
             ));
         }
     }
-}
-
-/// What is wrong with the rows of one daemon.
-pub(crate) fn row_faults(daemon: &str, outline: &Outline) -> Vec<String> {
-    let mut faults = Vec::new();
-    let intervals: Vec<_> = outline.intervals.iter().map(|(name, ..)| *name).collect();
-    let checks: Vec<_> = outline.checks.iter().map(|(name, _)| *name).collect();
-    let rows = [
-        ("an interval", "intervals", &intervals),
-        ("a deferred call", "deferred calls", &outline.deferred),
-        ("a task", "tasks", &outline.tasks),
-        ("a check", "checks", &checks),
-        ("a command", "commands", &outline.commands),
-    ];
-    for (one, many, rows) in rows {
-        for (at, row) in rows.iter().enumerate() {
-            if rows[..at].contains(row) {
-                faults.push(format!("`{daemon}` has two {many} named `{row}`; rename one"));
-            }
-            if let Err(error) = daemon_grammar::name::check(row) {
-                faults.push(format!("{one} of `{daemon}`: {error}"));
-            }
-        }
-    }
-    for (interval, period, timeout) in &outline.intervals {
-        if period.is_zero() {
-            faults.push(format!("interval `{interval}` of `{daemon}` has a period of zero"));
-        } else if timeout.is_some_and(|timeout| timeout >= *period || timeout.is_zero()) {
-            faults.push(format!(
-                "interval `{interval}` of `{daemon}`: its timeout must be more than zero and less than its period"
-            ));
-        }
-    }
-    for (check, _) in outline.checks.iter().filter(|(_, timeout)| timeout.is_zero()) {
-        faults.push(format!("check `{check}` of `{daemon}` has a timeout of zero; give it some time"));
-    }
-    faults
 }
 
 enum Target {

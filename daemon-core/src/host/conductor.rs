@@ -4,7 +4,6 @@
 //! on the main thread, so it calls no user code, wakes no user task and logs nothing: lives do that, on the workers.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -17,14 +16,16 @@ use tokio::time::Instant;
 use super::board::{Board, Happening};
 use super::budget::share;
 use super::graph::{Edges, Graph};
-use super::lives::{Lifecycle, Order, StopOrder, destructor_failed, stop_ceiling};
+use super::lives::{Deadline, Lifecycle, Order, StartLimits, StopOrder, destructor_failed, stop_ceiling};
+use super::overdue::Overdue;
 use super::phase::{Action, Input, Machine, Stage, Verdict};
 use super::report::StartReport;
+use super::slot::Slot;
 use super::supervisor::{Decision, Ending, History};
 use super::unit::Unit;
 use crate::event::Bus;
 use crate::status::State;
-use crate::task::FOREVER;
+use crate::task::{FOREVER, chance};
 
 /// How much longer than the stop budget the values that live through restarts may take to be dropped.
 const LEAVING: Duration = Duration::from_millis(100);
@@ -38,6 +39,8 @@ pub(crate) struct Conductor {
     pub(crate) happenings: mpsc::UnboundedReceiver<Happening>,
     pub(crate) stop_budget: Duration,
     pub(crate) start_timeout: Duration,
+    /// How long the whole start may take, if that is limited.
+    pub(crate) start_budget: Option<Duration>,
 }
 
 /// What the conductor keeps of one daemon.
@@ -45,17 +48,29 @@ struct Player {
     unit: Arc<dyn Unit>,
     order: watch::Sender<StopOrder>,
     history: History,
-    /// When its latest life began.
+    /// When its latest life began, and by when it must have started.
     began: Instant,
+    deadline: Option<Deadline>,
     /// How long it waits before its next life.
     after: Duration,
     lives: u64,
+    /// What the board is known to show, while no life under way shows anything.
+    shown: Option<State>,
 }
 
 impl Player {
     fn new(unit: Arc<dyn Unit>) -> Self {
         let (order, history) = (watch::Sender::new(None), History::default());
-        Self { unit, order, history, began: Instant::now(), after: Duration::ZERO, lives: 0 }
+        Self {
+            unit,
+            order,
+            history,
+            began: Instant::now(),
+            deadline: None,
+            after: Duration::ZERO,
+            lives: 0,
+            shown: None,
+        }
     }
 }
 
@@ -68,13 +83,15 @@ struct Conducting {
     happenings: mpsc::UnboundedReceiver<Happening>,
     stop_budget: Duration,
     start_timeout: Duration,
+    /// When the whole start must have ended, and how long it could take.
+    start_by: Option<(Instant, Duration)>,
     runtime: Handle,
     settled: Option<oneshot::Sender<StartReport>>,
     lives: JoinSet<()>,
     at: HashMap<tokio::task::Id, usize>,
     /// Who waits for a restart, and until when.
     backing_off: Vec<(Instant, usize)>,
-    chances: RandomState,
+    overdue: Overdue,
     count: u64,
 }
 
@@ -83,6 +100,7 @@ impl Conductor {
     ///
     /// Returns whether a daemon that the host requires failed.
     pub(crate) async fn conduct(self, runtime: Handle, settled: oneshot::Sender<StartReport>) -> bool {
+        self.board.settings.run_on(&runtime);
         let units = self.units;
         let machine = Machine::new(self.graph, |at| units[at].declaration().optional);
         let conducting = Conducting {
@@ -93,12 +111,13 @@ impl Conductor {
             happenings: self.happenings,
             stop_budget: self.stop_budget,
             start_timeout: self.start_timeout,
+            start_by: self.start_budget.map(|budget| (Instant::now() + budget, budget)),
             runtime,
             settled: Some(settled),
             lives: JoinSet::new(),
             at: HashMap::new(),
             backing_off: Vec::new(),
-            chances: RandomState::new(),
+            overdue: Overdue::default(),
             count: 0,
         };
         conducting.run().await
@@ -120,6 +139,8 @@ impl Conducting {
             }
             actions = self.next().await;
         }
+        let since = self.board.stopping_since().unwrap_or_else(Instant::now);
+        self.board.farewell.say(&self.runtime, since + self.stop_budget).await;
         self.release().await;
         self.board.set_state(State::Stopped);
         self.machine.has_failed()
@@ -143,14 +164,21 @@ impl Conducting {
             }
             Action::HostRunning => {
                 self.board.set_state(State::Running);
+                self.show();
                 self.tell_settled(true);
             }
             Action::HostStopping => {
-                let failed = self.machine.culprit().map(|name| format!("required daemon `{name}` failed"));
+                let failed = self.machine.culprit().map(|(name, optional)| {
+                    let which = if optional { "daemon" } else { "required daemon" };
+                    format!("{which} `{name}` failed")
+                });
                 self.board.set_cause(&failed.unwrap_or_else(|| "asked for".to_owned()));
                 self.show();
                 self.tell_settled(false);
                 self.board.set_state(State::Stopping);
+                let stopping = self.board.stopping.clone();
+                self.aside(move || stopping.cancel());
+                self.hurry();
             }
             Action::HostStopped => return true,
         }
@@ -158,19 +186,32 @@ impl Conducting {
     }
 
     /// Shows on the board the states of those that have no life under way to show it.
-    fn show(&self) {
-        for at in 0..self.players.len() {
+    fn show(&mut self) {
+        let mut changed = Vec::new();
+        for (at, player) in self.players.iter_mut().enumerate() {
             let state = match self.machine.stage(at) {
                 Stage::Waiting | Stage::Stopped => State::Stopped,
                 Stage::BackingOff => State::Backoff,
                 Stage::Failed => State::Failed,
                 Stage::Starting | Stage::Running | Stage::Stopping => continue,
             };
+            if player.shown.replace(state) == Some(state) {
+                continue;
+            }
             let slot = self.board.slot(at);
             if slot.state() != state {
-                slot.enter(state);
+                slot.book(state);
+                changed.push(slot);
             }
         }
+        if !changed.is_empty() {
+            self.aside(move || changed.iter().for_each(|slot| slot.tell()));
+        }
+    }
+
+    /// Does on the workers what may run user code, such as the wakers of those who wait.
+    fn aside(&self, work: impl FnOnce() + Send + 'static) {
+        drop(self.runtime.spawn(async move { work() }));
     }
 
     fn tell_settled(&mut self, started: bool) {
@@ -193,15 +234,28 @@ impl Conducting {
             slot.restarts.fetch_add(1, Ordering::Relaxed);
         }
         player.lives += 1;
+        player.shown = None;
         player.began = Instant::now();
         player.order = watch::Sender::new(None);
+        let declaration = player.unit.declaration();
+        let limits = StartLimits {
+            timeout: declaration.start_timeout.unwrap_or(self.start_timeout).min(FOREVER),
+            whole: self.start_by.filter(|_| !self.machine.has_run()),
+        };
+        // An optional daemon is waited for as long as its host's start may take.
+        player.deadline = Some(limits.deadline(player.began));
+        let whole = limits.whole.map(|(at, _)| at);
+        let must = if declaration.optional { whole } else { player.deadline.map(|deadline| deadline.at) };
+        if let Some(by) = must {
+            self.overdue.expect(by, at, player.lives);
+        }
         let lifecycle = Lifecycle {
             at,
             slot,
             board: self.board.clone(),
             bus: self.bus.clone(),
             number: self.count,
-            start_timeout: player.unit.declaration().start_timeout.unwrap_or(self.start_timeout).min(FOREVER),
+            limits,
             stop: player.order.subscribe(),
             runtime: self.runtime.clone(),
             unit: player.unit.clone(),
@@ -213,21 +267,25 @@ impl Conducting {
     /// What a daemon gets of the time that is left.
     fn share(&self, at: usize) -> Duration {
         let ceiling = |at: usize| stop_ceiling(&*self.players[at].unit);
-        let Some(since) = *self.board.stopping.borrow() else { return ceiling(at) };
+        let Some(since) = self.board.stopping_since() else { return ceiling(at) };
         let remaining = (since + self.stop_budget).saturating_duration_since(Instant::now());
         let weight = |on: usize| if self.machine.is_up(on) { ceiling(on) } else { Duration::ZERO };
-        share(ceiling(at), remaining, self.machine.graph().longest_chain(at, &weight))
+        let chain = self.machine.graph().longest_chain(at, &weight) + self.board.farewell.ceiling();
+        share(ceiling(at), remaining, chain)
+    }
+
+    /// Gives those that stop already, in a restart, no more time than the shutdown has for them.
+    fn hurry(&self) {
+        for at in (0..self.players.len()).filter(|at| self.machine.stage(*at) == Stage::Stopping) {
+            self.players[at].order.send_replace(Some(Order { share: self.share(at), returns: false }));
+        }
     }
 
     /// Waits for the next thing to happen, and returns what is to be done about it.
     async fn next(&mut self) -> Vec<Action> {
         let next_restart = self.backing_off.iter().min().copied();
-        let backed_off = async {
-            match next_restart {
-                Some((at, _)) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
+        let starts = |at: usize, life: u64| self.machine.stage(at) == Stage::Starting && self.players[at].lives == life;
+        let next_overdue = self.overdue.next(starts);
         tokio::select! {
             biased;
             Some(happening) = self.happenings.recv() => self.judge(happening),
@@ -238,8 +296,8 @@ impl Conducting {
                 }
                 Err(error) => self.life_died(error.id()),
             },
-            () = backed_off => {
-                let Some(restart) = next_restart else { return Vec::new() };
+            (_, at) = due(next_overdue) => self.overdue(at),
+            restart = due(next_restart) => {
                 self.backing_off.retain(|other| *other != restart);
                 self.machine.step(Input::BackedOff(restart.1))
             }
@@ -261,9 +319,10 @@ impl Conducting {
                 Input::Broke { at, verdict: if goes_on { self.verdict(at) } else { Verdict::GiveUp } }
             }
             Happening::Stop(at, wish) => {
-                for on in self.machine.graph().those_that_require(at).into_iter().chain([at]) {
-                    self.board.slot(on).rested.send_replace(wish);
-                }
+                let taken = self.machine.graph().those_that_require(at).into_iter().chain([at]);
+                let resting: Vec<_> = taken.map(|on| self.board.slot(on)).collect();
+                resting.iter().for_each(|slot| slot.inner().rested = wish);
+                self.aside(move || resting.iter().for_each(|slot| slot.tell()));
                 Input::Rest(at)
             }
             Happening::Start(at) => Input::Wake(at),
@@ -281,10 +340,9 @@ impl Conducting {
 
     /// Asks the supervisor whether a daemon that failed is started again.
     fn verdict(&mut self, at: usize) -> Verdict {
-        let chance = self.chances.hash_one((self.count, at)) as f64 / u64::MAX as f64;
         let player = &mut self.players[at];
         let policy = player.unit.declaration().restart;
-        match player.history.decide(&policy, Ending::Failed, player.began, Instant::now(), chance) {
+        match player.history.decide(&policy, Ending::Failed, player.began, Instant::now(), chance()) {
             Decision::Restart { after } => {
                 player.after = after;
                 Verdict::Retry
@@ -301,6 +359,22 @@ impl Conducting {
                 Verdict::GiveUp
             }
         }
+    }
+
+    /// A start that nobody ended in time fails, and the host with it: no worker is free to do anything. If one that starts
+    /// blocks them, it is that one.
+    fn overdue(&mut self, late: usize) -> Vec<Action> {
+        let blocking: Vec<_> = self.board.polled().into_iter().map(|polled| polled.work).collect();
+        let blocks = |at: &usize| {
+            let name = &self.machine.graph().nodes[*at].name;
+            self.machine.stage(*at) == Stage::Starting && blocking.iter().any(|work| *work.daemon == **name)
+        };
+        let at = (0..self.players.len()).find(blocks).unwrap_or(late);
+        let missed = self.players[at].deadline.map(|deadline| deadline.missed().to_string()).unwrap_or_default();
+        let by: Vec<_> = blocking.iter().map(|work| format!("{} of `{}`", work.work, work.daemon)).collect();
+        let by = if by.is_empty() { String::new() } else { format!(", but in {}", by.join(" and ")) };
+        self.board.slot(at).inner().reason = Some(format!("{missed}, and no thread is free to end it{by}"));
+        self.machine.step(Input::Overdue(at))
     }
 
     /// A life whose own task died counts as failed, so that nothing waits for it.
@@ -325,17 +399,42 @@ impl Conducting {
         let units: Vec<_> = self.players.drain(..).map(|player| player.unit).chain(late).collect();
         let mut ended: Vec<_> = self.board.slots().into_iter().zip(units).collect();
         ended.sort_by_key(|(slot, _)| std::cmp::Reverse(slot.wave));
-        let since = (*self.board.stopping.borrow()).unwrap_or_else(Instant::now);
-        for (slot, unit) in ended {
-            let told = slot.clone();
-            let gone = self.board.let_go(&self.runtime, &slot.name, move || {
-                told.intake.close();
-                if let Err(failure) = unit.release() {
-                    told.inner().problems.push(destructor_failed(&failure));
-                }
-                drop(unit);
-            });
-            drop(tokio::time::timeout_at(since + self.stop_budget + LEAVING, gone).await); // late: shown in the report
+        let since = self.board.stopping_since().unwrap_or_else(Instant::now);
+        let until = since + self.stop_budget + LEAVING;
+        let mut ended = ended.into_iter().peekable();
+        while let Some(wave) = ended.peek().map(|(slot, _)| slot.wave) {
+            let of_wave = std::iter::from_fn(|| ended.next_if(|(slot, _)| slot.wave == wave));
+            let leaving: Vec<_> = of_wave.map(|(slot, unit)| self.let_go(slot, unit)).collect();
+            for gone in leaving {
+                drop(tokio::time::timeout_at(until, gone).await); // late: shown in the report
+            }
         }
+        // Values of earlier lives may still be leaving.
+        drop(tokio::time::timeout_at(until, self.board.all_gone()).await);
+        drop(tokio::time::timeout_at(until, self.board.settings.release()).await);
+        let bus = self.bus.clone();
+        drop(self.runtime.spawn(async move { bus.end_taps() })); // it wakes those who look on, and nobody waits for that
+    }
+
+    fn let_go(&self, slot: Arc<Slot>, unit: Arc<dyn Unit>) -> impl Future<Output = ()> + use<> {
+        let told = slot.clone();
+        self.board.let_go(&self.runtime, &slot.name, move || {
+            told.intake.close();
+            if let Err(failure) = unit.release() {
+                told.inner().problems.push(destructor_failed(&failure));
+            }
+            drop(unit);
+        })
+    }
+}
+
+/// Waits for the time of what is due, if anything is. Cancel safe.
+async fn due(next: Option<(Instant, usize)>) -> (Instant, usize) {
+    match next {
+        Some(next) => {
+            tokio::time::sleep_until(next.0).await;
+            next
+        }
+        None => std::future::pending().await,
     }
 }

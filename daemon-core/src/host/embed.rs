@@ -10,6 +10,8 @@ use super::check::CheckError;
 use super::conductor::Conductor;
 use super::report::{ShutdownReport, StartReport};
 use crate::context::HostHandle;
+use crate::error::DaemonError;
+use crate::schedule::Clock;
 
 /// Why a host did not start.
 #[derive(Debug, thiserror::Error)]
@@ -29,12 +31,27 @@ pub enum StartError {
     /// The shutdown was asked for before every daemon was running.
     #[error("asked to stop before it had started: {}", shutdown.cause)]
     Stopped {
+        /// How far each daemon had started.
+        start: Box<StartReport>,
         /// How what had started was stopped.
         shutdown: Box<ShutdownReport>,
     },
+    /// Another instance runs, or the lock or the PID file that the host was given cannot be had.
+    #[error(transparent)]
+    Instance(#[from] DaemonError),
     /// The host's own task died.
     #[error("the host's own task died")]
     Died,
+}
+
+impl StartError {
+    /// How what had started was stopped, if anything had.
+    pub(super) fn into_report(self) -> Option<ShutdownReport> {
+        match self {
+            Self::Failed { shutdown, .. } | Self::Stopped { shutdown, .. } => Some(*shutdown),
+            Self::Check(_) | Self::Instance(_) | Self::Died => None,
+        }
+    }
 }
 
 fn failures(start: &StartReport) -> String {
@@ -54,17 +71,23 @@ pub struct RunningHost {
 impl Host {
     /// Starts the host in the current tokio runtime, and returns once every daemon runs.
     ///
+    /// The runtime needs its timers. With I/O enabled as well, on Linux, a suspend of the machine and a step of the clock are
+    /// noticed at once, otherwise within a minute.
+    ///
     /// Signals, the exit of the process and the report's printing are left to the caller. So is the guarantee that
     /// needs a thread of its own: if user code blocks all of the runtime's threads, the stop cannot begin.
     ///
     /// # Errors
-    /// [`StartError`]: the host is not sound, or a required daemon failed. All failures come together, and what had
+    /// [`StartError`]: the host is not sound, another instance has the lock it was given, or a required daemon failed. All failures come together, and what had
     /// started has been stopped.
     ///
     /// # Cancel safety
     /// If the future is dropped the host is shut down.
     pub async fn start(self) -> Result<RunningHost, StartError> {
-        launch(self.assemble()?, std::future::pending()).await
+        let wanted = self.wanted.clone();
+        let conductor = self.assemble(Clock::new())?;
+        conductor.board.claim(wanted).await?;
+        launch(conductor, std::future::pending()).await
     }
 }
 
@@ -85,24 +108,24 @@ pub(super) async fn launch(
                 code = forced => code,
                 failed = conductor.conduct(runtime, sender) => exit_code(failed || board.ended_badly(), board.was_cut()),
             };
-            board.shutdown_report(code)
+            let mut report = board.shutdown_report(code);
+            board.claimed.give_back();
+            report.problems.extend(board.claimed.unreturned().map(|error| error.to_string()));
+            report
         }
     });
     let mut unless_started = ShutDown(Some(handle.clone()));
     let start = settled.await;
     unless_started.0 = None;
-    let Ok(start) = start else {
-        let shutdown = task.await.map_err(|_| StartError::Died)?;
-        return Err(StartError::Stopped { shutdown: Box::new(shutdown) }); // forced to
-    };
+    // Nobody told of the start where the end was forced.
+    let start = start.unwrap_or_else(|_| board.start_report(false));
     if start.started {
         return Ok(RunningHost { handle, start, task });
     }
-    let shutdown = task.await.map_err(|_| StartError::Died)?;
-    if start.daemons.iter().all(|daemon| daemon.optional || daemon.reason.is_none()) {
-        return Err(StartError::Stopped { shutdown: Box::new(shutdown) });
-    }
-    Err(StartError::Failed { start: Box::new(start), shutdown: Box::new(shutdown) })
+    let shutdown = Box::new(task.await.map_err(|_| StartError::Died)?);
+    let stopped = start.daemons.iter().all(|daemon| daemon.optional || daemon.reason.is_none());
+    let start = Box::new(start);
+    Err(if stopped { StartError::Stopped { start, shutdown } } else { StartError::Failed { start, shutdown } })
 }
 
 /// Shuts the host down unless it is told otherwise.

@@ -181,6 +181,10 @@ impl Graph {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     fn graph(edges: &[(&str, &[usize], &[usize])]) -> Result<Graph, Vec<Vec<String>>> {
@@ -211,6 +215,103 @@ mod tests {
     fn every_separate_cycle_is_found_through_either_kind() {
         let cycles = graph(&[("a", &[1], &[]), ("b", &[], &[0]), ("c", &[2], &[]), ("d", &[0], &[])]);
         assert_eq!(cycles.expect_err("two cycles"), [vec!["a", "b"], vec!["c"]]);
+    }
+
+    /// A graph of `size` daemons that may name any other: an entry of `edges` for each pair, 1 for `requires`, 2 for `wants`.
+    fn tangled(size: usize, edges: &[u8]) -> Vec<Edges> {
+        let of = |at: usize, kind| (0..size).filter(|on| edges[at * size + on] == kind).collect();
+        (0..size).map(|at| Edges { name: at.to_string().into(), requires: of(at, 1), wants: of(at, 2) }).collect()
+    }
+
+    /// Which daemon reaches which over any number of steps, by repetition until nothing is new.
+    fn closure(edges: &[Edges], next: impl Fn(&Edges) -> Vec<usize>) -> Vec<BTreeSet<usize>> {
+        let mut reach: Vec<BTreeSet<usize>> = edges.iter().map(|edges| next(edges).into_iter().collect()).collect();
+        loop {
+            let before = reach.clone();
+            for at in 0..reach.len() {
+                let more: Vec<_> = before[at].iter().flat_map(|on| before[*on].iter().copied()).collect();
+                reach[at].extend(more);
+            }
+            if reach == before {
+                return reach;
+            }
+        }
+    }
+
+    fn both(edges: &Edges) -> Vec<usize> {
+        edges.requires.iter().chain(&edges.wants).copied().collect()
+    }
+
+    /// The greatest sum along any chain from `at`, by walking them all.
+    fn heaviest(graph: &Graph, at: usize, weights: &[u64]) -> u64 {
+        weights[at] + graph.nodes[at].dependencies().map(|on| heaviest(graph, on, weights)).max().unwrap_or(0)
+    }
+
+    proptest! {
+        #[test]
+        fn a_graph_is_refused_exactly_if_somebody_depends_on_itself(
+            size in 1_usize..7,
+            edges in prop::collection::vec(prop_oneof![6 => Just(0_u8), 1 => 1_u8..3], 36),
+        ) {
+            let edges = tangled(size, &edges);
+            let reach = closure(&edges, both);
+            let cyclic: BTreeSet<usize> = (0..size).filter(|at| reach[*at].contains(at)).collect();
+            match Graph::new(edges.clone()) {
+                Ok(graph) => {
+                    prop_assert!(cyclic.is_empty());
+                    for (at, node) in graph.nodes.iter().enumerate() {
+                        let highest = node.dependencies().map(|on| graph.nodes[on].wave).max().unwrap_or(0);
+                        prop_assert_eq!(node.wave, highest + 1);
+                        for (on, edges) in edges.iter().enumerate() {
+                            let named = both(edges).contains(&at);
+                            prop_assert_eq!(node.dependents.iter().filter(|by| **by == on).count(), usize::from(named));
+                        }
+                    }
+                }
+                Err(cycles) => {
+                    let told: Vec<usize> = cycles.iter().flatten().map(|name| name.parse().expect("a number")).collect();
+                    prop_assert!(told.iter().all(|at| cyclic.contains(at)));
+                    // Whoever is on a cycle is told of, or can reach and be reached by somebody who is.
+                    for at in cyclic {
+                        prop_assert!(told.iter().any(|on| *on == at || (reach[at].contains(on) && reach[*on].contains(&at))));
+                    }
+                    for cycle in &cycles {
+                        for (at, next) in cycle.iter().zip(cycle.iter().cycle().skip(1)) {
+                            let (at, next): (usize, usize) = (at.parse().expect("one"), next.parse().expect("one"));
+                            prop_assert!(both(&edges[at]).contains(&next), "{cycle:?}");
+                        }
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn reach_and_chains_are_those_found_by_walking(
+            size in 1_usize..7,
+            edges in prop::collection::vec(prop_oneof![2 => Just(0_u8), 1 => 1_u8..3], 36),
+            weights in prop::collection::vec(0_u64..100, 7),
+            last_is_added in any::<bool>(),
+        ) {
+            // The later may name the earlier only: no cycles.
+            let kind = |at: usize, on: usize| if on < at { edges[at * size + on] } else { 0 };
+            let edges = tangled(size, &(0..size * size).map(|pair| kind(pair / size, pair % size)).collect::<Vec<_>>());
+            let graph = if last_is_added {
+                let mut graph = Graph::new(edges[..size - 1].to_vec()).expect("acyclic");
+                prop_assert_eq!(graph.add(edges[size - 1].clone()), size - 1);
+                graph
+            } else {
+                Graph::new(edges.clone()).expect("acyclic")
+            };
+            let requires = closure(&edges, |edges| edges.requires.clone());
+            for at in 0..size {
+                let found: BTreeSet<_> = graph.what_it_requires(at).into_iter().collect();
+                prop_assert_eq!(&found, &requires[at]);
+                let found: BTreeSet<_> = graph.those_that_require(at).into_iter().collect();
+                prop_assert_eq!(found, (0..size).filter(|by| requires[*by].contains(&at)).collect::<BTreeSet<_>>());
+                let chain = graph.longest_chain(at, &|at| Duration::from_secs(weights[at]));
+                prop_assert_eq!(chain, Duration::from_secs(heaviest(&graph, at, &weights)));
+            }
+        }
     }
 
     #[test]

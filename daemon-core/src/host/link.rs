@@ -4,25 +4,35 @@ use std::any::TypeId;
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::board::{Board, Happening};
 use super::slot::Slot;
 use crate::BoxFuture;
 use crate::call::CallError;
-use crate::context::{AnyDaemon, Context, HostLink, Readiness, Wish};
+use crate::context::{AnyDaemon, Context, Errand, HostLink, Readiness, Wish};
 use crate::error::Error;
-use crate::status::{CheckReport, HostStatus, State, TaskKind, Transition};
+use crate::instance::DaemonLock;
+use crate::schedule::Order;
+use crate::status::{CheckReport, EventAudit, HostStatus, State, TaskKind, Transition};
+use crate::sync::watch;
 use crate::task::{FOREVER, Failure, Label, caught, current};
 
 impl HostLink for Board {
     fn readiness(&self, daemon: &str) -> Option<watch::Receiver<Readiness>> {
-        self.find(daemon).map(|(_, slot)| slot.readiness.subscribe())
+        self.find(daemon).map(|(_, slot)| slot.states())
     }
 
     fn names(&self) -> Vec<String> {
         self.slots().iter().map(|slot| slot.name.to_string()).collect()
+    }
+
+    fn held_up_by(&self, daemon: &str) -> Vec<String> {
+        let slots = self.slots();
+        let Some(on) = slots.iter().find(|slot| *slot.name == *daemon) else { return Vec::new() };
+        let held_up = |slot: &&Arc<Slot>| slot.name == on.name || needs(&slots, slot, on, true);
+        slots.iter().filter(held_up).map(|slot| slot.name.to_string()).collect()
     }
 
     fn running(&self, type_id: TypeId, name: Option<&str>) -> Option<AnyDaemon> {
@@ -40,7 +50,7 @@ impl HostLink for Board {
         if inner.life.as_ref().is_none_or(|now| now.number != life) {
             return;
         }
-        if inner.state == State::Running && self.stopping.borrow().is_none() {
+        if inner.state == State::Running && self.stopping_since().is_none() {
             inner.reason = Some(reason);
             self.tell(Happening::Broke { at, for_good }); // under the lock: before the life can tell of its end
         } else {
@@ -53,9 +63,7 @@ impl HostLink for Board {
         Box::pin(async move {
             let unknown = || Error::UnknownDaemon { name: daemon.clone(), known: self.names().join(", ") };
             let (at, slot) = self.find(&daemon).ok_or_else(unknown)?;
-            let mut readiness = slot.readiness.subscribe();
-            let before = *readiness.borrow();
-            let mut rested = slot.rested.subscribe();
+            let (mut readiness, mut rested, before) = (slot.states(), slot.rests(), slot.readiness());
             let waits_for_itself = self.waits_for_itself(&slot, wish);
             let number = self.wish(|number| match wish {
                 Wish::Stop => Happening::Stop(at, number),
@@ -65,18 +73,17 @@ impl HostLink for Board {
             if waits_for_itself {
                 return Ok(());
             }
-            let mut stopping = self.stopping.subscribe();
             let reached = readiness.wait_for(|now| match (wish, now.state) {
                 // A later life tells as much: the end of the one before may have passed unseen.
                 (Wish::Stop, state) => now.life != before.life || matches!(state, State::Stopped | State::Failed),
-                (Wish::Start | Wish::Restart, State::Failed) => now.changes != before.changes,
+                (Wish::Start | Wish::Restart, State::Failed) => now.changes > before.changes,
                 (Wish::Start, state) => state == State::Running,
                 (Wish::Restart, state) => now.life != before.life && state == State::Running,
             });
             let state = tokio::select! {
                 biased;
                 reached = reached => reached.map(|now| now.state).unwrap_or_default(),
-                _ = stopping.wait_for(Option::is_some), if wish != Wish::Stop => {
+                () = self.stopping.cancelled(), if wish != Wish::Stop => {
                     return Err(Error::Stopping { daemon });
                 }
                 _ = rested.wait_for(|later| *later > number), if wish != Wish::Stop => {
@@ -91,6 +98,16 @@ impl HostLink for Board {
         })
     }
 
+    fn order(&self, daemon: &str, interval: &str, order: Order) -> Result<(), Error> {
+        let unknown = || Error::UnknownDaemon { name: daemon.to_owned(), known: self.names().join(", ") };
+        let (_, slot) = self.find(daemon).ok_or_else(unknown)?;
+        let life = slot.inner().life.clone();
+        let Some(life) = life else {
+            return Err(Error::NotRunning { daemon: daemon.to_owned(), state: slot.state().to_string() });
+        };
+        life.order(interval, order)
+    }
+
     fn call(&self, daemon: &str, command: &str, request: Value) -> BoxFuture<'_, Result<Value, CallError>> {
         let (daemon, command) = (daemon.to_owned(), command.to_owned());
         Box::pin(async move {
@@ -102,8 +119,11 @@ impl HostLink for Board {
             let Some(work) = alive.lived.command(&command, request, cx) else {
                 return Err(CallError::UnknownCommand { daemon, command, known: slot.commands.join(", ") });
             };
+            let (errand, _waits) = Errand::begin(&slot.name, &command)?;
+            let work = errand.run(work);
             let (sender, reply) = oneshot::channel();
-            let label = Label::new(TaskKind::Command, command.clone());
+            let name = command.clone();
+            let label = Label::new(TaskKind::Command, &name);
             let life = alive.life;
             let watch = life.clone();
             let run = async move {
@@ -166,6 +186,14 @@ impl HostLink for Board {
 
     fn status(&self) -> HostStatus {
         self.host_status()
+    }
+
+    fn audit(&self) -> EventAudit {
+        self.event_audit()
+    }
+
+    fn lock(&self) -> Option<DaemonLock> {
+        self.claimed.lock()
     }
 
     fn journal(&self) -> Vec<Transition> {

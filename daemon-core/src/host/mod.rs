@@ -1,28 +1,40 @@
 //! Who owns lives: assembling a host, starting it in waves, stopping it in reverse, ending the process.
 
 mod add;
+mod blocked;
 mod board;
 mod budget;
 mod builder;
 mod check;
+mod claims;
 mod conductor;
 mod embed;
 mod factory;
+mod farewell;
+mod faults;
 mod graph;
 mod journal;
 mod link;
 mod lives;
+#[cfg(all(test, daemon_loom))]
+mod models;
+mod overdue;
 mod phase;
+mod process;
 #[cfg(feature = "testing")]
 mod rehearsal;
+mod reload;
 mod report;
 mod run;
+mod settings;
 mod signals;
 mod slot;
 mod supervisor;
 mod unit;
 mod view;
+mod voice;
 mod watched;
+mod workers;
 
 use std::time::Duration;
 
@@ -30,9 +42,10 @@ pub use builder::Host;
 pub use check::{CheckError, CheckReport as HostCheck};
 pub use embed::{RunningHost, StartError};
 pub use factory::{Async, Factory, Plain};
+pub use process::{DaemonProcess, DaemonProcessBuilder};
 #[cfg(feature = "testing")]
 pub(crate) use rehearsal::Outside;
-pub use report::{Cut, DaemonStart, DaemonStop, EventAccount, Left, ShutdownReport, StartReport};
+pub use report::{Cut, DaemonStart, DaemonStop, EventAccount, HandlerStop, Left, ShutdownReport, StartReport};
 #[cfg(feature = "testing")]
 pub(crate) use signals::Signal;
 
@@ -40,5 +53,7 @@ pub(crate) use signals::Signal;
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a daemon's start may take, unless it says otherwise.
 const DEFAULT_START_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a poll may take before it counts as blocking its thread.
+const DEFAULT_BLOCKED_AFTER: Duration = Duration::from_secs(1);
 /// How long the whole stop may take.
 const DEFAULT_STOP_BUDGET: Duration = Duration::from_secs(25);

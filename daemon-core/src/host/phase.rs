@@ -73,6 +73,8 @@ pub(crate) enum Input {
         cancelled: bool,
         verdict: Verdict,
     },
+    /// A start did not end though its time is up.
+    Overdue(usize),
     /// A stop ended.
     Stopped(usize),
     /// A running daemon cannot go on.
@@ -122,7 +124,7 @@ pub(crate) struct Machine {
     running: bool,
     stopping: bool,
     stopped: bool,
-    /// The first required daemon that failed.
+    /// The first required daemon that failed, or any that blocked the start.
     failed: Option<usize>,
 }
 
@@ -142,9 +144,9 @@ impl Machine {
         self.failed.is_some()
     }
 
-    /// The name of the first required daemon that failed.
-    pub(crate) fn culprit(&self) -> Option<&str> {
-        self.failed.map(|at| &*self.graph.nodes[at].name)
+    /// The daemon whose failure ends the host, and whether it is optional.
+    pub(crate) fn culprit(&self) -> Option<(&str, bool)> {
+        self.failed.map(|at| (&*self.graph.nodes[at].name, self.members[at].optional))
     }
 
     /// Whether the host has once been running.
@@ -189,6 +191,14 @@ impl Machine {
                 }
             }
             Input::StartFailed { at, cancelled, verdict } => self.start_failed(at, cancelled, verdict, &mut actions),
+            Input::Overdue(at) => {
+                if self.members[at].stage == Stage::Starting && !self.stopping {
+                    self.members[at].fate = Fate::Doomed;
+                    self.failed.get_or_insert(at);
+                    self.fail(at, &mut actions);
+                    self.begin_stop(&mut actions);
+                }
+            }
             Input::Stopped(at) => self.ended(at, &mut actions),
             Input::Broke { at, verdict } => {
                 let member = &self.members[at];
@@ -288,7 +298,8 @@ impl Machine {
                     member.stage = Stage::Waiting;
                     member.fate = Fate::Stay;
                 }
-                (_, Fate::Rest) => member.fate = Fate::Again,
+                // One that has failed and still stops would end as failed, and who requires it would wait for ever.
+                (_, Fate::Rest | Fate::Doomed) => member.fate = Fate::Again,
                 _ => {}
             }
         }

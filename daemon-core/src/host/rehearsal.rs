@@ -13,6 +13,7 @@ use super::conductor::Conductor;
 use super::embed::{RunningHost, StartError, launch};
 use super::signals::{Meaning, Presses, Signal};
 use crate::event::Bus;
+use crate::schedule::Clock;
 use crate::task::Faults;
 
 /// A host that is about to be started.
@@ -27,9 +28,9 @@ pub(crate) struct Outside {
 }
 
 impl Host {
-    /// Checks the host and makes it ready for a test.
-    pub(crate) fn rehearse(self) -> Result<Rehearsal, CheckError> {
-        Ok(Rehearsal { conductor: self.assemble()? })
+    /// Checks the host and makes it ready for a test, which moves the clock.
+    pub(crate) fn rehearse(self, clock: Arc<Clock>) -> Result<Rehearsal, CheckError> {
+        Ok(Rehearsal { conductor: self.assemble(clock)? })
     }
 }
 
@@ -68,6 +69,7 @@ impl Outside {
                     let _ = force.send(signal.forced_code); // a host that has stopped cannot be forced to
                 }
             }
+            Meaning::Reload => drop(self.board.begin_reload(signal.name)), // nobody waits for its report
             Meaning::Nothing => {}
         }
     }
@@ -78,7 +80,7 @@ fn abort_all(board: &Board) {
     for slot in board.slots() {
         let life = slot.inner().life.clone();
         if let Some(life) = life {
-            drop(life.tasks.close()); // the report names what was under way
+            life.tasks.close(); // the report names what was under way
         }
     }
 }

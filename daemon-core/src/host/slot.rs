@@ -1,22 +1,27 @@
 //! One daemon's place on the board, through all its lives.
 //!
+//! Who waits for a state may wait with a waker of their own, which is then user code: the main thread books states, and has them
+//! told from elsewhere.
+//!
 //! Invariants:
 //! 1. No lock here is held while user code runs or is dropped.
-//! 2. A slot holds a life and its value exactly while that life may still do something, so that a host that has
+//! 2. What is told is what is booked by then: it may skip states, and never goes back.
+//! 3. A slot holds a life and its value exactly while that life may still do something, so that a host that has
 //!    stopped keeps nothing alive.
 
 use std::any::TypeId;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-
-use tokio::sync::watch;
 
 use super::journal::Journal;
 use super::report::Cut;
 use super::unit::{Intake, Lived, Unit};
-use crate::context::{Life, Readiness, Tally};
+use crate::context::{Life, Readiness};
+use crate::event::SubscriptionStatus;
 use crate::status::State;
+use crate::sync::{Mutex, MutexGuard, watch};
+use crate::task::{FOREVER, Tally};
 
 /// One daemon on the board.
 pub(crate) struct Slot {
@@ -26,12 +31,15 @@ pub(crate) struct Slot {
     pub(crate) requires: Vec<String>,
     pub(crate) wants: Vec<String>,
     pub(crate) optional: bool,
+    /// How long a start may take, where the daemon says so; and a reload.
+    pub(crate) start_timeout: Option<Duration>,
     pub(crate) commands: Vec<&'static str>,
     pub(crate) intake: Arc<dyn Intake>,
     pub(crate) tally: Arc<Tally>,
-    pub(crate) readiness: watch::Sender<Readiness>,
-    /// The number of the latest wish that it rest.
-    pub(crate) rested: watch::Sender<u64>,
+    /// What those who wait have been told.
+    readiness: watch::Sender<Readiness>,
+    /// The number of the latest wish that it rest, as far as told.
+    rested: watch::Sender<u64>,
     /// How often it was started again.
     pub(crate) restarts: AtomicU64,
     journal: Arc<Journal>,
@@ -48,6 +56,10 @@ pub(crate) struct Alive {
 #[derive(Default)]
 pub(crate) struct Inner {
     pub(crate) state: State,
+    /// How many states there have been.
+    changes: u64,
+    /// The number of the latest wish that it rest.
+    pub(crate) rested: u64,
     pub(crate) reason: Option<String>,
     /// The number of the latest life.
     pub(crate) number: u64,
@@ -82,6 +94,7 @@ impl Slot {
             requires,
             wants,
             optional: unit.declaration().optional,
+            start_timeout: unit.declaration().start_timeout.map(|timeout| timeout.min(FOREVER)),
             commands: outline.commands,
             intake,
             tally: Arc::default(),
@@ -103,14 +116,49 @@ impl Slot {
 
     /// Books a state, and tells those who wait for it.
     pub(crate) fn enter(&self, state: State) {
-        let (life, cause) = {
+        self.book(state);
+        self.tell();
+    }
+
+    /// Books a state. [`tell`](Self::tell) has to follow, from a thread where user code may run.
+    pub(crate) fn book(&self, state: State) {
+        let cause = {
             let mut inner = self.inner();
             inner.state = state;
+            inner.changes += 1;
             let failed = matches!(state, State::Failed | State::Backoff);
-            (inner.number, inner.reason.clone().filter(|_| failed))
+            inner.reason.clone().filter(|_| failed)
         };
         self.journal.book(Some(&self.name), state, cause);
-        self.readiness.send_modify(|now| *now = Readiness { life, state, changes: now.changes + 1 });
+    }
+
+    /// Tells those who wait how things are.
+    pub(crate) fn tell(&self) {
+        let (latest, rested) = (self.readiness(), self.inner().rested);
+        self.readiness.send_if_modified(|told| {
+            let news = latest.changes > told.changes;
+            if news {
+                *told = latest;
+            }
+            news
+        });
+        self.rested.send_if_modified(|told| rested > std::mem::replace(told, rested.max(*told)));
+    }
+
+    /// The state, and the life it is one of.
+    pub(crate) fn readiness(&self) -> Readiness {
+        let Inner { number, state, changes, .. } = *self.inner();
+        Readiness { life: number, state, changes }
+    }
+
+    /// Where the state can be waited for.
+    pub(crate) fn states(&self) -> watch::Receiver<Readiness> {
+        self.readiness.subscribe()
+    }
+
+    /// Where wishes that it rest can be waited for.
+    pub(crate) fn rests(&self) -> watch::Receiver<u64> {
+        self.rested.subscribe()
     }
 
     /// The life under way, if its value was made.
@@ -124,8 +172,7 @@ impl Slot {
     }
 
     /// The event handlers that are at work.
-    pub(crate) fn busy_handlers(&self) -> Vec<String> {
-        let busy = self.intake.statuses().into_iter().filter(|handler| handler.in_flight > 0);
-        busy.map(|handler| handler.name).collect()
+    pub(crate) fn busy_handlers(&self) -> Vec<SubscriptionStatus> {
+        self.intake.statuses().into_iter().filter(|handler| handler.in_flight > 0).collect()
     }
 }

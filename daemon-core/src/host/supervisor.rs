@@ -129,16 +129,26 @@ mod tests {
     proptest! {
         #[test]
         fn restarts_never_exceed_their_limit(
-            gaps in prop::collection::vec(0_u64..40_000, 0..200),
+            lives in prop::collection::vec((0_u64..40_000, 0_u64..90_000, any::<bool>()), 0..200),
+            restart in prop::sample::select(vec![Restart::Never, Restart::OnFailure, Restart::Always]),
             count in 0_u32..6,
             per in 1_u64..100_000,
         ) {
-            let policy = RestartPolicy::default().limit(count, Duration::from_millis(per));
-            let (mut history, mut now) = (History::default(), Instant::now());
+            let policy = RestartPolicy::new(restart).limit(count, Duration::from_millis(per));
+            let (mut history, mut now) = (History::default(), Instant::now() + FOREVER);
             let mut restarts: Vec<Instant> = Vec::new();
-            for gap in gaps {
+            for (gap, lived, fails) in lives {
                 now += Duration::from_millis(gap);
-                if let Decision::Restart { after } = failed(&mut history, &policy, now, now) {
+                let (ending, began) = (if fails { Ending::Failed } else { Ending::Done }, now - Duration::from_millis(lived));
+                let decision = history.decide(&policy, ending, began, now, 0.0);
+                let full = restarts.iter().filter(|at| now - **at < policy.limit.per).count() >= count as usize;
+                match (restart, ending) {
+                    (Restart::Never, Ending::Failed) => prop_assert_eq!(decision, Decision::GiveUp { exhausted: false }),
+                    (Restart::Never | Restart::OnFailure, Ending::Done) => prop_assert_eq!(decision, Decision::Leave),
+                    _ if full => prop_assert_eq!(decision, Decision::GiveUp { exhausted: true }),
+                    _ => prop_assert!(matches!(decision, Decision::Restart { .. }), "{decision:?} although there is room"),
+                }
+                if let Decision::Restart { after } = decision {
                     prop_assert!(after <= policy.backoff.max);
                     restarts.push(now);
                 }
@@ -148,11 +158,20 @@ mod tests {
         }
 
         #[test]
-        fn a_delay_stays_within_its_bounds(streak in 0_u32..80, chance in 0.0..=1.0_f64) {
-            let policy = RestartPolicy::default();
+        fn a_delay_is_the_doubled_first_one_less_up_to_a_quarter(
+            first in 0_u64..100_000,
+            more in 0_u64..10_000_000,
+            streak in 0_u32..80,
+            chance in 0.0..=1.0_f64,
+        ) {
+            let (first, greatest) = (Duration::from_millis(first), Duration::from_millis(first + more));
+            let policy = RestartPolicy::default().backoff(first, greatest);
             let after = delay(&policy, streak, chance);
-            prop_assert!(after <= policy.backoff.max);
-            prop_assert!(after >= policy.backoff.min.mul_f64(0.75));
+            // Doubled step by step, as long as it is not the greatest.
+            let full = (0..streak).fold(first, |full, _| (full * 2).min(greatest)).min(greatest);
+            prop_assert!(after <= full, "{after:?} of {full:?}");
+            prop_assert!(after >= full.mul_f64(0.749), "{after:?} of {full:?}");
+            prop_assert_eq!(delay(&policy, streak, 0.0), full);
         }
     }
 }

@@ -2,24 +2,28 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::factory::Source;
+use super::reload::Step;
 use super::watched::Watched;
 use crate::BoxFuture;
 use crate::call::CallError;
+use crate::configuration::Configuration;
 use crate::context::{AnyDaemon, Context, Life};
 use crate::daemon::DaemonBase;
 use crate::declaration::{Declaration, Dependency};
 use crate::definition::{Check, Definition, RowCall};
 use crate::error::{Error, Result};
-use crate::event::{Bus, SubscribeError, SubscriptionStatus, TypedTopic};
-use crate::policy::OnError;
+use crate::event::{Bus, Listener, SubscribeError, SubscriptionStatus, TypedTopic};
+use crate::policy::{OnError, RestartPolicy};
+use crate::schedule::{Period, Ticker};
 use crate::status::{CheckKind, TaskKind};
-use crate::task::{Failure, Handlers, Label, Observer, Schedule, Wiring, attempt};
+use crate::task::{Failure, Handlers, Label, Observer, Wiring, attempt};
 
 /// What can be said of a definition without its type.
 #[derive(Clone, Debug)]
@@ -28,10 +32,15 @@ pub(crate) struct Outline {
     pub(crate) type_name: &'static str,
     /// The topics of the event handlers, with the type each takes.
     pub(crate) topics: Vec<TypedTopic>,
+    /// What the event handlers listen to.
+    pub(crate) listeners: Vec<Listener>,
+    /// What is wrong with the event handlers.
+    pub(crate) handler_faults: Vec<String>,
     pub(crate) ready: Vec<Dependency>,
-    pub(crate) intervals: Vec<(&'static str, Duration, Option<Duration>)>,
+    /// The intervals, with what is wrong with each.
+    pub(crate) intervals: Vec<(&'static str, Option<String>)>,
     pub(crate) deferred: Vec<&'static str>,
-    pub(crate) tasks: Vec<&'static str>,
+    pub(crate) tasks: Vec<(&'static str, RestartPolicy)>,
     pub(crate) checks: Vec<(&'static str, Duration)>,
     pub(crate) commands: Vec<&'static str>,
 }
@@ -43,6 +52,8 @@ pub(crate) trait Unit: Send + Sync {
     fn outline(&self) -> Outline;
     /// Subscribes the daemon's handlers, once, for all its lives.
     fn subscribe(&self, bus: &Arc<Bus>) -> Result<Arc<dyn Intake>, SubscribeError>;
+    /// Whether each life has a value of its own.
+    fn is_made_anew(&self) -> bool;
     /// Makes the value of the next life.
     fn value(&self) -> BoxFuture<'static, Result<Box<dyn Lived>>>;
     /// Lets go of the value that lives through restarts; the error is a panic in its destructor.
@@ -53,6 +64,9 @@ pub(crate) trait Unit: Send + Sync {
 pub(crate) trait Intake: Send + Sync {
     /// Keeps new events for the next life.
     fn buffer(&self);
+    /// As [`buffer`](Self::buffer), beginning with the retained events that were missed; `anew`: with all, for the next life is that of
+    /// another value.
+    fn begin(&self, anew: bool);
     /// Takes no new event; what is queued is still delivered.
     fn drain(&self);
     /// Abandons what is queued.
@@ -64,6 +78,10 @@ pub(crate) trait Intake: Send + Sync {
 impl<D: Send + Sync + 'static> Intake for Wiring<D, Context> {
     fn buffer(&self) {
         Self::buffer(self);
+    }
+
+    fn begin(&self, anew: bool) {
+        Self::begin(self, anew);
     }
 
     fn drain(&self) {
@@ -83,8 +101,13 @@ impl<D: Send + Sync + 'static> Intake for Wiring<D, Context> {
 pub(crate) trait Lived: Send + Sync {
     fn any(&self) -> AnyDaemon;
     fn hook(&self, which: TaskKind, cx: Context) -> BoxFuture<'static, Result<()>>;
-    /// Delivers events to the daemon's handlers until its intake is drained.
-    fn dispatch(&self, cx: Context) -> BoxFuture<'static, ()>;
+    /// Asks the daemon whether it could take `next` on, or has it do so.
+    fn reload(&self, step: Step, next: Configuration, cx: Context) -> BoxFuture<'static, Result<()>>;
+    /// What delivers events to the daemon's handlers until its intake is drained: the common dispatcher, then each that is
+    /// isolated, by the name of its handler or queue.
+    fn dispatch(&self, cx: Context) -> Vec<(Option<&'static str>, BoxFuture<'static, ()>)>;
+    /// Asks the daemon, which is initialised, for what its rows leave to it.
+    fn ask(&self);
     /// Registers what begins once the daemon is ready.
     fn begin(&self, life: &Arc<Life>) -> Result<(), Error>;
     fn command(&self, name: &str, request: Value, cx: Context) -> Option<BoxFuture<'static, Result<Value, CallError>>>;
@@ -104,6 +127,8 @@ pub(crate) struct UnitOf<D> {
     name: Arc<str>,
     definition: Arc<Definition<D>>,
     topics: Vec<TypedTopic>,
+    listeners: Vec<Listener>,
+    handler_faults: Vec<String>,
     /// What a failure of each event handler leads to.
     on_error: Arc<HashMap<&'static str, OnError>>,
     handlers: Mutex<Option<Handlers<D, Context>>>,
@@ -118,6 +143,8 @@ impl<D: DaemonBase> UnitOf<D> {
         Self {
             name: name.into(),
             topics: handlers.typed_topics(name).collect(),
+            listeners: handlers.listeners(name).collect(),
+            handler_faults: handlers.faults(name).iter().map(ToString::to_string).collect(),
             on_error: Arc::new(handlers.iter().map(|row| (row.name(), row.failure_policy())).collect()),
             handlers: Mutex::new(Some(handlers)),
             wiring: Arc::default(),
@@ -142,10 +169,12 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
             type_id: TypeId::of::<D>(),
             type_name: std::any::type_name::<D>(),
             topics: self.topics.clone(),
+            listeners: self.listeners.clone(),
+            handler_faults: self.handler_faults.clone(),
             ready: definition.ready.iter().map(|row| row.of).collect(),
-            intervals: definition.intervals.iter().map(|row| (row.name, row.period, row.timeout)).collect(),
+            intervals: definition.intervals.iter().map(|row| (row.name, row.fault())).collect(),
             deferred: definition.deferred.iter().map(|row| row.name).collect(),
-            tasks: definition.tasks.iter().map(|row| row.name).collect(),
+            tasks: definition.tasks.iter().map(|row| (row.name, row.restart)).collect(),
             checks: definition.checks.iter().map(|row| (row.name, row.timeout)).collect(),
             commands: definition.commands.iter().map(|row| row.name).collect(),
         }
@@ -156,6 +185,10 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
         let wiring = Arc::new(handlers.register(bus, &self.name)?);
         let _: &Arc<_> = self.wiring.get_or_init(|| wiring.clone());
         Ok(wiring)
+    }
+
+    fn is_made_anew(&self) -> bool {
+        matches!(*self.source, Source::Factory(_))
     }
 
     fn value(&self) -> BoxFuture<'static, Result<Box<dyn Lived>>> {
@@ -169,7 +202,8 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
                     value.ok_or("the host has stopped")?
                 }
             };
-            let lived: Box<dyn Lived> = Box::new(LivedOf { daemon, definition, wiring, on_error });
+            let lived: Box<dyn Lived> =
+                Box::new(LivedOf { daemon, definition, wiring, on_error, periods: OnceLock::new() });
             Ok(lived)
         })
     }
@@ -186,6 +220,8 @@ struct LivedOf<D> {
     definition: Arc<Definition<D>>,
     wiring: Arc<OnceLock<Arc<Wiring<D, Context>>>>,
     on_error: Arc<HashMap<&'static str, OnError>>,
+    /// What the daemon said the period of each interval is, where it is asked.
+    periods: OnceLock<Vec<Option<Period>>>,
 }
 
 /// Books what goes wrong in event handlers.
@@ -204,6 +240,14 @@ impl Observer for Booked<'_> {
 
     fn recovered(&self, subscription: &str) {
         self.life.streak(subscription, 0);
+    }
+
+    #[expect(
+        clippy::misnamed_getters,
+        reason = "for its handlers a life is over once it is cut, not once its phase is"
+    )]
+    fn over(&self) -> &AtomicBool {
+        &self.life.cut
     }
 
     #[cfg(feature = "testing")]
@@ -242,30 +286,60 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
         }
     }
 
-    fn dispatch(&self, cx: Context) -> BoxFuture<'static, ()> {
-        let (daemon, wiring, on_error) = (self.daemon.clone(), self.wiring.clone(), self.on_error.clone());
-        Box::pin(async move {
-            let Some(wiring) = wiring.get() else { return };
-            if let Err(error) = wiring.run(&daemon, &cx, &Booked { life: &cx.life, on_error: &on_error }).await {
-                tracing::error!(daemon = &*cx.life.daemon, %error, "events are not delivered");
-            }
+    fn reload(&self, step: Step, next: Configuration, cx: Context) -> BoxFuture<'static, Result<()>> {
+        let (daemon, life) = (self.daemon.clone(), cx.life.clone());
+        life.call(step.name(), || {
+            Box::pin(async move {
+                match step {
+                    Step::Check => daemon.check_reload(&next, &cx).await,
+                    Step::Reload => daemon.reload(&next, &cx).await,
+                }
+            })
         })
+    }
+
+    fn dispatch(&self, cx: Context) -> Vec<(Option<&'static str>, BoxFuture<'static, ()>)> {
+        let isolated = self.wiring.get().into_iter().flat_map(|wiring| wiring.isolated()).map(Some);
+        let dispatcher = |(at, name): (usize, Option<&'static str>)| {
+            let (daemon, wiring, on_error) = (self.daemon.clone(), self.wiring.clone(), self.on_error.clone());
+            let cx = cx.clone();
+            let run: BoxFuture<'static, ()> = Box::pin(async move {
+                let (Some(wiring), booked) = (wiring.get(), Booked { life: &cx.life, on_error: &on_error }) else {
+                    return;
+                };
+                let ran = match at.checked_sub(1) {
+                    None => wiring.run(&daemon, &cx, &booked).await,
+                    Some(isolated) => wiring.run_isolated(isolated, &daemon, &cx, &booked).await,
+                };
+                if let Err(error) = ran {
+                    tracing::error!(daemon = &*cx.life.daemon, %error, "events are not delivered");
+                }
+            });
+            (name, run)
+        };
+        std::iter::once(None).chain(isolated).enumerate().map(dispatcher).collect()
+    }
+
+    fn ask(&self) {
+        let asked = self.definition.intervals.iter().map(|row| Some(row.from?(&self.daemon)));
+        let _: &Vec<_> = self.periods.get_or_init(|| asked.collect());
     }
 
     fn begin(&self, life: &Arc<Life>) -> Result<(), Error> {
         let cx = Context { life: life.clone() };
         let late = self.hook(TaskKind::InitializeDeferred, cx.clone());
         life.defer(TaskKind::InitializeDeferred, "initialize_deferred", Duration::ZERO, move || late)?;
+        let mut periods = self.periods.get().into_iter().flatten().copied();
         for row in &self.definition.intervals {
-            let schedule = Schedule {
-                name: row.name.to_owned(),
-                period: row.period,
-                immediately: row.immediately,
-                jitter: row.jitter,
-                timeout: row.timeout,
-                on_error: row.on_error,
-            };
-            life.tick(schedule, Arc::new(self.bind(&cx, row.call)))?;
+            let mut schedule = row.schedule.clone();
+            if let Some(period) = periods.next().flatten() {
+                schedule = schedule.with_period(period);
+            }
+            if let Some(skip) = row.skip_if {
+                let daemon = self.daemon.clone();
+                schedule = schedule.skip_if(move || skip(&daemon));
+            }
+            life.tick(Ticker::new(row.name, schedule, Arc::new(self.bind(&cx, row.call))))?;
         }
         for row in &self.definition.ready {
             life.react(row.name, row.of.name(), Arc::new(self.bind(&cx, row.call)))?;

@@ -1,16 +1,20 @@
 //! What others see of the board: statuses and reports, made from it on the spot.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::blocked::Polled;
 use super::board::Board;
 use super::report::{Cut, DaemonStart, DaemonStop, EventAccount, Left, ShutdownReport, StartReport, millis};
 use super::slot::Slot;
-use crate::status::{DaemonStatus, HostStatus, State, TaskKind, TaskStatus};
+use crate::event::{SubscriptionStatus, Totals};
+use crate::status::{BlockedWork, DaemonStatus, EventAudit, HostStatus, State, TaskKind, TaskStatus, Unfed, Unheard};
 
 impl Board {
     pub(crate) fn start_report(&self, started: bool) -> StartReport {
         let took = self.start_took().unwrap_or_else(|| self.since.elapsed());
-        let daemon = |slot: &std::sync::Arc<Slot>| {
+        let daemon = |slot: &Arc<Slot>| {
             let inner = slot.inner();
             DaemonStart {
                 name: slot.name.to_string(),
@@ -42,22 +46,12 @@ impl Board {
             let leaving: Vec<_> = leaving.iter().filter(|value| *value.name == *slot.name).collect();
             left.intervals += status.intervals.len().max(ticking);
             left.tasks += status.tasks.len() - ticking + leaving.len();
-            events.extend(status.subscriptions.iter().map(|account| EventAccount {
-                subscription: format!("{}.{}", slot.name, account.name),
-                offered: account.offered,
-                handled: account.handled,
-                failed: account.failed,
-                dropped: account.dropped,
-                abandoned: account.abandoned + account.queued + account.in_flight,
-            }));
+            let handlers = slot.intake.statuses().into_iter().map(|status| ((&status).into(), status.name));
+            let pulled = slot.tally.ledger.accounts().into_iter().map(|(name, totals)| (totals, name));
+            events.extend(handlers.chain(pulled).map(|(totals, name)| EventAccount::new(&slot.name, &name, totals)));
             let mut cut = slot.inner().cut.clone();
-            for cut_now in
-                still_there(&slot, &status).chain(leaving.into_iter().map(|value| Cut::new(value, false, &[])))
-            {
-                if !cut.iter().any(|cut| cut.work == cut_now.work && !cut.gone) {
-                    cut.push(cut_now);
-                }
-            }
+            let leaving = leaving.into_iter().map(|value| Cut::new(value, false, &[]));
+            Cut::add(&mut cut, still_there(&slot, &status).chain(leaving));
             let inner = slot.inner();
             daemons.push(DaemonStop {
                 name: status.name,
@@ -67,7 +61,7 @@ impl Board {
                 stopped_ms: inner.stopped.map(millis),
                 state: inner.state,
                 stop_ms: millis(inner.stop_took),
-                reason: inner.reason.clone().filter(|_| inner.state == State::Failed),
+                reason: inner.reason.clone().filter(|_| matches!(inner.state, State::Failed | State::Starting)),
                 restarts: status.restarts,
                 cut,
                 problems: inner.problems.clone(),
@@ -75,6 +69,8 @@ impl Board {
                 panics: status.panics,
             });
         }
+        let own = self.settings.under_way();
+        left.tasks += own.len() + self.farewell.under_way().len();
         ShutdownReport {
             name: self.name.clone(),
             exit_code,
@@ -82,20 +78,103 @@ impl Board {
             uptime_ms: millis(self.since.elapsed()),
             stop_ms: since.map_or(0, |since| millis(since.elapsed())),
             daemons,
+            handlers: self.farewell.stops(),
+            problems: Vec::new(),
+            cut: own.iter().map(|task| Cut::new(task, false, &[])).collect(),
+            blocked_threads: 0, // known to who watches over the workers
             left,
             events,
+            unheard: self.unheard(),
             journal: if exit_code == 0 { Vec::new() } else { self.journal.transitions() },
         }
     }
 
+    /// What was heard by nobody, and who heard nothing.
+    pub(crate) fn event_audit(&self) -> EventAudit {
+        let mut unfed = Vec::new();
+        for slot in self.by_wave() {
+            let silent = daemon_status(&slot).subscriptions.into_iter().filter(|of| of.offered == 0);
+            unfed
+                .extend(silent.map(|of| Unfed { subscription: format!("{}.{}", slot.name, of.name), topic: of.topic }));
+        }
+        EventAudit { unheard: self.unheard(), unfed }
+    }
+
+    fn unheard(&self) -> Vec<Unheard> {
+        let unheard = self.bus.unheard().into_iter();
+        unheard.map(|(topic, publisher, events)| Unheard { topic, publisher, events }).collect()
+    }
+
     /// What can be seen of the host now.
     pub(crate) fn host_status(&self) -> HostStatus {
+        let blocks = |work: &BlockedWork| work.blocked >= self.blocked_after;
         HostStatus {
             name: self.name.clone(),
             state: self.state(),
             uptime: self.since.elapsed(),
-            daemons: self.by_wave().iter().map(|slot| daemon_status(slot)).collect(),
+            reloads: self.settings.changes(),
+            daemons: self.daemon_statuses(),
+            blocked: self.polled().into_iter().map(|polled| polled.work).filter(blocks).collect(),
         }
+    }
+
+    /// The daemons as they are now, with what each misses of what it wants.
+    fn daemon_statuses(&self) -> Vec<DaemonStatus> {
+        let slots = self.by_wave();
+        let states: HashMap<&str, State> = slots.iter().map(|slot| (&*slot.name, slot.state())).collect();
+        let status = |slot: &Arc<Slot>| {
+            let mut status = daemon_status(slot);
+            if status.state == State::Running {
+                let missing = |wanted: &String| {
+                    let state = states.get(wanted.as_str()).filter(|state| **state != State::Running)?;
+                    Some(format!("wants `{wanted}`, which is {state}"))
+                };
+                status.degraded.extend(slot.wants.iter().filter_map(missing));
+            }
+            status
+        };
+        slots.iter().map(status).collect()
+    }
+
+    /// What threads poll right now.
+    pub(super) fn polled(&self) -> Vec<Polled> {
+        let mut all = Vec::new();
+        for slot in self.slots() {
+            let life = slot.inner().life.clone();
+            let Some(life) = life else { continue };
+            for (number, task) in life.tasks.polled() {
+                let busy = if task.kind == TaskKind::Handlers { slot.busy_handlers() } else { Vec::new() };
+                all.push(polled(&slot.name, life.number, number, &task, &busy));
+            }
+        }
+        let leaving = self.leaving.get().map(|tasks| tasks.polled()).unwrap_or_default();
+        all.extend(leaving.iter().map(|(number, value)| polled(&value.name, 0, *number, value, &[])));
+        let own = self.settings.polled();
+        all.extend(own.iter().map(|(number, task)| polled(&self.name, u64::MAX, *number, task, &[])));
+        all
+    }
+}
+
+fn polled(daemon: &str, life: u64, number: u64, task: &TaskStatus, busy: &[SubscriptionStatus]) -> Polled {
+    let work = BlockedWork {
+        daemon: daemon.to_owned(),
+        work: work(task, busy),
+        kind: task.kind,
+        spawned_at: task.spawned_at.clone(),
+        blocked: task.idle.unwrap_or_default(),
+    };
+    Polled { poll: (life, number, task.polls), work }
+}
+
+/// A piece of work in words. `busy` are the event handlers at work.
+fn work(task: &TaskStatus, busy: &[SubscriptionStatus]) -> String {
+    match task.kind {
+        TaskKind::Handlers => handlers(task, busy),
+        TaskKind::Destructor => task.kind.to_string(),
+        TaskKind::Load => task.name.clone(),
+        kind if kind.to_string() == task.name => task.name.clone(),
+        TaskKind::Cleanup => task.name.clone(),
+        kind => format!("{kind} `{}`", task.name),
     }
 }
 
@@ -119,7 +198,7 @@ fn daemon_status(slot: &Slot) -> DaemonStatus {
             all
         },
         guards: life.as_ref().map_or(0, |life| life.guards()),
-        intervals: life.as_ref().map(|life| life.intervals()).unwrap_or_default(),
+        intervals: life.as_ref().map(|life| life.timers.statuses()).unwrap_or_default(),
         tasks: life.as_ref().map(|life| life.tasks.statuses()).unwrap_or_default(),
         commands: slot.commands.iter().map(ToString::to_string).collect(),
         errors: load(&slot.tally.errors),
@@ -138,18 +217,31 @@ fn still_there(slot: &Slot, status: &DaemonStatus) -> impl Iterator<Item = Cut> 
     status.tasks.iter().filter(holds).map(move |task| Cut::new(task, false, &busy))
 }
 
+impl EventAccount {
+    fn new(daemon: &str, subscription: &str, totals: Totals) -> Self {
+        let Totals { offered, handled, failed, dropped, abandoned } = totals;
+        Self { subscription: format!("{daemon}.{subscription}"), offered, handled, failed, dropped, abandoned }
+    }
+}
+
 impl Cut {
+    /// Adds what is not known yet: of work of one name that is still there, one line is enough.
+    pub(crate) fn add(known: &mut Vec<Self>, more: impl Iterator<Item = Self>) {
+        let still_there = known.iter().filter(|cut| !cut.gone);
+        let mut still_there: HashSet<String> = still_there.map(|cut| cut.work.clone()).collect();
+        known.extend(more.filter(|cut| {
+            let known = still_there.contains(&cut.work);
+            if !known && !cut.gone {
+                still_there.insert(cut.work.clone());
+            }
+            !known
+        }));
+    }
+
     /// Books a task that is `gone` by now, or is still there. `busy` are the event handlers at work.
-    pub(crate) fn new(task: &TaskStatus, gone: bool, busy: &[String]) -> Self {
-        let work = match task.kind {
-            TaskKind::Handlers if !busy.is_empty() => format!("event handler `{}`", busy.join("`, `")),
-            TaskKind::Destructor => task.kind.to_string(),
-            kind if kind.to_string() == task.name => task.name.clone(),
-            TaskKind::Cleanup => task.name.clone(),
-            kind => format!("{kind} `{}`", task.name),
-        };
+    pub(crate) fn new(task: &TaskStatus, gone: bool, busy: &[SubscriptionStatus]) -> Self {
         Self {
-            work,
+            work: work(task, busy),
             spawned_at: task.spawned_at.clone(),
             polls: task.polls,
             idle_ms: task.idle.map(millis),
@@ -157,5 +249,19 @@ impl Cut {
             blocking: !gone && task.polling,
             gone,
         }
+    }
+}
+
+/// The handlers at work on one task: on the common one those that are not isolated, on any other those it is named after.
+fn handlers(task: &TaskStatus, busy: &[SubscriptionStatus]) -> String {
+    let is_common = task.name == task.kind.to_string();
+    let named = |handler: &SubscriptionStatus| handler.name == task.name || handler.queue.as_ref() == Some(&task.name);
+    let here =
+        |handler: &&SubscriptionStatus| if is_common { !handler.isolated } else { handler.isolated && named(handler) };
+    let names: Vec<_> = busy.iter().filter(here).map(|handler| format!("`{}`", handler.name)).collect();
+    match names.is_empty() {
+        true if is_common => task.name.clone(),
+        true => format!("event handler `{}`", task.name),
+        false => format!("event handler {}", names.join(", ")),
     }
 }

@@ -1,6 +1,5 @@
 //! Watches over a `#[task]`: runs it, again as its policy says, and judges its ends.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -11,7 +10,7 @@ use crate::context::Life;
 use crate::error::Result;
 use crate::policy::RestartPolicy;
 use crate::status::TaskKind;
-use crate::task::{Failure, caught};
+use crate::task::{Failure, caught, chance};
 
 /// What a `#[task]` is to its watcher.
 pub(super) struct Watched<'a, W> {
@@ -79,9 +78,4 @@ impl<W: Fn() -> BoxFuture<'static, Result<()>>> Watched<'_, W> {
             }
         }
     }
-}
-
-/// A number from 0 to 1.
-fn chance() -> f64 {
-    RandomState::new().hash_one(0) as f64 / u64::MAX as f64
 }

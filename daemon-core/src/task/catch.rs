@@ -82,7 +82,7 @@ pub(crate) fn attempt(work: impl FnOnce()) -> Result<(), Failure> {
 }
 
 /// What a panic's payload says; the payload is dropped, which may panic again.
-fn panicked(payload: Box<dyn Any + Send>) -> Failure {
+pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Failure {
     let failure = Failure::panic(&*payload);
     drop_quietly(payload);
     failure
@@ -92,7 +92,7 @@ pin_project_lite::pin_project! {
     /// Runs user code to its end; a panic on the way becomes [`Failure::Panic`].
     ///
     /// The future is dropped as soon as it has ended, or else with this one; a panic in that goes no further either.
-    struct Caught<F> {
+    pub(crate) struct Caught<F> {
         #[pin]
         future: Option<F>,
     }
@@ -116,20 +116,26 @@ where
     F: Future<Output = Result<()>>,
 {
     match catch_unwind(AssertUnwindSafe(make)) {
-        Ok(future) => Caught { future: Some(future) }.await,
+        Ok(future) => Caught::new(future).await?.map_err(Failure::Error),
         Err(payload) => Err(panicked(payload)),
     }
 }
 
-impl<F: Future<Output = Result<()>>> Future for Caught<F> {
-    type Output = Result<(), Failure>;
+impl<F> Caught<F> {
+    pub(crate) fn new(future: F) -> Self {
+        Self { future: Some(future) }
+    }
+}
+
+impl<F: Future> Future for Caught<F> {
+    type Output = Result<F::Output, Failure>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut future = self.project().future;
         let Some(running) = future.as_mut().as_pin_mut() else { return Poll::Pending };
         let ended = match catch_unwind(AssertUnwindSafe(|| running.poll(cx))) {
             Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(outcome)) => outcome.map_err(Failure::Error),
+            Ok(Poll::Ready(value)) => Ok(value),
             Err(payload) => Err(panicked(payload)),
         };
         clear(future);

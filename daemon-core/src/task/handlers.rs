@@ -9,10 +9,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::Handler;
-use super::lane::{Lane, LaneOf};
+use super::plan::{Outline, SectionPlan, Wish, sections};
+use super::wiring::{AttachLane, SameType, Section, Wiring};
 use crate::event::{
-    Bus, Envelope, Event, LanePlan, Mailbox, Overflow, Phase, QueueOptions, Registration, SubscribeError,
-    SubscriptionStatus, TypeTag, TypedTopic,
+    Bus, Envelope, Event, Filter, Key, Listener, Overflow, QueueOptions, SubscribeError, TypeTag, TypedTopic,
 };
 use crate::policy::OnError;
 
@@ -24,10 +24,7 @@ pub type Attach<D, C, E> = for<'d> fn(&'d D, &'d C) -> Pin<Box<dyn Handler<E> + 
 
 /// One event handler of a daemon `D`, which is given a `C` beside the event.
 pub struct EventRow<D, C> {
-    name: &'static str,
-    topic: &'static str,
-    takes: Option<TypeTag>,
-    options: QueueOptions,
+    row: Outline,
     on_error: OnError,
     lane: Box<dyn AttachLane<D, C>>,
 }
@@ -70,12 +67,9 @@ impl<D: Sync + 'static, C: Sync + 'static> EventRow<D, C> {
         attach: Attach<D, C, E>,
     ) -> Self {
         Self {
-            name,
-            topic,
-            takes,
-            options: QueueOptions::default(),
+            row: Outline { name, topic, takes, wish: Wish::default() },
             on_error: OnError::Log,
-            lane: Box::new(SameType { attach: vec![(name, attach)] }),
+            lane: Box::new(SameType(vec![(name, attach)])),
         }
     }
 }
@@ -84,21 +78,61 @@ impl<D, C> EventRow<D, C> {
     /// Sets how many events wait at most \[1024\]; 0 counts as 1.
     #[must_use]
     pub fn capacity(mut self, events: usize) -> Self {
-        self.options = self.options.capacity(events);
+        self.row.wish.capacity = Some(events.max(1));
         self
     }
 
     /// Sets what happens to an event that finds the queue full \[block\].
     #[must_use]
     pub fn overflow(mut self, overflow: Overflow) -> Self {
-        self.options = self.options.overflow(overflow);
+        self.row.wish.overflow = Some(overflow);
         self
+    }
+
+    /// Keeps only the latest event of each topic and key: [`Overflow::Latest`] with a key, a part of the type it handles.
+    #[must_use]
+    pub fn latest_by(mut self, key: Key) -> Self {
+        self.row.wish.key = Some(key);
+        self.overflow(Overflow::Latest)
     }
 
     /// Sets how many events are kept at most while the daemon starts or backs off \[8192\].
     #[must_use]
     pub fn startup(mut self, events: usize) -> Self {
-        self.options = self.options.startup(events);
+        self.row.wish.startup = Some(events);
+        self
+    }
+
+    /// Puts its events into the queue of that name, with those of all handlers of the daemon that name it: they are handled one at
+    /// a time, in the order they were published, whatever their topics and types \[a queue of its own\].
+    ///
+    /// The bounds of the queue are given by one of these handlers, or by several alike.
+    #[must_use]
+    pub fn queue(mut self, name: &'static str) -> Self {
+        self.row.wish.queue = Some(name);
+        self
+    }
+
+    /// Sets how many of its calls may be under way at once \[1\]; 0 counts as 1. They begin in order.
+    ///
+    /// Room for each is made when the daemon starts.
+    #[must_use]
+    pub fn concurrency(mut self, calls: u32) -> Self {
+        self.row.wish.concurrency = Some(calls.max(1));
+        self
+    }
+
+    /// Runs its calls on a task of their own \[on one with the daemon's other handlers\]: for what computes for long.
+    #[must_use]
+    pub fn isolated(mut self) -> Self {
+        self.row.wish.isolated = true;
+        self
+    }
+
+    /// Calls it only for the events that pass a filter, which takes what the handler takes; the others are not offered to it.
+    #[must_use]
+    pub fn when(mut self, filter: Filter) -> Self {
+        self.row.wish.filter = Some(filter);
         self
     }
 
@@ -118,70 +152,34 @@ impl<D, C> EventRow<D, C> {
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        self.name
+        self.row.name
     }
 
     /// The topic or pattern it handles.
     #[must_use]
     pub fn topic(&self) -> &'static str {
-        self.topic
+        self.row.topic
     }
 
     /// The type it handles, and that type's name; `None` for envelopes.
     #[must_use]
     pub fn event_type(&self) -> Option<(TypeId, &'static str)> {
-        self.takes.map(|kind| (kind.id, kind.name))
+        self.row.takes.map(|kind| (kind.id, kind.name))
     }
 
-    /// The bounds of its queue.
+    /// Which events it wants, and the bounds of its queue, as far as this row gives them.
     #[must_use]
     pub fn options(&self) -> QueueOptions {
-        self.options
+        self.row.wish.options()
     }
 }
 
 impl<D, C> fmt::Debug for EventRow<D, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut f = f.debug_struct("EventRow");
-        f.field("name", &self.name).field("topic", &self.topic);
-        f.field("event", &self.takes.map_or("any", |kind| kind.name)).field("options", &self.options).finish()
-    }
-}
-
-/// Handlers of one topic and type, the type hidden.
-trait AttachLane<D, C>: Send + Sync {
-    fn into_any(self: Box<Self>) -> Box<dyn Any>;
-    /// Takes in the handlers of a lane of the same type.
-    fn absorb(&mut self, other: Box<dyn Any>);
-    fn attach<'d>(&self, daemon: &'d D, cx: &'d C, at: Place<'_>) -> Box<dyn Lane + 'd>;
-}
-
-/// Where a lane stands in its mailbox.
-struct Place<'a> {
-    first: u32,
-    is_own: bool,
-    mailbox: &'a Arc<Mailbox>,
-    life: u64,
-}
-
-struct SameType<D, C, E> {
-    attach: Vec<(&'static str, Attach<D, C, E>)>,
-}
-
-impl<D: 'static, C: 'static, E: Any + Send + Sync> AttachLane<D, C> for SameType<D, C, E> {
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
-    }
-
-    fn absorb(&mut self, other: Box<dyn Any>) {
-        #[expect(clippy::expect_used, reason = "rows are grouped by type before; anything else is a fault here")]
-        let other = other.downcast::<Self>().expect("lanes of one type");
-        self.attach.extend(other.attach);
-    }
-
-    fn attach<'d>(&self, daemon: &'d D, cx: &'d C, at: Place<'_>) -> Box<dyn Lane + 'd> {
-        let handlers = self.attach.iter().map(|(name, attach)| (*name, attach(daemon, cx)));
-        Box::new(LaneOf::new(handlers, at.first, at.is_own, at.mailbox, at.life))
+        let Outline { name, topic, takes, wish } = &self.row;
+        f.field("name", name).field("topic", topic);
+        f.field("event", &takes.map_or("any", |kind| kind.name)).field("wish", wish).finish()
     }
 }
 
@@ -214,101 +212,61 @@ impl<D, C> Handlers<D, C> {
 
     /// Which types they expect on which topics, in the name of `daemon`.
     pub(crate) fn typed_topics(&self, daemon: &str) -> impl Iterator<Item = TypedTopic> {
-        self.0.iter().filter_map(move |row| {
-            let (type_id, type_name) = row.event_type()?;
+        self.0.iter().filter_map(move |EventRow { row, .. }| {
+            let TypeTag { id, name } = row.takes?;
             let subscription = format!("{daemon}.{}", row.name);
-            Some(TypedTopic { subscription, topic: row.topic, type_id, type_name })
+            Some(TypedTopic { subscription, topic: row.topic, type_id: id, type_name: name })
         })
+    }
+
+    /// What they listen to, in the name of `daemon`.
+    pub(crate) fn listeners(&self, daemon: &str) -> impl Iterator<Item = Listener> {
+        self.0.iter().map(move |row| Listener {
+            subscription: format!("{daemon}.{}", row.name()),
+            topic: row.topic(),
+            takes: row.event_type().map(|(id, _)| id),
+        })
+    }
+
+    /// What is wrong with them by themselves, in the name of `daemon`.
+    pub(crate) fn faults(&self, daemon: &str) -> Vec<SubscribeError> {
+        self.sections(daemon).1
+    }
+
+    fn sections(&self, daemon: &str) -> (Vec<SectionPlan>, Vec<SubscribeError>) {
+        sections(daemon, &self.0.iter().map(|row| row.row.clone()).collect::<Vec<_>>())
     }
 
     /// Subscribes them in the name of `daemon`. Events are kept from here on, and delivered once [`Wiring::run`] runs.
     ///
     /// # Errors
     ///
-    /// A topic is malformed, or somebody expects another type on it. Nothing is subscribed then.
+    /// A topic is malformed, somebody expects another type on it, or handlers that share a queue disagree. Nothing is subscribed
+    /// then.
     pub fn register(self, bus: &Arc<Bus>, daemon: &str) -> Result<Wiring<D, C>, SubscribeError> {
-        let mut lanes: Vec<Box<dyn AttachLane<D, C>>> = Vec::new();
-        let mut plan: Vec<(LanePlan, Option<TypeTag>)> = Vec::new();
-        for EventRow { name, topic, takes, options, lane, .. } in self.0 {
-            let is_own = options.overflow == Overflow::DropOldest;
-            let queue = (name.to_owned(), options);
-            let known =
-                plan.iter().position(|(plan, took)| !is_own && !plan.is_own && plan.topic == topic && *took == takes);
-            if let Some(known) = known {
-                plan[known].0.queues.push(queue);
-                lanes[known].absorb(lane.into_any());
-            } else {
-                plan.push((LanePlan { topic: topic.to_owned(), is_own, queues: vec![queue] }, takes));
-                lanes.push(lane);
-            }
+        let (plans, faults) = self.sections(daemon);
+        if let Some(fault) = faults.into_iter().next() {
+            return Err(fault);
         }
-        let registration = bus.register(daemon, Phase::Buffering, &plan)?;
-        let shapes = plan.into_iter().map(|(plan, _)| (plan.queues.len(), plan.is_own));
-        Ok(Wiring { registration, lanes: lanes.into_iter().zip(shapes).collect() })
+        let mut rows: Vec<_> = self.0.into_iter().map(|row| Some(row.lane)).collect();
+        let mut sections = Vec::with_capacity(plans.len());
+        for plan in plans {
+            let together = |numbers: &Vec<usize>| {
+                let of_lane: Vec<_> = numbers.iter().filter_map(|number| rows[*number].take()).collect();
+                of_lane.into_iter().reduce(|mut lane, other| {
+                    lane.absorb(other.into_any());
+                    lane
+                })
+            };
+            let lanes = plan.rows.iter().filter_map(together).collect();
+            sections.push(Section::register(plan, lanes, bus, daemon)?);
+        }
+        Ok(Wiring::new(sections))
     }
 }
 
 impl<D, C> fmt::Debug for Handlers<D, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(&self.0).finish()
-    }
-}
-
-/// The lanes of one life, and of each queue its lane and its place therein.
-#[derive(Default)]
-pub(super) struct Lanes<'d> {
-    pub(super) lanes: Vec<Box<dyn Lane + 'd>>,
-    pub(super) places: Vec<(u32, u32)>,
-}
-
-/// A daemon's handlers and their subscriptions, which outlive the daemon's restarts. Dropping it unsubscribes.
-pub struct Wiring<D, C> {
-    registration: Registration,
-    /// Each lane with how many handlers it has, and whether its queue keeps its own events.
-    #[expect(clippy::type_complexity, reason = "one private field")]
-    lanes: Vec<(Box<dyn AttachLane<D, C>>, (usize, bool))>,
-}
-
-impl<D, C> Wiring<D, C> {
-    /// From now on keeps new events for the next life. A dispatcher still delivers what it has, then ends.
-    pub fn buffer(&self) {
-        self.mailbox().buffer();
-    }
-
-    /// Stops the intake: new events count as abandoned. A dispatcher still delivers what is queued, then ends.
-    pub fn drain(&self) {
-        self.mailbox().drain();
-    }
-
-    /// Stops the intake and abandons what is queued. A dispatcher ends without delivering more.
-    pub fn close(&self) {
-        self.mailbox().close();
-    }
-
-    /// The exact counts of every handler.
-    #[must_use]
-    pub fn status(&self) -> Vec<SubscriptionStatus> {
-        self.mailbox().status()
-    }
-
-    pub(super) fn mailbox(&self) -> &Arc<Mailbox> {
-        self.registration.mailbox()
-    }
-
-    /// The lanes of a new life.
-    pub(super) fn attach<'d>(&self, daemon: &'d D, cx: &'d C, life: u64) -> Lanes<'d> {
-        let mut attached = Lanes::default();
-        for (index, (lane, (seats, is_own))) in (0..).zip(&self.lanes) {
-            let at = Place { first: attached.places.len() as u32, is_own: *is_own, mailbox: self.mailbox(), life };
-            attached.lanes.push(lane.attach(daemon, cx, at));
-            attached.places.extend((0..*seats as u32).map(|seat| (index, seat)));
-        }
-        attached
-    }
-}
-
-impl<D, C> fmt::Debug for Wiring<D, C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wiring").field("mailbox", self.mailbox()).finish_non_exhaustive()
     }
 }

@@ -4,188 +4,140 @@
 //! 1. An entry is removed exactly when its future has been dropped, so an empty registry means that no code spawned
 //!    through it can run any more.
 //! 2. The lock is never held while user code runs: futures are dropped and polled outside it.
-//! 3. After [`Tasks::seal`], no command or check is spawned; after [`Tasks::close`], nothing is.
+//! 3. After [`Tasks::seal`], no command, check or reload is spawned; after [`Tasks::close`], nothing is.
+//! 4. Every piece of work that had entered when [`Tasks::abort_all`] or [`Tasks::close`] was called is aborted: either its
+//!    handle was attached before that looked, or attaching finds the registry shut. None enters from then on, so that what is
+//!    aborted leaves no heirs.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
-use tracing::Instrument;
 
+use super::live::{Live, Member};
+use super::record::{End, Record};
+use super::tally::Owner;
 use super::waits::Polling;
 use crate::status::{TaskKind, TaskStatus};
-
-/// What is known of one piece of work.
-#[derive(Debug)]
-pub(crate) struct Record {
-    name: String,
-    kind: TaskKind,
-    spawned_at: &'static Location<'static>,
-    since: Instant,
-    polls: AtomicU64,
-    /// Nanoseconds after `since`.
-    last_poll: AtomicU64,
-    /// Whether a thread is polling it right now.
-    polling: AtomicBool,
-    waits_in: Mutex<Option<&'static str>>,
-}
-
-impl Record {
-    pub(super) fn begin_poll(&self) {
-        self.polls.fetch_add(1, Ordering::Relaxed);
-        let after = u64::try_from(self.since.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.last_poll.store(after, Ordering::Relaxed);
-        self.polling.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn end_poll(&self) {
-        self.polling.store(false, Ordering::Relaxed);
-    }
-
-    pub(super) fn waits_in(&self, what: Option<&'static str>) {
-        *self.waits_in.lock().unwrap_or_else(PoisonError::into_inner) = what;
-    }
-
-    pub(crate) fn status(&self) -> TaskStatus {
-        let polls = self.polls.load(Ordering::Relaxed);
-        let age = self.since.elapsed();
-        let last = Duration::from_nanos(self.last_poll.load(Ordering::Relaxed));
-        TaskStatus {
-            name: self.name.clone(),
-            kind: self.kind,
-            spawned_at: format!("{}:{}", self.spawned_at.file(), self.spawned_at.line()),
-            polls,
-            age,
-            idle: (polls > 0).then(|| age.saturating_sub(last)),
-            polling: self.polling.load(Ordering::Relaxed),
-            waits_in: self.waits_in.lock().unwrap_or_else(PoisonError::into_inner).map(str::to_owned),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Entry {
-    record: Arc<Record>,
-    abort: Option<AbortHandle>,
-}
-
-#[derive(Debug, Default)]
-struct Live {
-    entries: BTreeMap<u64, Entry>,
-    next: u64,
-    sealed: bool,
-    closed: bool,
-    /// Whether every entry yet to come is aborted at once, and when.
-    aborting: bool,
-}
+use crate::sync::{Mutex, MutexGuard};
 
 /// The registry of one life.
 #[derive(Debug)]
 pub(crate) struct Tasks {
     runtime: Handle,
+    begun: Instant,
+    /// Whose work it is.
+    pub(crate) owner: Owner,
     live: Mutex<Live>,
-    changed: Notify,
+    /// Told whenever the last piece of work of a kind has gone.
+    none_left: Notify,
 }
 
 /// Names a piece of work that is about to be spawned.
-#[derive(Debug)]
-pub(crate) struct Label {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Label<'a> {
     pub(crate) kind: TaskKind,
-    pub(crate) name: String,
+    pub(crate) name: &'a str,
     pub(crate) at: &'static Location<'static>,
 }
 
-impl Label {
+impl<'a> Label<'a> {
     #[track_caller]
-    pub(crate) fn new(kind: TaskKind, name: impl Into<String>) -> Self {
-        Self { kind, name: name.into(), at: Location::caller() }
+    pub(crate) fn new(kind: TaskKind, name: &'a str) -> Self {
+        Self { kind, name, at: Location::caller() }
     }
 }
 
 impl Tasks {
-    pub(crate) fn new(runtime: Handle) -> Arc<Self> {
-        Arc::new(Self { runtime, live: Mutex::default(), changed: Notify::new() })
+    pub(crate) fn new(runtime: Handle, owner: Owner) -> Arc<Self> {
+        let begun = Instant::now();
+        Arc::new(Self { runtime, begun, owner, live: Mutex::default(), none_left: Notify::new() })
+    }
+
+    /// Nanoseconds since it was made.
+    pub(super) fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
     fn lock(&self) -> MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enter(self: &Arc<Self>, label: Label) -> Option<(Arc<Record>, Gone)> {
+    fn enter<E: End + 'static>(self: &Arc<Self>, label: Label<'_>, end: E) -> Option<(Arc<Record<E>>, Entry)> {
         let mut live = self.lock();
-        let from_outside = matches!(label.kind, TaskKind::Command | TaskKind::Check);
-        if live.closed || (live.sealed && from_outside) {
+        if live.refuses(label.kind) {
             return None;
         }
-        let id = live.next;
-        live.next += 1;
-        let record = Arc::new(Record {
-            name: label.name,
-            kind: label.kind,
-            spawned_at: label.at,
-            since: Instant::now(),
-            polls: AtomicU64::new(0),
-            last_poll: AtomicU64::new(0),
-            polling: AtomicBool::new(false),
-            waits_in: Mutex::new(None),
-        });
-        live.entries.insert(id, Entry { record: record.clone(), abort: None });
-        Some((record, Gone { tasks: self.clone(), id }))
+        let record = live.enter(self, label, end);
+        drop(live);
+        Some((record.clone(), Entry(record)))
     }
 
     /// Spawns `future` on the workers. `None`: the registry is closed and the future was dropped unpolled.
     pub(crate) fn spawn(
         self: &Arc<Self>,
-        label: Label,
-        span: &tracing::Span,
+        label: Label<'_>,
         future: impl Future<Output = ()> + Send + 'static,
     ) -> Option<AbortHandle> {
-        let (record, gone) = self.enter(label)?;
-        let id = gone.id;
-        let tracked = Tracked { future, record, _gone: gone };
-        let abort = self.runtime.spawn(tracked.instrument(span.clone())).abort_handle();
-        self.attach(id, &abort);
-        Some(abort)
+        self.start(label, (), |_| future).map(|(_, abort)| abort)
+    }
+
+    /// As [`spawn`](Self::spawn); `end` hears of the end, and is in the record that the future is made with.
+    pub(crate) fn spawn_with<E: End + 'static, F: Future<Output = ()> + Send + 'static>(
+        self: &Arc<Self>,
+        label: Label<'_>,
+        end: E,
+        make: impl FnOnce(&Arc<Record<E>>) -> F,
+    ) -> Option<Arc<Record<E>>> {
+        self.start(label, end, make).map(|(record, _)| record)
+    }
+
+    fn start<E: End + 'static, F: Future<Output = ()> + Send + 'static>(
+        self: &Arc<Self>,
+        label: Label<'_>,
+        end: E,
+        make: impl FnOnce(&Arc<Record<E>>) -> F,
+    ) -> Option<(Arc<Record<E>>, AbortHandle)> {
+        let (record, entry) = self.enter(label, end)?;
+        let tracked = Tracked { future: Some(make(&record)), entry };
+        let abort = self.runtime.spawn(tracked).abort_handle();
+        self.attach(&record, &abort);
+        Some((record, abort))
     }
 
     /// Runs `work` on a thread where it may block. `None`: the registry is closed.
-    pub(crate) fn spawn_blocking(
+    pub(crate) fn spawn_blocking<E: End + 'static, W: FnOnce() + Send + 'static>(
         self: &Arc<Self>,
-        label: Label,
-        span: &tracing::Span,
-        work: impl FnOnce() + Send + 'static,
-    ) -> Option<()> {
-        let (record, gone) = self.enter(label)?;
-        let span = span.clone();
-        let id = gone.id;
+        label: Label<'_>,
+        end: E,
+        make: impl FnOnce(&Arc<Record<E>>) -> W,
+    ) -> Option<Arc<Record<E>>> {
+        let (record, entry) = self.enter(label, end)?;
+        let begun = (make(&record), entry); // in this order they are dropped if it is aborted before it begins
         let handle = self.runtime.spawn_blocking(move || {
-            let _gone = gone;
-            let _span = span.enter();
-            let _polling = Polling::enter(&record);
+            let (work, entry) = begun;
+            let _span = entry.0.owner().span.enter();
+            let _polling = Polling::enter(&entry.0);
             work();
         });
-        // An abort keeps blocking work that has not begun from beginning.
-        self.attach(id, &handle.abort_handle());
-        Some(())
+        // It keeps blocking work that has not begun from beginning.
+        self.attach(&record, &handle.abort_handle());
+        Some(record)
     }
 
-    fn attach(&self, id: u64, abort: &AbortHandle) {
-        let mut live = self.lock();
-        let aborting = live.aborting;
-        if let Some(entry) = live.entries.get_mut(&id) {
-            entry.abort = Some(abort.clone());
-        }
-        drop(live);
-        if aborting {
+    fn attach<E>(&self, record: &Record<E>, abort: &AbortHandle) {
+        let shut = {
+            let mut live = self.lock();
+            live.attach(record, abort);
+            live.is_shut()
+        };
+        if shut {
             abort.abort();
         }
     }
@@ -194,39 +146,37 @@ impl Tasks {
     ///
     /// Cancel safe.
     pub(crate) async fn idle(&self, of: impl Fn(TaskKind) -> bool) {
-        self.gone(|record| of(record.kind)).await;
-    }
-
-    /// Waits until no work of that name is left.
-    ///
-    /// Cancel safe.
-    pub(crate) async fn idle_of(&self, name: &str) {
-        self.gone(|record| record.name == name).await;
-    }
-
-    async fn gone(&self, of: impl Fn(&Record) -> bool) {
         loop {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            if !self.lock().entries.values().any(|entry| of(&entry.record)) {
+            let none_left = self.none_left.notified();
+            tokio::pin!(none_left);
+            none_left.as_mut().enable();
+            if !self.lock().any(&of) {
                 return;
             }
-            changed.await;
+            none_left.await;
         }
     }
 
-    /// Asks the runtime to drop all work of the kinds that `of` picks; returns what it was.
-    pub(crate) fn abort(&self, of: impl Fn(TaskKind) -> bool) -> Vec<TaskStatus> {
-        let (aborts, statuses): (Vec<_>, Vec<_>) = {
-            let live = self.lock();
-            let picked = live.entries.values().filter(|entry| of(entry.record.kind));
-            picked.map(|entry| (entry.abort.clone(), entry.record.status())).unzip()
+    /// Asks the runtime to drop the work of one kind; returns it, with how it was then.
+    pub(crate) fn abort(&self, kind: TaskKind) -> Vec<(Arc<Record>, TaskStatus)> {
+        let picked = self.lock().pick(|record| record.kind() == kind);
+        abort(picked)
+    }
+
+    /// Asks the runtime to drop all work, and refuses more until it [relents](Self::relent); returns what it was, with
+    /// how it was then.
+    pub(crate) fn abort_all(&self) -> Vec<(Arc<Record>, TaskStatus)> {
+        let all = {
+            let mut live = self.lock();
+            live.aborting = true;
+            live.pick(|_| true)
         };
-        for abort in aborts.into_iter().flatten() {
-            abort.abort();
-        }
-        statuses
+        abort(all)
+    }
+
+    /// Takes work again, for `cleanup`.
+    pub(crate) fn relent(&self) {
+        self.lock().aborting = false;
     }
 
     /// Refuses, from now on, what is asked for from outside the daemon.
@@ -235,59 +185,92 @@ impl Tasks {
     }
 
     /// Refuses and aborts everything from now on.
-    pub(crate) fn close(&self) -> Vec<TaskStatus> {
-        {
+    pub(crate) fn close(&self) {
+        let left = {
             let mut live = self.lock();
             live.closed = true;
-            live.aborting = true;
+            live.pick(|_| true)
+        };
+        for abort in left.into_iter().filter_map(|member| member.abort) {
+            abort.abort();
         }
-        self.abort(|_| true)
     }
 
     /// Whether that piece of work is one of these.
     pub(crate) fn has(&self, work: &Arc<Record>) -> bool {
-        self.lock().entries.values().any(|entry| Arc::ptr_eq(&entry.record, work))
+        self.lock().has(work)
+    }
+
+    /// What a thread polls right now, each with its number here; what may block is not meant.
+    pub(crate) fn polled(&self) -> Vec<(u64, TaskStatus)> {
+        let polled = self.lock().pick(|record| record.is_polled() && record.kind() != TaskKind::Blocking);
+        polled.iter().map(|member| (member.record.number, member.record.status())).collect()
     }
 
     /// What is under way.
     pub(crate) fn statuses(&self) -> Vec<TaskStatus> {
-        let records: Vec<_> = self.lock().entries.values().map(|entry| entry.record.clone()).collect();
-        records.iter().map(|record| record.status()).collect()
+        let work = self.lock().pick(|_| true);
+        work.iter().map(|member| member.record.status()).collect()
     }
 }
 
-/// Takes an entry out of the registry when dropped.
-#[derive(Debug)]
-struct Gone {
-    tasks: Arc<Tasks>,
-    id: u64,
+fn abort(work: Vec<Member>) -> Vec<(Arc<Record>, TaskStatus)> {
+    let (aborts, work): (Vec<_>, Vec<_>) =
+        work.into_iter().map(|Member { record, abort }| (abort, (record.clone(), record.status()))).unzip();
+    for abort in aborts.into_iter().flatten() {
+        abort.abort();
+    }
+    work
 }
 
-impl Drop for Gone {
+/// A place in the registry, given back when dropped.
+#[derive(Debug)]
+struct Entry(Arc<Record>);
+
+impl Drop for Entry {
     fn drop(&mut self) {
-        let entry = self.tasks.lock().entries.remove(&self.id);
-        drop(entry);
-        self.tasks.changed.notify_waiters();
+        let Self(record) = self;
+        let (left, was_last) = record.tasks().lock().leave(record);
+        drop(left);
+        record.leave();
+        if was_last {
+            record.tasks().none_left.notify_waiters();
+        }
+        record.end.gone();
     }
 }
 
 pin_project_lite::pin_project! {
-    /// Counts the polls of a future, and leaves the registry after it: fields are dropped in their order.
+    /// Counts the polls of a future, and leaves the registry after it.
     struct Tracked<F> {
+        // Until it has ended.
         #[pin]
-        future: F,
-        record: Arc<Record>,
-        _gone: Gone,
+        future: Option<F>,
+        entry: Entry,
+    }
+
+    impl<F> PinnedDrop for Tracked<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let _span = this.entry.0.owner().span.enter();
+            this.future.set(None);
+        }
     }
 }
 
-impl<F: Future> Future for Tracked<F> {
-    type Output = F::Output;
+impl<F: Future<Output = ()>> Future for Tracked<F> {
+    type Output = ();
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let _polling = Polling::enter(this.record);
-        this.future.poll(cx)
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let Entry(record) = this.entry;
+        let _span = record.owner().span.enter();
+        let _polling = Polling::enter(record);
+        let poll = this.future.as_mut().as_pin_mut().map_or(Poll::Ready(()), |future| future.poll(cx));
+        if poll.is_ready() {
+            this.future.set(None); // as part of this poll: a destructor that blocks is seen to
+        }
+        poll
     }
 }
 
@@ -296,13 +279,18 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_sealed_registry_takes_no_command_and_no_check_and_a_closed_one_nothing() {
-        let tasks = Tasks::new(Handle::current());
-        let spawn = |kind| tasks.spawn(Label::new(kind, "work"), &tracing::Span::none(), async {}).is_some();
+    async fn a_sealed_registry_takes_no_command_and_no_check_and_one_that_is_shut_nothing() {
+        let tasks = Tasks::new(Handle::current(), Owner::nobody());
+        let spawn = |kind| tasks.spawn(Label::new(kind, "work"), async {}).is_some();
         assert!(spawn(TaskKind::Command) && spawn(TaskKind::Check) && spawn(TaskKind::Task));
         tasks.seal();
         assert!(!spawn(TaskKind::Command) && !spawn(TaskKind::Check) && spawn(TaskKind::Task));
+        drop(tasks.abort_all());
+        assert!(!spawn(TaskKind::Task));
+        tasks.relent();
+        assert!(spawn(TaskKind::Task));
         tasks.close();
+        tasks.relent();
         assert!(!spawn(TaskKind::Task));
         tasks.idle(|_| true).await;
         assert!(tasks.statuses().is_empty());

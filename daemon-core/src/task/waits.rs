@@ -6,29 +6,81 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::tasks::Record;
+use super::record::Record;
+
+/// A call of a context that may have to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Wait {
+    Call,
+    Cancelled,
+    CleanupIntervals,
+    ClearInterval,
+    Publish,
+    PublishHandled,
+    PublishTo,
+    PublishToHandled,
+}
+
+impl Wait {
+    const ALL: [Self; 8] = [
+        Self::Call,
+        Self::Cancelled,
+        Self::CleanupIntervals,
+        Self::ClearInterval,
+        Self::Publish,
+        Self::PublishHandled,
+        Self::PublishTo,
+        Self::PublishToHandled,
+    ];
+
+    /// The number of no call.
+    pub(super) const NONE: u8 = u8::MAX;
+
+    /// The call whose number this is.
+    pub(super) fn of(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|wait| *wait as u8 == number)
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Call => "cx.call",
+            Self::Cancelled => "cx.cancelled",
+            Self::CleanupIntervals => "cx.cleanup_intervals",
+            Self::ClearInterval => "cx.clear_interval",
+            Self::Publish => "cx.publish",
+            Self::PublishHandled => "cx.publish_and_wait",
+            Self::PublishTo => "cx.publish_to",
+            Self::PublishToHandled => "cx.publish_to_and_wait",
+        }
+    }
+}
 
 thread_local! {
     /// The work whose future is polled on this thread.
     static CURRENT: RefCell<Option<Arc<Record>>> = const { RefCell::new(None) };
 }
 
-/// Names `record` as what this thread polls, until dropped.
-pub(super) struct Polling(Option<Arc<Record>>);
+/// Names a record as that of the work this thread polls, until dropped.
+pub(super) struct Polling<'a> {
+    record: &'a Record,
+    /// What this thread polls around it.
+    around: Option<Arc<Record>>,
+}
 
-impl Polling {
-    pub(super) fn enter(record: &Arc<Record>) -> Self {
+impl<'a> Polling<'a> {
+    pub(super) fn enter(record: &'a Arc<Record>) -> Self {
         record.begin_poll();
-        Self(CURRENT.with(|current| current.replace(Some(record.clone()))))
+        let around = CURRENT.with(|current| current.replace(Some(record.clone())));
+        Self { record, around }
     }
 }
 
-impl Drop for Polling {
+impl Drop for Polling<'_> {
     fn drop(&mut self) {
-        let done = CURRENT.with(|current| current.replace(self.0.take()));
-        if let Some(done) = done {
-            done.end_poll();
-        }
+        let done = CURRENT.with(|current| current.replace(self.around.take()));
+        self.record.end_poll();
+        drop(done);
     }
 }
 
@@ -37,7 +89,7 @@ pub(crate) fn current() -> Option<Arc<Record>> {
     CURRENT.with(|current| current.borrow().clone())
 }
 
-fn book(what: Option<&'static str>) {
+fn book(what: Option<Wait>) {
     CURRENT.with(|current| {
         if let Some(record) = &*current.borrow() {
             record.waits_in(what);
@@ -45,12 +97,17 @@ fn book(what: Option<&'static str>) {
     });
 }
 
+/// Says that the work under way waits in no call.
+pub(crate) fn not_waiting() {
+    book(None);
+}
+
 pin_project_lite::pin_project! {
     /// A call of a context, whose name is shown while it waits.
     pub(crate) struct Waits<F> {
         #[pin]
         future: F,
-        what: &'static str,
+        what: Wait,
         booked: bool,
     }
 
@@ -64,7 +121,7 @@ pin_project_lite::pin_project! {
 }
 
 /// Shows `what` as that which the work under way waits in, for as long as `future` is pending.
-pub(crate) fn waits<F: Future>(what: &'static str, future: F) -> Waits<F> {
+pub(crate) fn waits<F: Future>(what: Wait, future: F) -> Waits<F> {
     Waits { future, what, booked: false }
 }
 
@@ -75,7 +132,7 @@ impl<F: Future> Future for Waits<F> {
         let this = self.project();
         let poll = this.future.poll(cx);
         if poll.is_pending() {
-            book(Some(this.what));
+            book(Some(*this.what));
             *this.booked = true;
         } else if *this.booked {
             book(None);

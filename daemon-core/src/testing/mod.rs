@@ -47,8 +47,8 @@
 //! no test ever waits. [`advance`](TestHost::advance) makes a given time pass that way, one timer after the other.
 //!
 //! Only tokio's clock is paused. `std::time`, `SystemTime`, sockets, child processes and other threads go on in real
-//! time; work under way in `cx.spawn_blocking` holds time up until it is done. What is random stays so: the jitter
-//! of intervals and of restarts.
+//! time; work under way in `cx.spawn_blocking` holds time up until it is done. What is random stays so, the jitter
+//! of intervals and of restarts, unless [`fix_chances`] makes it come again.
 //!
 //! # Faults
 //!
@@ -61,6 +61,12 @@ mod recorder;
 mod report;
 mod stage;
 
-pub use clock::IntoDuration;
+pub use crate::duration::IntoDuration;
 pub use host::{Signal, TestHost};
 pub use stage::TestHostBuilder;
+
+/// From now on takes the numbers that spread intervals and restarts on this thread from `seed`, so that a run can be
+/// repeated.
+pub fn fix_chances(seed: u64) {
+    crate::task::fix(seed);
+}

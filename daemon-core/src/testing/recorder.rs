@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::event::{Bus, Envelope, Event, Overflow, QueueOptions, Subscription};
+use crate::event::{Bus, Envelope, Event, Tap};
 
 /// How long, by the paused clock, an event is waited for.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -17,7 +17,7 @@ const SHOWN: usize = 120;
 
 #[derive(Debug)]
 pub(super) struct Recorder {
-    subscription: Subscription<Envelope>,
+    tap: Tap,
     seen: Vec<Arc<Envelope>>,
     /// For each type, where in `seen` the search for the next event begins.
     next: HashMap<TypeId, usize>,
@@ -26,17 +26,16 @@ pub(super) struct Recorder {
 impl Recorder {
     /// Records everything published on `bus` from now on.
     pub(super) fn of(bus: &Arc<Bus>) -> Self {
-        let everything = QueueOptions::default().capacity(usize::MAX).overflow(Overflow::DropNewest);
-        let subscription = match bus.subscribe_all("test", "**", everything) {
-            Ok(subscription) => subscription,
+        let tap = match bus.tap_of("test", "**", usize::MAX) {
+            Ok(tap) => tap,
             Err(error) => panic!("events cannot be recorded: {error}"),
         };
-        Self { subscription, seen: Vec::new(), next: HashMap::new() }
+        Self { tap, seen: Vec::new(), next: HashMap::new() }
     }
 
     fn drain(&mut self) {
-        while let Some(envelope) = self.subscription.try_recv() {
-            self.seen.push(envelope);
+        while let Some(tapped) = self.tap.try_recv() {
+            self.seen.push(tapped.event);
         }
     }
 
@@ -62,8 +61,8 @@ impl Recorder {
             if let Some(event) = self.take() {
                 return event;
             }
-            match timeout_at(limit, self.subscription.recv()).await {
-                Ok(Some(envelope)) => self.seen.push(envelope),
+            match timeout_at(limit, self.tap.recv()).await {
+                Ok(Some(tapped)) => self.seen.push(tapped.event),
                 Ok(None) | Err(_) => panic!(
                     "no further `{}` on {:?} within {LIMIT:?} of the paused clock; {}",
                     std::any::type_name::<E>(),

@@ -1,5 +1,5 @@
 use super::{Nth, Probe, Rig, Row, gated, idle, zero};
-use daemon_core::{Attach, Bus, Event, EventRow, place};
+use daemon_core::{Attach, Bus, Envelope, Event, EventRow, place};
 use std::sync::Arc;
 
 /// For event 0: waits at the gate of its topic, publishes event 2 on another topic and notes how that went.
@@ -178,4 +178,130 @@ async fn a_wait_that_is_over_makes_no_cycle() {
     rig.drained(running).await;
     assert_eq!(rig.counts("zero"), [3, 3, 0, 0, 0, 0, 0]);
     assert_eq!(rig.counts("one"), [3, 3, 0, 0, 0, 0, 0]);
+}
+
+/// Handler zero gives up its wait for handler one, and waits for something else: handler one may wait for it.
+#[tokio::test]
+async fn a_wait_that_was_given_up_makes_no_cycle() {
+    let zero_row: Attach<Probe, (), Nth<0>> = |probe, ()| {
+        place(move |event: Arc<Nth<0>>| async move {
+            if event.0 == 0 {
+                probe.pass(0).await;
+                tokio::select! {
+                    biased;
+                    () = probe.pass(2) => {}
+                    outcome = probe.publisher.publish(Nth::<1>(2)) => panic!("it found room: {outcome:?}"),
+                }
+                probe.pass(2).await;
+            }
+            (event, Ok(()))
+        })
+    };
+    let one_row: Attach<Probe, (), Nth<1>> = |probe, ()| {
+        place(move |event: Arc<Nth<1>>| async move {
+            if event.0 == 0 {
+                probe.pass(1).await;
+                note(probe, 1, probe.publisher.publish(zero(2)).await);
+            }
+            (event, Ok(()))
+        })
+    };
+    let zero_row = EventRow::typed::<Nth<0>>("zero", zero_row).capacity(1);
+    let one_row = EventRow::typed::<Nth<1>>("one", one_row).capacity(1);
+    let (rig, running) = Rig::new([zero_row, one_row]).started().await;
+    fill::<0>(&rig).await;
+    fill::<1>(&rig).await;
+    rig.probe.gates[0].add_permits(1);
+    idle().await;
+    assert_eq!(rig.status("one").queued, 2, "zero waits in line");
+    rig.probe.gates[2].add_permits(1);
+    idle().await;
+    assert_eq!(rig.status("one").queued, 1, "zero has given up");
+    rig.probe.gates[1].add_permits(1);
+    idle().await;
+    assert_eq!(rig.status("zero").queued, 2, "one waits in line");
+    rig.probe.gates[2].add_permits(1);
+    idle().await;
+    assert_eq!(*rig.probe.published.lock().unwrap(), ["1: ok"]);
+    rig.drained(running).await;
+    assert_eq!(rig.counts("zero"), [3, 3, 0, 0, 0, 0, 0]);
+    assert_eq!(rig.counts("one"), [3, 2, 0, 1, 0, 0, 0]);
+}
+
+/// A hop on a ring of topics made up at run time.
+struct Hop(u64);
+
+impl Event for Hop {
+    const TOPIC: &'static str = "ring:*:*";
+}
+
+/// For hop 0, by whichever topic its pattern selects it: waits at its gate, hops on and notes how that went.
+async fn hop_on(probe: &Probe, gate: usize, hop: &Hop, to: &str) {
+    if hop.0 == 0 {
+        probe.pass(gate).await;
+        note(probe, gate, probe.publisher.publish_to(to, Hop(2)).await);
+    }
+}
+
+fn hops<const GATE: usize>(name: &'static str, pattern: &'static str) -> Row {
+    let attach: Attach<Probe, (), Envelope> = |probe, ()| {
+        place(move |event: Arc<Envelope>| async move {
+            let to = ["ring:b:x", "ring:a:x"][GATE];
+            hop_on(probe, GATE, event.downcast().unwrap(), to).await;
+            (event, Ok(()))
+        })
+    };
+    EventRow::envelope(name, pattern, attach).capacity(1)
+}
+
+#[tokio::test]
+async fn a_cycle_through_patterns() {
+    let bus = Bus::new();
+    let (a, a_running) = Rig::on(&bus, "a", [hops::<0>("any", "ring:a:**")]).started().await;
+    let (b, b_running) = Rig::on(&bus, "b", [hops::<1>("any", "ring:b:*")]).started().await;
+    for number in 0..2 {
+        for topic in ["ring:a:y", "ring:b:z"] {
+            a.publisher.publish_to(topic, Hop(number)).await.unwrap();
+            idle().await;
+        }
+    }
+    for (rig, gate) in [(&a, 0), (&b, 1)] {
+        rig.probe.gates[gate].add_permits(1);
+        idle().await;
+    }
+    assert_eq!(*b.probe.published.lock().unwrap(), [refused(1, "a.any")]);
+    assert_eq!(*a.probe.published.lock().unwrap(), ["0: ok"]);
+    a.drained(a_running).await;
+    b.drained(b_running).await;
+    assert_eq!((a.counts("any"), b.counts("any")), ([3, 2, 0, 1, 0, 0, 0], [3, 3, 0, 0, 0, 0, 0]));
+}
+
+/// A handler of a type on a pattern that selects what it publishes itself, beside another of the same type.
+#[tokio::test]
+async fn ones_own_pattern_of_a_type_that_others_take_too() {
+    let attach: Attach<Probe, (), Hop> = |probe, ()| {
+        place(move |event: Arc<Hop>| async move {
+            hop_on(probe, 0, &event, "ring:made:up").await;
+            probe.saw("hop", event.0);
+            (event, Ok(()))
+        })
+    };
+    let other: Attach<Probe, (), Hop> = |probe, ()| {
+        place(move |event: Arc<Hop>| async move {
+            probe.saw("other", event.0);
+            (event, Ok(()))
+        })
+    };
+    let rows = [EventRow::typed::<Hop>("hop", attach).capacity(1), EventRow::typed::<Hop>("other", other)];
+    let (rig, running) = Rig::new(rows).started().await;
+    for number in 0..2 {
+        rig.publisher.publish_to(&format!("ring:x:{number}"), Hop(number)).await.unwrap();
+        idle().await;
+    }
+    rig.probe.gates[0].add_permits(1);
+    idle().await;
+    assert_eq!(*rig.probe.published.lock().unwrap(), [refused(0, "rig.hop")]);
+    rig.drained(running).await;
+    assert_eq!((rig.probe.seen_by("hop"), rig.probe.seen_by("other")), (vec![0, 1], vec![0, 1, 2]));
+    assert_eq!(rig.counts("hop"), [3, 2, 0, 1, 0, 0, 0]);
 }

@@ -3,12 +3,22 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod accounting;
+mod concurrent;
 mod deadlock;
 mod delivery;
 mod faults;
+mod filters;
+mod flood;
+mod handled;
+mod isolated;
+mod latest;
 mod overflow;
 mod pulled;
+mod retained;
+mod shared;
 mod startup;
+mod taps;
+mod times;
 mod topics;
 
 use daemon_core::{
@@ -134,6 +144,15 @@ impl Rig {
     pub fn start(&self) -> JoinHandle<Result<(), StillRunning>> {
         let (wiring, probe) = (self.wiring.clone(), self.probe.clone());
         tokio::spawn(async move { wiring.run(&probe, &(), &*probe).await })
+    }
+
+    /// Starts the common dispatcher, then those of isolated handlers.
+    pub fn start_all(&self) -> Vec<JoinHandle<Result<(), StillRunning>>> {
+        let isolated = (0..self.wiring.isolated().count()).map(|at| {
+            let (wiring, probe) = (self.wiring.clone(), self.probe.clone());
+            tokio::spawn(async move { wiring.run_isolated(at, &probe, &(), &*probe).await })
+        });
+        std::iter::once(self.start()).chain(isolated).collect()
     }
 
     pub async fn started(self) -> (Self, JoinHandle<Result<(), StillRunning>>) {

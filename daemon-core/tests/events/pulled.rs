@@ -62,8 +62,8 @@ async fn its_policies_hold_too() {
     let bus = Bus::new();
     let publisher = bus.publisher("tester");
     let two = options().capacity(2);
-    let mut oldest = bus.subscribe::<Zero>("me", "test:zero", two.overflow(Overflow::DropOldest)).unwrap();
-    let mut newest = bus.subscribe::<Zero>("me", "test:zero", two.overflow(Overflow::DropNewest)).unwrap();
+    let mut oldest = bus.subscribe::<Zero>("me", "test:zero", two.clone().overflow(Overflow::DropOldest)).unwrap();
+    let mut newest = bus.subscribe::<Zero>("me", "test:zero", two.clone().overflow(Overflow::DropNewest)).unwrap();
     for number in 0..5 {
         publisher.publish(zero(number)).await.unwrap();
     }

@@ -1,13 +1,14 @@
-//! The guarantees, as far as a run under a paused clock can break them.
+//! The guarantees, as far as the trace of daemons' code shows whether they were kept.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use daemon_core::State;
+use crate::actor::{HANDLERS, OF_CLEANUP};
+use crate::plan::{Node, Plan};
+use crate::stage::Stage;
+use crate::trace::{End, Line, Moment};
 
-use crate::plan::Plan;
-use crate::trace::{Line, Moment, Trace};
-use crate::{BUDGET, Ended, node};
+/// What may be under way only once at a time.
+const ALONE: [&str; 3] = ["tick", "late tick", "task"];
 
 /// What is known of one daemon while the trace is read.
 #[derive(Default)]
@@ -17,115 +18,179 @@ struct Seen {
     up: bool,
     initialized: bool,
     /// Running pieces of work by name.
-    work: HashMap<&'static str, u32>,
+    work: HashMap<&'static str, i32>,
+    /// Those of them that block their threads, until they end: their daemon may stop meanwhile.
+    stuck: HashMap<&'static str, i32>,
+    /// Those of these that are about to end.
+    unblocked: HashMap<&'static str, i32>,
+    /// Those that were there when their time was up because some thread was blocked: they are dropped later, and not polled.
+    held: HashMap<&'static str, i32>,
+    /// How many threads it blocks.
+    blocks: i32,
+    guards: i32,
     cleanups: HashMap<u32, u32>,
     births: u32,
     /// How often the task was run in each life.
     task_runs: HashMap<u32, u32>,
 }
 
-pub(crate) fn check(plan: &Plan, trace: &Trace, ended: &Ended) -> Vec<String> {
-    let mut faults = Vec::new();
+impl Seen {
+    /// How many pieces of work of that name are neither stuck nor held up.
+    fn free(&self, what: &'static str) -> i32 {
+        let count = |map: &HashMap<&'static str, i32>| map.get(what).copied().unwrap_or(0);
+        count(&self.work) - count(&self.stuck) - count(&self.held)
+    }
+
+    /// Whether more is under way of what has begun than may be.
+    fn overlaps(&self, plan: &Node, what: &'static str) -> bool {
+        if ALONE.contains(&what) {
+            return self.free(what) > 1;
+        }
+        let Some(handler) = HANDLERS.iter().position(|name| *name == what) else { return false };
+        let shares = handler < 2 && plan.shares();
+        let beside = if shares { self.free(HANDLERS[1 - handler]) } else { 0 };
+        i64::from(self.free(what) + beside) > i64::from(plan.calls_at_once(handler))
+    }
+
+    /// Some work that is neither stuck nor held up.
+    fn left(&self) -> Option<&'static str> {
+        self.work.keys().copied().find(|what| self.free(what) > 0)
+    }
+}
+
+pub(crate) fn check(stage: &Stage) -> Vec<String> {
+    let plan = &stage.plan;
+    let mut faults = stage.faults.lock().unwrap().clone();
     let mut seen: Vec<Seen> = plan.nodes.iter().map(|_| Seen::default()).collect();
     let mut steered = false;
-    for (_, line) in trace.lines() {
+    for (number, (_, line)) in stage.trace.lines().into_iter().enumerate() {
         match line {
-            Line::Note(text) => steered |= text.starts_with("Re") || text.starts_with("St"),
+            Line::Note(text) => steered |= ["Restart", "Start", "Add"].iter().any(|step| text.starts_with(step)),
             Line::Node { node, life, moment } => {
-                if let Some(fault) = moment_fault(plan, &mut seen, node, life, moment) {
-                    faults.push(fault);
-                }
+                let fault = moment_fault(plan, &mut seen, node, life, moment);
+                faults.extend(fault.map(|fault| format!("{fault} (line {number})")));
             }
         }
     }
     for (at, seen) in seen.iter().enumerate() {
-        for life in 1..=seen.life {
-            let cleanups = seen.cleanups.get(&life).copied().unwrap_or(0);
-            if cleanups != 1 {
-                faults.push(format!("G1: life {life} of n{at} was cleaned up {cleanups} times"));
-            }
-        }
-        // Restarts by hand, and those that follow another daemon's, are not charged. A run is shorter than the period.
-        let charged = !steered && plan.nodes[at].requires.is_empty();
-        let limit = plan.nodes[at].restart.limit;
-        if let Some((life, runs)) = seen.task_runs.iter().find(|(_, runs)| **runs > limit.count + 1) {
-            faults.push(format!("G11: the task of n{at} was run {runs} times in life {life}"));
-        }
-        if charged && seen.births > limit.count + 1 {
-            faults.push(format!("G11: n{at} was started {} times", seen.births));
+        faults.extend(end_faults(plan, at, seen, steered));
+    }
+    faults
+}
+
+fn end_faults(plan: &Plan, at: usize, seen: &Seen, steered: bool) -> Vec<String> {
+    let mut faults = Vec::new();
+    for life in 1..=seen.life {
+        let cleanups = seen.cleanups.get(&life).copied().unwrap_or(0);
+        if cleanups != 1 {
+            faults.push(format!("G1: life {life} of n{at} was cleaned up {cleanups} times"));
         }
     }
-    report_faults(plan, ended, &mut faults);
+    faults.extend(seen.left().map(|what| format!("G15: {what} of n{at} is still under way")));
+    if seen.guards != 0 {
+        faults.push(format!("G15: {} of what n{at} registered was not ended", seen.guards));
+    }
+    // Restarts by hand, and those that follow another daemon's, are not charged. A run is shorter than the period.
+    let limit = plan.nodes[at].restart.limit;
+    if let Some((life, runs)) = seen.task_runs.iter().find(|(_, runs)| **runs > limit.count + 1) {
+        faults.push(format!("G11: the task of n{at} was run {runs} times in life {life}"));
+    }
+    if !steered && plan.nodes[at].requires.is_empty() && seen.births > limit.count + 1 {
+        faults.push(format!("G11: n{at} was started {} times", seen.births));
+    }
     faults
 }
 
 fn moment_fault(plan: &Plan, seen: &mut [Seen], node: usize, life: u32, moment: Moment) -> Option<String> {
     match moment {
-        Moment::Initialize => {
-            let lacks = plan.nodes[node].requires.iter().find(|&&on| !(seen[on].up && seen[on].initialized));
-            let fault = lacks.map(|on| format!("G8: n{node} started while n{on}, which it requires, did not run"));
-            let me = &mut seen[node];
-            me.births += 1;
-            let overlap = me.up.then(|| format!("G1: n{node} started again before its cleanup"));
-            (me.life, me.up, me.initialized) = (life, true, false);
-            overlap.or(fault)
-        }
+        Moment::Initialize => born(plan, seen, node, life),
         Moment::Initialized => {
             seen[node].initialized = true;
             None
         }
-        Moment::Cleanup => {
-            *seen[node].cleanups.entry(life).or_default() += 1;
-            seen[node].up = false;
-            if let Some((what, _)) = seen[node].work.iter().find(|(_, count)| **count > 0) {
-                return Some(format!("G3: {what} of n{node} was under way when its cleanup began"));
-            }
-            let holds = (0..seen.len()).find(|&on| seen[on].up && plan.nodes[on].requires.contains(&node));
-            holds.map(|on| format!("G2: n{node} was cleaned up before n{on}, which requires it"))
-        }
+        Moment::Cleanup => cleaned_up(plan, seen, node, life),
         Moment::CleanupGone => None,
         Moment::Work(what) => {
             let me = &mut seen[node];
             if what == "task" {
                 *me.task_runs.entry(life).or_default() += 1;
             }
-            let count = me.work.entry(what).or_default();
-            *count += 1;
-            if *count > 1 {
+            *me.work.entry(what).or_default() += 1;
+            if me.overlaps(&plan.nodes[node], what) {
                 return Some(format!("G5: {what} of n{node} overlaps itself"));
             }
-            (!me.up).then(|| format!("G3: {what} of n{node} began after its cleanup"))
+            (!me.up && what != OF_CLEANUP).then(|| format!("G3: {what} of n{node} began after its cleanup"))
         }
-        Moment::WorkGone(what) => {
-            *seen[node].work.entry(what).or_default() -= 1;
+        Moment::WorkGone(what, end) => gone(&mut seen[node], node, life, what, end),
+        Moment::Blocks(what) => {
+            *seen[node].stuck.entry(what).or_default() += 1;
+            seen[node].blocks += 1;
+            None
+        }
+        Moment::Blocked(what) => {
+            let me = &mut seen[node];
+            me.blocks -= 1;
+            if me.work.get(what).is_some_and(|work| *work > 0) {
+                *me.unblocked.entry(what).or_default() += 1;
+            } else {
+                take(&mut me.stuck, what);
+            }
+            None
+        }
+        Moment::Guard => {
+            seen[node].guards += 1;
+            None
+        }
+        Moment::GuardGone => {
+            seen[node].guards -= 1;
             None
         }
     }
 }
 
-fn report_faults(plan: &Plan, ended: &Ended, faults: &mut Vec<String>) {
-    let report = &ended.report;
-    if !report.left.is_nothing() {
-        faults.push(format!("G15: {:?} is left\n{report}", report.left));
+fn gone(me: &mut Seen, node: usize, life: u32, what: &'static str, end: End) -> Option<String> {
+    *me.work.entry(what).or_default() -= 1;
+    // What blocked ends in the same poll, before anything beside it on the same thread.
+    if take(&mut me.unblocked, what) {
+        take(&mut me.stuck, what);
+        return None;
     }
-    if let Some(took) = ended.stop_took
-        && took > BUDGET + Duration::from_millis(250)
-    {
-        faults.push(format!("G4: the stop took {took:?}"));
-    }
-    for account in &report.events {
-        let sum = account.handled + account.failed + account.dropped + account.abandoned;
-        if account.offered != sum {
-            faults.push(format!("G7: {account:?}"));
+    let is_late = !(me.up && life == me.life);
+    let was_held = is_late && take(&mut me.held, what);
+    (was_held && end != End::Cut).then(|| format!("G3: {what} of n{node} went on after its cleanup"))
+}
+
+/// Takes one away, if there is one.
+fn take(counts: &mut HashMap<&'static str, i32>, what: &'static str) -> bool {
+    let count = counts.entry(what).or_default();
+    let is_there = *count > 0;
+    *count -= i32::from(is_there);
+    is_there
+}
+
+fn born(plan: &Plan, seen: &mut [Seen], node: usize, life: u32) -> Option<String> {
+    let lacks = plan.nodes[node].requires.iter().find(|&&on| !(seen[on].up && seen[on].initialized));
+    let fault = lacks.map(|on| format!("G8: n{node} started while n{on}, which it requires, did not run"));
+    let me = &mut seen[node];
+    me.births += 1;
+    let overlap = me.up.then(|| format!("G1: n{node} started again before its cleanup"));
+    let left = me.left().map(|what| format!("G15: {what} of n{node} outlived its life"));
+    let guards = (me.guards > 0).then(|| format!("G15: {} of what n{node} registered outlived its life", me.guards));
+    (me.life, me.up, me.initialized) = (life, true, false);
+    overlap.or(left).or(guards).or(fault)
+}
+
+fn cleaned_up(plan: &Plan, seen: &mut [Seen], node: usize, life: u32) -> Option<String> {
+    let is_blocked = seen.iter().any(|other| other.blocks > 0);
+    let me = &mut seen[node];
+    *me.cleanups.entry(life).or_default() += 1;
+    me.up = false;
+    while let Some(what) = me.left() {
+        if !is_blocked {
+            return Some(format!("G3: {what} of n{node} was under way when its cleanup began"));
         }
+        *me.held.entry(what).or_default() += me.free(what);
     }
-    for daemon in &report.daemons {
-        if !matches!(daemon.state, State::Stopped | State::Failed) {
-            faults.push(format!("{} ended as {}", daemon.name, daemon.state));
-        }
-        let at = node::NAMES.iter().position(|name| *name == daemon.name).unwrap();
-        if daemon.state == State::Failed && !plan.nodes[at].optional && report.exit_code == 0 {
-            faults.push(format!("G9: {} failed and the exit code is 0\n{report}", daemon.name));
-        }
-    }
+    let holds = (0..seen.len()).find(|&on| seen[on].up && plan.nodes[on].requires.contains(&node));
+    holds.map(|on| format!("G2: n{node} was cleaned up before n{on}, which requires it"))
 }

@@ -1,122 +1,166 @@
 //! Random hosts with random faults at random moments, and the guarantees checked as invariants after each run.
 //!
-//! A seed makes a plan: a graph of daemons, what each of their hooks, ticks, handlers and tasks does, and when operators
-//! and the shutdown step in. The run is deterministic under a paused clock, so a failing seed fails again:
-//! `SEED=42 cargo test -p daemon-core --test simulation`. `SEEDS=n` runs n of them.
+//! A seed makes a plan: a graph of daemons, what each of their hooks, ticks, handlers, tasks, commands and checks does, what
+//! they register, and when operators and the shutdown step in. Under a paused clock a run is deterministic, so a failing seed
+//! fails again: `SEED=42 cargo test -p daemon-core --test simulation`. `SEEDS=n` runs n of them. Where threads are blocked
+//! time is real, and a seed may fail now and then only.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and shows what failed")]
 
+mod actor;
+mod dice;
+mod ending;
 mod invariants;
 mod node;
 mod plan;
+mod stage;
 mod trace;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use daemon_core::{Host, HostHandle, ShutdownReport};
+use daemon_core::{Host, StartError, State};
+use ending::Ended;
 use plan::{Plan, Step};
-use trace::Trace;
+use stage::Stage;
 
-/// How long a stop may take in these hosts.
-const BUDGET: Duration = Duration::from_secs(10);
-
-fn seeds() -> Vec<u64> {
+fn seeds(usual: u64) -> Vec<u64> {
     let number = |name| std::env::var(name).ok().map(|text: String| text.parse().unwrap());
     match (number("SEED"), number("SEEDS")) {
         (Some(seed), _) => vec![seed],
-        (None, seeds) => (0..seeds.unwrap_or(300)).collect(),
+        (None, seeds) => (0..seeds.unwrap_or(usual)).collect(),
     }
+}
+
+/// The plans' own panics are part of the play.
+fn only_real_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        if info.payload().downcast_ref::<&str>().is_none_or(|text| *text != actor::PLAYED) {
+            eprintln!("{info}");
+        }
+    }));
+}
+
+/// Plays a plan to its end; returns the faults and how many moments were seen.
+fn play(title: &str, seed: u64, plan: Plan) -> (Vec<String>, usize) {
+    let runtime = if plan.blocks {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(6).enable_all().build()
+    } else {
+        daemon_core::testing::fix_chances(seed);
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()
+    };
+    let runtime = runtime.unwrap();
+    let stage = {
+        let _inside = runtime.enter();
+        Stage::set(plan)
+    };
+    let ran = catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(&stage))));
+    let (faults, journal) = match ran {
+        Ok(Some(ended)) => {
+            let mut faults = invariants::check(&stage);
+            faults.extend(ending::check(&stage, &ended));
+            (faults, ended.told())
+        }
+        Ok(None) => Default::default(), // given up before anything had begun
+        Err(_) => (vec!["the host panicked".to_owned()], String::new()),
+    };
+    if !faults.is_empty() {
+        eprintln!("{title} breaks:\n  {}\n{}\n{}\n{journal}", faults.join("\n  "), stage.plan, stage.trace);
+    }
+    (faults, stage.trace.len())
 }
 
 #[test]
 fn the_guarantees_hold_whatever_goes_wrong() {
-    std::panic::set_hook(Box::new(|info| {
-        // The plans' own panics are part of the play.
-        if info.payload().downcast_ref::<&str>().is_none_or(|text| *text != node::PLAYED) {
-            eprintln!("{info}");
-        }
-    }));
-    let mut failed = Vec::new();
-    for seed in seeds() {
-        let plan = Arc::new(Plan::new(seed));
-        let trace = Arc::new(Trace::default());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-        let ran = catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(&plan, &trace))));
-        let faults = match ran {
-            Ok(ended) => invariants::check(&plan, &trace, &ended),
-            Err(_) => vec!["the host panicked".to_owned()],
-        };
-        if !faults.is_empty() {
-            eprintln!("seed {seed} breaks:\n  {}\n{plan:#?}\n{trace}", faults.join("\n  "));
-            failed.push(seed);
-        }
-    }
+    only_real_panics();
+    let breaks = |seed: &u64| !play(&format!("seed {seed}"), *seed, Plan::new(*seed)).0.is_empty();
+    let failed: Vec<_> = seeds(300).into_iter().filter(breaks).collect();
     assert!(failed.is_empty(), "seeds {failed:?} fail; run one with SEED=n");
 }
 
-/// How a run ended.
-pub(crate) struct Ended {
-    pub(crate) report: ShutdownReport,
-    pub(crate) stop_took: Option<Duration>,
+#[test]
+fn the_guarantees_hold_when_threads_are_blocked() {
+    only_real_panics();
+    let breaks = |seed: &u64| !play(&format!("blocking seed {seed}"), *seed, Plan::blocking(*seed)).0.is_empty();
+    let failed: Vec<_> = seeds(12).into_iter().take(200).filter(breaks).collect();
+    assert!(failed.is_empty(), "seeds {failed:?} fail; run one with SEED=n");
 }
 
-async fn run(plan: &Arc<Plan>, trace: &Arc<Trace>) -> Ended {
-    node::set_stage(plan.clone(), trace.clone());
-    let mut host = Host::new("simulation").stop_budget(BUDGET).start_timeout(Duration::from_secs(20));
-    for at in 0..plan.nodes.len() {
+/// What somebody may do at any step of a start and a stop.
+const INTERRUPTIONS: [Step; 4] = [Step::Shutdown, Step::Restart(0), Step::Stop(1), Step::Publish(0, 5)];
+
+#[test]
+fn whatever_step_is_interrupted_the_end_is_clean() {
+    only_real_panics();
+    let mut failed = Vec::new();
+    for seed in seeds(4).into_iter().take(40) {
+        let (_, moments) = play(&format!("calm seed {seed}"), seed, Plan::calm(seed));
+        for (at, step) in (0..moments).flat_map(|at| INTERRUPTIONS.map(|step| (at, step))) {
+            let plan = Plan { at_moment: Some((at, step)), ..Plan::calm(seed) };
+            let title = format!("calm seed {seed} with {step:?} at moment {at}");
+            let (faults, _) = play(&title, seed, plan);
+            failed.extend((!faults.is_empty()).then_some(title));
+        }
+    }
+    assert!(failed.is_empty(), "{failed:?}");
+}
+
+async fn run(stage: &Arc<Stage>) -> Option<Ended> {
+    let plan = &stage.plan;
+    let mut host = Host::new("simulation").stop_budget(plan.stop_budget).start_timeout(Duration::from_secs(20));
+    for at in (0..plan.nodes.len()).filter(|at| !plan.nodes[*at].late) {
         host = node::add(host, at);
     }
     // Asked for from outside while the start is under way, too.
-    let started = tokio::time::timeout(plan.patience, host.start()).await;
-    let host = match started {
-        Ok(Ok(host)) => host,
-        Ok(Err(daemon_core::StartError::Failed { shutdown, .. } | daemon_core::StartError::Stopped { shutdown })) => {
-            return Ended { report: *shutdown, stop_took: None };
-        }
-        Ok(Err(error)) => panic!("{error}"),
-        Err(_) => return wait_for_the_end(plan, trace).await,
+    let started = tokio::select! {
+        biased;
+        started = host.start() => Some(started),
+        () = stage.give_up.notified() => None,
+        () = tokio::time::sleep(plan.patience) => None,
     };
-    let handle = host.handle();
-    for (after, step) in &plan.steps {
-        tokio::time::sleep(*after).await;
-        act(&handle, step, trace);
-    }
-    tokio::time::sleep(plan.run_for).await;
-    let begun = tokio::time::Instant::now();
-    let was_stopping = handle.status().state != daemon_core::State::Running;
-    trace.note("shutdown");
-    let report = host.shutdown().await.unwrap();
-    Ended { report, stop_took: (!was_stopping).then(|| begun.elapsed()) }
-}
-
-/// The start was given up: the host stops by itself, and its report is what the trace says.
-async fn wait_for_the_end(plan: &Plan, trace: &Trace) -> Ended {
-    trace.note("start given up");
-    tokio::time::sleep(BUDGET + Duration::from_secs(1)).await;
-    let report = serde_json::json!({
-        "name": "simulation", "exit_code": 0, "cause": "", "uptime_ms": 0, "stop_ms": 0, "daemons": [],
-        "left": {"subscriptions": 0, "intervals": 0, "tasks": 0}, "events": [],
-    });
-    let _ = plan;
-    Ended { report: serde_json::from_value(report).unwrap(), stop_took: None }
-}
-
-fn act(handle: &HostHandle, step: &Step, trace: &Arc<Trace>) {
-    trace.note(&format!("{step:?}"));
-    let (handle, step) = (handle.clone(), step.clone());
-    tokio::spawn(async move {
-        // Whatever comes of it: the host may be stopping, or the daemon may fail.
-        match step {
-            Step::Restart(at) => drop(handle.restart_daemon(node::NAMES[at]).await),
-            Step::Stop(at) => drop(handle.stop_daemon(node::NAMES[at]).await),
-            Step::Start(at) => drop(handle.start_daemon(node::NAMES[at]).await),
-            Step::Publish(times) => {
-                for _ in 0..times {
-                    drop(handle.publish(node::Flood).await);
-                }
-            }
+    let (report, stop_took) = match started {
+        None => {
+            stage.trace.note("start given up");
+            (None, None)
         }
-    });
+        Some(Err(StartError::Failed { shutdown, .. } | StartError::Stopped { shutdown, .. })) => {
+            (Some(*shutdown), None)
+        }
+        Some(Err(error)) => panic!("{error}"),
+        Some(Ok(host)) => {
+            let handle = host.handle();
+            for (after, step) in &plan.steps {
+                tokio::time::sleep(*after).await;
+                stage.take(*step);
+            }
+            tokio::time::sleep(plan.run_for).await;
+            let (begun, was_running) = (tokio::time::Instant::now(), handle.status().state == State::Running);
+            stage.trace.note("shutdown");
+            let report = host.shutdown().await.unwrap();
+            (Some(report), was_running.then(|| begun.elapsed()))
+        }
+    };
+    let handle = stage.host.get()?;
+    let end = tokio::time::Instant::now() + plan.stop_budget + Duration::from_secs(2);
+    while handle.status().state != State::Stopped {
+        if tokio::time::Instant::now() > end {
+            stage.fault("G4: the host does not stop".to_owned());
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    all_answered(stage).await;
+    Some(Ended { report, status: handle.status(), journal: handle.journal(), stop_took })
+}
+
+/// Whoever asked something of the host has been answered once it has ended.
+async fn all_answered(stage: &Stage) {
+    let steps = std::mem::take(&mut *stage.steps.lock().unwrap());
+    for (step, mut task) in steps {
+        if tokio::time::timeout(Duration::from_secs(5), &mut task).await.is_err() {
+            stage.fault(format!("{step:?} was never answered"));
+        }
+        stage.steps.lock().unwrap().push((step, task));
+    }
 }

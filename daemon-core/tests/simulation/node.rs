@@ -1,88 +1,34 @@
-//! A daemon that does what its plan says, and writes down what happens to it.
+//! The daemons of these hosts, which leave everything to their actors.
 
-use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use daemon_core::{
-    Context, DaemonBase, Declaration, Declared, Definition, Dependency, Event, EventHandler, Host, Interval, Result,
-    Task, Wired, place,
+    Check, CheckKind, Command, Context, DaemonBase, Declaration, Declared, Definition, Dependency, Envelope, Error,
+    Event, EventHandler, Host, HostHandle, Interval, Key, Overflow, Result, Task, Wired, place,
 };
 
-use crate::plan::{Deed, Plan};
-use crate::trace::{Moment, Trace};
+use crate::actor::{Actor, HANDLERS};
+use crate::stage::{CHECK_TIMEOUT, Stage};
 
 pub(crate) const NAMES: [&str; 8] = ["n0", "n1", "n2", "n3", "n4", "n5", "n6", "n7"];
-pub(crate) const PLAYED: &str = "a panic of the play";
 
-/// What daemons publish to each other.
-pub(crate) struct Flood;
-impl Event for Flood {
-    const TOPIC: &'static str = "flood:drop";
+/// What daemons publish to each other, on one of two topics.
+pub(crate) struct Flood<const TOPIC: usize>(pub(crate) u8);
+impl<const TOPIC: usize> Event for Flood<TOPIC> {
+    const TOPIC: &'static str = ["flood:drop", "flood:river"][TOPIC];
 }
 
-/// How many events daemons publish in one run: handlers that publish what they handle would go on for ever.
-const STORM: usize = 500;
-static PUBLISHED: AtomicUsize = AtomicUsize::new(0);
-
-thread_local! {
-    static STAGE: RefCell<Option<(Arc<Plan>, Arc<Trace>)>> = const { RefCell::new(None) };
-}
-
-pub(crate) fn set_stage(plan: Arc<Plan>, trace: Arc<Trace>) {
-    PUBLISHED.store(0, Ordering::Relaxed);
-    STAGE.set(Some((plan, trace)));
-}
-
-fn stage() -> (Arc<Plan>, Arc<Trace>) {
-    STAGE.with_borrow(|stage| stage.clone().unwrap())
-}
-
-pub(crate) struct Node<const N: usize> {
-    plan: Arc<Plan>,
-    trace: Arc<Trace>,
-    life: AtomicU32,
-    calls: [AtomicUsize; 5],
-}
-
-/// Writes down the end of a piece of work, however it ends.
-struct Gone<'a, const N: usize>(&'a Node<N>, u32, Moment);
-
-impl<const N: usize> Drop for Gone<'_, N> {
-    fn drop(&mut self) {
-        self.0.trace.moment(N, self.1, self.2);
-    }
-}
+pub(crate) struct Node<const N: usize>(Arc<Actor>);
 
 impl<const N: usize> Node<N> {
-    fn deed(&self, which: usize, deeds: &[Deed]) -> Deed {
-        deeds[self.calls[which].fetch_add(1, Ordering::Relaxed) % deeds.len()]
+    fn new() -> Self {
+        Self(Actor::new(N, Stage::current()))
     }
 
-    async fn work(&self, what: &'static str, deed: Deed, cx: &Context) -> Result<()> {
-        let life = self.life.load(Ordering::Relaxed);
-        self.trace.moment(N, life, Moment::Work(what));
-        let _gone = Gone(self, life, Moment::WorkGone(what));
-        act(deed, cx).await
+    async fn handle(&self, handler: usize, cx: &Context) -> Result<()> {
+        let deeds = &self.0.plan().handlers[handler].as_ref().unwrap().deeds;
+        self.0.work(HANDLERS[handler], self.0.deed(6 + handler, deeds), cx).await
     }
-}
-
-async fn act(deed: Deed, cx: &Context) -> Result<()> {
-    match deed {
-        Deed::Well => {}
-        Deed::Error => return Err("an error of the play".into()),
-        Deed::Panic => std::panic::panic_any(PLAYED),
-        Deed::Slow(time) => tokio::time::sleep(time).await,
-        Deed::Hang => std::future::pending().await,
-        Deed::Heed => cx.cancelled().await,
-        Deed::Shutdown => cx.request_shutdown(),
-        Deed::Publish if PUBLISHED.fetch_add(1, Ordering::Relaxed) >= STORM => {}
-        Deed::Publish => match cx.publish(Flood).await {
-            Err(error) if !error.is_would_deadlock() && !error.is_stopping() => return Err(error.into()),
-            _ => {}
-        },
-    }
-    Ok(())
 }
 
 impl<const N: usize> Declared for Node<N> {
@@ -105,72 +51,118 @@ fn dependencies(on: &[usize]) -> &'static [Dependency] {
     on.leak() // a few bytes a seed, in a test
 }
 
+fn typed<const N: usize, const H: usize, const TOPIC: usize>() -> EventHandler<Node<N>> {
+    EventHandler::typed::<Flood<TOPIC>>(HANDLERS[H], |node, cx| {
+        place(move |event: Arc<Flood<TOPIC>>| async move {
+            let done = node.handle(H, cx).await;
+            (event, done)
+        })
+    })
+}
+
+fn key<const TOPIC: usize>() -> Key {
+    Key::of(|event: &Flood<TOPIC>| &event.0)
+}
+
+fn any<const N: usize, const H: usize>() -> EventHandler<Node<N>> {
+    EventHandler::envelope(HANDLERS[H], "flood:*", |node, cx| {
+        place(move |event: Arc<Envelope>| async move {
+            let done = node.handle(H, cx).await;
+            (event, done)
+        })
+    })
+}
+
 impl<const N: usize> Wired for Node<N> {
     fn wire(definition: &mut Definition<Self>) {
-        let (plan, _) = stage();
-        let node = &plan.nodes[N];
-        let declaration = Declaration::new(NAMES[N])
+        let stage = Stage::current();
+        let node = &stage.plan.nodes[N];
+        let mut declaration = Declaration::new(NAMES[N])
             .requires(dependencies(&node.requires))
             .wants(dependencies(&node.wants))
             .restart(node.restart);
+        if let Some(timeout) = node.stop_timeout {
+            declaration = declaration.stop_timeout(timeout);
+        }
         definition.declare(if node.optional { declaration.optional() } else { declaration });
         if let Some(period) = node.period {
             definition.every(Interval::new("tick", period, |node: &Self, cx| {
-                let deed = node.deed(2, &node.plan.nodes[N].tick);
-                Box::pin(node.work("tick", deed, cx))
+                node.0.work("tick", node.0.deed(2, &node.0.plan().tick), cx)
             }));
         }
         if node.task.is_some() {
             let task = Task::new("task", |node: &Self, cx| {
-                let deeds = node.plan.nodes[N].task.as_deref().unwrap();
-                Box::pin(node.work("task", node.deed(3, deeds), cx))
+                let deeds = node.0.plan().task.as_deref().unwrap();
+                node.0.work("task", node.0.deed(3, deeds), cx)
             });
             definition.task(task.restart(node.restart));
         }
-        if let Some((capacity, overflow, _)) = &node.handler {
-            let handler = EventHandler::<Self>::typed::<Flood>("flood", |node, cx| {
-                place(move |event: Arc<Flood>| async move {
-                    let (_, _, deeds) = node.plan.nodes[N].handler.as_ref().unwrap();
-                    let done = node.work("handler", node.deed(4, deeds), cx).await;
-                    (event, done)
-                })
+        let rows = [typed::<N, 0, 0>(), typed::<N, 1, 0>(), typed::<N, 2, 1>(), any::<N, 3>()];
+        let keys = [Some(key::<0>()), Some(key::<0>()), Some(key::<1>()), None];
+        for (at, (row, key)) in rows.into_iter().zip(keys).enumerate() {
+            let Some(handler) = &node.handlers[at] else { continue };
+            if at == 1 && node.shares() {
+                definition.on_event(row.queue("both"));
+                continue;
+            }
+            let row = row.capacity(handler.capacity).overflow(handler.overflow).startup(handler.startup);
+            let row = match key {
+                Some(key) if handler.overflow == Overflow::Latest && handler.keyed => row.latest_by(key),
+                _ => row,
+            };
+            let row = if handler.isolated { row.isolated() } else { row };
+            definition.on_event(match at {
+                0 if node.shares() => row.queue("both"),
+                _ => row.concurrency(handler.concurrency),
             });
-            definition.on_event(handler.capacity(*capacity).overflow(*overflow).startup(16));
         }
+        definition.command(Command::new("ask", "asks", |node: &Self, (): (), cx| {
+            Box::pin(async move {
+                node.0.work("command", node.0.deed(4, &node.0.plan().command), cx).await?;
+                Ok(7_u64)
+            })
+        }));
+        let check = Check::new("look", CheckKind::Liveness, |node: &Self, cx| {
+            node.0.work("check", node.0.deed(5, &node.0.plan().check), cx)
+        });
+        definition.check(check.timeout(CHECK_TIMEOUT));
     }
 }
 
 impl<const N: usize> DaemonBase for Node<N> {
     async fn initialize(&self, cx: &Context) -> Result<()> {
-        let life = self.life.fetch_add(1, Ordering::Relaxed) + 1;
-        self.trace.moment(N, life, Moment::Initialize);
-        act(self.deed(0, &self.plan.nodes[N].initialize), cx).await?;
-        self.trace.moment(N, life, Moment::Initialized);
-        Ok(())
+        self.0.initialize(cx).await
     }
 
     async fn cleanup(&self, cx: &Context) -> Result<()> {
-        let life = self.life.load(Ordering::Relaxed);
-        self.trace.moment(N, life, Moment::Cleanup);
-        let _gone = Gone(self, life, Moment::CleanupGone);
-        act(self.deed(1, &self.plan.nodes[N].cleanup), cx).await
+        self.0.cleanup(cx).await
     }
 }
 
 /// Adds the daemon at `at`.
 pub(crate) fn add(host: Host, at: usize) -> Host {
-    fn node<const N: usize>(host: Host) -> Host {
-        let (plan, trace) = stage();
-        host.daemon(Node::<N> { plan, trace, life: AtomicU32::new(0), calls: Default::default() })
-    }
     match at {
-        0 => node::<0>(host),
-        1 => node::<1>(host),
-        2 => node::<2>(host),
-        3 => node::<3>(host),
-        4 => node::<4>(host),
-        5 => node::<5>(host),
-        6 => node::<6>(host),
-        _ => node::<7>(host),
+        0 => host.daemon(Node::<0>::new()),
+        1 => host.daemon(Node::<1>::new()),
+        2 => host.daemon(Node::<2>::new()),
+        3 => host.daemon(Node::<3>::new()),
+        4 => host.daemon(Node::<4>::new()),
+        5 => host.daemon(Node::<5>::new()),
+        6 => host.daemon(Node::<6>::new()),
+        _ => host.daemon(Node::<7>::new()),
+    }
+}
+
+/// Adds the daemon at `at` to a host that runs.
+pub(crate) async fn add_to(host: &HostHandle, at: usize) -> Result<(), Error> {
+    match at {
+        0 => host.add_daemon(Node::<0>::new()).await,
+        1 => host.add_daemon(Node::<1>::new()).await,
+        2 => host.add_daemon(Node::<2>::new()).await,
+        3 => host.add_daemon(Node::<3>::new()).await,
+        4 => host.add_daemon(Node::<4>::new()).await,
+        5 => host.add_daemon(Node::<5>::new()).await,
+        6 => host.add_daemon(Node::<6>::new()).await,
+        _ => host.add_daemon(Node::<7>::new()).await,
     }
 }

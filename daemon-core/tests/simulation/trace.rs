@@ -6,6 +6,16 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// How a piece of work ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Well,
+    Error,
+    Panic,
+    /// It was dropped before it had ended.
+    Cut,
+}
+
 /// A moment in the life of a daemon's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moment {
@@ -14,7 +24,12 @@ pub(crate) enum Moment {
     Cleanup,
     CleanupGone,
     Work(&'static str),
-    WorkGone(&'static str),
+    WorkGone(&'static str, End),
+    /// It blocks its thread from here on.
+    Blocks(&'static str),
+    Blocked(&'static str),
+    Guard,
+    GuardGone,
 }
 
 #[derive(Clone, Debug)]
@@ -27,16 +42,19 @@ pub(crate) enum Line {
 pub(crate) struct Trace(Mutex<Vec<(Instant, Line)>>);
 
 impl Trace {
-    pub(crate) fn note(&self, text: &str) {
-        self.push(Line::Note(text.to_owned()));
+    pub(crate) fn note(&self, text: impl Into<String>) {
+        self.push(Line::Note(text.into()));
     }
 
-    pub(crate) fn moment(&self, node: usize, life: u32, moment: Moment) {
-        self.push(Line::Node { node, life, moment });
+    /// Writes a line; returns its number.
+    pub(crate) fn push(&self, line: Line) -> usize {
+        let mut lines = self.0.lock().unwrap();
+        lines.push((Instant::now(), line));
+        lines.len() - 1
     }
 
-    fn push(&self, line: Line) {
-        self.0.lock().unwrap().push((Instant::now(), line));
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().unwrap().len()
     }
 
     pub(crate) fn lines(&self) -> Vec<(Instant, Line)> {
@@ -48,11 +66,13 @@ impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines = self.lines();
         let start = lines.first().map(|(at, _)| *at);
-        for (at, line) in &lines {
+        for (number, (at, line)) in lines.iter().enumerate() {
             let after: Duration = start.map_or(Duration::ZERO, |start| *at - start);
             match line {
-                Line::Note(text) => writeln!(f, "{after:>12.3?}  {text}")?,
-                Line::Node { node, life, moment } => writeln!(f, "{after:>12.3?}  n{node} life {life} {moment:?}")?,
+                Line::Note(text) => writeln!(f, "{number:>5} {after:>12.3?}  {text}")?,
+                Line::Node { node, life, moment } => {
+                    writeln!(f, "{number:>5} {after:>12.3?}  n{node} life {life} {moment:?}")?;
+                }
             }
         }
         Ok(())

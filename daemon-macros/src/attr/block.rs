@@ -8,8 +8,18 @@ use syn::Path;
 const KNOWN: Known = Known { attribute: "daemon", options: &["crate"], later: &[] };
 
 /// Options that belong above the struct; named so that the message can say so.
-const DECLARES: &[&str] =
-    &["name", "requires", "wants", "optional", "no_handlers", "start_timeout", "stop_timeout", "restart", "plane"];
+const DECLARES: &[&str] = &[
+    "name",
+    "requires",
+    "wants",
+    "publishes",
+    "optional",
+    "no_handlers",
+    "start_timeout",
+    "stop_timeout",
+    "restart",
+    "plane",
+];
 
 /// Reads the arguments; the path of the library, if given.
 pub(crate) fn parse(tokens: TokenStream, faults: &mut Faults) -> Option<Path> {

@@ -9,7 +9,7 @@ const KNOWN: Known = Known {
     attribute: "command",
     options: &["name"],
     later: &[
-        ("timeout", "today the caller sets how long it waits"),
+        ("timeout", "today the caller sets how long it waits: `UserDaemon::client(cx).timeout(limit)`"),
         ("concurrency", "today calls run side by side"),
         ("isolated", "today every command runs on the workers"),
     ],

@@ -1,13 +1,14 @@
 //! `#[daemon(..)]` above the struct.
 
 use crate::attr::args::{Args, Known};
+use crate::attr::publishes;
 use crate::attr::requirement::{self, Requirement};
 use crate::attr::restart::{self, Restart};
 use crate::attr::time;
 use crate::errors::Faults;
 use proc_macro2::TokenStream;
 use std::time::Duration;
-use syn::{LitStr, Path};
+use syn::{LitStr, Path, Type};
 
 const KNOWN: Known = Known {
     attribute: "daemon",
@@ -15,6 +16,7 @@ const KNOWN: Known = Known {
         "name",
         "requires",
         "wants",
+        "publishes",
         "restart",
         "start_timeout",
         "stop_timeout",
@@ -32,6 +34,7 @@ pub(crate) struct DaemonAttr {
     pub(crate) name: Option<LitStr>,
     pub(crate) requires: Vec<Requirement>,
     pub(crate) wants: Vec<Requirement>,
+    pub(crate) publishes: Option<Vec<Type>>,
     pub(crate) restart: Option<Restart>,
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) stop_timeout: Option<Duration>,
@@ -47,6 +50,7 @@ pub(crate) fn parse(tokens: TokenStream, faults: &mut Faults) -> DaemonAttr {
         name: args.name("user"),
         requires: requirement::list(&mut args, "requires"),
         wants: requirement::list(&mut args, "wants"),
+        publishes: publishes::list(&mut args),
         restart: restart::parse(&mut args),
         start_timeout: time::timeout(&mut args, "start_timeout", "10s").map(|(time, _)| time),
         stop_timeout: time::timeout(&mut args, "stop_timeout", "5s").map(|(time, _)| time),

@@ -1,4 +1,4 @@
-//! `#[event("topic")]`, `#[event("topic", local)]` beside `#[derive(Event)]`.
+//! `#[event("topic")]`, `#[event("topic", local, retain)]` beside `#[derive(Event)]`.
 
 use crate::attr::args::{Args, Known};
 use crate::errors::Faults;
@@ -7,11 +7,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{LitStr, Path};
 
-const KNOWN: Known = Known {
-    attribute: "event",
-    options: &["local", "crate"],
-    later: &[("retain", "today an event reaches those subscribed when it is published")],
-};
+const KNOWN: Known = Known { attribute: "event", options: &["local", "retain", "crate"], later: &[] };
 
 /// What the attribute says.
 #[derive(Default)]
@@ -19,6 +15,7 @@ pub(crate) struct EventAttr {
     /// `None` after a fault.
     pub(crate) topic: Option<LitStr>,
     pub(crate) local: bool,
+    pub(crate) retain: bool,
     pub(crate) krate: Option<Path>,
 }
 
@@ -37,7 +34,7 @@ pub(crate) fn parse(attribute: &dyn ToTokens, tokens: TokenStream, faults: &mut 
             None
         }
     });
-    let attr = EventAttr { topic, local: args.flag("local"), krate: args.krate() };
+    let attr = EventAttr { topic, local: args.flag("local"), retain: args.flag("retain"), krate: args.krate() };
     args.finish();
     attr
 }

@@ -20,6 +20,11 @@ pub(crate) fn expand(model: &Wired, client: &Client) -> TokenStream {
     let of_type = format!(" Calls the commands of [`{daemon}`] from anywhere; [`{daemon}::client`] makes one.");
     let of_make = " The daemon's commands, called through `call`: a context, a host's handle, or a test double.";
     let of_instance = " Calls the instance of this name instead of the type's own.";
+    let of_timeout = [
+        " Waits this long for each reply, instead of 30 s; after it a call is given up with `CallError::Timeout`.",
+        "",
+        " A command that was called goes on all the same.",
+    ];
     let bound = (!model.generics.params.is_empty()).then(|| quote!(where Self: #p::Declared));
     let methods = commands.iter().map(|command| method(&p, command));
     quote! {
@@ -28,11 +33,12 @@ pub(crate) fn expand(model: &Wired, client: &Client) -> TokenStream {
         pub struct #ident<C> {
             call: C,
             daemon: &'static #p::str,
+            timeout: #p::Duration,
         }
         #[automatically_derived]
         impl<C: #p::Clone> #p::Clone for #ident<C> {
             fn clone(&self) -> Self {
-                Self { call: #p::Clone::clone(&self.call), daemon: self.daemon }
+                Self { call: #p::Clone::clone(&self.call), daemon: self.daemon, timeout: self.timeout }
             }
         }
         #[automatically_derived]
@@ -51,6 +57,12 @@ pub(crate) fn expand(model: &Wired, client: &Client) -> TokenStream {
                 self.daemon = name;
                 self
             }
+            #(#[doc = #of_timeout])*
+            #[must_use]
+            pub fn timeout(mut self, limit: #p::Duration) -> Self {
+                self.timeout = limit;
+                self
+            }
             #(#methods)*
         }
         #[allow(dead_code, unreachable_pub, private_interfaces)]
@@ -58,7 +70,7 @@ pub(crate) fn expand(model: &Wired, client: &Client) -> TokenStream {
             #[doc = #of_make]
             #[must_use]
             pub fn client<C: #p::Call>(call: C) -> #ident<C> #bound {
-                #ident { call, daemon: <Self as #p::Declared>::NAME }
+                #ident { call, daemon: <Self as #p::Declared>::NAME, timeout: #p::DEFAULT_TIMEOUT }
             }
         }
     }
@@ -68,14 +80,16 @@ fn method(p: &TokenStream, command: &Command) -> TokenStream {
     let Command { name, cfgs, docs, method, request, reply, .. } = command;
     let own = format!(" Calls the command `{}`.", name.value());
     let own = docs.is_empty().then(|| quote!(#[doc = #own]));
-    let errors = ["", " # Errors", "", " What the command failed with, or why it could not be called."];
+    let errors =
+        ["", " # Errors", "", " What the command failed with, or why it could not be called or brought no reply."];
     let (parameter, ty, sent) = match request {
         Some(Request { ty, .. }) => (quote!(, request: &#ty), ty.to_token_stream(), quote!(request)),
         None => (TokenStream::new(), quote!(()), quote!(&())),
     };
     // The types are written out, and the whole call stands at them, so that what they lack is shown once and there.
     let span = at(request.as_ref().map_or(method.span(), |request| request.ty.span()));
-    let asked = quote_spanned!(span=> __private::ask::<#ty, #reply>(&self.call, self.daemon, #name, #sent).await);
+    let asked =
+        quote_spanned!(span=> __private::ask::<#ty, #reply>(&self.call, self.daemon, #name, #sent, self.timeout).await);
     quote! {
         #(#[#cfgs])*
         #(#[#docs])*

@@ -19,6 +19,7 @@ pub(crate) fn hollow(model: Declared) -> TokenStream {
     let model = Declared {
         requires: Vec::new(),
         wants: Vec::new(),
+        publishes: None,
         restart: None,
         start_timeout: None,
         stop_timeout: None,
@@ -39,6 +40,10 @@ fn declared(model: &Declared) -> TokenStream {
     };
     let requires = list(quote!(requires), &model.requires);
     let wants = list(quote!(wants), &model.wants);
+    let publishes = model.publishes.as_ref().map(|events| {
+        let events = events.iter().map(|ty| quote_spanned!(at(ty.span())=> #p::Published::of::<#ty>()));
+        quote!(.publishes(&[#(#events),*]))
+    });
     let timeout =
         |method: TokenStream, time| Option::map(time, |time| duration(&p, time)).map(|time| quote!(.#method(#time)));
     let start = timeout(quote!(start_timeout), model.start_timeout);
@@ -49,7 +54,7 @@ fn declared(model: &Declared) -> TokenStream {
         #[automatically_derived]
         impl #impl_generics #p::Declared for #ident #ty_generics #clause {
             const DECLARATION: #p::Declaration =
-                #p::Declaration::new(#name) #requires #wants #restart #start #stop #optional;
+                #p::Declaration::new(#name) #requires #wants #publishes #restart #start #stop #optional;
             // Written out, so that naming a daemon never evaluates what that daemon depends on.
             const NAME: &'static #p::str = #name;
         }

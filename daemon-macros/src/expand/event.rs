@@ -23,10 +23,12 @@ pub(crate) fn expand(input: &DeriveInput, attr: EventAttr, faulty: bool) -> Toke
             }
         }
     });
+    let retain = attr.retain.then(|| quote!(const RETAIN: #p::bool = true;));
     quote! {
         #[automatically_derived]
         impl #impl_generics #p::Event for #ident #ty_generics #clause {
             const TOPIC: &'static #p::str = #topic;
+            #retain
             #to_json
         }
     }

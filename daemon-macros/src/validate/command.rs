@@ -8,8 +8,11 @@ use quote::{ToTokens, quote};
 use syn::{Expr, ExprLit, GenericArgument, Lit, LitStr, Meta, Path, PathArguments, ReturnType, Type};
 
 /// Names of what is generated beside a command's method, and what they are.
-const RESERVED: &[(&str, &str)] =
-    &[("instance", "a method that every client has"), ("client", "the function that makes the client")];
+const RESERVED: &[(&str, &str)] = &[
+    ("instance", "a method that every client has"),
+    ("timeout", "a method that every client has"),
+    ("client", "the function that makes the client"),
+];
 
 /// Types that are plainly no results. Any other name may be an alias of one, so rustc is asked.
 const NO_RESULTS: &[&str] = &[

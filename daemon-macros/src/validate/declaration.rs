@@ -31,6 +31,7 @@ pub(crate) fn declared(attr: DaemonAttr, item: Declaration, faults: &mut Faults)
         name,
         requires: attr.requires,
         wants: attr.wants,
+        publishes: attr.publishes,
         restart: attr.restart,
         start_timeout: attr.start_timeout,
         stop_timeout: attr.stop_timeout,

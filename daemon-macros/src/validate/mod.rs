@@ -3,6 +3,7 @@
 pub(crate) mod command;
 pub(crate) mod declaration;
 pub(crate) mod names;
+pub(crate) mod queues;
 pub(crate) mod shape;
 pub(crate) mod wiring;
 

@@ -1,11 +1,12 @@
 //! The rules of a wiring: each method's shape against its marker, and names against each other.
 
 use crate::attr::marker::Marker;
-use crate::attr::on_event::OnEvent;
+use crate::attr::on_event::{OnEvent, Overflow};
 use crate::errors::Faults;
 use crate::model::{Client, Row, RowKind, Source, Wired};
 use crate::parse::block::{Block, Method};
 use crate::validate::names::{self, Taken};
+use crate::validate::queues::Queues;
 use crate::validate::shape::{self, Shape, Takes};
 use crate::validate::{command, krate};
 use quote::format_ident;
@@ -21,7 +22,7 @@ pub(crate) fn wired(given: Option<Path>, block: Block, faults: &mut Faults) -> O
     let mut words = names::params(&block.generics);
     words.push("Self".to_owned());
     let mut taken = Taken::default();
-    let (mut rows, mut commands) = (Vec::new(), Vec::new());
+    let (mut rows, mut commands, mut queues) = (Vec::new(), Vec::new(), Queues::default());
     for mut method in block.methods {
         let marker = std::mem::replace(&mut method.marker, Marker::OnReady(None));
         let row = match marker {
@@ -30,11 +31,15 @@ pub(crate) fn wired(given: Option<Path>, block: Block, faults: &mut Faults) -> O
                 commands.push(command.clone());
                 Row { cfgs: method.cfgs.clone(), call, kind: RowKind::Command(Box::new(command)) }
             }),
-            Marker::OnEvent(marker) => event(marker, &method, &words, faults),
+            Marker::OnEvent(marker) => {
+                queues.note(&marker.options, &method);
+                event(marker, &method, &words, faults)
+            }
             other => plain(other, &method, &mut taken, faults),
         };
         rows.extend(row);
     }
+    queues.check(faults);
     let client = (!commands.is_empty()).then(|| Client { ident: format_ident!("{daemon}Client"), daemon, commands });
     Some(Wired { krate, generics: block.generics, self_ty: block.self_ty, rows, client })
 }
@@ -54,11 +59,16 @@ fn plain(marker: Marker, method: &Method, taken: &mut Taken, faults: &mut Faults
     let own = &method.sig.ident;
     let kind = match marker {
         Marker::Every(every) => {
-            let name = names::given_or_own(every.name, own, "every", faults);
+            let mut options = every.options;
+            let name = names::given_or_own(options.name.take(), own, "every", faults);
             taken.add("an interval", &name, method, faults);
-            let timeout = every.timeout.map(|(timeout, _)| timeout);
-            let (jitter, immediately, on_error) = (every.jitter, every.immediately, every.on_error);
-            every.period.map(|period| RowKind::Every { name, period, jitter, timeout, immediately, on_error })
+            every.period.map(|period| RowKind::Every { name, period, options })
+        }
+        Marker::Cron(cron) => {
+            let mut options = cron.options;
+            let name = names::given_or_own(options.name.take(), own, "cron", faults);
+            taken.add("an interval", &name, method, faults);
+            cron.when.map(|(expression, zone)| RowKind::Cron { name, expression, zone, options })
         }
         Marker::Task(task) => {
             let name = names::given_or_own(task.name, own, "task", faults);
@@ -103,10 +113,10 @@ fn event(marker: OnEvent, method: &Method, words: &[String], faults: &mut Faults
             return None;
         }
     };
-    let OnEvent { capacity, overflow, startup, on_error, .. } = marker;
-    Some(Row {
-        cfgs: method.cfgs.clone(),
-        call,
-        kind: RowKind::Event { source, capacity, overflow, startup, on_error },
-    })
+    if let (Source::Envelope { .. }, Some((Overflow::Latest(Some(field)), _))) = (&source, &marker.options.overflow) {
+        faults.at(field, "an `Envelope` has no fields; `overflow = latest` alone keeps the latest event of each topic");
+        return None;
+    }
+    let options = Box::new(marker.options);
+    Some(Row { cfgs: method.cfgs.clone(), call, kind: RowKind::Event { source, options } })
 }

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,12 +35,29 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     pub(crate) upstream: hyper::Uri,
 
+    /// Kill and hang the daemons at random, for the time of --for or a minute; end once they have recovered
+    #[arg(long)]
+    chaos: bool,
+
+    /// Repeat the chaos of this seed
+    #[arg(long, value_name = "NUMBER", requires = "chaos")]
+    seed: Option<u64>,
+
     /// Print warnings and errors only
     #[arg(long)]
     pub(crate) quiet: bool,
 }
 
+/// How long chaos reigns unless `--for` says otherwise.
+const CHAOS: Duration = Duration::from_secs(60);
+
 impl Args {
+    /// The seed of the chaos that is asked for, if it is, and how long it is to last.
+    pub(crate) fn chaos(&self) -> Option<(u64, Duration)> {
+        let seed = || RandomState::new().hash_one(std::process::id());
+        self.chaos.then(|| (self.seed.unwrap_or_else(seed), self.stop_after.unwrap_or(CHAOS)))
+    }
+
     pub(crate) fn location(&self) -> Location {
         self.db.clone().map_or(Location::Memory, Location::File)
     }
@@ -71,6 +89,10 @@ mod tests {
         let args = Args::try_parse_from(["chatroom", "--for", "1m30s", "--db", "x.db"]).unwrap();
         assert_eq!(args.stop_after, Some(Duration::from_secs(90)));
         assert!(matches!(args.location(), Location::File(path) if path.to_str() == Some("x.db")));
+        assert_eq!(args.chaos(), None);
+        let args = Args::try_parse_from(["chatroom", "--chaos", "--seed", "7"]).unwrap();
+        assert_eq!(args.chaos(), Some((7, Duration::from_secs(60))));
+        assert!(Args::try_parse_from(["chatroom", "--seed", "7"]).is_err(), "a seed of nothing");
         for wrong in ["0s", "5 parsecs", ""] {
             assert!(Args::try_parse_from(["chatroom", "--for", wrong]).is_err(), "{wrong:?}");
         }

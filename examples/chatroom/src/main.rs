@@ -5,6 +5,7 @@
 
 mod announce;
 mod args;
+mod chaos;
 mod daemons;
 mod entity;
 mod input;
@@ -27,18 +28,20 @@ use clap::Parser;
 use daemon_core::Host;
 
 use crate::daemons::{
-    CodeDaemon, CommandDaemon, ConsoleDaemon, DataDaemon, EventsDaemon, HealthDaemon, LeaseDaemon, ProxyDaemon,
-    RoomMembershipDaemon, SessionDaemon, TrainingDaemon, UserDaemon, WidgetDaemon,
+    ChaosDaemon, CodeDaemon, CommandDaemon, ConsoleDaemon, DataDaemon, EventsDaemon, HealthDaemon, LeaseDaemon,
+    ProxyDaemon, RoomMembershipDaemon, SessionDaemon, TrainingDaemon, UserDaemon, WidgetDaemon,
 };
 
 fn main() -> ExitCode {
     let args = args::Args::parse();
     let log = log::install(args.quiet);
-    let location = args.location();
+    let (location, chaos) = (args.location(), args.chaos());
+    // Under chaos the end comes once all have recovered.
+    let stop_after = args.stop_after.filter(|_| chaos.is_none());
     let mut host = Host::new("chatroom")
         .daemon(ConsoleDaemon::new(log))
         .daemon_with(move || DataDaemon::open(location.clone()))
-        .daemon(CommandDaemon::new(args.stop_after))
+        .daemon(CommandDaemon::new(stop_after))
         .daemon(EventsDaemon::default())
         .daemon(WidgetDaemon::new(args.quiet))
         .daemon(HealthDaemon)
@@ -49,6 +52,9 @@ fn main() -> ExitCode {
         .daemon(RoomMembershipDaemon::default())
         .daemon(LeaseDaemon::default())
         .daemon(CodeDaemon::new(args.watch));
+    if let Some((seed, lasts)) = chaos {
+        host = host.daemon(ChaosDaemon::new(seed, lasts));
+    }
     if args.quiet {
         host = host.quiet();
     }

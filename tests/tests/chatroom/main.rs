@@ -8,6 +8,7 @@
     reason = "in a test a panic is the report, also in what tests share"
 )]
 
+mod chaos;
 mod commands;
 mod input;
 mod run;

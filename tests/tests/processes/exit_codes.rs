@@ -1,6 +1,9 @@
-use tests::{Signal, Source};
+use std::time::Duration;
 
-use super::{Result, SOON, Subject};
+use daemon_core::State;
+use tests::{Program, Signal, Source};
+
+use super::{Result, SOON, SUBJECT, Subject};
 
 #[test]
 fn a_failed_start_ends_with_1_and_names_who_failed() -> Result {
@@ -77,6 +80,28 @@ fn a_panic_in_cleanup_is_told_and_the_stop_goes_on() -> Result {
 }
 
 #[test]
+fn a_panic_in_the_drop_of_a_task_is_told_and_the_stop_goes_on() -> Result {
+    for (kind, code) in [("faulty/task-drop-panics", 1), ("faulty/deaf-task-drop-panics", 75)] {
+        let subject = Subject::start(kind, &["--budget", "1000"])?;
+        subject.says("holding")?;
+        subject.signal(Signal::TERM)?;
+        let ended = subject.ends()?;
+        assert_eq!(ended.code, Some(code), "{ended:#?}");
+        assert!(ended.after < Duration::from_millis(1000 + 250 + 1000), "{ended:#?}");
+        assert_eq!((ended.said("dropper cleaned up"), ended.said("data cleaned up")), (1, 1), "{ended:#?}");
+        let report = ended.report();
+        let dropper = report.daemon("dropper").ok_or("no dropper")?;
+        assert!(report.left.is_nothing() && ended.err.contains("panicked: in a destructor"), "{ended:#?}");
+        if code == 1 {
+            assert_eq!(dropper.problems, ["task `hold`: panicked: in a destructor"], "{ended:#?}");
+        } else {
+            assert_eq!((&*dropper.cut[0].work, dropper.cut[0].gone), ("task `hold`", true), "{ended:#?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn a_cleanup_that_overruns_ends_with_75() -> Result {
     let subject = Subject::start("faulty/cleanup-overruns", &["--budget", "1000"])?;
     subject.started()?;
@@ -105,6 +130,36 @@ fn a_host_with_faults_names_them_all_and_starts_nothing() -> Result {
         assert!(ended.err.contains(fault), "{fault}: {ended:#?}");
     }
     assert!(ended.out.is_empty(), "{ended:#?}");
+    assert!(ended.report().cause.starts_with("refused: this host cannot start, for 4 faults"), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_panic_in_initialize_is_a_failed_start() -> Result {
+    let ended = Subject::start("faulty/start-panics", &[])?.ends()?;
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    let report = ended.report();
+    assert_eq!(report.cause, "required daemon `bad-starter` failed");
+    let starter = report.daemon("bad-starter").ok_or("no daemon")?;
+    assert_eq!(starter.reason.as_deref(), Some("panicked: in initialize"), "{ended:#?}");
+    assert_eq!((starter.panics, ended.said("cleaned up after the panic")), (1, 1), "{ended:#?}");
+    let failed = report.journal.iter().find(|line| line.state == State::Failed).ok_or("not in the journal")?;
+    assert_eq!(failed.daemon.as_deref(), Some("bad-starter"));
+    assert_eq!(failed.cause.as_deref(), Some("panicked: in initialize"), "{ended:#?}");
+    let line = |line: &str| line.contains("bad-starter  failed    panicked: in initialize");
+    assert!(ended.err.lines().any(line), "the journal is shown: {ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_said_and_changes_no_code() -> Result {
+    let dir = tests::TempDir::new()?;
+    let mut running = Program::new(SUBJECT).args(["calm/idle", "--report"]).args([dir.path()]).start()?;
+    running.wait_for_line(Source::Stderr, SOON, |line| line.starts_with("subject started"))?;
+    running.signal(Signal::TERM)?;
+    assert_eq!(running.wait(SOON)?.code(), Some(0));
+    let said = running.text(Source::Stderr);
+    assert!(said.contains("cannot write the shutdown report to ") && said.contains("exit code 0"), "{said}");
     Ok(())
 }
 

@@ -2,15 +2,22 @@
 
 #![cfg(target_os = "linux")]
 
+mod blocked;
+mod embedded;
 mod exit_codes;
 mod idle;
+mod paused;
+mod pauses;
+mod reload;
 mod signals;
+mod single;
 mod storm;
 mod stuck;
+mod supervisor;
 
 use std::time::{Duration, Instant};
 
-use daemon_core::ShutdownReport;
+use daemon_core::{ShutdownReport, State};
 use serde_json::Value;
 use tests::{ProcessError, Program, Running, Signal, Source, TempDir};
 
@@ -58,13 +65,15 @@ impl Subject {
         let after = waited.elapsed();
         let file = self.dir.path().join("report.json");
         let json = if file.exists() { serde_json::from_str(&std::fs::read_to_string(file)?)? } else { Value::Null };
-        Ok(Ended {
+        let ended = Ended {
             code: status.code(),
             after,
             out: self.running.text(Source::Stdout),
             err: self.running.text(Source::Stderr),
             json,
-        })
+        };
+        ended.check();
+        Ok(ended)
     }
 
     fn signal(&self, signal: Signal) -> Result<(), ProcessError> {
@@ -86,6 +95,33 @@ struct Ended {
 impl Ended {
     fn report(&self) -> ShutdownReport {
         serde_json::from_value(self.json.clone()).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
+    }
+
+    /// What holds of every end: there is a report on file, it agrees with the exit code, it is complete, and what went wrong comes
+    /// with the journal.
+    #[track_caller]
+    fn check(&self) {
+        let report = self.report();
+        assert_eq!(self.code, Some(report.exit_code.into()), "{self:#?}");
+        for row in &report.events {
+            let accounted = row.handled + row.failed + row.dropped + row.abandoned;
+            assert_eq!(row.offered, accounted, "{}: {self:#?}", row.subscription);
+        }
+        let refused = report.cause.starts_with("refused: ");
+        assert_eq!(report.daemons.is_empty(), refused, "{self:#?}");
+        assert_eq!(report.journal.is_empty(), refused || report.exit_code == 0, "{self:#?}");
+        assert!(report.journal.is_sorted_by_key(|line| line.at_ms), "{self:#?}");
+        if let [first, .., last] = &report.journal[..] {
+            assert_eq!((&first.daemon, first.state), (&None, State::Starting), "{self:#?}");
+            let ended = (&last.daemon, last.state) == (&None, State::Stopped);
+            assert!(ended || report.exit_code >= 75, "it came to its end, or was cut or forced: {self:#?}");
+        }
+        if self.err.contains("exit code") {
+            assert_eq!(self.err.contains("\n  journal"), report.exit_code != 0, "{self:#?}");
+            for daemon in &report.daemons {
+                assert!(self.err.contains(&daemon.name), "{} is not shown: {self:#?}", daemon.name);
+            }
+        }
     }
 
     fn said(&self, text: &str) -> usize {

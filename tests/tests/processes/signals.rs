@@ -1,4 +1,6 @@
+use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
@@ -7,7 +9,7 @@ use tests::{Program, Signal, Source};
 use super::{Result, SOON, SUBJECT, Subject};
 
 /// How far apart two signals must be for the second to force.
-const APART: Duration = Duration::from_millis(550);
+pub(super) const APART: Duration = Duration::from_millis(550);
 
 #[test]
 fn sigterm_and_sigint_stop() -> Result {
@@ -101,6 +103,57 @@ fn the_hang_up_of_its_terminal_stops() -> Result {
 }
 
 #[test]
+fn ctrl_c_on_a_terminal_stops_and_says_whom_it_waits_for() -> Result {
+    let (far, near) = terminal()?;
+    let on_screen = "exec \"$@\" 2>&0"; // standard error goes where standard input comes from
+    let program = on_terminal(near).args(["sh", "-c", on_screen, "sh", SUBJECT]);
+    let subject = Subject::start_by(program, "calm/slow-stop", &[])?;
+    let (mut screen, mut keyboard) = (Screen::of(far.try_clone()?.into()), std::fs::File::from(far));
+    screen.shows("subject started")?;
+    keyboard.write_all(b"\x03")?;
+    subject.says("cleaning up")?;
+    screen.shows("s left; waiting for slow-stop")?;
+    screen.shows("exit code 0")?;
+    let ended = subject.ends()?;
+    assert_eq!((ended.code, &*ended.report().cause), (Some(0), "SIGINT"), "{ended:#?}");
+    Ok(())
+}
+
+/// What a terminal shows.
+struct Screen {
+    shown: String,
+    chunks: mpsc::Receiver<String>,
+}
+
+impl Screen {
+    fn of(mut far: std::fs::File) -> Self {
+        let (sender, chunks) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 1024];
+            // It fails once nobody has the near end any more.
+            while let Ok(count @ 1..) = far.read(&mut bytes) {
+                let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
+                if sender.send(text).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { shown: String::new(), chunks }
+    }
+
+    /// Waits until it has shown this.
+    fn shows(&mut self, text: &str) -> Result {
+        let deadline = Instant::now() + SOON;
+        while !self.shown.contains(text) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let more = self.chunks.recv_timeout(left).map_err(|_| format!("no {text:?} in {:?}", self.shown))?;
+            self.shown.push_str(&more);
+        }
+        Ok(())
+    }
+}
+
+#[test]
 fn a_hang_up_never_forces() -> Result {
     let (_far, near) = terminal()?;
     let subject = Subject::start_by(on_terminal(near).args([SUBJECT]), "calm/slow-stop", &[])?;
@@ -147,6 +200,19 @@ fn a_forced_exit_runs_no_destructor_on_the_main_thread() -> Result {
     let ended = subject.ends()?;
     assert_eq!(ended.code, Some(128 + 15), "{ended:#?}");
     assert!(forced.elapsed() < Duration::from_secs(2), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn the_main_thread_wakes_no_future_of_a_user() -> Result {
+    let subject = Subject::start("calm/waiting", &[])?;
+    subject.says("initialising")?;
+    subject.says("waiting")?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let woken: Vec<_> = ended.out.lines().filter(|line| line.starts_with("woken by")).collect();
+    assert!(!woken.is_empty() && woken.iter().all(|line| *line == "woken by Some(\"daemon\")"), "{ended:#?}");
     Ok(())
 }
 

@@ -1,11 +1,11 @@
-//! SIGTERM at any moment of a start ends well.
+//! SIGTERM at any moment of a start ends well, and at every step of a start and of a stop.
 
 use std::time::Duration;
 
 use daemon_core::State;
 use tests::Signal;
 
-use super::{Result, Subject};
+use super::{Ended, Result, Subject};
 
 /// How many moments there are, spread over the first two seconds, and how many programs run at a time.
 const MOMENTS: u64 = 50;
@@ -26,6 +26,32 @@ fn a_signal_at_any_moment_ends_within_the_budget_with_a_truthful_report() {
     });
 }
 
+#[test]
+fn a_signal_at_every_step_of_the_start_and_of_the_stop_ends_cleanly() {
+    let whole = stop_at("never").unwrap_or_else(|error| panic!("{error}"));
+    assert!(whole > 20, "only {whole} steps");
+    std::thread::scope(|scope| {
+        for lane in 0..AT_A_TIME as usize {
+            scope.spawn(move || {
+                for step in (lane..whole).step_by(AT_A_TIME as usize) {
+                    stop_at(&step.to_string()).unwrap_or_else(|error| panic!("at step {step}: {error}"));
+                }
+            });
+        }
+    });
+}
+
+/// Runs the daemons that stop at that step; returns how many steps they took.
+fn stop_at(step: &str) -> Result<usize> {
+    let ended = Subject::start(&format!("steps/{step}"), &[])?.ends()?;
+    ended_well(&ended)?;
+    let steps: Vec<_> = ended.out.lines().filter(|line| line.starts_with("step ")).collect();
+    let named = |what: &str| steps.iter().filter(|step| step.ends_with(what)).count();
+    assert_eq!(named(": initialize"), named(": cleaned up"), "{}", ended.out);
+    assert_eq!(named(": initialize"), named(": unsubscribed"), "{}", ended.out);
+    Ok(steps.len())
+}
+
 /// The microsecond of a moment: somewhere in its own part of the time.
 fn moment_of(moment: u64) -> u64 {
     let part = WITHIN * 1_000 / MOMENTS;
@@ -39,13 +65,18 @@ fn stop_after(moment: Duration) -> Result {
     std::thread::sleep(moment); // the moment is what is tried
     subject.signal(Signal::TERM)?;
     let ended = subject.ends()?;
+    assert!(ended.after < Duration::from_secs(25), "{}", ended.err);
+    assert_eq!(ended.report().daemons.len(), 12);
+    ended_well(&ended)
+}
+
+/// Nothing is left, what started was stopped in order, and the report says so.
+fn ended_well(ended: &Ended) -> Result {
     let report = ended.report();
     let tell = || format!("{report:#?}\n{}", ended.err);
     assert_eq!(ended.code, Some(0), "{}", tell());
     assert_eq!(report.exit_code, 0);
-    assert!(ended.after < Duration::from_secs(25), "{}", tell());
     assert!(report.left.is_nothing() && report.is_clean(), "{}", tell());
-    assert_eq!(report.daemons.len(), 12);
     for daemon in &report.daemons {
         assert_eq!(daemon.state, State::Stopped, "{}", tell());
         assert!(daemon.started_ms.is_none() || daemon.stopped_ms >= daemon.started_ms, "{}", tell());

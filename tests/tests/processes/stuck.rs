@@ -55,6 +55,7 @@ macro_rules! ends_although {
 
 ends_although! {
     a_handler_blocks_its_thread: "handler" blocks "event handler `poked`" of "in-handler";
+    an_isolated_handler_blocks_its_thread: "isolated" blocks "event handler `poked`" of "in-isolated";
     a_tick_blocks_its_thread: "tick" blocks "interval `sweep`" of "in-tick";
     all_workers_are_blocked: "workers" blocks "task `block`" of "on-workers";
     the_only_worker_is_blocked: "one-worker" blocks "task `block`" of "on-workers";
@@ -64,6 +65,42 @@ ends_although! {
     cleanup_blocks: "cleanup" blocks "cleanup" of "in-cleanup";
     the_destructor_of_a_value_blocks: "drop" blocks "destructor" of "in-drop";
     the_destructor_of_a_made_value_blocks: "made-drop" blocks "destructor" of "in-drop";
+}
+
+#[test]
+fn a_start_that_blocks_the_only_worker_ends_by_its_deadline() -> Result {
+    for (limit, reason) in [
+        (["--start-timeout", "500"], "did not end within 500ms"),
+        (["--start-budget", "500"], "did not run within the host's start budget of 500ms"),
+    ] {
+        let subject = Subject::start("stuck/initialize-alone", &[&["--budget", "500"], &limit[..]].concat())?;
+        let ended = subject.ends()?; // nobody asked it to
+        assert_named(&ended, "in-initialize", "initialize");
+        let report = ended.report();
+        assert_eq!(report.cause, "required daemon `in-initialize` failed");
+        let culprit = report.daemon("in-initialize").ok_or("no culprit")?;
+        let why = ", and no thread is free to end it, but in initialize of `in-initialize`";
+        assert_eq!(culprit.reason, Some(format!("{reason}{why}")), "{ended:#?}");
+        assert!(report.uptime_ms < 500 + 1_000 + 500 + 1_250, "{ended:#?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_shutdown_handler_blocks_its_thread() -> Result {
+    let subject = Subject::start("stuck/shutdown-handler", &["--budget", &BUDGET.to_string()])?;
+    subject.started()?;
+    subject.signal(Signal::TERM)?;
+    subject.says("stuck")?;
+    let ended = subject.ends()?;
+    assert!(ended.after < Duration::from_millis(BUDGET) + BEYOND, "{ended:#?}");
+    assert_eq!(ended.code, Some(75), "{ended:#?}");
+    let report = ended.report();
+    let [handler] = &report.handlers[..] else { panic!("{ended:#?}") };
+    let cut = handler.cut.as_ref().ok_or("it was not cut")?;
+    assert!(cut.blocking && !cut.gone && cut.work == format!("shutdown handler `{}`", handler.name), "{ended:#?}");
+    assert!(ended.err.contains("` has blocked a thread for ") && report.left.tasks == 1, "{ended:#?}");
+    Ok(())
 }
 
 #[test]

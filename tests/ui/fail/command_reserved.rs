@@ -11,6 +11,11 @@ impl UserDaemon {
     }
 
     #[command]
+    async fn timeout(&self) -> Result<()> {
+        Ok(())
+    }
+
+    #[command]
     async fn client(&self) -> Result<()> {
         Ok(())
     }

@@ -5,7 +5,7 @@ use daemon_core::Event;
 struct A;
 
 #[derive(Event)]
-#[event("a:b", retain, local)]
+#[event("a:b", local, retain(key = id))]
 struct B;
 
 #[derive(Event)]

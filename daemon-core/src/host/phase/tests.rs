@@ -74,6 +74,9 @@ impl World {
         let mut inputs = vec![Input::Shutdown];
         for (at, life) in self.lives.iter().enumerate() {
             inputs.extend([Input::Rest(at), Input::Wake(at), Input::Renew(at)]);
+            if matches!(life, Life::Starting(_)) {
+                inputs.push(Input::Overdue(at));
+            }
             if matches!(life, Life::Running(_)) {
                 inputs.extend([Verdict::Retry, Verdict::GiveUp].map(|verdict| Input::Broke { at, verdict }));
             }
@@ -94,6 +97,18 @@ impl World {
         let actions = self.machine.step(input);
         self.obey(&actions);
         self.check();
+    }
+
+    /// Somebody adds a daemon at run time, which names some of those there (two bits for each say how), and starts it.
+    fn add(&mut self, names: usize) {
+        let at = self.lives.len();
+        let of = |which| (0..at).filter(|on| names >> (2 * on) & 3 == which).collect();
+        let edges = Edges { name: at.to_string().into(), requires: of(1), wants: of(2) };
+        self.said.push(format!("add {edges:?}"));
+        self.lives.push(Life::None);
+        let actions = self.machine.add(edges, names & 1 == 0);
+        self.obey(&actions);
+        self.happen(Input::Wake(at));
     }
 
     fn obey(&mut self, actions: &[Action]) {
@@ -246,6 +261,32 @@ fn a_required_daemon_that_fails_is_never_forgotten() {
 }
 
 #[test]
+fn a_start_that_nobody_ends_ends_the_host_and_is_to_blame() {
+    for optional in [false, true] {
+        let mut world = World::new(graph(2, |_, _| 2), |_| optional);
+        world.happen(Input::Overdue(0));
+        assert!(world.stopping && world.machine.culprit() == Some(("0", optional)), "{world:?}");
+        let world = world.end(|_| 0);
+        assert_eq!((world.machine.stage(0), world.machine.stage(1)), (Stage::Failed, Stage::Stopped));
+    }
+}
+
+#[test]
+fn who_is_started_while_what_it_requires_fails_starts_after_it() {
+    let mut world = World::new(graph(2, |_, _| 1), |_| true);
+    for input in [Input::Started(0), Input::Started(1), Input::Broke { at: 0, verdict: Verdict::GiveUp }] {
+        world.happen(input);
+    }
+    world.happen(Input::Stopped(1));
+    assert_eq!((world.machine.stage(0), world.machine.stage(1)), (Stage::Stopping, Stage::Failed));
+    world.happen(Input::Wake(1));
+    world.happen(Input::Stopped(0));
+    assert_eq!(world.lives[0], Life::Starting(false), "{world:?}");
+    world.happen(Input::Started(0));
+    assert_eq!(world.lives[1], Life::Starting(false), "{world:?}");
+}
+
+#[test]
 fn a_restart_takes_along_exactly_those_that_require() {
     for graph in graphs_of_three() {
         for broken in 0..3 {
@@ -275,13 +316,19 @@ proptest! {
         size in 1_usize..8,
         edges in proptest::collection::vec(0_usize..5, 64),
         optional in any::<u8>(),
-        steps in proptest::collection::vec((0_u8..8, any::<prop::sample::Index>()), 0..120),
+        steps in proptest::collection::vec((0_u8..9, any::<prop::sample::Index>()), 0..120),
     ) {
         let graph = graph(size, |at, on| edges[at * 8 + on]);
         let mut world = World::new(graph, |at| optional >> at & 1 == 1);
         for (kind, which) in steps {
             if world.stopped {
                 break;
+            }
+            if kind == 8 {
+                if world.lives.len() < 10 {
+                    world.add(which.index(1 << 20));
+                }
+                continue;
             }
             let pending = world.pending();
             let inputs = if kind > 1 && !pending.is_empty() { pending } else { world.meddling() };

@@ -1,8 +1,7 @@
 //! SIGINT, SIGTERM and SIGHUP.
 //!
-//! SIGHUP shuts down if the process had a controlling terminal at its start, since the terminal is then gone. Without
-//! one it is the custom of daemons to reload; until there is a reload it is left to the system's default, which ends
-//! the process. Where it was ignored at the start, as under `nohup`, it stays ignored.
+//! SIGHUP shuts down if the process had a controlling terminal at its start, since the terminal is then gone. Without one it is the
+//! custom of daemons to reload. Where it was ignored at the start, as under `nohup`, it stays ignored.
 
 use std::io;
 
@@ -16,13 +15,17 @@ pub(in crate::host) struct Signals {
     interrupt: Stream,
     terminate: Stream,
     hang_up: Option<Stream>,
+    /// What a hang-up is.
+    meant: Signal,
 }
 
 impl Signals {
     /// Begins to listen. Needs a tokio runtime with its I/O driver.
     pub(in crate::host) fn listen() -> io::Result<Self> {
-        let hang_up = if has_terminal() && !is_hang_up_ignored() { Some(signal(SignalKind::hangup())?) } else { None };
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())?, hang_up })
+        let hang_up = if is_hang_up_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
+        let meant = if has_terminal() { Signal::HUP } else { Signal::RELOAD };
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(Self { interrupt, terminate, hang_up, meant })
     }
 
     /// The next signal. Cancel safe.
@@ -37,7 +40,7 @@ impl Signals {
             biased;
             Some(()) = self.terminate.recv() => Signal::TERM,
             Some(()) = self.interrupt.recv() => Signal::INT,
-            Some(()) = hang_up => Signal::HUP,
+            Some(()) = hang_up => self.meant,
             else => std::future::pending().await,
         }
     }

@@ -44,6 +44,6 @@ impl Signals {
             Some(()) = self.shutdown.recv() => ("system shutdown", SYSTEM),
             else => std::future::pending().await,
         };
-        Signal { name, forced_code: 1, forces: true, within }
+        Signal { name, forced_code: 1, forces: true, reloads: false, within }
     }
 }

@@ -56,6 +56,7 @@ where
 pub struct CacheClient<C> {
     call: C,
     daemon: &'static ::other::core::__private::str,
+    timeout: ::other::core::__private::Duration,
 }
 #[automatically_derived]
 impl<C: ::other::core::__private::Clone> ::other::core::__private::Clone
@@ -64,6 +65,7 @@ for CacheClient<C> {
         Self {
             call: ::other::core::__private::Clone::clone(&self.call),
             daemon: self.daemon,
+            timeout: self.timeout,
         }
     }
 }
@@ -89,19 +91,30 @@ impl<C: ::other::core::__private::Call> CacheClient<C> {
         self.daemon = name;
         self
     }
+    /// Waits this long for each reply, instead of 30 s; after it a call is given up with `CallError::Timeout`.
+    ///
+    /// A command that was called goes on all the same.
+    #[must_use]
+    pub fn timeout(mut self, limit: ::other::core::__private::Duration) -> Self {
+        self.timeout = limit;
+        self
+    }
     /// How many there are.
     ///
     /// Counted, not guessed.
     ///
     /// # Errors
     ///
-    /// What the command failed with, or why it could not be called.
+    /// What the command failed with, or why it could not be called or brought no reply.
     pub async fn stats(
         &self,
         request: &StatsRequest,
     ) -> ::other::core::__private::Result<Stats, ::other::core::__private::CallError> {
         use ::other::core::__private as __private;
-        __private::ask::<StatsRequest, Stats>(&self.call, self.daemon, "stats", request)
+        __private::ask::<
+            StatsRequest,
+            Stats,
+        >(&self.call, self.daemon, "stats", request, self.timeout)
             .await
     }
     #[cfg(feature = "admin")]
@@ -109,7 +122,7 @@ impl<C: ::other::core::__private::Call> CacheClient<C> {
     ///
     /// # Errors
     ///
-    /// What the command failed with, or why it could not be called.
+    /// What the command failed with, or why it could not be called or brought no reply.
     pub async fn clear(
         &self,
     ) -> ::other::core::__private::Result<
@@ -120,7 +133,7 @@ impl<C: ::other::core::__private::Call> CacheClient<C> {
         __private::ask::<
             (),
             <Cleared as ::other::core::__private::Reply>::Reply,
-        >(&self.call, self.daemon, "clear-all", &())
+        >(&self.call, self.daemon, "clear-all", &(), self.timeout)
             .await
     }
 }
@@ -135,6 +148,7 @@ impl<S: Store> Cache<S> {
         CacheClient {
             call,
             daemon: <Self as ::other::core::__private::Declared>::NAME,
+            timeout: ::other::core::__private::DEFAULT_TIMEOUT,
         }
     }
 }

@@ -13,6 +13,7 @@ impl ::daemon_core::__private::Declared for UserDaemon {
             ],
         )
         .wants(&[::daemon_core::__private::Dependency::on::<Metrics>()])
+        .publishes(&[::daemon_core::__private::Published::of::<UserCreated>()])
         .restart(
             ::daemon_core::__private::RestartPolicy::new(
                     ::daemon_core::__private::Restart::OnFailure,

@@ -23,6 +23,7 @@ impl ::daemon_core::__private::Wired for UserDaemon {
 pub struct UserDaemonClient<C> {
     call: C,
     daemon: &'static ::daemon_core::__private::str,
+    timeout: ::daemon_core::__private::Duration,
 }
 #[automatically_derived]
 impl<C: ::daemon_core::__private::Clone> ::daemon_core::__private::Clone
@@ -31,6 +32,7 @@ for UserDaemonClient<C> {
         Self {
             call: ::daemon_core::__private::Clone::clone(&self.call),
             daemon: self.daemon,
+            timeout: self.timeout,
         }
     }
 }
@@ -56,16 +58,25 @@ impl<C: ::daemon_core::__private::Call> UserDaemonClient<C> {
         self.daemon = name;
         self
     }
+    /// Waits this long for each reply, instead of 30 s; after it a call is given up with `CallError::Timeout`.
+    ///
+    /// A command that was called goes on all the same.
+    #[must_use]
+    pub fn timeout(mut self, limit: ::daemon_core::__private::Duration) -> Self {
+        self.timeout = limit;
+        self
+    }
     /// Calls the command `stats`.
     ///
     /// # Errors
     ///
-    /// What the command failed with, or why it could not be called.
+    /// What the command failed with, or why it could not be called or brought no reply.
     pub async fn stats(
         &self,
     ) -> ::daemon_core::__private::Result<Stats, ::daemon_core::__private::CallError> {
         use ::daemon_core::__private as __private;
-        __private::ask::<(), Stats>(&self.call, self.daemon, "stats", &()).await
+        __private::ask::<(), Stats>(&self.call, self.daemon, "stats", &(), self.timeout)
+            .await
     }
 }
 #[allow(dead_code, unreachable_pub, private_interfaces)]
@@ -76,6 +87,7 @@ impl UserDaemon {
         UserDaemonClient {
             call,
             daemon: <Self as ::daemon_core::__private::Declared>::NAME,
+            timeout: ::daemon_core::__private::DEFAULT_TIMEOUT,
         }
     }
 }

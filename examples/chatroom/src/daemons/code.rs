@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::DataDaemon;
+use crate::chaos::Strike;
 use crate::entity::CodeFile;
 use crate::tree::{Changes, Dirty, Found, Step, Tree};
 
@@ -72,6 +73,12 @@ impl CodeDaemon {
     fn progress(&self) -> Result<Progress> {
         let is_complete = self.is_indexed.load(Ordering::Relaxed);
         Ok(Progress { files: self.files.load(Ordering::Relaxed), is_complete })
+    }
+
+    /// What goes wrong under `--chaos`.
+    #[on_event(on_error = restart)]
+    async fn struck(&self, strike: &Strike, cx: &Context) -> Result<()> {
+        strike.suffer(cx.name()).await
     }
 }
 

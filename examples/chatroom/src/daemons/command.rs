@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::chaos::Strike;
+
 #[daemon(name = "command")]
 pub(crate) struct CommandDaemon {
     stop_after: Option<Duration>,
@@ -51,6 +53,12 @@ impl CommandDaemon {
         let route = self.route(&invocation.name)?;
         Ok(cx.call(&route.daemon, &route.command, &invocation.request).await?)
     }
+
+    /// What goes wrong under `--chaos`.
+    #[on_event(on_error = restart)]
+    async fn struck(&self, strike: &Strike, cx: &Context) -> Result<()> {
+        strike.suffer(cx.name()).await
+    }
 }
 
 impl DaemonBase for CommandDaemon {
@@ -65,7 +73,9 @@ impl DaemonBase for CommandDaemon {
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
         if let Some(time) = self.stop_after {
             let host = cx.clone();
-            cx.defer_initialization(time, move || async move { host.request_shutdown() })?;
+            // Counted from the start of the program, whatever became of this daemon since.
+            let left = time.saturating_sub(cx.host().status().uptime);
+            cx.defer_initialization(left, move || async move { host.request_shutdown() })?;
         }
         Ok(())
     }

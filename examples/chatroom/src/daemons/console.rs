@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use daemon_core::{Context, DaemonBase, Result, daemon};
 
+use crate::chaos::Strike;
 use crate::log::{Entry, Ring, Tap};
 
 /// Lines that are kept.
@@ -21,6 +22,12 @@ impl ConsoleDaemon {
     #[command]
     fn tail(&self, lines: usize) -> Result<Vec<Entry>> {
         Ok(self.ring.tail(lines))
+    }
+
+    /// What goes wrong under `--chaos`.
+    #[on_event(on_error = restart)]
+    async fn struck(&self, strike: &Strike, cx: &Context) -> Result<()> {
+        strike.suffer(cx.name()).await
     }
 }
 

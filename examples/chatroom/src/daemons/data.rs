@@ -12,6 +12,7 @@ use daemon_core::{Context, DaemonBase, Result, State, daemon};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::announce::{Announce, Removed, Rows};
+use crate::chaos::Strike;
 use crate::entity::{Deleted, TABLES};
 use crate::store::{Change, Committed, Entity, Location, Outcome, Query, Row, Store, StoreError, Value};
 
@@ -57,6 +58,12 @@ impl DataDaemon {
             }
         }
         Ok(counts)
+    }
+
+    /// What goes wrong under `--chaos`.
+    #[on_event(on_error = restart)]
+    async fn struck(&self, strike: &Strike, cx: &Context) -> Result<()> {
+        strike.suffer(cx.name()).await
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 use daemon_core::{Context, DaemonBase, Envelope, Event, Result, daemon};
 use serde::{Deserialize, Serialize};
 
+use crate::chaos::Strike;
 use crate::storm::{Rates, Turn};
 
 /// A topic began or ceased to storm.
@@ -70,6 +71,12 @@ impl EventsDaemon {
         let rates = self.rates();
         let per_second = self.per_second.load(Ordering::Relaxed);
         Ok(Traffic { total: rates.total(), per_second, storms: rates.storms() })
+    }
+
+    /// What goes wrong under `--chaos`.
+    #[on_event(on_error = restart)]
+    async fn struck(&self, strike: &Strike, cx: &Context) -> Result<()> {
+        strike.suffer(cx.name()).await
     }
 }
 

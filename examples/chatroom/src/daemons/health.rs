@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use daemon_core::{Context, DaemonBase, HostStatus, Result, daemon};
 use serde::{Deserialize, Serialize};
 
+use crate::chaos::Strike;
+
 #[daemon(name = "health")]
 #[derive(Default)]
 pub(crate) struct HealthDaemon;
@@ -68,6 +70,12 @@ impl HealthDaemon {
             errors: host.daemons.iter().map(|daemon| daemon.errors).sum(),
             panics: host.daemons.iter().map(|daemon| daemon.panics).sum(),
         })
+    }
+
+    /// What goes wrong under `--chaos`.
+    #[on_event(on_error = restart)]
+    async fn struck(&self, strike: &Strike, cx: &Context) -> Result<()> {
+        strike.suffer(cx.name()).await
     }
 }
 

@@ -9,6 +9,7 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 
 use super::DataDaemon;
+use crate::chaos::Strike;
 use crate::entity::{Lease, now_ms};
 
 /// The longest time a lease is given for.
@@ -91,6 +92,12 @@ impl LeaseDaemon {
     #[command]
     async fn list(&self) -> Result<Vec<Lease>> {
         Ok(self.leases.lock().await.values().cloned().collect())
+    }
+
+    /// What goes wrong under `--chaos`.
+    #[on_event(on_error = restart)]
+    async fn struck(&self, strike: &Strike, cx: &Context) -> Result<()> {
+        strike.suffer(cx.name()).await
     }
 }
 

@@ -2,8 +2,9 @@
 //! pure modules beside this one.
 //!
 //! Wave 1: `console`, `data`, `command`, `events`, `widget`, `health`, `proxy`. Wave 2, behind `data`: `session`,
-//! `user` (also behind `command`), `training`, `room-membership`, `lease`, `code`.
+//! `user` (also behind `command`), `training`, `room-membership`, `lease`, `code`. A fourteenth, `chaos`, is there only when asked for.
 
+mod chaos;
 mod code;
 mod command;
 mod console;
@@ -18,6 +19,7 @@ mod training;
 mod user;
 mod widget;
 
+pub(crate) use chaos::ChaosDaemon;
 pub(crate) use code::CodeDaemon;
 pub(crate) use command::{CommandDaemon, Invocation};
 pub(crate) use console::ConsoleDaemon;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use daemon_core::{DaemonBase, Result, daemon};
+use daemon_core::{Context, DaemonBase, Result, daemon};
 use hyper::Uri;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::chaos::Strike;
 use crate::upstream::{self, Answer};
 
 const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -43,6 +44,12 @@ impl ProxyDaemon {
             Ok(answer) => Ok(answer?),
             Err(_) => Err(TooLate { upstream: self.upstream.clone(), limit }.into()),
         }
+    }
+
+    /// What goes wrong under `--chaos`.
+    #[on_event(on_error = restart)]
+    async fn struck(&self, strike: &Strike, cx: &Context) -> Result<()> {
+        strike.suffer(cx.name()).await
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use tokio::sync::Mutex;
 
 use super::DataDaemon;
+use crate::chaos::Strike;
 use crate::entity::{Created, Deleted, Room, User, now_ms};
 use crate::membership::Membership;
 use crate::message::GENERAL;
@@ -70,6 +71,12 @@ impl RoomMembershipDaemon {
     #[command]
     async fn members(&self) -> Result<BTreeMap<String, usize>> {
         Ok(self.membership.lock().await.counts())
+    }
+
+    /// What goes wrong under `--chaos`.
+    #[on_event(on_error = restart)]
+    async fn struck(&self, strike: &Strike, cx: &Context) -> Result<()> {
+        strike.suffer(cx.name()).await
     }
 }
 

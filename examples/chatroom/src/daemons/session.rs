@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use super::DataDaemon;
 use super::data::Written;
+use crate::chaos::Strike;
 use crate::entity::{ChatMessage, Deleted, Room, Session, Status, User, UserKind, now_ms};
 use crate::input::{Input, Line};
 use crate::message::parse;
@@ -105,6 +106,12 @@ impl SessionDaemon {
     #[command]
     fn list(&self) -> Result<Vec<Session>> {
         Ok(self.sessions().values().cloned().collect())
+    }
+
+    /// What goes wrong under `--chaos`.
+    #[on_event(on_error = restart)]
+    async fn struck(&self, strike: &Strike, cx: &Context) -> Result<()> {
+        strike.suffer(cx.name()).await
     }
 }
 

@@ -7,6 +7,7 @@ use daemon_core::{Context, DaemonBase, Event, Result, daemon};
 use serde::Serialize;
 
 use super::DataDaemon;
+use crate::chaos::Strike;
 use crate::entity::{ChatMessage, Created, TrainingExample, Turn, now_ms};
 use crate::window::Windows;
 
@@ -59,6 +60,12 @@ impl TrainingDaemon {
     #[command]
     fn examples(&self) -> Result<u64> {
         Ok(self.examples.load(Ordering::Relaxed))
+    }
+
+    /// What goes wrong under `--chaos`.
+    #[on_event(on_error = restart)]
+    async fn struck(&self, strike: &Strike, cx: &Context) -> Result<()> {
+        strike.suffer(cx.name()).await
     }
 }
 

@@ -7,6 +7,7 @@ use daemon_core::{Context, DaemonBase, Result, daemon};
 use serde::{Deserialize, Serialize};
 
 use super::{CommandDaemon, DataDaemon};
+use crate::chaos::Strike;
 use crate::entity::{Created, Deleted, Status, Updated, User, UserKind};
 use crate::persona::{self, PersonaClient};
 
@@ -95,6 +96,12 @@ impl UserDaemon {
     fn personas(&self) -> Result<Vec<PersonaStatus>> {
         let clients = self.clients();
         Ok(clients.iter().map(|(id, client)| PersonaStatus { id: id.clone(), heard: client.heard() }).collect())
+    }
+
+    /// What goes wrong under `--chaos`.
+    #[on_event(on_error = restart)]
+    async fn struck(&self, strike: &Strike, cx: &Context) -> Result<()> {
+        strike.suffer(cx.name()).await
     }
 }
 

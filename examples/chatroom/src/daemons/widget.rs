@@ -8,6 +8,7 @@ use std::time::Duration;
 use daemon_core::{Context, DaemonBase, Result, daemon};
 
 use super::events::StormNews;
+use crate::chaos::Strike;
 use crate::entity::{ChatMessage, CodeFile, Created, Deleted, Room, User, UserKind};
 use crate::terminal;
 
@@ -70,6 +71,12 @@ impl WidgetDaemon {
         if self.is_shown {
             terminal::set_status(self.line(cx.host().status().uptime));
         }
+    }
+
+    /// What goes wrong under `--chaos`.
+    #[on_event(on_error = restart)]
+    async fn struck(&self, strike: &Strike, cx: &Context) -> Result<()> {
+        strike.suffer(cx.name()).await
     }
 }
 

@@ -12,6 +12,9 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
         "later" => host.daemon(Data).daemon(Pump { panics: false }),
         "task-panics" => host.daemon(Data).daemon(Pump { panics: true }),
         "panics" => host.daemon(Jumpy),
+        "start-panics" => host.daemon(Data).daemon(BadStarter),
+        "task-drop-panics" => host.daemon(Data).daemon(Dropper { heeds: true }),
+        "deaf-task-drop-panics" => host.daemon(Data).daemon(Dropper { heeds: false }),
         "cleanup-panics" => host.daemon(BadCleaner),
         "cleanup-overruns" => host.daemon(SlowCleaner),
         "refused" => host.daemon(Web).daemon(Data).daemon(Data).daemon_as("No Name", Store),
@@ -110,6 +113,54 @@ impl DaemonBase for Jumpy {
     }
 }
 
+/// Its task holds what panics when it is dropped.
+#[daemon(name = "dropper", requires(Data))]
+struct Dropper {
+    heeds: bool,
+}
+
+#[daemon]
+impl Dropper {
+    #[task]
+    async fn hold(&self, cx: &Context) {
+        let _bomb = Bomb;
+        println!("holding");
+        cx.cancelled().await;
+        if !self.heeds {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl DaemonBase for Dropper {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        println!("dropper cleaned up");
+        Ok(())
+    }
+}
+
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("in a destructor");
+    }
+}
+
+#[daemon(name = "bad-starter", no_handlers)]
+struct BadStarter;
+
+impl DaemonBase for BadStarter {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        panic!("in initialize");
+    }
+
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        println!("cleaned up after the panic");
+        Ok(())
+    }
+}
+
 #[daemon(name = "bad-cleaner", no_handlers)]
 struct BadCleaner;
 
@@ -124,6 +175,7 @@ struct SlowCleaner;
 
 impl DaemonBase for SlowCleaner {
     async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        println!("cleaning up");
         tokio::time::sleep(FOR_EVER).await;
         Ok(())
     }

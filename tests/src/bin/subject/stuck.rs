@@ -1,24 +1,35 @@
 //! Hosts in which user code never ends, and says `stuck` on standard output once it is there.
 
 use std::sync::{Arc, Barrier, Mutex, PoisonError};
+use std::time::Duration;
 
-use daemon_core::{Context, DaemonBase, Event, Host, Result, daemon};
+use daemon_core::{Context, DaemonBase, Event, Host, Result, SubscriptionStatus, daemon};
 
 use super::{FOR_EVER, unknown};
 
 pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
     Ok(match which {
         "handler" => host.daemon(Beside).daemon(InHandler),
+        "isolated" => host.workers(2).daemon(Beside).daemon(InIsolated),
         "tick" => host.daemon(Beside).daemon(InTick),
         "workers" => host.workers(2).daemon(Beside).daemon(OnWorkers { threads: 2 }),
         "one-worker" => host.workers(1).daemon(Beside).daemon(OnWorkers { threads: 1 }),
         "blocking-work" => host.daemon(Beside).daemon(InBlockingWork),
         "deadlock" => host.workers(2).daemon(Beside).daemon(Deadlock::default()),
         "initialize" => host.workers(2).daemon(Beside).daemon(InInitialize),
+        "initialize-alone" => host.workers(1).daemon(Beside).daemon(InInitialize),
         "cleanup" => host.workers(2).daemon(Beside).daemon(InCleanup),
         "drop" => host.daemon(Beside).daemon(InDrop),
         "made-drop" => host.daemon(Beside).daemon_with(|| Ok::<_, daemon_core::BoxError>(InDrop)),
+        "shutdown-handler" => host.daemon(Witness).on_shutdown(|| async { stuck() }),
         "unstarted-drop" => host.daemon(Sleeper).daemon(Unstarted),
+        "load" => host
+            .workers(2)
+            .configuration((), || {
+                stuck();
+                Ok::<_, daemon_core::BoxError>(())
+            })
+            .daemon(Beside),
         "full-stderr" => host.daemon(Beside).daemon(Talker),
         "locked-stderr" => {
             lock_stderr();
@@ -86,6 +97,40 @@ impl InHandler {
 }
 
 impl DaemonBase for InHandler {}
+
+/// One handler blocks its thread by itself, while its neighbour handles on.
+#[daemon(name = "in-isolated")]
+struct InIsolated;
+
+#[daemon]
+impl InIsolated {
+    #[on_event(isolated)]
+    async fn poked(&self, _event: &Poked) {
+        std::thread::sleep(FOR_EVER);
+    }
+
+    #[on_event]
+    fn counted(&self, _event: &Poked) {}
+
+    #[deferred("1ms")]
+    async fn poke(&self, cx: &Context) -> Result<()> {
+        for pokes in 1..=3 {
+            cx.publish(Poked).await?;
+            let is_there = |handler: &SubscriptionStatus| match handler.name.as_str() {
+                "poked" => handler.in_flight == 1,
+                _ => handler.handled == pokes,
+            };
+            while !cx.host().status().daemon(cx.name()).is_some_and(|daemon| daemon.subscriptions.iter().all(is_there))
+            {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+        println!("stuck");
+        Ok(())
+    }
+}
+
+impl DaemonBase for InIsolated {}
 
 #[daemon(name = "in-tick")]
 struct InTick;

@@ -1,0 +1,118 @@
+//! On whose behalf a command runs: the handler that waits for its reply, and the commands that led to it.
+//!
+//! A handler that awaits a command does not get on before that command does, so what the command waits for, the handler waits
+//! for. While its caller waits, a command therefore publishes as if that handler did: a wait for room in the handler's own
+//! queue, which nobody would ever make, is refused there instead of ending with the caller's patience.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+
+use crate::call::CallError;
+use crate::event::{Waiter, current_handler, set_current};
+
+/// After how many calls, each from inside the one before, the next is refused.
+const DEEPEST: usize = 64;
+/// How many of these an error names.
+const TOLD: usize = 8;
+
+thread_local! {
+    /// The call that the command polled on this thread answers.
+    static CURRENT: RefCell<Option<Arc<Link>>> = const { RefCell::new(None) };
+}
+
+/// One call, and the one from inside which it was made.
+#[derive(Debug)]
+struct Link {
+    daemon: Arc<str>,
+    command: String,
+    depth: usize,
+    before: Option<Arc<Link>>,
+}
+
+impl Link {
+    /// The last calls that led here, in order.
+    fn told(&self) -> String {
+        let mut names = Vec::new();
+        let mut at = Some(self);
+        while let Some(link) = at.filter(|_| names.len() < TOLD) {
+            names.push(format!("`{}.{}`", link.daemon, link.command));
+            at = link.before.as_deref();
+        }
+        names.reverse();
+        let cut = if at.is_some() { ".. calls " } else { "" };
+        format!("{cut}{}", names.join(" calls "))
+    }
+}
+
+/// What a command runs under.
+#[derive(Debug)]
+pub(crate) struct Errand {
+    link: Arc<Link>,
+    /// The handler that waits for it, if a handler does.
+    handler: Option<Waiter>,
+    /// Gone once the caller no longer waits.
+    caller: Weak<()>,
+}
+
+impl Errand {
+    /// Begins an errand for whoever is polled on this thread, who waits for as long as it keeps the token.
+    ///
+    /// # Errors
+    ///
+    /// Too many calls led here.
+    pub(crate) fn begin(daemon: &Arc<str>, command: &str) -> Result<(Self, Arc<()>), CallError> {
+        let before = CURRENT.with_borrow(Option::clone);
+        let depth = before.as_ref().map_or(1, |before| before.depth + 1);
+        let link = Link { daemon: daemon.clone(), command: command.to_owned(), depth, before };
+        if depth > DEEPEST {
+            return Err(CallError::Circular { chain: link.told() });
+        }
+        let token = Arc::new(());
+        let caller = Arc::downgrade(&token);
+        Ok((Self { link: Arc::new(link), handler: current_handler(), caller }, token))
+    }
+
+    /// Runs a command as this errand.
+    pub(crate) fn run<F: Future>(self, command: F) -> Running<F> {
+        Running { command, errand: self }
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A command under way.
+    pub(crate) struct Running<F> {
+        #[pin]
+        command: F,
+        errand: Errand,
+    }
+}
+
+impl<F: Future> Future for Running<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let waited_for = this.errand.caller.strong_count() > 0;
+        let _polling = Polling {
+            handler: set_current(this.errand.handler.filter(|_| waited_for)),
+            link: CURRENT.replace(Some(this.errand.link.clone())),
+        };
+        this.command.poll(cx)
+    }
+}
+
+/// Puts back, also after a panic, what this thread polls around a command.
+struct Polling {
+    handler: Option<Waiter>,
+    link: Option<Arc<Link>>,
+}
+
+impl Drop for Polling {
+    fn drop(&mut self) {
+        set_current(self.handler.take());
+        CURRENT.set(self.link.take());
+    }
+}

@@ -1,0 +1,217 @@
+//! From a published message to the mailboxes of those who get it.
+
+use super::bus::Bus;
+use super::event::AnyEvent;
+use super::gate::Verdict;
+use super::publish::{Message, Retaining};
+use super::registry::{Interest, routes_of};
+use super::routes::{Route, Routes, TopicEntry, TypeTag};
+use super::topic::{Topic, hash};
+use super::waiting::Full;
+use arc_swap::ArcSwapOption;
+use daemon_grammar::topic::matches;
+use std::sync::Arc;
+
+impl Bus {
+    /// Offers a message on a type's own topic, checked by the caller.
+    pub(crate) fn offer(
+        &self,
+        hash: u64,
+        topic: &'static str,
+        message: &mut Message<'_>,
+    ) -> Result<Vec<Full>, TypeTag> {
+        match self.topics.load(hash).get(hash, topic) {
+            Some(entry) => self.deliver(entry, message),
+            None => self.deliver(&self.entry_of_type(topic), message),
+        }
+    }
+
+    /// Offers a message to everybody on a topic: one lock and at most one wake per mailbox, but for routes with keys.
+    pub(super) fn deliver(&self, entry: &TopicEntry, message: &mut Message<'_>) -> Result<Vec<Full>, TypeTag> {
+        let loaded = entry.routes.load();
+        let made;
+        let routes = match &*loaded {
+            Some(routes) => routes,
+            None => {
+                made = self.routes(entry);
+                &made
+            }
+        };
+        if let Some(expected) = routes.expects
+            && expected.id != message.kind.id
+        {
+            return Err(expected);
+        }
+        if routes.has_envelopes {
+            message.wrap(|| entry.topic.clone());
+        }
+        if !routes.heard {
+            entry.unheard.by(message.publisher());
+        }
+        let mut full = Vec::new();
+        if let ([alone], false) = (&routes.routes[..], routes.has_gates)
+            && let Some(event) = message.take_for(alone)
+        {
+            alone.mailbox.offer_alone(alone.lane, event, &mut full);
+            return Ok(full);
+        }
+        for group in routes.routes.chunk_by(|a, b| Arc::ptr_eq(&a.mailbox, &b.mailbox)) {
+            offer_to(group, routes.has_gates, entry.topic.as_str(), message, &mut full);
+        }
+        Ok(full)
+    }
+
+    /// Offers a message on a topic made up at run time; `None` if it has no entry.
+    pub(crate) fn offer_to(&self, topic: &str, message: &mut Message<'_>) -> Option<Result<Vec<Full>, TypeTag>> {
+        let hash = hash(topic);
+        Some(self.deliver(self.topics.load(hash).get(hash, topic)?, message))
+    }
+
+    /// Offers a message on a topic without an entry, leaving nothing behind.
+    pub(crate) fn offer_to_patterns(&self, topic: &str, message: &mut Message<'_>) -> Vec<Full> {
+        let (mut full, mut heard) = (Vec::new(), false);
+        for interest in self.patterns().iter().filter(|interest| matches(&interest.topic, topic)) {
+            if interest.route.takes.is_none() {
+                message.wrap(|| Topic::Shared(topic.into()));
+            }
+            heard |= !interest.route.is_tap;
+            let (route, has_gate) = (std::slice::from_ref(&interest.route), interest.route.gate.is_some());
+            offer_to(route, has_gate, topic, message, &mut full);
+        }
+        if !heard {
+            self.unheard.on(topic, message.publisher());
+        }
+        full
+    }
+
+    /// Offers a message, and keeps it as the last one of its topic. Gates are asked before the shelf is locked; if then its
+    /// subscribers have changed, they are asked again.
+    pub(crate) fn offer_retained(&self, topic: Topic, message: &mut Message<'_>) -> Result<Vec<Full>, TypeTag> {
+        let name = topic.as_str();
+        message.wrap(|| topic.clone());
+        loop {
+            let there = self.there(&topic);
+            if let Some(expected) = there.routes.expects
+                && expected.id != message.kind.id
+            {
+                return Err(expected);
+            }
+            let verdicts = judge_all(&there.routes, name, message);
+            let mut shelf = self.retained.lock();
+            if !self.is_so(&there, name) {
+                continue;
+            }
+            let number = shelf.next();
+            message.retaining = Some(Retaining::new(number));
+            let full = offer_judged(&there.routes, verdicts, message);
+            let forgotten = message.kept(number).map(|kept| shelf.keep(message.kind, name, kept));
+            drop(shelf);
+            if let Some(retaining) = message.retaining.take() {
+                retaining.end();
+            }
+            if let Some(forgotten) = forgotten {
+                forgotten.let_go();
+            }
+            return Ok(full);
+        }
+    }
+
+    /// Who gets what is published on a topic.
+    fn there(&self, topic: &Topic) -> There {
+        if let Topic::Static(own) = topic
+            && self.topics.get(own).is_none()
+        {
+            self.entry_of_type(own);
+        }
+        let (name, patterns) = (topic.as_str(), self.patterns());
+        let entry = self.topics.get(name);
+        let routes = match &entry {
+            Some(entry) => entry.routes.load_full().unwrap_or_else(|| self.routes(entry)),
+            None => Arc::new(routes_of(std::iter::empty(), patterns.iter(), name, None)),
+        };
+        There { entry, patterns, routes }
+    }
+
+    /// Whether that has not changed.
+    fn is_so(&self, there: &There, topic: &str) -> bool {
+        match (&there.entry, self.topics.get(topic)) {
+            (Some(then), Some(now)) => Arc::ptr_eq(then, &now) && is(&now.routes, &there.routes),
+            (None, None) => is(&self.patterns, &there.patterns),
+            _ => false,
+        }
+    }
+}
+
+fn is<T>(now: &ArcSwapOption<T>, then: &Arc<T>) -> bool {
+    now.load().as_ref().is_some_and(|now| Arc::ptr_eq(now, then))
+}
+
+/// Who got what was published on a topic at one moment.
+struct There {
+    entry: Option<Arc<TopicEntry>>,
+    /// Of interest if the topic has no entry.
+    patterns: Arc<Vec<Interest>>,
+    routes: Arc<Routes>,
+}
+
+/// What the gates of those who take a message say of it; nothing if there is none.
+fn judge_all(routes: &Routes, topic: &str, message: &Message<'_>) -> Vec<Verdict> {
+    if !routes.has_gates {
+        return Vec::new();
+    }
+    let taken = routes.routes.iter().filter_map(|route| Some((route, message.as_taken_by(route)?)));
+    taken.map(|(route, event)| route.judge(topic, event, message)).collect()
+}
+
+/// Offers a message to everybody, with what their gates have said of it.
+fn offer_judged(routes: &Routes, verdicts: Vec<Verdict>, message: &Message<'_>) -> Vec<Full> {
+    let (mut full, mut verdicts) = (Vec::new(), verdicts.into_iter());
+    for group in routes.routes.chunk_by(|a, b| Arc::ptr_eq(&a.mailbox, &b.mailbox)) {
+        if routes.has_gates || message.wait.is_some() {
+            offer_one_by_one(group, message, &mut full, |_, _| verdicts.next().unwrap_or(Verdict::Passes));
+        } else {
+            group[0].mailbox.offer(group, message, &mut full);
+        }
+    }
+    full
+}
+
+/// Offers a message to some lanes of one mailbox.
+#[inline]
+fn offer_to(group: &[Route], has_gates: bool, topic: &str, message: &Message<'_>, full: &mut Vec<Full>) {
+    if has_gates || message.wait.is_some() {
+        offer_one_by_one(group, message, full, |route, event| route.judge(topic, event, message));
+    } else {
+        group[0].mailbox.offer(group, message, full);
+    }
+}
+
+/// As [`offer_to`], where some lanes have gates, or the publisher waits to know what becomes of the message at each. Gates are
+/// asked first, before anything is locked.
+fn offer_one_by_one(
+    group: &[Route],
+    message: &Message<'_>,
+    full: &mut Vec<Full>,
+    mut judge: impl FnMut(&Route, &AnyEvent) -> Verdict,
+) {
+    // one bit for each lane, so that asking allocates nothing
+    for some in group.chunks(u64::BITS as usize) {
+        let mut passing = 0_u64;
+        for (at, route) in some.iter().enumerate() {
+            let Some(event) = message.as_taken_by(route) else { continue };
+            let Route { mailbox, lane, is_tap, .. } = route;
+            match (judge(route, event), message.wait.filter(|_| !is_tap)) {
+                (Verdict::Passes, None) => passing |= 1 << at,
+                (Verdict::PassesAs(key), None) => mailbox.offer_keyed(*lane, event, key, message),
+                (Verdict::Passes, Some(wait)) => mailbox.offer_tracked(*lane, event, 0, (wait, message), full),
+                (Verdict::PassesAs(key), Some(wait)) => mailbox.offer_tracked(*lane, event, key, (wait, message), full),
+                (Verdict::TurnsAway, _) => {}
+                (Verdict::Panicked, wait) => mailbox.fail_unasked(*lane, wait),
+            }
+        }
+        if passing != 0 {
+            let passing = (0..).zip(some).filter(|(at, _)| passing >> at & 1 == 1).map(|(_, route)| route);
+            some[0].mailbox.offer(passing, message, full);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Tells of a publish that waits long: after a second, then after 2, 4, 8 and so on, at least once a minute, and when that is
+//! over.
+
+use std::pin::Pin;
+use std::task::Context;
+use std::time::Duration;
+use tokio::time::{Instant, Sleep, sleep};
+
+/// After how long a wait is told of.
+const FIRST: Duration = Duration::from_secs(1);
+/// How long after the last time at most.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// The clock of one wait.
+#[derive(Debug)]
+pub(crate) struct Stall<'p> {
+    publisher: &'p str,
+    since: Instant,
+    next: Duration,
+    timer: Pin<Box<Sleep>>,
+    told: bool,
+    ended: bool,
+}
+
+impl<'p> Stall<'p> {
+    /// Begins to watch a wait; nothing outside a tokio runtime, which has no clock.
+    pub(crate) fn watch(publisher: &'p str) -> Option<Self> {
+        tokio::runtime::Handle::try_current().ok()?;
+        let timer = Box::pin(sleep(FIRST));
+        Some(Self { publisher, since: Instant::now(), next: FIRST, timer, told: false, ended: false })
+    }
+
+    /// How long it has waited, whenever that is to be told.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Option<Duration> {
+        let mut due = None;
+        while self.timer.as_mut().poll(cx).is_ready() {
+            due = Some(self.waited());
+            self.told = true;
+            self.next = (self.next * 2).min(LONGEST);
+            self.timer.set(sleep(self.next));
+        }
+        due
+    }
+
+    /// The wait has come to its end.
+    pub(crate) fn end(mut self) {
+        self.ended = true;
+    }
+
+    fn waited(&self) -> Duration {
+        Duration::from_millis(self.since.elapsed().as_millis().try_into().unwrap_or(u64::MAX))
+    }
+}
+
+impl Drop for Stall<'_> {
+    fn drop(&mut self) {
+        if self.told {
+            let (publisher, waited) = (self.publisher, self.waited());
+            if self.ended {
+                tracing::warn!(publisher, "publish goes on after it waited for {waited:?}");
+            } else {
+                tracing::warn!(publisher, "publish was given up after it waited for {waited:?}");
+            }
+        }
+    }
+}

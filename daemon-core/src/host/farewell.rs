@@ -1,0 +1,220 @@
+//! What a program does last: the shutdown handlers of a host, one after the other, after the last daemon's cleanup.
+//!
+//! Invariants:
+//! 1. Handlers run in the order in which they were registered, each at most once, all of them within one timeout.
+//! 2. None runs after that: what overruns is aborted, and what has not begun does not begin. Either is in the report.
+//! 3. They are called and dropped on the workers, for they are user code.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::Location;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::report::{Cut, HandlerStop, millis};
+use crate::BoxFuture;
+use crate::error::Result;
+use crate::status::{TaskKind, TaskStatus};
+use crate::task::{FOREVER, Failure, Label, Owner, Tasks, caught, drop_quietly};
+
+/// How long all handlers together may take, unless the host says otherwise.
+pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long what was aborted may take to be gone.
+const ABORTING: Duration = Duration::from_millis(100);
+
+/// A shutdown handler.
+pub(super) struct Handler {
+    at: &'static Location<'static>,
+    call: Box<dyn FnOnce() -> BoxFuture<'static, Result<()>> + Send>,
+}
+
+impl Handler {
+    /// A handler that was registered there.
+    pub(super) fn new(
+        at: &'static Location<'static>,
+        call: impl FnOnce() -> BoxFuture<'static, Result<()>> + Send + 'static,
+    ) -> Self {
+        Self { at, call: Box::new(call) }
+    }
+
+    fn name(&self) -> String {
+        format!("{}:{}", self.at.file(), self.at.line())
+    }
+}
+
+impl fmt::Debug for Handler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handler").field("at", self.at).finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
+struct Inner {
+    waiting: VecDeque<Handler>,
+    ended: Vec<HandlerStop>,
+    over: bool,
+}
+
+/// The shutdown handlers of one host.
+pub(super) struct Farewell {
+    timeout: Duration,
+    inner: Mutex<Inner>,
+    /// The one under way.
+    tasks: OnceLock<Arc<Tasks>>,
+}
+
+impl Farewell {
+    pub(super) fn new(handlers: Vec<Handler>, timeout: Option<Duration>) -> Arc<Self> {
+        let inner = Inner { waiting: handlers.into(), ..Inner::default() };
+        let timeout = timeout.unwrap_or(DEFAULT_TIMEOUT).min(FOREVER);
+        Arc::new(Self { timeout, inner: Mutex::new(inner), tasks: OnceLock::new() })
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a handler behind the others; gives it back if they are over.
+    pub(super) fn add(&self, handler: Handler) -> Result<(), Handler> {
+        let mut inner = self.inner();
+        if inner.over {
+            return Err(handler);
+        }
+        inner.waiting.push_back(handler);
+        Ok(())
+    }
+
+    /// What is to be kept for them of the time that a stop has.
+    pub(super) fn ceiling(&self) -> Duration {
+        if self.inner().waiting.is_empty() { Duration::ZERO } else { self.timeout }
+    }
+
+    /// Runs them on `runtime`, until their time is up or `by`, by when the host is to have stopped.
+    pub(super) async fn say(self: &Arc<Self>, runtime: &Handle, by: Instant) {
+        if self.close_if_empty() {
+            return;
+        }
+        let now = Instant::now();
+        let left = by.saturating_duration_since(now);
+        let deadline = now + self.timeout.min(left.saturating_sub(ABORTING.min(left / 4)));
+        let farewell = self.clone();
+        let said = runtime.spawn(async move { farewell.run(deadline).await });
+        drop(tokio::time::timeout_at(deadline + ABORTING * 2, said).await); // late: no worker is free, as the report shows
+    }
+
+    async fn run(&self, deadline: Instant) {
+        let tasks = self.tasks.get_or_init(|| Tasks::new(Handle::current(), Owner::nobody()));
+        while let Some(handler) = self.next() {
+            let stop = call(tasks, handler, deadline).await;
+            if let Some(problem) = &stop.problem {
+                tracing::warn!(handler = stop.name, problem, "a shutdown handler failed");
+            }
+            if stop.cut.is_some() {
+                tracing::warn!(handler = stop.name, timeout = ?self.timeout, "the shutdown handlers took too long");
+            }
+            self.inner().ended.push(stop);
+        }
+    }
+
+    fn next(&self) -> Option<Handler> {
+        let mut inner = self.inner();
+        let next = inner.waiting.pop_front();
+        inner.over |= next.is_none();
+        next
+    }
+
+    fn close_if_empty(&self) -> bool {
+        let mut inner = self.inner();
+        inner.over |= inner.waiting.is_empty();
+        inner.over
+    }
+
+    /// How each of them ended, with the one that has not.
+    pub(super) fn stops(&self) -> Vec<HandlerStop> {
+        let under_way = self.under_way();
+        let mut stops = self.inner().ended.clone();
+        let known = |task: &TaskStatus| stops.iter().any(|stop| stop.name == task.name && stop.cut.is_some());
+        let still_there: Vec<_> = under_way.iter().filter(|task| !known(task)).map(|task| cut(task, false)).collect();
+        stops.extend(still_there);
+        stops
+    }
+
+    /// The one that is under way.
+    pub(super) fn under_way(&self) -> Vec<TaskStatus> {
+        self.tasks.get().map(|tasks| tasks.statuses()).unwrap_or_default()
+    }
+
+    pub(super) fn was_cut(&self) -> bool {
+        self.inner().ended.iter().any(|stop| stop.cut.is_some()) || !self.under_way().is_empty()
+    }
+
+    pub(super) fn ended_badly(&self) -> bool {
+        self.inner().ended.iter().any(|stop| stop.problem.is_some())
+    }
+}
+
+impl HandlerStop {
+    fn new(name: String) -> Self {
+        Self { name, stop_ms: 0, problem: None, cut: None }
+    }
+}
+
+/// Calls a handler and waits for its end, until `deadline`.
+async fn call(tasks: &Arc<Tasks>, handler: Handler, deadline: Instant) -> HandlerStop {
+    let (begun, name) = (Instant::now(), handler.name());
+    if begun >= deadline {
+        drop_quietly(handler);
+        return unbegun(name);
+    }
+    let (sender, mut ended) = oneshot::channel();
+    let call = handler.call;
+    // Never closed: it cannot be refused.
+    drop(tasks.spawn(Label::new(TaskKind::Shutdown, &name), async move {
+        drop(sender.send(caught(call).await)); // or nobody waits any more
+    }));
+    // Not for what it sends: it is over once nothing is left of it.
+    let stop = if tokio::time::timeout_at(deadline, tasks.idle(|_| true)).await.is_ok() {
+        let outcome = ended.try_recv();
+        let problem = outcome.ok().and_then(Result::err).map(|failure: Failure| failure.to_string());
+        HandlerStop { problem, ..HandlerStop::new(name) }
+    } else {
+        abort(tasks).await.unwrap_or_else(|| HandlerStop::new(name))
+    };
+    HandlerStop { stop_ms: millis(begun.elapsed()), ..stop }
+}
+
+/// Aborts the handler under way, if there still is one, and books it.
+async fn abort(tasks: &Tasks) -> Option<HandlerStop> {
+    let aborted = tasks.abort(TaskKind::Shutdown);
+    drop(tokio::time::timeout(ABORTING, tasks.idle(|_| true)).await); // what is left is told of
+    let (record, then) = aborted.into_iter().next()?;
+    let gone = record.is_gone();
+    Some(cut(&if gone { then } else { record.status() }, gone))
+}
+
+/// A handler for which there was no time left.
+fn unbegun(name: String) -> HandlerStop {
+    let cut = Cut {
+        work: format!("{} `{name}`", TaskKind::Shutdown),
+        spawned_at: format!("{}:{}", file!(), line!()),
+        polls: 0,
+        idle_ms: None,
+        waits_in: None,
+        blocking: false,
+        gone: true,
+    };
+    HandlerStop { cut: Some(cut), ..HandlerStop::new(name) }
+}
+
+/// A handler that had to be cut.
+fn cut(task: &TaskStatus, gone: bool) -> HandlerStop {
+    HandlerStop {
+        stop_ms: millis(task.age),
+        cut: Some(Cut::new(task, gone, &[])),
+        ..HandlerStop::new(task.name.clone())
+    }
+}

@@ -1,0 +1,151 @@
+//! The start of a life: its value made, initialised, its work begun.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, timeout_at};
+
+use super::{Lifecycle, NotStarted, StopOrder};
+use crate::context::{Context, Life};
+use crate::error::Result;
+use crate::host::board::Happening;
+use crate::host::unit::Lived;
+use crate::status::{State, TaskKind};
+use crate::task::{Failure, Label, caught};
+
+/// How long a start may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StartLimits {
+    /// The daemon's own.
+    pub(crate) timeout: Duration,
+    /// When the start of the whole host must have ended, and how long it could take; `None` later, or without a limit.
+    pub(crate) whole: Option<(Instant, Duration)>,
+}
+
+/// When a start must have ended, and whose limit that is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    pub(crate) at: Instant,
+    limit: Limit,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Limit {
+    Own(Duration),
+    Whole(Duration),
+}
+
+/// A daemon that did not run in the time that its host has to start.
+#[derive(Debug, thiserror::Error)]
+#[error("did not run within the host's start budget of {0:?}")]
+struct BudgetUsedUp(Duration);
+
+impl StartLimits {
+    /// When a start that begins `now` must have ended.
+    pub(crate) fn deadline(&self, now: Instant) -> Deadline {
+        let own = Deadline { at: now + self.timeout, limit: Limit::Own(self.timeout) };
+        match self.whole {
+            Some((at, budget)) if at < own.at => Deadline { at, limit: Limit::Whole(budget) },
+            _ => own,
+        }
+    }
+}
+
+impl Deadline {
+    /// What is wrong with a start that has not ended by then.
+    pub(crate) fn missed(&self) -> Failure {
+        match self.limit {
+            Limit::Own(timeout) => Failure::Timeout(timeout),
+            Limit::Whole(budget) => Failure::Error(BudgetUsedUp(budget).into()),
+        }
+    }
+}
+
+impl Lifecycle {
+    /// Starts the life, or says why it did not; `entered` tells whether `initialize` was.
+    pub(super) async fn start(&mut self, life: &Arc<Life>, entered: &mut bool) -> Result<(), NotStarted> {
+        let deadline = self.limits.deadline(Instant::now());
+        let cx = Context { life: life.clone() };
+        let (sender, mut made) = oneshot::channel();
+        let value = self.unit.value();
+        let make = self.step(life, TaskKind::Make, deadline, async move {
+            drop(sender.send(value.await?)); // the receiver is closed only once this task has been given up
+            Ok(())
+        });
+        let ended = make.await;
+        made.close();
+        // Kept even if the start ends here: the stop drops it where a destructor may block or panic.
+        let lived: Option<Arc<dyn Lived>> = made.try_recv().ok().map(Into::into);
+        let slot = self.slot.clone();
+        slot.inner().lived = lived.clone();
+        ended?;
+        let Some(lived) = lived else { return Err(NotStarted::Cancelled) };
+        *entered = true;
+        let (intake, initialize) = (slot.intake.clone(), lived.hook(TaskKind::Initialize, cx.clone()));
+        let anew = self.unit.is_made_anew() && slot.restarts.load(Ordering::Relaxed) > 0;
+        let asked = lived.clone();
+        let begin = async move {
+            intake.begin(anew); // asks filters, which are user code
+            initialize.await?;
+            asked.ask(); // for periods: user code, too
+            Ok(())
+        };
+        self.step(life, TaskKind::Initialize, deadline, begin).await?;
+        if let Err(error) = lived.begin(life) {
+            return Err(NotStarted::Failed(Failure::Error(error.into())));
+        }
+        slot.inner().started = Some(self.board.since.elapsed());
+        slot.enter(State::Running);
+        // Before anything of it runs that might break it: the conductor hears of its start first.
+        self.board.tell(Happening::Started(self.at));
+        for (isolated, dispatch) in lived.dispatch(cx) {
+            let name = isolated.map_or_else(|| TaskKind::Handlers.to_string(), str::to_owned);
+            let label = Label::new(TaskKind::Handlers, &name);
+            drop(life.spawn(label, dispatch)); // open: it cannot be refused
+        }
+        life.ready.cancel();
+        self.board.catch_up(&slot, life);
+        Ok(())
+    }
+
+    /// Runs one step of the start as a task of its own, to its end, its deadline or the order to stop.
+    async fn step(
+        &mut self,
+        life: &Arc<Life>,
+        kind: TaskKind,
+        deadline: Deadline,
+        work: impl Future<Output = Result<()>> + Send + 'static,
+    ) -> Result<(), NotStarted> {
+        let ordered = |stop: &watch::Receiver<StopOrder>| stop.borrow().is_some();
+        if ordered(&self.stop) {
+            return Err(NotStarted::Cancelled);
+        }
+        if deadline.at <= Instant::now() {
+            return Err(NotStarted::Failed(deadline.missed()));
+        }
+        let (sender, outcome) = oneshot::channel();
+        let name = kind.to_string();
+        let task = life.tasks.spawn(Label::new(kind, &name), async move {
+            drop(sender.send(caught(|| work).await)); // the receiver is dropped once this step is given up
+        });
+        let ended = tokio::select! {
+            biased; // a failure is told of also when the order to stop comes with it
+            outcome = timeout_at(deadline.at, outcome) => match outcome {
+                Ok(Ok(Ok(()))) => Ok(()),
+                Ok(Ok(Err(failure))) => Err(NotStarted::Failed(failure)),
+                Ok(Err(_)) => Err(NotStarted::Cancelled), // aborted: the runtime is going down
+                Err(_) => Err(NotStarted::Failed(deadline.missed())),
+            },
+            _ = self.stop.wait_for(Option::is_some) => Err(NotStarted::Cancelled),
+        };
+        if let (Err(_), Some(task)) = (&ended, task) {
+            task.abort();
+        }
+        // The order to stop follows the beginning of a shutdown, which this step may have asked for.
+        let overtaken = ordered(&self.stop) || self.is_last();
+        if ended.is_ok() && overtaken { Err(NotStarted::Cancelled) } else { ended }
+    }
+}

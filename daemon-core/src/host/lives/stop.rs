@@ -1,0 +1,215 @@
+//! The end of a life: drained, cancelled, cleaned up, let go, each step in its share of the time.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
+
+use super::{Lifecycle, Order, StopOrder, destructor_failed};
+use crate::context::{Context, Life, Phase};
+use crate::error::Result;
+use crate::host::budget::{Steps, Timetable};
+use crate::host::report::Cut;
+use crate::host::slot::Slot;
+use crate::status::{State, TaskKind};
+use crate::task::{Label, attempt, caught};
+
+impl Lifecycle {
+    /// Takes every step of the stop, within its share of the time.
+    pub(super) async fn stop(&self, life: &Arc<Life>, order: Order, entered: bool) {
+        let begun = Instant::now();
+        let slot = &*self.slot;
+        let (times, orders) = (Timetable::of(begun, order.share), self.stop.clone());
+        let mut stopping = Stopping { life, slot, times, orders };
+        slot.enter(State::Stopping);
+
+        life.tasks.seal();
+        life.intake.cancel();
+        slot.intake.drain();
+        life.close_pulled();
+        let drains = |kind| {
+            let ticks = matches!(kind, TaskKind::Schedule | TaskKind::Interval);
+            ticks || matches!(kind, TaskKind::Handlers | TaskKind::Command | TaskKind::Reload)
+        };
+        stopping.idle(|steps| steps.drain, drains).await;
+        life.cancel.cancel();
+        stopping.idle(|steps| steps.join, |_| true).await;
+        life.cut.store(true, Ordering::Release);
+        stopping.abort(|steps| steps.abort, None).await;
+        life.tasks.relent();
+
+        if entered {
+            stopping.clean_up().await;
+        }
+        life.enter(Phase::Over);
+        let (ended, told) = (life.clone(), self.slot.clone());
+        let unregister = async move {
+            for (what, failures) in [("subscription", ended.drop_guards()), ("interval", ended.forget_intervals())] {
+                told.inner().problems.extend(failures.iter().map(|failure| format!("a registered {what} {failure}")));
+            }
+            Ok(())
+        };
+        stopping.apart("subscriptions and intervals", |steps| steps.registered, |steps| steps.end, unregister).await;
+        if order.returns && !self.is_last() {
+            slot.intake.buffer(); // what is queued is for the next life
+        } else {
+            slot.intake.close();
+        }
+        life.tasks.close();
+        stopping.idle(|steps| steps.close, |_| true).await;
+        stopping.book_what_is_left();
+        stopping.begun_within(|steps| steps.end, self.let_go()).await; // late: the board shows the value
+
+        {
+            let mut inner = slot.inner();
+            inner.stop_took = begun.elapsed();
+            inner.stopped = Some(self.board.since.elapsed());
+            if inner.cut.iter().all(|cut| cut.gone) {
+                inner.life = None;
+            }
+        }
+        slot.enter(State::Stopped);
+    }
+
+    /// Drops the daemon's value.
+    fn let_go(&self) -> impl Future<Output = ()> {
+        let (lived, slot) = (self.slot.inner().lived.take(), self.slot.clone());
+        self.board.let_go(&self.runtime, &self.slot.name, move || {
+            if let Err(failure) = attempt(|| drop(lived)) {
+                slot.inner().problems.push(destructor_failed(&failure));
+            }
+        })
+    }
+}
+
+/// How long a step of the stop gets at least, however late it comes: enough to be begun.
+const MOMENT: Duration = Duration::from_millis(10);
+
+/// A stop under way.
+struct Stopping<'a> {
+    life: &'a Arc<Life>,
+    slot: &'a Slot,
+    times: Timetable,
+    /// Where an order to be quicker comes from, when a shutdown begins that has less time.
+    orders: watch::Receiver<StopOrder>,
+}
+
+impl Stopping<'_> {
+    fn problem(&self, what: impl Into<String>) {
+        self.slot.inner().problems.push(what.into());
+    }
+
+    /// Awaits `work` until the time of `step` is up, which an order may bring forward; but not before `least`.
+    async fn until<T>(
+        &mut self,
+        step: impl Fn(&Steps) -> Duration,
+        least: Option<Instant>,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        tokio::pin!(work);
+        loop {
+            let by = self.times.by(&step);
+            let by = least.map_or(by, |least| by.max(least));
+            tokio::select! {
+                biased;
+                done = &mut work => return Some(done),
+                () = tokio::time::sleep_until(by) => return None,
+                order = ordered_anew(&mut self.orders) => self.times.tighten(Instant::now(), order.share),
+            }
+        }
+    }
+
+    /// As [`until`](Self::until), but long enough for `work` to be begun, however late it is.
+    async fn begun_within<T>(&mut self, step: impl Fn(&Steps) -> Duration, work: impl Future<Output = T>) -> Option<T> {
+        self.until(step, Some(Instant::now() + MOMENT), work).await
+    }
+
+    /// Waits until no such work is left, or the time is up.
+    async fn idle(&mut self, step: impl Fn(&Steps) -> Duration, of: impl Fn(TaskKind) -> bool) {
+        let tasks = self.life.tasks.clone();
+        self.until(step, None, tasks.idle(of)).await; // what is left is aborted later
+    }
+
+    /// Aborts all work or that of one kind, and books it once.
+    async fn abort(&mut self, step: impl Fn(&Steps) -> Duration, only: Option<TaskKind>) {
+        let busy = self.slot.busy_handlers();
+        let tasks = self.life.tasks.clone();
+        let aborted = only.map_or_else(|| tasks.abort_all(), |kind| tasks.abort(kind));
+        if aborted.is_empty() {
+            return;
+        }
+        let of = |kind| only.is_none_or(|only| only == kind);
+        self.begun_within(step, tasks.idle(of)).await; // what is left is told of
+        let cuts = aborted.into_iter().map(|(record, then)| {
+            let gone = record.is_gone();
+            Cut::new(&if gone { then } else { record.status() }, gone, &busy)
+        });
+        for cut in self.book(cuts) {
+            tracing::warn!(parent: &self.life.span, "{cut}");
+        }
+    }
+
+    /// Books what was cut; returns what was not known.
+    fn book(&self, cuts: impl Iterator<Item = Cut>) -> Vec<Cut> {
+        let mut inner = self.slot.inner();
+        let known = inner.cut.len();
+        Cut::add(&mut inner.cut, cuts);
+        inner.cut[known..].to_vec()
+    }
+
+    /// Books what could not be aborted and is not in the report yet, such as blocking work that `cleanup` began.
+    fn book_what_is_left(&self) {
+        let busy = self.slot.busy_handlers();
+        let left = self.life.tasks.statuses();
+        self.book(left.iter().map(|task| Cut::new(task, false, &busy)));
+    }
+
+    /// Runs `work` in a task of its own; what overruns `step` is aborted and booked, and has to be gone by `end`.
+    async fn apart(
+        &mut self,
+        name: &str,
+        step: impl Fn(&Steps) -> Duration,
+        end: impl Fn(&Steps) -> Duration,
+        work: impl Future<Output = Result<()>> + Send + 'static,
+    ) {
+        let (sender, outcome) = oneshot::channel();
+        let label = Label::new(TaskKind::Cleanup, name);
+        let run = async move {
+            drop(sender.send(caught(|| work).await)); // the waiting side may have given up
+        };
+        if self.life.spawn(label, run).is_err() {
+            return;
+        }
+        match self.begun_within(step, outcome).await {
+            Some(Ok(Ok(()))) => {}
+            Some(Ok(Err(failure))) => {
+                self.life.failed(TaskKind::Cleanup, name, &failure);
+                self.problem(format!("{name}: {failure}"));
+            }
+            Some(Err(_)) => self.problem(format!("{name} was aborted")),
+            None => self.abort(end, Some(TaskKind::Cleanup)).await,
+        }
+    }
+
+    async fn clean_up(&mut self) {
+        self.life.enter(Phase::Cleaning);
+        let lived = self.slot.inner().lived.clone();
+        let Some(lived) = lived else { return };
+        let cleanup = lived.hook(TaskKind::Cleanup, Context { life: self.life.clone() });
+        drop(lived);
+        self.apart("cleanup", |steps| steps.cleanup, |steps| steps.abort_cleanup, cleanup).await;
+    }
+}
+
+/// Waits for an order that comes after the first. Cancel safe.
+async fn ordered_anew(orders: &mut watch::Receiver<StopOrder>) -> Order {
+    let changed = orders.changed().await.is_ok();
+    let order = changed.then(|| *orders.borrow_and_update()).flatten();
+    match order {
+        Some(order) => order,
+        None => std::future::pending().await, // the conductor is gone, and orders nothing any more
+    }
+}

@@ -1,0 +1,193 @@
+//! The main thread's words: said by other threads, which it waits for no longer than it says.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::blocked::Word;
+use super::board::Board;
+use super::report::{ShutdownReport, spawned_at};
+use crate::error::DaemonError;
+use crate::reload::ReloadReport;
+use crate::status::BlockedWork;
+
+/// How long a clean end waits for its report to be written, if the budget allows.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The code of an instance that is not the first: `EX_UNAVAILABLE` of sysexits(3).
+const EXIT_ALREADY_RUNNING: u8 = 69;
+
+/// Where the main thread's words go.
+pub(super) struct Voice {
+    quiet: bool,
+    /// Whether a person watches who would like to know whom the stop waits for.
+    pub(super) counts_down: bool,
+    report_file: Option<PathBuf>,
+    /// Writes the start receipt, which comes before the report.
+    receipt: Option<JoinHandle<()>>,
+    /// Whether blocked workers are to be warned of.
+    warns: bool,
+    /// Where warnings are logged, once there was one.
+    log: Option<mpsc::SyncSender<Word>>,
+}
+
+/// How many warnings may wait for whoever takes the log.
+const UNHEARD: usize = 64;
+
+impl Voice {
+    pub(super) fn new(quiet: bool, report_file: Option<PathBuf>, warns: bool) -> Self {
+        let counts_down = !quiet && std::io::stderr().is_terminal();
+        Self { quiet, counts_down, report_file, receipt: None, warns, log: None }
+    }
+
+    /// Shows the start receipt. Nobody waits for it but the report.
+    pub(super) fn receipt(&mut self, text: String, started: bool) {
+        if !(self.quiet && started) {
+            self.receipt = aside(move || write_error(&text)).0;
+        }
+    }
+
+    /// Says whom the stop waits for.
+    pub(super) fn count_down(&self, left: Duration, up: &[String]) {
+        let text = format!("stopping, {} s left; waiting for {}\n", left.as_secs(), up.join(", "));
+        drop(aside(move || write_error(&text))); // nobody waits for it
+    }
+
+    /// Says how a reload went. Nobody waits for it.
+    pub(super) fn reloaded(&self, report: &ReloadReport) {
+        if !(self.quiet && report.is_reloaded()) {
+            let text = report.to_string();
+            drop(aside(move || write_error(&text)));
+        }
+    }
+
+    /// Logs what there is to tell of blocked workers. Where the log does not take it nobody hears of it.
+    pub(super) fn warn(&mut self, words: Vec<Word>) {
+        if !self.warns {
+            return;
+        }
+        let log = self.log.get_or_insert_with(|| {
+            let (sender, words) = mpsc::sync_channel(UNHEARD);
+            drop(aside(move || words.into_iter().for_each(|word| log_word(&word))));
+            sender
+        });
+        words.into_iter().for_each(|word| drop(log.try_send(word)));
+    }
+
+    /// Shows and files the shutdown report, for no longer than `patience`.
+    pub(super) fn last_words(self, report: ShutdownReport, patience: Duration) {
+        let text = if self.quiet && report.is_clean() { String::new() } else { report.to_string() };
+        self.say_last(text, report, patience);
+    }
+
+    /// Says why a host cannot even begin.
+    pub(super) fn refuse(self, name: String, why: &impl std::fmt::Display) -> ExitCode {
+        let why = why.to_string();
+        self.say_last(format!("{why}\n"), ShutdownReport::refused(name, 1, &why), PATIENCE);
+        ExitCode::FAILURE
+    }
+
+    /// Says that another instance runs. Its report file is left to that.
+    pub(super) fn give_way(self, error: &DaemonError) -> ExitCode {
+        let text = format!("{error}\n");
+        let (_, said) = aside(move || write_error(&text));
+        let _ = said.recv_timeout(PATIENCE); // nobody reads: the exit code tells
+        ExitCode::from(EXIT_ALREADY_RUNNING)
+    }
+
+    fn say_last(self, text: String, report: ShutdownReport, patience: Duration) {
+        let deadline = std::time::Instant::now() + patience;
+        let (receipt, file) = (self.receipt, self.report_file);
+        let (_, shown) = aside(move || {
+            drop(receipt.map(JoinHandle::join)); // it comes first, and cannot panic
+            write_error(&text);
+        });
+        let (_, filed) = aside(move || {
+            let Some(path) = file else { return };
+            let written = serde_json::to_string_pretty(&report).map_err(std::io::Error::from);
+            if let Err(error) = written.and_then(|json| std::fs::write(&path, json + "\n")) {
+                write_error(&format!("cannot write the shutdown report to {}: {error}\n", path.display()));
+            }
+        });
+        for done in [filed, shown] {
+            let _ = done.recv_timeout(deadline.saturating_duration_since(std::time::Instant::now())); // late: go on
+        }
+    }
+}
+
+fn log_word(word: &Word) {
+    let of = |work: &BlockedWork, blocked: String, message: &str| {
+        let BlockedWork { daemon, kind, .. } = work;
+        let place = format!("{}{}", work.work, spawned_at(&work.spawned_at));
+        let _span = tracing::error_span!("daemon", name = &**daemon).entered();
+        tracing::warn!(%daemon, work = place, %kind, %blocked, "{message}");
+    };
+    match word {
+        Word::Blocks(work) => {
+            let message = "it blocks a worker thread; what may block belongs in `cx.spawn_blocking`";
+            of(work, format!("{:.1?}", work.blocked), message);
+        }
+        Word::Ended { work, at_most } => {
+            let blocked = format!("{:.1?} to {at_most:.1?}", work.blocked);
+            of(work, blocked, "it no longer blocks a worker thread");
+        }
+        Word::Unknown { workers } => {
+            tracing::warn!(workers, "worker threads are blocked by what was not spawned through the host");
+        }
+        Word::UnknownEnded => tracing::warn!("what was not spawned through the host no longer blocks worker threads"),
+        Word::All { workers } => tracing::warn!(workers, "all worker threads are blocked: nothing else runs"),
+    }
+}
+
+/// Gives back what the host has claimed, and waits for that no longer than `patience`: the end of the process does it too,
+/// but for the files.
+pub(super) fn give_back(board: Arc<Board>, patience: Duration) {
+    let (_, given_back) = aside(move || {
+        board.claimed.give_back();
+        if let Some(error) = board.claimed.unreturned() {
+            write_error(&format!("{error}\n"));
+        }
+    });
+    let _ = given_back.recv_timeout(patience); // late: go on
+}
+
+/// Does something on a thread of its own; the receiver hears when it is done.
+fn aside(work: impl FnOnce() + Send + 'static) -> (Option<JoinHandle<()>>, mpsc::Receiver<()>) {
+    let (sender, done) = mpsc::channel();
+    let spawned = std::thread::Builder::new().name("daemon-voice".to_owned()).spawn(move || {
+        work();
+        let _ = sender.send(()); // the waiting side may have given up
+    });
+    (spawned.ok(), done) // without a thread there is no voice, and the receiver hears so
+}
+
+/// Writes to standard error; where that cannot be written there is nobody left to tell.
+fn write_error(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    drop(stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()));
+}
+
+/// Shows warnings and errors on standard error, unless the program installed a subscriber of its own.
+#[cfg(feature = "log")]
+pub(super) fn show_logs() {
+    use tracing_subscriber::filter::{LevelFilter, Targets};
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+
+    if tracing::dispatcher::has_been_set() {
+        return;
+    }
+    let wanted = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colour).with_target(false);
+    let layers = tracing_subscriber::registry()
+        .with(wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN)))
+        .with(layer);
+    drop(layers.try_init()); // another thread was quicker: its subscriber stays
+}
+
+#[cfg(not(feature = "log"))]
+pub(super) fn show_logs() {}

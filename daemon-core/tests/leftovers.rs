@@ -1,0 +1,195 @@
+//! What a stop leaves behind: work that leaves heirs, and handlers that block their thread while it goes on.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test states what it expects")]
+
+mod probe;
+
+use daemon_core::{BoxError, Context, DaemonBase, Error, Event, Host, Result, State, daemon};
+use probe::{Log, Says, account, assert_nothing_left};
+use std::future::pending;
+use std::sync::{Arc, Mutex, mpsc};
+use tokio::sync::Semaphore;
+
+/// Spawns more work when it is dropped.
+struct Heir(Log, Context);
+impl Drop for Heir {
+    fn drop(&mut self) {
+        match self.1.spawn("heir", pending::<()>()) {
+            Err(Error::Stopping { .. }) => self.0.say("refused"),
+            outcome => self.0.say(format!("{outcome:?}")),
+        }
+    }
+}
+
+#[daemon(name = "dynasty", no_handlers)]
+struct Dynasty(Log);
+impl DaemonBase for Dynasty {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        let heir = Heir(self.0.clone(), cx.clone());
+        drop(cx.spawn("ancestor", async move {
+            let _heir = heir;
+            pending::<()>().await;
+        })?);
+        Ok(())
+    }
+
+    async fn cleanup(&self, cx: &Context) -> Result<()> {
+        self.0.say("cleanup");
+        let log = self.0.clone();
+        // Its own work is not refused.
+        cx.spawn("last words", async move { log.say("last words") })?.await?;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_that_is_aborted_leaves_no_heirs() {
+    let log = Log::default();
+    let host = Host::new("t").daemon(Dynasty(log.clone())).start().await.unwrap();
+    let report = host.shutdown().await.unwrap();
+    let said = log.lines();
+    assert_eq!(said[said.len() - 3..], ["refused", "cleanup", "last words"], "{said:?}");
+    assert!(report.stop_ms < 4_000, "nobody was waited for in vain: {report}");
+    assert_nothing_left(&report);
+}
+
+#[derive(Event, Debug)]
+#[event("block:turn", local)]
+struct Turn;
+
+/// Blocks its thread in one handler, as soon as all have begun.
+#[daemon(name = "block", stop_timeout = "100ms")]
+struct Block {
+    log: Log,
+    _gone: Says,
+    permits: Arc<Semaphore>,
+    blocked: mpsc::Sender<()>,
+    release: Mutex<mpsc::Receiver<()>>,
+}
+
+#[daemon]
+impl Block {
+    #[on_event]
+    async fn turn(&self, _turn: &Turn) {
+        drop(self.permits.acquire().await);
+        self.log.say("turn");
+        self.blocked.send(()).ok();
+        self.release.lock().unwrap().recv().ok();
+    }
+
+    #[on_event]
+    async fn beside(&self, _turn: &Turn) {
+        drop(self.permits.acquire().await);
+        self.log.say("beside");
+    }
+
+    #[on_event(overflow = drop_oldest)]
+    fn own(&self, _turn: &Turn) {
+        self.log.say("own");
+    }
+}
+
+impl DaemonBase for Block {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        self.log.say("cleanup");
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_handler_that_blocks_no_other_is_called() {
+    let (blocked, is_blocked) = mpsc::channel();
+    let (release, released) = mpsc::channel();
+    let log = Log::default();
+    let permits = Arc::new(Semaphore::new(0));
+    let daemon = Block {
+        log: log.clone(),
+        _gone: log.on_drop("gone"),
+        permits: permits.clone(),
+        blocked,
+        release: Mutex::new(released),
+    };
+    let host = Host::new("t").daemon(daemon).start().await.unwrap();
+    let handle = host.handle();
+    for _ in 0..3 {
+        handle.publish(Turn).await.unwrap();
+    }
+    log.said("own").await; // the others have begun
+    permits.add_permits(2);
+    tokio::task::spawn_blocking(move || is_blocked.recv().unwrap()).await.unwrap();
+    let report = host.shutdown().await.unwrap();
+    let cut = &report.daemon("block").unwrap().cut;
+    assert!(cut.iter().any(|cut| cut.blocking && !cut.gone && cut.work.contains("`turn`")), "{report}");
+    let before = log.lines();
+    assert_eq!(log.count("cleanup"), 1, "{before:?}");
+    drop(release);
+    log.said("gone").await;
+    let after = log.lines();
+    assert_eq!(after[before.len()..], ["gone"], "it went on after its cleanup: {after:?}");
+}
+
+/// Never ends a call of its handler.
+#[daemon(name = "listener", stop_timeout = "1s")]
+struct Listener;
+#[daemon]
+impl Listener {
+    #[on_event]
+    async fn turn(&self, _turn: &Turn) {
+        pending().await
+    }
+}
+impl DaemonBase for Listener {}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_daemon_that_is_stopped_by_hand_is_abandoned_at_once() {
+    let host = Host::new("t").daemon(Listener).start().await.unwrap();
+    let handle = host.handle();
+    for _ in 0..3 {
+        handle.publish(Turn).await.unwrap();
+    }
+    handle.stop_daemon("listener").await.unwrap();
+    let status = handle.status();
+    let account = account(&status.daemon("listener").unwrap().subscriptions, "turn");
+    assert_eq!((account.offered, account.abandoned, account.queued, account.in_flight), (3, 3, 0, 0));
+    assert_nothing_left(&host.shutdown().await.unwrap());
+}
+
+/// Its tick blocks its thread in the first life, and then fails the daemon.
+#[daemon(name = "ghost", stop_timeout = "100ms")]
+struct Ghost {
+    _gone: Says,
+    blocked: mpsc::Sender<()>,
+    release: Option<Mutex<mpsc::Receiver<()>>>,
+}
+#[daemon]
+impl Ghost {
+    #[every("1h", immediately, on_error = fail)]
+    fn tick(&self) -> Result<()> {
+        let Some(release) = &self.release else { return Ok(()) };
+        self.blocked.send(()).ok();
+        release.lock().unwrap().recv().ok();
+        Err("from beyond".into())
+    }
+}
+impl DaemonBase for Ghost {}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_fails_after_its_life_fails_no_later_one() {
+    let (blocked, is_blocked) = mpsc::channel();
+    let (release, released) = mpsc::channel();
+    let (log, first) = (Log::default(), Mutex::new(Some(Mutex::new(released))));
+    let said = log.clone();
+    let make = move || {
+        let release = first.lock().unwrap().take();
+        let _gone = said.on_drop(if release.is_some() { "first gone" } else { "second gone" });
+        Ok::<_, BoxError>(Ghost { _gone, blocked: blocked.clone(), release })
+    };
+    let host = Host::new("t").daemon_with(make).start().await.unwrap();
+    tokio::task::spawn_blocking(move || is_blocked.recv().unwrap()).await.unwrap();
+    host.handle().restart_daemon("ghost").await.unwrap();
+    drop(release);
+    log.said("first gone").await;
+    let status = host.handle().status();
+    let ghost = status.daemon("ghost").unwrap();
+    assert_eq!((ghost.state, ghost.errors, &ghost.reason), (State::Running, 1, &None), "{ghost:?}");
+    host.shutdown().await.unwrap();
+}

@@ -1,0 +1,253 @@
+//! Does what the plan says for one daemon, and writes down what happens to it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use daemon_core::{BoxFuture, Call, Context, Overflow, PublishError, QueueOptions, Result};
+
+use crate::node::{Flood, NAMES};
+use crate::plan::{Deed, Node, Registration, SPAWNED};
+use crate::stage::Stage;
+use crate::trace::{End, Moment};
+
+pub(crate) const PLAYED: &str = "a panic of the play";
+/// The name of what cleanup spawns.
+pub(crate) const OF_CLEANUP: &str = "spawned by cleanup";
+pub(crate) const HANDLERS: [&str; 4] = ["first", "second", "other", "all"];
+
+/// The code of one daemon, through all its lives.
+pub(crate) struct Actor {
+    pub(crate) at: usize,
+    pub(crate) stage: Arc<Stage>,
+    life: AtomicU32,
+    calls: [AtomicUsize; 11],
+}
+
+/// A piece of work under way, which writes down its end however that comes.
+struct Under<'a> {
+    actor: &'a Arc<Actor>,
+    life: u32,
+    what: &'static str,
+    end: End,
+}
+
+impl Drop for Under<'_> {
+    fn drop(&mut self) {
+        let end = if std::thread::panicking() { End::Panic } else { self.end };
+        if let Some(handler) = HANDLERS.iter().position(|name| *name == self.what) {
+            self.actor.stage.ended(self.actor.at, handler, end);
+        }
+        self.actor.moment(self.life, Moment::WorkGone(self.what, end));
+    }
+}
+
+/// What a daemon has registered to be ended with its life.
+struct Guard(Arc<Actor>, u32);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.moment(self.1, Moment::GuardGone);
+    }
+}
+
+/// Spawns more work when it is dropped.
+struct Heir(Arc<Actor>, Context);
+
+impl Drop for Heir {
+    fn drop(&mut self) {
+        self.0.spawn("heir", Deed::Hang, &self.1);
+    }
+}
+
+impl Actor {
+    pub(crate) fn new(at: usize, stage: Arc<Stage>) -> Arc<Self> {
+        Arc::new(Self { at, stage, life: AtomicU32::new(0), calls: Default::default() })
+    }
+
+    pub(crate) fn plan(&self) -> &Node {
+        &self.stage.plan.nodes[self.at]
+    }
+
+    fn moment(&self, life: u32, moment: Moment) {
+        self.stage.moment(self.at, life, moment);
+    }
+
+    /// The next of some deeds.
+    pub(crate) fn deed(&self, which: usize, deeds: &[Deed]) -> Deed {
+        deeds[self.calls[which].fetch_add(1, Ordering::Relaxed) % deeds.len()]
+    }
+
+    pub(crate) async fn initialize(self: &Arc<Self>, cx: &Context) -> Result<()> {
+        drop(self.stage.host.set(cx.host())); // the first of all starts does it
+        let life = self.life.fetch_add(1, Ordering::Relaxed) + 1;
+        self.moment(life, Moment::Initialize);
+        self.act("initialize", self.deed(0, &self.plan().initialize), cx).await?;
+        self.moment(life, Moment::Initialized);
+        Ok(())
+    }
+
+    pub(crate) async fn cleanup(self: &Arc<Self>, cx: &Context) -> Result<()> {
+        struct Gone<'a>(&'a Actor, u32);
+        impl Drop for Gone<'_> {
+            fn drop(&mut self) {
+                self.0.moment(self.1, Moment::CleanupGone);
+            }
+        }
+        let life = self.life.load(Ordering::Relaxed);
+        self.moment(life, Moment::Cleanup);
+        let _gone = Gone(self, life);
+        self.act("cleanup", self.deed(1, &self.plan().cleanup), cx).await
+    }
+
+    /// Does a piece of work.
+    pub(crate) fn work<'a>(
+        self: &'a Arc<Self>,
+        what: &'static str,
+        deed: Deed,
+        cx: &'a Context,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let life = self.life.load(Ordering::Relaxed);
+            self.moment(life, Moment::Work(what));
+            let mut under = Under { actor: self, life, what, end: End::Cut };
+            let done = self.act(what, deed, cx).await;
+            under.end = if done.is_ok() { End::Well } else { End::Error };
+            done
+        })
+    }
+
+    async fn act(self: &Arc<Self>, what: &'static str, deed: Deed, cx: &Context) -> Result<()> {
+        match deed {
+            Deed::Well => {}
+            Deed::Error => return Err("an error of the play".into()),
+            Deed::Panic => std::panic::panic_any(PLAYED),
+            Deed::Slow(time) => tokio::time::sleep(time).await,
+            Deed::Hang => std::future::pending().await,
+            Deed::Block(time) => self.block(what, time),
+            Deed::Heed => cx.cancelled().await,
+            Deed::Shutdown => cx.request_shutdown(),
+            _ if !self.stage.stirs() => {}
+            Deed::Publish(topic) => return self.publish(topic, cx).await,
+            Deed::PublishWithin(topic, time) => {
+                return tokio::time::timeout(time, self.publish(topic, cx)).await.unwrap_or(Ok(()));
+            }
+            Deed::Storm(topic, times) => (0..times).try_for_each(|_| self.offer(topic, cx))?,
+            // What cleanup spawns may run beside it, and is aborted after it.
+            Deed::Spawn(which) if what == "cleanup" => self.spawn(OF_CLEANUP, SPAWNED[which], cx),
+            Deed::Spawn(which) => self.spawn("spawned", SPAWNED[which], cx),
+            Deed::Register(registration) => self.register(registration, cx).await,
+            Deed::Call(on) => drop(cx.call::<(), u64>(NAMES[on], "ask", &()).await),
+            Deed::Checks => drop(cx.host().run_checks().await),
+        }
+        Ok(())
+    }
+
+    fn block(&self, what: &'static str, time: Duration) {
+        let life = self.life.load(Ordering::Relaxed);
+        self.moment(life, Moment::Blocks(what));
+        std::thread::sleep(time);
+        self.moment(life, Moment::Blocked(what));
+    }
+
+    /// One of three keys.
+    fn key(&self) -> u8 {
+        u8::try_from(self.calls[10].fetch_add(1, Ordering::Relaxed) % 3).unwrap()
+    }
+
+    async fn publish(&self, topic: usize, cx: &Context) -> Result<()> {
+        self.stage.offers[topic].fetch_add(1, Ordering::Relaxed);
+        let published = match topic {
+            0 => cx.publish(Flood::<0>(self.key())).await,
+            _ => cx.publish(Flood::<1>(self.key())).await,
+        };
+        self.published(topic, published)
+    }
+
+    fn offer(&self, topic: usize, cx: &Context) -> Result<()> {
+        self.stage.offers[topic].fetch_add(1, Ordering::Relaxed);
+        let published = match topic {
+            0 => cx.try_publish(Flood::<0>(self.key())),
+            _ => cx.try_publish(Flood::<1>(self.key())),
+        };
+        self.published(topic, published)
+    }
+
+    fn published(&self, topic: usize, published: Result<(), PublishError>) -> Result<()> {
+        match published {
+            Err(error) if error.is_stopping() => {
+                self.stage.offers[topic].fetch_sub(1, Ordering::Relaxed); // nobody got it
+            }
+            Err(error) if !error.is_full() => return Err(error.into()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn spawn(self: &Arc<Self>, what: &'static str, deed: Deed, cx: &Context) {
+        let (actor, cx2) = (self.clone(), cx.clone());
+        // refused once the life is over
+        drop(cx.spawn(what, async move { drop(actor.work(what, deed, &cx2).await) }));
+    }
+
+    /// A call that does well, bound to this daemon.
+    fn bound(
+        self: &Arc<Self>,
+        what: &'static str,
+        cx: &Context,
+    ) -> impl Fn() -> BoxFuture<'static, Result<()>> + Send + Sync + use<> {
+        let (actor, cx) = (self.clone(), cx.clone());
+        move || {
+            let (actor, cx) = (actor.clone(), cx.clone());
+            Box::pin(async move { actor.work(what, Deed::Slow(Duration::from_millis(3)), &cx).await })
+        }
+    }
+
+    async fn register(self: &Arc<Self>, registration: Registration, cx: &Context) {
+        let life = self.life.load(Ordering::Relaxed);
+        match registration {
+            Registration::Guard => {
+                self.moment(life, Moment::Guard);
+                let guard = Guard(self.clone(), life);
+                drop(cx.register_subscription(move || drop(guard))); // refused: it is ended at once
+            }
+            Registration::EndGuards => cx.cleanup_subscriptions(),
+            Registration::Interval => {
+                let period = Duration::from_millis(30);
+                drop(cx.register_interval("late", period, self.bound("late tick", cx)));
+            }
+            Registration::EndInterval => drop(cx.clear_interval("late").await),
+            Registration::EndIntervals => cx.cleanup_intervals().await,
+            Registration::Pull => {
+                let overflow = if life.is_multiple_of(2) { Overflow::Block } else { Overflow::DropOldest };
+                let options = QueueOptions::default().capacity(2).overflow(overflow);
+                let Ok(mut events) = cx.subscribe_to::<Flood<0>>("flood:drop", options) else { return };
+                drop(cx.spawn("pull", async move { while events.recv().await.is_some() {} }));
+            }
+            Registration::OnReady => drop(cx.on_daemon_ready(NAMES[0], self.bound("on_ready", cx))),
+            Registration::Defer => {
+                let call = self.bound("deferred", cx);
+                drop(cx.defer_initialization(Duration::from_millis(20), call));
+            }
+            Registration::Blocking => {
+                let (actor, blocks) = (self.clone(), self.stage.plan.blocks);
+                let work = move || {
+                    actor.moment(life, Moment::Blocks("blocking"));
+                    if blocks {
+                        std::thread::sleep(Duration::from_millis(15));
+                    }
+                    actor.moment(life, Moment::Blocked("blocking"));
+                };
+                drop(cx.spawn_blocking("blocking", work));
+            }
+            Registration::Heir => {
+                let heir = Heir(self.clone(), cx.clone());
+                let work = async move {
+                    let _heir = heir;
+                    std::future::pending::<()>().await;
+                };
+                drop(cx.spawn("ancestor", work));
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What all daemons of one run share, and what is done to their host from outside.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use daemon_core::{Call, HostHandle};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::node::{self, Flood, NAMES};
+use crate::plan::{Plan, Step};
+use crate::trace::{End, Line, Moment, Trace};
+
+/// How much daemons publish, spawn, register and call in one run: what causes more of itself would go on for ever.
+const STORM: usize = 600;
+
+/// How long a health check may take in these hosts.
+pub(crate) const CHECK_TIMEOUT: Duration = Duration::from_millis(300);
+
+/// How calls of one handler ended: well, badly, cut.
+pub(crate) type Tally = [AtomicU64; 3];
+
+pub(crate) struct Stage {
+    pub(crate) plan: Plan,
+    pub(crate) trace: Trace,
+    /// What was found wrong on the spot.
+    pub(crate) faults: Mutex<Vec<String>>,
+    /// How many events were offered on each topic.
+    pub(crate) offers: [AtomicU64; 2],
+    /// By daemon and handler.
+    pub(crate) tallies: [[Tally; 4]; NAMES.len()],
+    pub(crate) host: OnceLock<HostHandle>,
+    /// Told when the start is to be given up.
+    pub(crate) give_up: Notify,
+    pub(crate) steps: Mutex<Vec<(Step, JoinHandle<()>)>>,
+    runtime: tokio::runtime::Handle,
+    stirred: AtomicUsize,
+}
+
+thread_local! {
+    static STAGE: RefCell<Option<Arc<Stage>>> = const { RefCell::new(None) };
+}
+
+impl Stage {
+    /// Sets the stage for the daemons that are made on this thread.
+    pub(crate) fn set(plan: Plan) -> Arc<Self> {
+        let stage = Arc::new(Self {
+            plan,
+            trace: Trace::default(),
+            faults: Mutex::default(),
+            offers: Default::default(),
+            tallies: Default::default(),
+            host: OnceLock::new(),
+            give_up: Notify::new(),
+            steps: Mutex::default(),
+            runtime: tokio::runtime::Handle::current(),
+            stirred: AtomicUsize::new(0),
+        });
+        STAGE.set(Some(stage.clone()));
+        stage
+    }
+
+    pub(crate) fn current() -> Arc<Self> {
+        STAGE.with_borrow(|stage| stage.clone().unwrap())
+    }
+
+    /// Writes down a moment, and steps in if it is that one.
+    pub(crate) fn moment(self: &Arc<Self>, node: usize, life: u32, moment: Moment) {
+        let number = self.trace.push(Line::Node { node, life, moment });
+        if let Some((at, step)) = self.plan.at_moment
+            && at == number
+        {
+            self.take(step);
+        }
+    }
+
+    pub(crate) fn fault(&self, text: String) {
+        self.faults.lock().unwrap().push(text);
+    }
+
+    /// Whether there may be more of what causes more of itself.
+    pub(crate) fn stirs(&self) -> bool {
+        self.stirred.fetch_add(1, Ordering::Relaxed) < STORM
+    }
+
+    pub(crate) fn ended(&self, node: usize, handler: usize, end: End) {
+        let which = match end {
+            End::Well => 0,
+            End::Error | End::Panic => 1,
+            End::Cut => 2,
+        };
+        self.tallies[node][handler][which].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Steps in from outside.
+    pub(crate) fn take(self: &Arc<Self>, step: Step) {
+        self.trace.note(format!("{step:?}"));
+        let Some(host) = self.host.get().cloned() else { return };
+        if matches!(step, Step::Shutdown) {
+            // both ways to end a host that may still be starting
+            self.give_up.notify_one();
+            return host.request_shutdown();
+        }
+        let stage = self.clone();
+        let task = self.runtime.spawn(async move { stage.carry_out(step, &host).await });
+        self.steps.lock().unwrap().push((step, task));
+    }
+
+    /// Whatever comes of it: the host may be stopping, or the daemon may fail.
+    async fn carry_out(&self, step: Step, host: &HostHandle) {
+        match step {
+            Step::Restart(at) => drop(host.restart_daemon(NAMES[at]).await),
+            Step::Stop(at) => drop(host.stop_daemon(NAMES[at]).await),
+            Step::Start(at) => drop(host.start_daemon(NAMES[at]).await),
+            Step::Add(at) if self.plan.nodes[at].late => drop(node::add_to(host, at).await),
+            Step::Call(at) => drop(host.call::<(), u64>(NAMES[at], "ask", &()).await),
+            Step::Publish(topic, times) => {
+                for key in (0..3).cycle().take(times) {
+                    self.offers[topic].fetch_add(1, Ordering::Relaxed);
+                    match topic {
+                        0 => host.publish(Flood::<0>(key)).await.unwrap(),
+                        _ => host.publish(Flood::<1>(key)).await.unwrap(),
+                    }
+                }
+            }
+            Step::Checks => {
+                let begun = Instant::now();
+                let reports = host.run_checks().await;
+                let took = begun.elapsed();
+                // Timers have a grain, and where threads are blocked time is real.
+                if took > CHECK_TIMEOUT + Duration::from_millis(2) && !self.plan.blocks {
+                    self.fault(format!("G12: the answers of {} checks took {took:?}", reports.len()));
+                }
+            }
+            Step::Add(_) | Step::Shutdown => {}
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! A program that contends for a lock, for the tests of it.
+//!
+//! `contender LOCK WITNESS [--fork stays|goes]`: for a byte of standard input it tries for the lock. It says `held by PID`, and
+//! gives the lock back at the end of the input; or it says `refused by PID` or `failed: WHY` and ends.
+//!
+//! While it holds the lock it holds another one, on WITNESS, which nobody ever removes: who cannot have that one as well has found
+//! a second holder, and says `two hold it`.
+
+#![cfg(unix)]
+#![expect(clippy::print_stdout, reason = "what it says is what its tests wait for")]
+
+use std::fs::File;
+use std::process::ExitCode;
+
+use daemon_core::instance::DaemonLock;
+use rustix::event::{PollFd, PollFlags};
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [lock, witness, more @ ..] = &*args else { return ExitCode::from(2) };
+    // Opened first, so that the kernel closes it first when it ends a process that was killed.
+    let Ok(witness) = File::options().append(true).create(true).open(witness) else { return ExitCode::from(2) };
+    // The standard library would read ahead, and take the bytes of others.
+    if !matches!(rustix::io::read(std::io::stdin(), &mut [0; 1]), Ok(1)) {
+        return ExitCode::SUCCESS;
+    }
+    let lock = match DaemonLock::acquire(lock) {
+        Ok(lock) => lock,
+        Err(error) if error.is_already_running() => {
+            println!("refused by {}", error.pid.map_or_else(|| "nobody".to_owned(), |pid| pid.to_string()));
+            return ExitCode::from(69);
+        }
+        Err(error) => {
+            println!("failed: {}", error.message);
+            return ExitCode::FAILURE;
+        }
+    };
+    if witness.try_lock().is_err() {
+        println!("two hold it");
+        return ExitCode::from(3);
+    }
+    if let [_fork, then] = more
+        && fork()
+    {
+        if then == "goes" {
+            return ExitCode::SUCCESS; // with what it has of its parent's
+        }
+        loop {
+            std::thread::park();
+        }
+    }
+    println!("held by {}", std::process::id());
+    // Waits for the end of the input, and leaves the bytes that are for others.
+    let stdin = std::io::stdin();
+    let closed = rustix::event::poll(&mut [PollFd::new(&stdin, PollFlags::empty())], None);
+    let released = closed.is_ok() && witness.unlock().is_ok() && lock.release().is_ok();
+    if released { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Forks without executing anything; whether this is the child.
+#[expect(unsafe_code, reason = "a fork without exec is what is tried")]
+fn fork() -> bool {
+    // SAFETY: this program has one thread, so the child may do whatever the parent may.
+    unsafe { libc::fork() == 0 }
+}

@@ -1,0 +1,92 @@
+//! Work that blocks its thread is told of by name while the host runs.
+
+use tests::{ProcessError, Signal, Source};
+
+use super::{Result, SOON, Subject};
+
+const BLOCKS: &str = "it blocks a worker thread";
+const ENDED: &str = "it no longer blocks a worker thread";
+
+impl Subject {
+    /// Waits until a line on standard error says all of these.
+    fn warns(&self, says: &[&str]) -> Result<String, ProcessError> {
+        self.running.wait_for_line(Source::Stderr, SOON, |line| says.iter().all(|part| line.contains(part)))
+    }
+}
+
+#[test]
+fn a_handler_that_blocks_its_thread_is_named_and_so_is_its_end() -> Result {
+    let mut subject = Subject::start("blocked/handler", &["--blocked-after", "100"])?;
+    subject.says("blocking")?;
+    let named = ["daemon=in-handler", "work=\"event handler `asked`\"", "kind=event handlers", "blocked=", BLOCKS];
+    let line = subject.warns(&named)?;
+    assert!(line.contains("WARN") && line.contains("cx.spawn_blocking"), "{line}");
+    subject.says("sees in-handler: event handler `asked` (event handlers)")?;
+    subject.running.write(b"\n")?;
+    subject.warns(&["daemon=in-handler", "work=\"event handler `asked`\"", ENDED])?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert_eq!((ended.err.matches(BLOCKS).count(), ended.err.matches(ENDED).count()), (1, 1), "once each: {ended:#?}");
+    assert!(!ended.err.contains("all worker threads"), "one was free: {ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn that_the_only_worker_is_blocked_is_said() -> Result {
+    let mut subject = Subject::start("blocked/only-worker", &[])?;
+    subject.says("blocking")?;
+    subject.warns(&["work=\"event handler `asked`\"", BLOCKS])?;
+    subject.warns(&["all worker threads are blocked", "workers=1"])?;
+    subject.running.write(b"\n")?;
+    subject.warns(&[ENDED])?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_start_that_blocks_is_named() -> Result {
+    let subject = Subject::start("blocked/start", &["--blocked-after", "100", "--budget", "100"])?;
+    subject.warns(&["daemon=in-start", "work=\"initialize\"", BLOCKS])?;
+    subject.signal(Signal::TERM)?;
+    assert_eq!(subject.ends()?.code, Some(75));
+    Ok(())
+}
+
+#[test]
+fn a_worker_that_is_blocked_behind_the_host_s_back_is_told_of() -> Result {
+    let mut subject = Subject::start("blocked/unknown", &["--blocked-after", "100"])?;
+    subject.says("blocking")?;
+    subject.warns(&["workers=1", "blocked by what was not spawned through the host"])?;
+    subject.running.write(b"\n")?;
+    subject.warns(&["what was not spawned through the host no longer blocks"])?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert!(ended.code == Some(0) && !ended.err.contains(BLOCKS), "accuses nobody: {ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn what_nobody_can_name_is_in_the_report_and_holds_no_stop_up() -> Result {
+    let subject = Subject::start("blocked/unknown", &["--blocked-after", "100"])?;
+    subject.warns(&["blocked by what was not spawned through the host"])?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_eq!((ended.code, ended.report().blocked_threads), (Some(0), 1), "{ended:#?}");
+    assert!(ended.err.contains("  1 worker thread blocked by what was not spawned through the host"), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn who_does_not_want_to_be_warned_is_not() -> Result {
+    let mut subject = Subject::start("blocked/handler", &["--blocked-after", "off"])?;
+    subject.says("sees in-handler: event handler `asked` (event handlers)")?;
+    subject.running.write(b"\n")?;
+    subject.says("unblocked: true")?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert!(ended.code == Some(0) && !ended.err.contains("worker thread"), "{ended:#?}");
+    Ok(())
+}

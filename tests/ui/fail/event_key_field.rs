@@ -1,0 +1,20 @@
+use daemon_core::{DaemonBase, Event, daemon};
+
+#[derive(Event, serde::Serialize)]
+#[event("a:b")]
+struct Changed {
+    id: u64,
+}
+
+#[daemon]
+struct UserDaemon;
+
+#[daemon]
+impl UserDaemon {
+    #[on_event(overflow = latest(key = name))]
+    async fn changed(&self, _event: &Changed) {}
+}
+
+impl DaemonBase for UserDaemon {}
+
+fn main() {}
