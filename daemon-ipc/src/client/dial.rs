@@ -104,10 +104,16 @@ pub(super) fn refusal(
     }
 }
 
-/// The process that the lock file beside a socket names, in the form all daemons of this kind write it.
+/// The process that the lock file beside a socket names.
+#[cfg(unix)]
 fn pid_beside(socket: &Path) -> Option<u32> {
-    let text = std::fs::read_to_string(socket.with_extension("lock")).ok()?;
-    text.trim().parse().ok()
+    daemon_core::instance::read_lock_pid(crate::transport::lock_beside(socket))
+}
+
+/// A pipe is gone with its process: there is none that nobody listens on.
+#[cfg(not(unix))]
+fn pid_beside(_: &Path) -> Option<u32> {
+    None
 }
 
 #[cfg(test)]

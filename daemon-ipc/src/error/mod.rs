@@ -29,11 +29,13 @@ pub enum BindError {
         /// What is there.
         found: &'static str,
     },
-    /// Somebody listens there. They are left alone.
-    #[error("another server listens on {}; stop it, or use another path", path.display())]
+    /// Somebody listens there, or has the lock beside it. They are left alone.
+    #[error("another server{} has {}; stop it, or use another path", of_process(*pid), path.display())]
     Live {
         /// The path.
         path: PathBuf,
+        /// Their process, if the lock names it.
+        pid: Option<u32>,
     },
     /// The system refused.
     #[error("cannot listen on {}", path.display())]

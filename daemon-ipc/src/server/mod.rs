@@ -160,6 +160,7 @@ impl ServerBuilder {
 
     /// Listens: at a path, whose socket is made, or in [memory](crate::Memory).
     ///
+    /// The socket is made under a lock in a file beside it (`daemon.lock` beside `daemon.sock`), which is held until the server closes.
     /// A socket on which nobody listens any more is cleared away; one on which somebody does is not.
     ///
     /// # Errors
@@ -173,6 +174,25 @@ impl ServerBuilder {
         let endpoint = endpoint.into();
         let listener = endpoint.listen(self.mode)?;
         Ok(self.serve(listener, endpoint))
+    }
+
+    /// Listens at a path under a lock that the caller has, such as a host's. It is held until the server closes.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`].
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O and time enabled.
+    #[cfg(unix)]
+    pub fn listen_under(
+        self,
+        lock: &daemon_core::instance::DaemonLock,
+        path: impl AsRef<std::path::Path>,
+    ) -> Result<Server, BindError> {
+        let listener = Listener::claim(path.as_ref(), lock, self.mode)?;
+        Ok(self.serve(listener, path.as_ref().into()))
     }
 
     /// Listens on a socket that somebody else made, such as a service manager or the holder of a lock. What `keep` gives back

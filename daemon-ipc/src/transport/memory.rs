@@ -73,7 +73,7 @@ impl Memory {
     pub fn listen(&self) -> Result<MemoryListener, BindError> {
         let mut place = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
         if place.as_ref().is_some_and(|listener| !listener.is_closed()) {
-            return Err(BindError::Live { path: "(memory)".into() });
+            return Err(BindError::Live { path: "(memory)".into(), pid: None });
         }
         let (sender, incoming) = mpsc::channel(BACKLOG);
         *place = Some(sender);

@@ -3,8 +3,6 @@
 //!
 //! The three are variants of one type and not a parameter of everything else: a match at each read costs nothing beside the read.
 
-#[cfg(unix)]
-mod claim;
 mod memory;
 #[cfg(unix)]
 mod unix;
@@ -13,7 +11,7 @@ mod windows;
 
 pub use memory::{Memory, MemoryListener};
 #[cfg(unix)]
-pub(crate) use unix::{Blocking, current_user};
+pub(crate) use unix::{Blocking, current_user, lock_beside};
 #[cfg(windows)]
 pub(crate) use windows::Blocking;
 
@@ -49,16 +47,14 @@ impl Endpoint {
         }
     }
 
-    /// Listens. What nobody listens on any more is cleared away; what somebody does is left alone.
+    /// Listens, under a lock beside the path. What nobody listens on any more is cleared away; what somebody does is left alone.
     pub(crate) fn listen(&self, mode: u32) -> Result<Listener, BindError> {
         match &self.0 {
             Place::Memory(memory) => memory.listen().map(Listener::Memory),
             #[cfg(unix)]
             Place::Path(path) => {
-                let (claim, listener) = claim::Claim::bind(path, mode)?;
-                unix::Listener::new(listener, Some(Box::new(claim)))
-                    .map(Listener::Unix)
-                    .map_err(|source| BindError::Io { path: path.clone(), source })
+                let lock = unix::lock(path)?;
+                unix::Listener::claim(path, &lock, mode).map(Listener::Unix)
             }
             #[cfg(windows)]
             Place::Path(path) => {
@@ -142,6 +138,12 @@ pub(crate) enum Listener {
 }
 
 impl Listener {
+    /// Listens at a path under a lock that the caller has.
+    #[cfg(unix)]
+    pub(crate) fn claim(path: &Path, lock: &daemon_core::instance::DaemonLock, mode: u32) -> Result<Self, BindError> {
+        unix::Listener::claim(path, lock, mode).map(Self::Unix)
+    }
+
     /// A listener that somebody else made, and what to keep until it is closed.
     #[cfg(unix)]
     pub(crate) fn from_std(

@@ -1,6 +1,7 @@
 //! Unix sockets. tokio's own, not those of interprocess: they are as fast, tell who is at the other end, and split without a lock.
 
-use crate::Peer;
+use crate::{BindError, Peer};
+use daemon_core::instance::{DaemonLock, LockError, SocketClaim, SocketError, SocketFault};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
@@ -9,8 +10,11 @@ use rustix::{
 use std::{
     any::Any,
     io::{self, Read, Write},
-    os::{fd::OwnedFd, unix::net as std_net},
-    path::Path,
+    os::{
+        fd::OwnedFd,
+        unix::{fs::PermissionsExt, net as std_net},
+    },
+    path::{Path, PathBuf},
     time::Duration,
 };
 use tokio::net::{UnixListener, UnixStream};
@@ -28,6 +32,15 @@ impl Listener {
         Ok(Self { listener: UnixListener::from_std(listener)?, keep })
     }
 
+    /// Takes the place at a path, for those whom the mode lets in: nobody but the user until it is as it should be.
+    pub(super) fn claim(path: &Path, lock: &DaemonLock, mode: u32) -> Result<Self, BindError> {
+        let failed = |source: io::Error| BindError::Io { path: path.to_owned(), source };
+        let (claim, listener) = SocketClaim::bind(path, lock).map_err(refused)?;
+        // Also if it is the usual one: the mask of the process may have taken something away.
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode & 0o777)).map_err(failed)?;
+        Self::new(listener, Some(Box::new(claim))).map_err(failed)
+    }
+
     pub(super) async fn accept(&self) -> io::Result<(UnixStream, Peer)> {
         let (stream, _) = self.listener.accept().await?;
         let peer = peer_of(&stream);
@@ -36,6 +49,38 @@ impl Listener {
 
     pub(super) fn withdraw(&mut self) {
         self.keep = None;
+    }
+}
+
+/// Takes the lock beside a socket, for whoever has none.
+pub(super) fn lock(socket: &Path) -> Result<DaemonLock, BindError> {
+    let path = lock_beside(socket);
+    DaemonLock::acquire(&path).map_err(|error| {
+        if error.is_already_running() {
+            return BindError::Live { path: socket.to_owned(), pid: error.pid };
+        }
+        let kind = error.io_kind().unwrap_or(io::ErrorKind::Other);
+        BindError::Io { path, source: io::Error::new::<LockError>(kind, error) }
+    })
+}
+
+/// Where the lock of a socket is: `daemon.lock` beside `daemon.sock`.
+pub(crate) fn lock_beside(socket: &Path) -> PathBuf {
+    match socket.extension() {
+        Some(extension) if extension == "lock" => socket.with_extension("lock.lock"),
+        _ => socket.with_extension("lock"),
+    }
+}
+
+/// Why there is no claim.
+fn refused(SocketError { path, fault, .. }: SocketError) -> BindError {
+    match fault {
+        SocketFault::TooLong { limit } => BindError::PathTooLong { path, limit },
+        SocketFault::NotASocket(found) => BindError::NotASocket { path, found },
+        SocketFault::Live => BindError::Live { path, pid: None },
+        SocketFault::Io(source) => BindError::Io { path, source },
+        // What there may be more in the future.
+        fault => BindError::Io { path, source: io::Error::other(fault.to_string()) },
     }
 }
 
@@ -111,13 +156,13 @@ impl Blocking {
 
 /// A socket that no other program gets and that never waits.
 #[cfg(not(target_vendor = "apple"))]
-pub(super) fn new_socket() -> rustix::io::Result<OwnedFd> {
+fn new_socket() -> rustix::io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
 }
 
 #[cfg(target_vendor = "apple")]
-pub(super) fn new_socket() -> rustix::io::Result<OwnedFd> {
+fn new_socket() -> rustix::io::Result<OwnedFd> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::empty(), None)?;
     rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
     rustix::io::ioctl_fionbio(&socket, true)?;

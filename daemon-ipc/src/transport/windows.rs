@@ -43,7 +43,7 @@ impl Listener {
             Ok(listener) => Ok(Self(listener)),
             // The first instance of a pipe must be the first; see FILE_FLAG_FIRST_PIPE_INSTANCE.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                Err(BindError::Live { path: path.to_owned() })
+                Err(BindError::Live { path: path.to_owned(), pid: None })
             }
             Err(error) => Err(failed(error)),
         }

@@ -117,7 +117,7 @@ async fn dropping_the_server_ends_everything_at_once() {
 async fn one_place_has_one_server_and_another_when_that_is_gone() {
     let stage = Stage::new();
     let listen = || Server::builder(from_fn(|_: Request| async { Ok(Reply::empty()) })).listen(&stage.place);
-    assert!(listen().unwrap_err().to_string().contains("another server listens"));
+    assert!(listen().unwrap_err().to_string().contains("another server has (memory)"));
     stage.server.close();
     while !stage.running.is_finished() {
         tokio::task::yield_now().await;

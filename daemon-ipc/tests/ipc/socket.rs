@@ -73,17 +73,53 @@ async fn the_socket_of_a_dead_server_is_cleared_away() {
 }
 
 #[tokio::test]
-async fn a_living_server_keeps_its_socket() {
+async fn a_server_holds_the_lock_beside_its_socket_and_a_second_one_is_told_who_does() {
     let (_dir, path) = place();
+    let lock = path.with_extension("lock");
     let first = listen(&path).unwrap();
-    let before = path.metadata().unwrap().ino();
+    assert_eq!(std::fs::read_to_string(&lock).unwrap(), format!("{}\n", std::process::id()));
+    let Err(BindError::Live { pid, .. }) = listen(&path) else { panic!("a second server") };
+    assert_eq!(pid, Some(std::process::id()));
+    drop(first);
+    assert!(!lock.exists() && !path.exists());
+
+    // A socket whose own name looks like that of a lock has another.
+    let odd = path.with_extension("lock");
+    let server = listen(&odd).unwrap();
+    assert!(odd.metadata().unwrap().file_type().is_socket());
+    assert!(path.with_extension("lock.lock").exists());
+    drop(server);
+}
+
+#[tokio::test]
+async fn whoever_has_the_lock_already_listens_under_it() {
+    let (_dir, path) = place();
+    let lock = daemon_core::instance::DaemonLock::acquire(path.with_extension("lock")).unwrap();
     assert!(matches!(listen(&path), Err(BindError::Live { .. })));
+    let server = Server::builder(Acts::new().0).listen_under(&lock, &path).unwrap();
+    let handle = server.handle();
+    let running = tokio::spawn(server.run());
+    let connection = Connection::connect(&path).await.unwrap();
+    assert_eq!(connection.call::<_, u64>(&Act::After { ms: 1 }).await.unwrap(), 1);
+    handle.close();
+    timeout(SOON, running).await.unwrap().unwrap();
+    assert!(!path.exists() && lock.path().exists(), "the lock is still the caller's");
+    lock.release().unwrap();
+}
+
+#[tokio::test]
+async fn a_living_server_without_a_lock_keeps_its_socket() {
+    let (_dir, path) = place();
+    let first = UnixListener::bind(&path).unwrap();
+    let before = path.metadata().unwrap().ino();
+    assert!(matches!(listen(&path), Err(BindError::Live { pid: None, .. })));
     // Also one that has no room for more, and one of another kind.
     let full: Vec<_> = (0..5000).map_while(|_| connect_at_once(&path)).collect();
     assert!(full.len() < 5000, "its queue has an end");
     assert!(matches!(listen(&path), Err(BindError::Live { .. })));
     assert_eq!(path.metadata().unwrap().ino(), before);
     drop(first);
+    std::fs::remove_file(&path).unwrap();
 
     let datagrams = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
     assert!(matches!(listen(&path), Err(BindError::Live { .. })));

@@ -179,10 +179,11 @@ async fn w10_a_second_server_neither_steals_nor_deletes_a_living_socket() {
     assert!(matches!(refused, daemon_ipc::BindError::Live { .. }), "{refused}");
     assert_eq!(Connection::connect(&place.path).await.unwrap().call::<_, u8>(&echo(1)).await.unwrap(), 1);
 
-    // Even if somebody takes the path by force, the end of the first leaves it.
+    // Even if somebody who knows nothing of the lock takes the path by force, the end of the first leaves it.
     std::fs::remove_file(&place.path).unwrap();
     let (third, _told, _release) = Acts::new();
-    let third = Server::builder(third).listen(&place.path).unwrap();
+    let by_force = std::os::unix::net::UnixListener::bind(&place.path).unwrap();
+    let third = Server::builder(third).listen_on(by_force, ()).unwrap();
     tokio::spawn(third.run());
     place.server.close();
     timeout(SOON, place.running).await.unwrap().unwrap();
