@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO ?= cargo
 HOST = $(shell rustc -vV | sed -n "s/^host: //p")
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust loom asan counts counts-update sim race deny hack typos compile-time bench bench-quick clean
+.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust loom asan fuzz counts counts-update sim race deny hack typos compile-time bench bench-quick clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,16 @@ asan: ## events and codec under the address sanitizer (needs a nightly toolchain
 	for tests in '-p daemon-core --test events' '-p daemon-ipc --lib'; do \
 		RUSTFLAGS='-Zsanitizer=address' CARGO_TARGET_DIR=target/asan RUSTUP_TOOLCHAIN=nightly \
 			$(CARGO) test --locked --target $(HOST) $$tests || exit; \
+	done
+
+SECONDS ?= 60
+FUZZED = decode decode_encode_decode server
+fuzz: ## codec and IPC server under a fuzzer and the address sanitizer: make fuzz SECONDS=n (needs cargo-fuzz and a nightly toolchain)
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || { echo 'fuzz: needs cargo-fuzz; try: cargo install cargo-fuzz' >&2; exit 1; }
+	for target in $(FUZZED); do \
+		mkdir -p fuzz/corpus/$$target || exit; \
+		RUSTUP_TOOLCHAIN=nightly $(CARGO) fuzz run $$target fuzz/corpus/$$target fuzz/seeds -- \
+			-max_total_time=$(SECONDS) -dict=fuzz/json.dict -timeout=20 || exit; \
 	done
 
 SEEDS ?= 10000

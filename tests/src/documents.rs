@@ -19,6 +19,7 @@ documents! {
     hooks "docs/guide/hooks.md"
     host "docs/guide/host.md"
     instance "docs/guide/instance.md"
+    ipc "docs/guide/ipc.md"
     on_event "docs/guide/on_event.md"
     on_ready "docs/guide/on_ready.md"
     reload "docs/guide/reload.md"
