@@ -46,6 +46,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     }
 
     /// Both directions, to be used side by side.
+    #[cfg(unix)]
     pub(crate) fn split(self) -> (tokio::io::Lines<BufReader<tokio::io::ReadHalf<S>>>, tokio::io::WriteHalf<S>) {
         let (reader, writer) = tokio::io::split(self.0.into_inner());
         (BufReader::new(reader).lines(), writer)
