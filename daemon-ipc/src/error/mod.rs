@@ -2,6 +2,7 @@
 
 mod failure;
 
+pub(crate) use failure::with_sources;
 pub use failure::{Failure, code};
 
 use crate::FrameError;
