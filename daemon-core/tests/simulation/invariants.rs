@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use daemon_core::Overlap;
+
 use crate::actor::{HANDLERS, OF_CLEANUP};
 use crate::plan::{Node, Plan};
 use crate::stage::Stage;
@@ -44,7 +46,11 @@ impl Seen {
     /// Whether more is under way of what has begun than may be.
     fn overlaps(&self, plan: &Node, what: &'static str) -> bool {
         if ALONE.contains(&what) {
-            return self.free(what) > 1;
+            let most = match plan.overlap {
+                Overlap::Concurrent(most) if what == "tick" => i32::from(most),
+                _ => 1,
+            };
+            return self.free(what) > most;
         }
         let Some(handler) = HANDLERS.iter().position(|name| *name == what) else { return false };
         let shares = handler < 2 && plan.shares();

@@ -1,10 +1,11 @@
 //! The daemons of these hosts, which leave everything to their actors.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use daemon_core::{
     Check, CheckKind, Command, Context, DaemonBase, Declaration, Declared, Definition, Dependency, Envelope, Error,
-    Event, EventHandler, Host, HostHandle, Interval, Key, Overflow, Result, Task, Wired, place,
+    Event, EventHandler, Host, HostHandle, Interval, Key, Overflow, Result, Schedule, Task, Wired, place,
 };
 
 use crate::actor::{Actor, HANDLERS};
@@ -86,7 +87,16 @@ impl<const N: usize> Wired for Node<N> {
         }
         definition.declare(if node.optional { declaration.optional() } else { declaration });
         if let Some(period) = node.period {
-            definition.every(Interval::new("tick", period, |node: &Self, cx| {
+            let mut schedule = Schedule::every(period).overlap(node.overlap).missed(node.missed);
+            if node.jitter {
+                schedule = schedule.jitter(daemon_core::time::Percent::from_hundredths(2_000));
+            }
+            // Where ticks may not overlap none may take longer than a period.
+            let limit = if node.overlap.is_concurrent() { Duration::MAX } else { period };
+            if let Some(timeout) = node.timeout.filter(|timeout| *timeout < limit) {
+                schedule = schedule.timeout(timeout);
+            }
+            definition.every(Interval::new("tick", schedule, |node: &Self, cx| {
                 node.0.work("tick", node.0.deed(2, &node.0.plan().tick), cx)
             }));
         }

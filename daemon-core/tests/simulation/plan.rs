@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use daemon_core::{Overflow, Restart, RestartPolicy};
+use daemon_core::{Missed, Overflow, Overlap, Restart, RestartPolicy};
 
 use crate::dice::Dice;
 
@@ -97,6 +97,11 @@ pub(crate) struct Node {
     pub(crate) initialize: Vec<Deed>,
     pub(crate) cleanup: Vec<Deed>,
     pub(crate) period: Option<Duration>,
+    pub(crate) overlap: Overlap,
+    pub(crate) missed: Missed,
+    pub(crate) jitter: bool,
+    /// A tick's timeout.
+    pub(crate) timeout: Option<Duration>,
     pub(crate) tick: Vec<Deed>,
     pub(crate) task: Option<Vec<Deed>>,
     /// Two on the first topic, one on the second, one on both.
@@ -253,6 +258,10 @@ fn node(dice: &mut Dice, at: usize, temper: &Temper) -> Node {
         initialize: self::deeds(dice, &Temper { trouble: trouble / 3, blocks }, 30),
         cleanup: deeds(dice, 30),
         period: dice.chance(70).then(|| dice.millis(700)),
+        overlap: [Overlap::Skip, Overlap::Queue(3), Overlap::Concurrent(3)][dice.index(3)],
+        missed: [Missed::Skip, Missed::CatchUpOnce, Missed::Burst][dice.index(3)],
+        jitter: dice.chance(20),
+        timeout: dice.chance(20).then(|| dice.millis(600)),
         tick: deeds(dice, 50),
         task: dice.chance(60).then(|| {
             let mut deeds = deeds(dice, 50);
