@@ -43,7 +43,7 @@ pub use place::{Handler, place};
 pub(crate) use record::End;
 pub(crate) use record::Record;
 pub(crate) use tally::{Owner, Tally};
-pub(crate) use tasks::{Label, Tasks};
+pub(crate) use tasks::{Label, Tasks, aside};
 pub(crate) use waits::{Wait, current, waits};
 pub use wiring::Wiring;
 
