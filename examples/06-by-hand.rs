@@ -30,7 +30,7 @@
 
 use daemon_core::{
     Context, DaemonBase, Declaration, Declared, Deferred, Definition, Event, EventHandler, Host, Interval, Result,
-    Wired, daemon, place,
+    Schedule, Wired, daemon, place,
 };
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
@@ -91,7 +91,8 @@ impl Wired for ByHand {
                 (event, Ok(()))
             })
         });
-        let tick = Interval::new("tick", Duration::from_millis(100), |daemon: &ByHand, cx| {
+        let often = Schedule::every(Duration::from_millis(100)).immediately();
+        let tick = Interval::new("tick", often, |daemon: &ByHand, cx| {
             Box::pin(async move {
                 daemon.tick(cx).await;
                 Ok(())
@@ -99,7 +100,7 @@ impl Wired for ByHand {
         });
         let ping = Duration::from_millis(150);
         definition.on_event(pinged.capacity(8));
-        definition.every(tick.immediately());
+        definition.every(tick);
         definition.deferred(Deferred::new("ping", ping, |daemon: &ByHand, cx| Box::pin(daemon.ping(cx))));
     }
 }

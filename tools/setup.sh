@@ -16,6 +16,7 @@ command -v make >/dev/null || missing="$missing make"
 command -v cc >/dev/null || missing="$missing gcc"
 if command -v cc >/dev/null && ! echo '#include <stdlib.h>' | cc -E -x c - >/dev/null 2>&1; then missing="$missing libc6-dev"; fi
 case $missing in *gcc*) missing="$missing libc6-dev" ;; esac
+if [ "$what" = all ] && ! command -v npm >/dev/null; then missing="$missing npm"; fi
 [ -e /etc/ssl/certs/ca-certificates.crt ] || ! command -v apt-get >/dev/null || missing="$missing ca-certificates"
 
 # What counts instructions; where there is none they are not counted.
@@ -50,6 +51,19 @@ if [ "$what" = all ]; then
         say "adding$components"
         # shellcheck disable=SC2086
         rustup component add $components
+    fi
+fi
+
+# --- the packages that the tests interoperate with -------------------------------------------------------------------------------
+if [ "$what" = all ]; then
+    locked=tests/interop/package-lock.json
+    # npm leaves a copy of what it installed.
+    installed=tests/interop/node_modules/.package-lock.json
+    if [ ! -e "$installed" ] || [ "$installed" -ot "$locked" ]; then
+        command -v npm >/dev/null || fail "please install npm"
+        say "installing npm packages"
+        (cd tests/interop && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+        touch "$installed"
     fi
 fi
 

@@ -25,7 +25,7 @@
 //! A daemon is three pieces of plain Rust:
 //!
 //! * [`#[daemon]`](macro@daemon) on its struct declares it: a name, what it requires and wants, its limits.
-//! * `#[daemon]` on one `impl` block wires it: [`#[on_event]`](macro@on_event), [`#[every]`](macro@every),
+//! * `#[daemon]` on one `impl` block wires it: [`#[on_event]`](macro@on_event), [`#[every]`](macro@every), [`#[cron]`](macro@cron),
 //!   [`#[on_ready]`](macro@on_ready), [`#[deferred]`](macro@deferred), [`#[task]`](macro@task),
 //!   [`#[health]`](macro@health) and [`#[command]`](macro@command) mark methods that the host calls.
 //! * [`impl DaemonBase`](DaemonBase) overrides hooks; every one has a default.
@@ -38,6 +38,7 @@
 //!
 //! * `log` (default): [`Host::run`] shows warnings and errors on standard error where the program has installed no
 //!   tracing subscriber of its own; `RUST_LOG` says what to show.
+//! * `cron`: [`#[cron]`](macro@cron) and `Context::register_cron`, intervals told by cron expressions in time zones.
 //! * `testing`: the module `testing`, a host under a paused clock for your own tests; a dev-dependency asks for it.
 
 mod call;
@@ -47,6 +48,7 @@ mod context;
 mod daemon;
 mod declaration;
 mod definition;
+mod duration;
 mod error;
 mod event;
 mod histogram;
@@ -56,6 +58,7 @@ pub mod instance;
 mod models;
 mod policy;
 mod reload;
+mod schedule;
 mod status;
 mod sync;
 mod task;
@@ -74,6 +77,7 @@ pub use declaration::{Declaration, Declared, Dependency, Published};
 pub use definition::{
     Check, Command, CommandCall, Deferred, Definition, EventHandler, Interval, OnReady, RowCall, Task,
 };
+pub use duration::IntoDuration;
 pub use error::{BoxError, DaemonError, DaemonErrorCode, Error, IntoOutcome, Result};
 pub use event::{
     Envelope, Event, Fate, Filter, Key, Overflow, PublishError, QueueOptions, SubscribeError, Subscription,
@@ -86,9 +90,10 @@ pub use host::{
 };
 pub use policy::{OnError, Restart, RestartPolicy};
 pub use reload::{DaemonReload, DaemonReloadOutcome, ReloadOutcome, ReloadReport};
+pub use schedule::{Missed, Overlap, Period, Schedule};
 pub use status::{
-    BlockedWork, CheckKind, CheckReport, DaemonStatus, EventAudit, HostStatus, IntervalStatus, State, TaskKind,
-    TaskStatus, Transition, Unfed, Unheard,
+    BlockedWork, CheckKind, CheckReport, DaemonStatus, EventAudit, HostStatus, IntervalState, IntervalStatus, State,
+    TaskKind, TaskStatus, Transition, Unfed, Unheard,
 };
 pub use task::{Attach, EventRow, Handler, place};
 
@@ -98,7 +103,7 @@ pub use event::{Bus, Publisher};
 #[doc(hidden)]
 pub use task::{Failure, Handlers, Observer, StillRunning, Wiring};
 
-pub use daemon_macros::{Event, command, daemon, deferred, every, health, on_event, on_ready, task};
+pub use daemon_macros::{Event, command, cron, daemon, deferred, every, health, on_event, on_ready, task};
 
 /// The text grammars of durations, ranges, rates and percentages, shared with the macros.
 pub use daemon_grammar as time;

@@ -24,6 +24,7 @@ pub use crate::declaration::{Declaration, Declared, Dependency, Published};
 pub use crate::definition::{Check, Command, Deferred, Definition, Interval, OnReady, Task};
 pub use crate::event::{Envelope, Event, Filter, Key, Overflow};
 pub use crate::policy::{OnError, Restart, RestartPolicy};
+pub use crate::schedule::{Missed, Overlap, Period, Schedule};
 pub use crate::status::CheckKind;
 pub use crate::task::{EventRow as EventHandler, place};
 
@@ -37,6 +38,16 @@ pub fn boxed<'a, T>(future: impl Future<Output = T> + Send + 'a) -> crate::BoxFu
 /// What a handler returned, as the host counts it.
 pub fn outcome(returned: impl IntoOutcome) -> crate::error::Result<()> {
     returned.into_outcome()
+}
+
+/// The period that a daemon's function says.
+pub fn period_of<D, P: Into<Period>>(from: fn(&D) -> P, daemon: &D) -> Period {
+    from(daemon).into()
+}
+
+/// What a daemon's function says of whether a tick is to be skipped.
+pub fn condition<D>(skip_if: fn(&D) -> bool, daemon: &D) -> bool {
+    skip_if(daemon)
 }
 
 /// What a command returned, its error boxed.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::event::SubscriptionStatus;
+use crate::histogram::Histogram;
 
 /// Where a host or a daemon is in its life. Lower-case in every output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -114,26 +115,49 @@ pub struct DaemonStatus {
     pub panics: u64,
 }
 
+/// Whether an interval ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum IntervalState {
+    /// It does.
+    Active,
+    /// Not until it is resumed, but for ticks run by hand.
+    Paused,
+    /// Its period is `off`: not until it is given another, but for ticks run by hand.
+    Off,
+}
+
 /// One interval.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct IntervalStatus {
     /// The interval's name.
     pub name: String,
-    /// Its period.
-    pub period: Duration,
+    /// When it ticks, as text: its period, its cron expression and zone, or `off`.
+    pub schedule: String,
+    /// Its period, if it has one.
+    pub period: Option<Duration>,
+    /// Whether it ticks.
+    pub state: IntervalState,
     /// Ticks that ended, whatever their outcome.
     pub ticks: u64,
     /// Ticks that returned an error, panicked or timed out.
     pub failed: u64,
-    /// Multiples of the period that passed without a tick.
+    /// Ticks that were due and did not come: another one ran, nothing could run, or its own condition said so.
     pub skipped: u64,
-    /// Whether a tick is running now.
-    pub running: bool,
+    /// How many ticks are running now; more than one only where they may overlap.
+    pub running: u32,
+    /// How long ago the last tick began.
+    pub last_run: Option<Duration>,
+    /// In how long the next tick is due; `None` if nothing but the end of a tick, or a call by hand, makes it tick again.
+    pub next_run: Option<Duration>,
     /// How long the last tick took.
     pub last_duration: Option<Duration>,
     /// Why the last tick failed; `None` if it did not.
     pub last_error: Option<String>,
+    /// How long after they were due ticks began, but for those that waited for another to end or were run by hand.
+    pub lateness: Histogram,
 }
 
 /// What a piece of work is.
@@ -151,7 +175,9 @@ pub enum TaskKind {
     Cleanup,
     /// The event handlers of a daemon, which share one task; or one that is isolated, or those of an isolated queue.
     Handlers,
-    /// An interval.
+    /// The driver of a daemon's intervals, which share one task; a tick that is done without waiting runs in it.
+    Schedule,
+    /// A tick of an interval that is not done without waiting.
     Interval,
     /// A `#[task]`, or what [`Context::spawn`](crate::Context::spawn) started.
     Task,
@@ -183,6 +209,7 @@ impl fmt::Display for TaskKind {
             Self::InitializeDeferred => "initialize_deferred",
             Self::Cleanup => "cleanup",
             Self::Handlers => "event handlers",
+            Self::Schedule => "schedule",
             Self::Interval => "interval",
             Self::Task => "task",
             Self::Deferred => "deferred call",

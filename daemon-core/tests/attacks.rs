@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use daemon_core::{
     BoxFuture, Check, CheckKind, Context, DaemonBase, Declaration, Declared, Definition, Error, Event, Host,
-    HostHandle, Interval, QueueOptions, Restart, RestartPolicy, Result, RunningHost, StartError, State, Task,
-    Transition, Wired, daemon,
+    HostHandle, Interval, Overlap, QueueOptions, Restart, RestartPolicy, Result, RunningHost, Schedule, StartError,
+    State, Task, Transition, Wired, daemon,
 };
 use probe::{Bomb, Log, MS, S, assert_nothing_left, until};
 
@@ -233,20 +233,17 @@ impl Declared for Endless {
 impl Wired for Endless {
     fn wire(definition: &mut Definition<Self>) {
         let all = "100%".parse().unwrap();
+        let forever = || Schedule::every(Duration::MAX).immediately().overlap(Overlap::CONCURRENT);
         definition
             .every(Interval::new("never", Duration::MAX, |_, _| Box::pin(async { Ok(()) })))
-            .every(
-                Interval::new("once", Duration::MAX, |daemon: &Self, _| {
-                    Box::pin(async move {
-                        daemon.0.fetch_add(1, Ordering::Relaxed);
-                        Ok(())
-                    })
+            .every(Interval::new("once", forever().timeout(Duration::MAX), |daemon: &Self, _| {
+                Box::pin(async move {
+                    tokio::task::yield_now().await;
+                    daemon.0.fetch_add(1, Ordering::Relaxed);
+                    Ok(())
                 })
-                .immediately(),
-            )
-            .every(
-                Interval::new("some-day", Duration::MAX, |_, _| Box::pin(async { Ok(()) })).immediately().jitter(all),
-            )
+            }))
+            .every(Interval::new("some-day", forever().jitter(all), |_, _| Box::pin(async { Ok(()) })))
             .check(Check::new("fine", CheckKind::Readiness, |_, _| Box::pin(async { Ok(()) })).timeout(Duration::MAX))
             .task(
                 Task::new("fails", |_, cx| {

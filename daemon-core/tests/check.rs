@@ -5,7 +5,8 @@ mod probe;
 
 use daemon_core::{
     BoxFuture, Check, CheckKind, Context, DaemonBase, Declaration, Declared, Definition, Dependency, Event,
-    EventHandler, Host, Interval, OnReady, Restart, RestartPolicy, Result, StartError, Task, Wired, daemon, place,
+    EventHandler, Host, Interval, OnReady, Restart, RestartPolicy, Result, Schedule, StartError, Task, Wired, daemon,
+    place,
 };
 use probe::S;
 use std::sync::Arc;
@@ -267,7 +268,7 @@ impl Wired for Rows {
         definition
             .every(Interval::new("beat", Duration::ZERO, nothing))
             .every(Interval::new("beat", S_4, nothing))
-            .every(Interval::new("slow", S_4, nothing).timeout(S_4))
+            .every(Interval::new("slow", Schedule::every(S_4).timeout(S_4), nothing))
             .every(Interval::new("No Name", S_4, nothing))
             .on_ready(OnReady::new("react", Dependency::on::<Plain>(), nothing))
             .check(Check::new("well", CheckKind::Readiness, nothing))
@@ -285,8 +286,8 @@ fn every_fault_of_a_definition_is_told_at_once() {
     for says in [
         "the host has no workers",
         "`rows` has two intervals named `beat`; rename one",
-        "interval `beat` of `rows` has a period of zero",
-        "interval `slow` of `rows`: its timeout must be more than zero and less than its period",
+        "`rows`: interval `beat` has a period of zero; give it a positive one",
+        "`rows`: interval `slow` has a timeout of 4s and a period of 4s, so ticks could overlap; give it a timeout above zero",
         "an interval of `rows`: ",
         "`rows` has two checks named `well`; rename one",
         "check `hasty` of `rows` has a timeout of zero",

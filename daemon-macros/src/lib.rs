@@ -55,8 +55,12 @@ markers! {
     /// latest(key = field)`, `queue = "name"`, `concurrency = 4` and `isolated`.
     on_event;
     /// Calls the method at every multiple of a period: `#[every("30s", name = "sync", jitter = "10%", timeout = "20s",
-    /// immediately, on_error = fail)]`. The period may also be the path of a `const` `Duration`.
+    /// immediately, overlap = queue, missed = catch_up_once, skip_if = Self::is_busy, on_error = fail)]`. The period may also be
+    /// the path of a `const` `Duration`, `"off"`, or asked of the daemon at each start: `#[every(from = Self::period)]`.
     every;
+    /// Calls the method whenever a cron expression says so: `#[cron("0 3 * * *", tz = "Europe/Berlin")]`, with the options
+    /// of `every`. It needs the feature `cron`.
+    cron;
     /// Calls the method once another daemon is ready, however long it has been: `#[on_ready(DataDaemon)]`.
     on_ready;
     /// Calls the method once, some time after its own daemon is ready: `#[deferred("2s")]`.

@@ -1,12 +1,12 @@
 //! What is to be written, decided: valid by construction, so that expansion cannot fail.
 
+use crate::attr::every::Period;
 use crate::attr::health::Kind;
-use crate::attr::on_error::OnError;
 use crate::attr::on_event;
 use crate::attr::requirement::Requirement;
 use crate::attr::restart::Restart;
+use crate::attr::schedule::Options;
 use crate::attr::time::Time;
-use daemon_grammar::Percent;
 use proc_macro2::{Span, TokenStream};
 use std::time::Duration;
 use syn::{Generics, Ident, LitStr, Meta, Path, Type, Visibility};
@@ -56,36 +56,13 @@ pub(crate) struct Call {
 
 /// What a row is.
 pub(crate) enum RowKind {
-    Event {
-        source: Source,
-        options: Box<on_event::Options>,
-    },
-    Every {
-        name: LitStr,
-        period: Time,
-        jitter: Option<Percent>,
-        timeout: Option<Duration>,
-        immediately: bool,
-        on_error: Option<OnError>,
-    },
-    OnReady {
-        name: LitStr,
-        of: Requirement,
-    },
-    Deferred {
-        name: LitStr,
-        delay: Time,
-    },
-    Task {
-        name: LitStr,
-        finite: bool,
-        restart: Option<Restart>,
-    },
-    Check {
-        name: LitStr,
-        kind: Kind,
-        timeout: Option<Duration>,
-    },
+    Event { source: Source, options: Box<on_event::Options> },
+    Every { name: LitStr, period: Period, options: Options },
+    Cron { name: LitStr, expression: LitStr, zone: LitStr, options: Options },
+    OnReady { name: LitStr, of: Requirement },
+    Deferred { name: LitStr, delay: Time },
+    Task { name: LitStr, finite: bool, restart: Option<Restart> },
+    Check { name: LitStr, kind: Kind, timeout: Option<Duration> },
     Command(Box<Command>),
 }
 

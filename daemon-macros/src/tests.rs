@@ -77,6 +77,12 @@ fn wiring() {
             #[every(Self::PERIOD)]
             async fn tick(&self) {}
 
+            #[every(from = Self::period, overlap = concurrent(4), missed = burst, skip_if = busy)]
+            async fn tock(&self) {}
+
+            #[every("off", overlap = queue)]
+            fn by_hand(&self) {}
+
             #[on_ready(Cache as "cache-eu")]
             async fn warm(&self) {}
 

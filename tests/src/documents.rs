@@ -10,6 +10,7 @@ macro_rules! documents {
 documents! {
     readme "README.md"
     command "docs/guide/command.md"
+    cron "docs/guide/cron.md"
     daemon "docs/guide/daemon.md"
     deferred "docs/guide/deferred.md"
     event "docs/guide/event.md"

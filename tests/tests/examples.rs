@@ -137,3 +137,45 @@ fn a_day_is_tested_in_no_time() -> Result {
     assert_eq!(lines_of("07-testing", &[])?.len(), 2);
     Ok(())
 }
+
+#[test]
+fn a_subscription_is_read_to_its_end_or_given_up() -> Result {
+    let lines = lines_of("ipc_events", &[])?;
+    let of = |who: &str| lines.iter().filter_map(|line| line.strip_prefix(who)).collect::<Vec<_>>();
+    assert_eq!(
+        of("all: "),
+        ["20 degrees", "21 degrees", "22 degrees", "the thermometer is gone: the server is shutting down"]
+    );
+    assert_eq!(of("two: "), ["20 degrees", "21 degrees", "that is enough"]);
+    assert_eq!(lines.last().map(String::as_str), Some("everybody: the thermometer closes"));
+    Ok(())
+}
+
+#[test]
+fn an_echo_server_answers_and_leaves_no_socket() -> Result {
+    let dir = tests::TempDir::new()?;
+    let path = dir.path().join("echo.sock");
+    let mut server = Program::new(built("examples", Target::Example("ipc_echo_server"))?).args([&path]).start()?;
+    server.wait_for_line(Source::Stdout, SOON, |line| line.starts_with("listening on "))?;
+    for (count, in_flight, bytes) in [("10", "1", "0"), ("1000", "64", "64"), ("5", "2", "1000000")] {
+        let client = Program::new(built("examples", Target::Example("ipc_echo_client"))?);
+        let arguments = [path.as_os_str(), count.as_ref(), in_flight.as_ref(), bytes.as_ref()];
+        let mut client = client.args(arguments).start()?;
+        let status = client.wait(SOON)?;
+        assert_eq!(status.code(), Some(0), "{}", client.text(Source::Stderr));
+        assert!(
+            client.text(Source::Stdout).starts_with(&format!("{count} answers of {bytes} bytes, {in_flight} at once"))
+        );
+    }
+    assert!(path.exists());
+    server.signal(Signal::TERM)?;
+    assert_eq!(server.wait(SOON)?.code(), Some(0));
+    assert!(!path.exists());
+
+    let mut client = Program::new(built("examples", Target::Example("ipc_echo_client"))?)
+        .args([path.to_str().ok_or("no text")?, "1", "1", "1"])
+        .start()?;
+    assert_eq!(client.wait(SOON)?.code(), Some(1));
+    assert!(client.text(Source::Stderr).contains("is the daemon running?"), "{}", client.text(Source::Stderr));
+    Ok(())
+}

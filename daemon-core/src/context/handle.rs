@@ -12,6 +12,7 @@ use crate::declaration::Declared;
 use crate::error::Error;
 use crate::event::{Event, PublishError, Publisher, SubscribeError, Tap};
 use crate::instance::DaemonLock;
+use crate::schedule::{Order, Period};
 use crate::status::{CheckReport, EventAudit, HostStatus, Transition};
 
 /// A handle on a host. Clones are cheap; a handle does not keep the host running.
@@ -205,6 +206,45 @@ impl HostHandle {
     /// The restart goes on even if the future is dropped.
     pub async fn restart_daemon(&self, name: &str) -> Result<(), Error> {
         self.link.steer(name, Wish::Restart).await
+    }
+
+    /// Keeps an interval of a daemon from ticking, until it is resumed or the daemon's life ends. A tick under way goes on.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDaemon`]; [`Error::NotRunning`]; [`Error::UnknownInterval`].
+    pub fn pause_interval(&self, daemon: &str, interval: &str) -> Result<(), Error> {
+        self.link.order(daemon, interval, Order::Pause)
+    }
+
+    /// Lets a paused interval tick again, at the times that are its own.
+    ///
+    /// # Errors
+    /// As [`pause_interval`](Self::pause_interval).
+    pub fn resume_interval(&self, daemon: &str, interval: &str) -> Result<(), Error> {
+        self.link.order(daemon, interval, Order::Resume)
+    }
+
+    /// Makes an interval tick now, paused or not, and returns at once. If it may not, since a tick of it is under way, it
+    /// ticks when that has ended, once, however often it is asked meanwhile. Its own times stay as they are.
+    ///
+    /// # Errors
+    /// As [`pause_interval`](Self::pause_interval).
+    pub fn run_interval(&self, daemon: &str, interval: &str) -> Result<(), Error> {
+        self.link.order(daemon, interval, Order::Run)
+    }
+
+    /// Gives an interval another period for the rest of its daemon's life, counted from now: a [`Duration`], or text such as
+    /// `"30s"` or `"off"`. It takes the place of a cron expression, too.
+    ///
+    /// [`Duration`]: std::time::Duration
+    ///
+    /// # Errors
+    /// As [`pause_interval`](Self::pause_interval); [`Error::ZeroPeriod`]; [`Error::Timeout`]; [`Error::Grammar`].
+    pub fn set_interval_period<P: TryInto<Period>>(&self, daemon: &str, interval: &str, period: P) -> Result<(), Error>
+    where
+        Error: From<P::Error>,
+    {
+        self.link.order(daemon, interval, Order::Period(period.try_into()?))
     }
 
     /// Runs the health checks of all running daemons, in parallel, each for no longer than its timeout.

@@ -5,22 +5,21 @@
 //! 2. What registrations hold is dropped outside the lock, each by itself, a panic in one harming no other.
 
 use std::any::TypeId;
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::link::{AnyDaemon, HostLink};
-use super::register::{Bound, Unsubscribe};
+use super::register::Unsubscribe;
 use crate::BoxFuture;
 use crate::configuration::Configured;
 use crate::error::{Error, Result};
 use crate::event::{Bus, Handles, Publisher, SubscriptionHandle, SubscriptionStatus};
 use crate::policy::OnError;
-use crate::status::{IntervalStatus, TaskKind};
-use crate::task::{Failure, Owner, Periodic, Tally, Tasks, attempt};
+use crate::schedule::{self, Clock, Ticker, Timers};
+use crate::status::TaskKind;
+use crate::task::{Failure, Owner, Tally, Tasks, attempt};
 
 /// How far the end of a life has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,25 +33,6 @@ pub(crate) enum Phase {
     Over,
 }
 
-/// An interval that ticks, or waits to.
-pub(crate) struct Ticking {
-    /// Held so that what it captured is dropped with the interval, not when its ticking ends. Dropped quietly.
-    pub(super) _tick: Bound,
-    pub(super) periodic: Arc<Periodic>,
-    pub(super) stop: CancellationToken,
-    pub(super) run: Run,
-    /// Those of the intervals it replaced that had not ended then, the oldest first.
-    pub(super) before: Vec<Run>,
-}
-
-/// The future of an interval.
-#[derive(Clone, Debug)]
-pub(crate) struct Run {
-    pub(super) task: Option<AbortHandle>,
-    /// Cancelled once the future is gone.
-    pub(super) done: CancellationToken,
-}
-
 #[derive(Default)]
 pub(super) struct Registrations {
     pub(super) phase: Phase,
@@ -61,7 +41,8 @@ pub(super) struct Registrations {
     pub(super) taps: Handles,
     /// Whether the subscriptions made at run time have been closed.
     pub(super) drained: bool,
-    pub(super) intervals: BTreeMap<String, Ticking>,
+    /// Whether the intervals have their driver.
+    pub(super) driven: bool,
 }
 
 /// One life of a daemon.
@@ -87,6 +68,7 @@ pub(crate) struct Life {
     /// Set when no event handler may begin or go on, not even in the middle of a batch.
     pub(crate) cut: AtomicBool,
     pub(super) registrations: Mutex<Registrations>,
+    pub(crate) timers: Timers,
     /// Whether the phase is over, for those who ask often.
     over: AtomicBool,
 }
@@ -105,6 +87,7 @@ pub(crate) struct Birth {
     pub(crate) link: Arc<dyn HostLink>,
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) tally: Arc<Tally>,
+    pub(crate) clock: Arc<Clock>,
     pub(crate) required: Vec<(TypeId, Arc<str>, AnyDaemon)>,
     pub(crate) configured: Configured,
 }
@@ -130,6 +113,7 @@ impl Life {
             cancel: CancellationToken::new(),
             cut: AtomicBool::new(false),
             registrations: Mutex::default(),
+            timers: Timers::new(birth.clock),
             over: AtomicBool::new(false),
         }
     }
@@ -240,28 +224,40 @@ impl Life {
 
     /// Drops the intervals, which have ended; returns what went wrong.
     pub(crate) fn forget_intervals(&self) -> Vec<Failure> {
-        let forget = |ticking| {
-            attempt(|| drop(ticking))
+        let forget = |cleared| {
+            attempt(|| drop(cleared))
                 .inspect_err(|failure| self.failed(TaskKind::Cleanup, "a registered interval", failure))
         };
-        self.drop_intervals().into_iter().filter_map(|ticking| forget(ticking).err()).collect()
-    }
-
-    /// Stops all intervals and forgets them; returns them, to be waited for and dropped.
-    pub(crate) fn drop_intervals(&self) -> Vec<Ticking> {
-        let intervals = std::mem::take(&mut self.registrations().intervals);
-        let intervals: Vec<_> = intervals.into_values().collect();
-        for interval in &intervals {
-            interval.stop.cancel();
-        }
-        intervals
+        self.timers.clear_all().into_iter().filter_map(|cleared| forget(cleared).err()).collect()
     }
 
     pub(crate) fn guards(&self) -> usize {
         self.registrations().guards.len()
     }
+}
 
-    pub(crate) fn intervals(&self) -> Vec<IntervalStatus> {
-        self.registrations().intervals.values().map(|ticking| ticking.periodic.status()).collect()
+impl schedule::Owner for Life {
+    fn timers(&self) -> &Timers {
+        &self.timers
+    }
+
+    fn tasks(&self) -> &Arc<Tasks> {
+        &self.tasks
+    }
+
+    fn intake(&self) -> &CancellationToken {
+        &self.intake
+    }
+
+    fn call(&self, ticker: &Ticker) -> BoxFuture<'static, Result<()>> {
+        self.call(&ticker.name, || (ticker.tick)())
+    }
+
+    fn booked(&self, ticker: &Ticker, failure: Option<&Failure>, in_a_row: u32) {
+        self.streak(&ticker.name, in_a_row);
+        if let Some(failure) = failure {
+            self.failed(TaskKind::Interval, &ticker.name, failure);
+            self.on_error(ticker.schedule.on_error, &ticker.name, failure);
+        }
     }
 }

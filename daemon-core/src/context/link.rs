@@ -11,6 +11,7 @@ use crate::BoxFuture;
 use crate::call::CallError;
 use crate::error::Error;
 use crate::instance::DaemonLock;
+use crate::schedule::Order;
 use crate::status::{CheckReport, EventAudit, HostStatus, State, Transition};
 use crate::sync::watch;
 
@@ -57,6 +58,8 @@ pub(crate) trait HostLink: Any + Send + Sync {
     fn daemon_failed(&self, daemon: &str, life: u64, reason: String, for_good: bool);
     /// Stops, starts or restarts one daemon, and waits until that is so.
     fn steer(&self, daemon: &str, wish: Wish) -> BoxFuture<'_, Result<(), Error>>;
+    /// What an operator wants of one interval.
+    fn order(&self, daemon: &str, interval: &str, order: Order) -> Result<(), Error>;
     /// Calls a command.
     fn call(&self, daemon: &str, command: &str, request: Value) -> BoxFuture<'_, Result<Value, CallError>>;
     /// Runs the health checks of all running daemons.

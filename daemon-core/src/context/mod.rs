@@ -3,6 +3,7 @@
 mod errand;
 mod events;
 mod handle;
+mod intervals;
 mod life;
 mod link;
 mod register;

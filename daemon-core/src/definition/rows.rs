@@ -3,13 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use daemon_grammar::Percent;
-
 use crate::BoxFuture;
 use crate::context::Context;
 use crate::declaration::Dependency;
 use crate::error::Result;
-use crate::policy::{OnError, Restart, RestartPolicy};
+use crate::policy::{Restart, RestartPolicy};
+use crate::schedule::{Period, Schedule};
 use crate::status::CheckKind;
 
 /// How a row calls into its daemon: a function, so that a definition stays data.
@@ -17,50 +16,53 @@ use crate::status::CheckKind;
 /// A closure that captures nothing will do: `|daemon, cx| Box::pin(async move { daemon.sweep(cx).await })`.
 pub type RowCall<D> = for<'a> fn(&'a D, &'a Context) -> BoxFuture<'a, Result<()>>;
 
-/// A method called at every multiple of a period. Ticks never overlap; those missed are counted and skipped.
+/// A method called again and again, as its [`Schedule`] says.
 pub struct Interval<D> {
     pub(crate) name: &'static str,
-    pub(crate) period: Duration,
-    pub(crate) immediately: bool,
-    pub(crate) jitter: Option<Percent>,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) on_error: OnError,
+    pub(crate) schedule: Schedule,
+    /// Where its period comes from, at each start.
+    pub(crate) from: Option<fn(&D) -> Period>,
+    pub(crate) skip_if: Option<fn(&D) -> bool>,
     pub(crate) call: RowCall<D>,
 }
 
 impl<D> Interval<D> {
-    /// Calls `call` every `period`; the first time after one period.
+    /// Calls `call` as `schedule` says: every so often, if it is a [`Duration`].
     #[must_use]
-    pub const fn new(name: &'static str, period: Duration, call: RowCall<D>) -> Self {
-        Self { name, period, immediately: false, jitter: None, timeout: None, on_error: OnError::Log, call }
+    pub fn new(name: &'static str, schedule: impl Into<Schedule>, call: RowCall<D>) -> Self {
+        Self { name, schedule: schedule.into(), from: None, skip_if: None, call }
     }
 
-    /// Makes the first tick come at once.
+    /// Takes the period from the daemon itself, asked at each start after `initialize`: from its configuration, say. It
+    /// takes the place of the schedule's own.
     #[must_use]
-    pub const fn immediately(mut self) -> Self {
-        self.immediately = true;
+    pub fn period_from(mut self, from: fn(&D) -> Period) -> Self {
+        self.from = Some(from);
         self
     }
 
-    /// Delays each tick by a random share of the period, up to `jitter`.
+    /// Skips a tick, and counts it as skipped, if the daemon says so when it is about to begin. It should answer at once.
     #[must_use]
-    pub const fn jitter(mut self, jitter: Percent) -> Self {
-        self.jitter = Some(jitter);
+    pub fn skip_if(mut self, skip: fn(&D) -> bool) -> Self {
+        self.skip_if = Some(skip);
         self
     }
 
-    /// Sets what a failed tick leads to, besides being logged and counted \[nothing\].
-    #[must_use]
-    pub const fn on_error(mut self, on_error: OnError) -> Self {
-        self.on_error = on_error;
-        self
+    /// What keeps it from ever ticking, as far as that can be known before its daemon starts.
+    pub(crate) fn fault(&self) -> Option<String> {
+        self.schedule.check(self.name).err().map(|error| error.to_string())
     }
+}
 
-    /// Gives a tick up, as failed, once it has run for `timeout`.
-    #[must_use]
-    pub const fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
+impl<D> Clone for Interval<D> {
+    fn clone(&self) -> Self {
+        Self { schedule: self.schedule.clone(), ..*self }
+    }
+}
+
+impl<D> fmt::Debug for Interval<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interval").field("name", &self.name).field("schedule", &self.schedule).finish_non_exhaustive()
     }
 }
 
@@ -166,7 +168,6 @@ macro_rules! debug_and_clone {
     )+};
 }
 debug_and_clone! {
-    Interval { name, period, immediately, jitter, timeout, on_error }
     OnReady { name, of }
     Deferred { name, delay }
     Task { name, finite, restart }

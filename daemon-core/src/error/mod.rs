@@ -6,7 +6,9 @@ mod outcome;
 pub use daemon_error::{DaemonError, DaemonErrorCode};
 pub use outcome::IntoOutcome;
 
+use std::convert::Infallible;
 use std::error::Error as StdError;
+use std::time::Duration;
 
 /// Any error a user's code may return.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -80,6 +82,48 @@ pub enum Error {
         /// The interval.
         name: String,
     },
+    /// The timeout of an interval is zero, or not below the period of one whose ticks may not overlap.
+    #[error(
+        "interval `{name}` has a timeout of {timeout:?} and a period of {period:?}, so ticks could overlap; give it a timeout \
+         above zero and below the period"
+    )]
+    Timeout {
+        /// The interval.
+        name: String,
+        /// Its timeout.
+        timeout: Duration,
+        /// Its period.
+        period: Duration,
+    },
+    /// The daemon has no interval of that name.
+    #[error("daemon `{daemon}` has no interval named `{name}`; {}", there_are(known))]
+    UnknownInterval {
+        /// The daemon.
+        daemon: String,
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// The daemon does not run.
+    #[error("daemon `{daemon}` is {state}")]
+    NotRunning {
+        /// The daemon.
+        daemon: String,
+        /// Its state.
+        state: String,
+    },
+}
+
+fn there_are(known: &str) -> String {
+    if known.is_empty() { "it has none".to_owned() } else { format!("it has: {known}") }
+}
+
+/// What cannot fail has no error.
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
 }
 
 impl Error {

@@ -6,10 +6,15 @@
 //!                          without a lock)      one lock
 //! ```
 //!
-//! `bus` and `routes` know who gets what; `plan` what a mailbox is made of; `mailbox`, `state`, `life` and `carry` what waits, and what
-//! becomes of it: in a `queue`, which may have a `store` of its own and tell events apart by a `key`, and on the `account` of each
-//! subscription. `publish`, `waiting` and `wait_graph` know what a publisher does about a full queue; `subscription` is for events that are
-//! pulled.
+//! * Who gets what: `registry` is who subscribes to what, `bus` and `routes` the tables that publishers read, `deliver` the way from
+//!   there to the mailboxes, past the `gate` (a `filter`, a `key`) of a subscription. `retained` keeps last events, and `late` gives
+//!   them to those who come later.
+//! * What waits, and what becomes of it: `plan` says what a mailbox is made of; in `mailbox`, `state`, `life` and `carry` events wait in
+//!   a `queue`, which may have a `store` of its own, and are counted on the `account` of each subscription.
+//! * What a publisher does: `publish`; `waiting` and `wait_graph` about a full queue; `receipt` is how it learns that its event was
+//!   handled, `stall` tells of it where either takes long.
+//! * Besides: `subscription` is for events that are pulled, and `ledger` keeps their accounts; `tap` is for looking on; `audit` and
+//!   `unheard` find what nobody hears.
 //!
 //! Not here: how handlers run (the task room), and who starts and stops daemons (the host).
 

@@ -16,6 +16,7 @@ use super::slot::Slot;
 use super::unit::Unit;
 use crate::error::{DaemonError, DaemonErrorCode};
 use crate::event::Bus;
+use crate::schedule::Clock;
 use crate::status::{State, TaskKind, TaskStatus};
 use crate::sync::{Mutex, MutexGuard};
 use crate::task::{Label, Owner, Tasks};
@@ -70,6 +71,7 @@ pub(crate) struct Board {
     /// What it has claimed of the machine.
     pub(super) claimed: Claimed,
     pub(crate) bus: Arc<Bus>,
+    pub(crate) clock: Arc<Clock>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) settings: Settings,
     slots: RwLock<Vec<Arc<Slot>>>,
@@ -94,6 +96,7 @@ impl Board {
         slots: Vec<Slot>,
         settings: Settings,
         bus: Arc<Bus>,
+        clock: Arc<Clock>,
         journal: Arc<Journal>,
         happenings: mpsc::UnboundedSender<Happening>,
     ) -> Arc<Self> {
@@ -109,6 +112,7 @@ impl Board {
             farewell,
             claimed: Claimed::default(),
             bus,
+            clock,
             journal,
             settings,
             happenings,

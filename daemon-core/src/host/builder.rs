@@ -24,6 +24,7 @@ use crate::daemon::DaemonBase;
 use crate::error::IntoOutcome;
 use crate::event::Bus;
 use crate::instance::Scope;
+use crate::schedule::Clock;
 use crate::task::FOREVER;
 
 /// The runner of a program's daemons: starts them in the order of their dependencies, stops them in reverse, and ends
@@ -249,8 +250,8 @@ impl Host {
         self.limits.stop_budget.unwrap_or(DEFAULT_STOP_BUDGET)
     }
 
-    /// Checks the host and makes it ready to be conducted.
-    pub(super) fn assemble(self) -> Result<Conductor, CheckError> {
+    /// Checks the host and makes it ready to be conducted, by that clock.
+    pub(super) fn assemble(self, clock: Arc<Clock>) -> Result<Conductor, CheckError> {
         let (graph, report) = check(&self.name, &self.units, self.limits)?;
         let (bus, journal) = (Bus::new(), Arc::new(Journal::new(Instant::now())));
         let (sender, happenings) = mpsc::unbounded_channel();
@@ -276,7 +277,7 @@ impl Host {
         let words = Words { name: self.name, notes: report.notes, blocked_after, farewell };
         let (first, load) = self.configuration;
         let settings = Settings::new(first, load, start_timeout.min(FOREVER));
-        let board = Board::new(words, slots, settings, bus.clone(), journal, sender);
+        let board = Board::new(words, slots, settings, bus.clone(), clock, journal, sender);
         let start_budget = self.limits.start_budget.map(|budget| budget.min(FOREVER));
         Ok(Conductor { board, bus, graph, units: self.units, happenings, stop_budget, start_timeout, start_budget })
     }

@@ -11,6 +11,7 @@ use super::conductor::Conductor;
 use super::report::{ShutdownReport, StartReport};
 use crate::context::HostHandle;
 use crate::error::DaemonError;
+use crate::schedule::Clock;
 
 /// Why a host did not start.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +71,9 @@ pub struct RunningHost {
 impl Host {
     /// Starts the host in the current tokio runtime, and returns once every daemon runs.
     ///
+    /// The runtime needs its timers. With I/O enabled as well, on Linux, a suspend of the machine and a step of the clock are
+    /// noticed at once, otherwise within a minute.
+    ///
     /// Signals, the exit of the process and the report's printing are left to the caller. So is the guarantee that
     /// needs a thread of its own: if user code blocks all of the runtime's threads, the stop cannot begin.
     ///
@@ -81,7 +85,7 @@ impl Host {
     /// If the future is dropped the host is shut down.
     pub async fn start(self) -> Result<RunningHost, StartError> {
         let wanted = self.wanted.clone();
-        let conductor = self.assemble()?;
+        let conductor = self.assemble(Clock::new())?;
         conductor.board.claim(wanted).await?;
         launch(conductor, std::future::pending()).await
     }

@@ -57,15 +57,8 @@ fn row_faults(daemon: &str, outline: &Outline) -> Vec<String> {
             }
         }
     }
-    for (interval, period, timeout) in &outline.intervals {
-        if period.is_zero() {
-            faults.push(format!("interval `{interval}` of `{daemon}` has a period of zero"));
-        } else if timeout.is_some_and(|timeout| timeout >= *period || timeout.is_zero()) {
-            faults.push(format!(
-                "interval `{interval}` of `{daemon}`: its timeout must be more than zero and less than its period"
-            ));
-        }
-    }
+    let wrong = outline.intervals.iter().filter_map(|(_, fault)| fault.as_ref());
+    faults.extend(wrong.map(|fault| format!("`{daemon}`: {fault}")));
     for (check, _) in outline.checks.iter().filter(|(_, timeout)| timeout.is_zero()) {
         faults.push(format!("check `{check}` of `{daemon}` has a timeout of zero; give it some time"));
     }

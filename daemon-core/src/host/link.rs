@@ -14,6 +14,7 @@ use crate::call::CallError;
 use crate::context::{AnyDaemon, Context, Errand, HostLink, Readiness, Wish};
 use crate::error::Error;
 use crate::instance::DaemonLock;
+use crate::schedule::Order;
 use crate::status::{CheckReport, EventAudit, HostStatus, State, TaskKind, Transition};
 use crate::sync::watch;
 use crate::task::{FOREVER, Failure, Label, caught, current};
@@ -95,6 +96,16 @@ impl HostLink for Board {
             }
             Ok(())
         })
+    }
+
+    fn order(&self, daemon: &str, interval: &str, order: Order) -> Result<(), Error> {
+        let unknown = || Error::UnknownDaemon { name: daemon.to_owned(), known: self.names().join(", ") };
+        let (_, slot) = self.find(daemon).ok_or_else(unknown)?;
+        let life = slot.inner().life.clone();
+        let Some(life) = life else {
+            return Err(Error::NotRunning { daemon: daemon.to_owned(), state: slot.state().to_string() });
+        };
+        life.order(interval, order)
     }
 
     fn call(&self, daemon: &str, command: &str, request: Value) -> BoxFuture<'_, Result<Value, CallError>> {

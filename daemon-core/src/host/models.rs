@@ -10,6 +10,7 @@ use crate::context::Readiness;
 use crate::declaration::{Declaration, Declared};
 use crate::definition::Definition;
 use crate::models::explore;
+use crate::schedule::Clock;
 use crate::status::State;
 use crate::{DaemonBase, Wired};
 
@@ -26,7 +27,7 @@ impl Wired for Quiet {
 impl DaemonBase for Quiet {}
 
 fn assembled() -> Conductor {
-    Host::new("model").daemon(Quiet).assemble().unwrap()
+    Host::new("model").daemon(Quiet).assemble(Clock::new()).unwrap()
 }
 
 /// Lives through the states of a life.

@@ -13,6 +13,7 @@ use super::conductor::Conductor;
 use super::embed::{RunningHost, StartError, launch};
 use super::signals::{Meaning, Presses, Signal};
 use crate::event::Bus;
+use crate::schedule::Clock;
 use crate::task::Faults;
 
 /// A host that is about to be started.
@@ -27,9 +28,9 @@ pub(crate) struct Outside {
 }
 
 impl Host {
-    /// Checks the host and makes it ready for a test.
-    pub(crate) fn rehearse(self) -> Result<Rehearsal, CheckError> {
-        Ok(Rehearsal { conductor: self.assemble()? })
+    /// Checks the host and makes it ready for a test, which moves the clock.
+    pub(crate) fn rehearse(self, clock: Arc<Clock>) -> Result<Rehearsal, CheckError> {
+        Ok(Rehearsal { conductor: self.assemble(clock)? })
     }
 }
 

@@ -19,6 +19,7 @@ use super::signals::{Meaning, Presses, Signals};
 use super::voice::{PATIENCE, Voice, give_back, show_logs};
 use super::workers::{self, Lookout};
 use crate::reload::ReloadReport;
+use crate::schedule::Clock;
 
 /// How long after the stop budget the process may still take to end.
 const GRACE: Duration = Duration::from_millis(250);
@@ -66,7 +67,7 @@ impl Host {
         let name = self.name.clone();
         let (workers, blocked_after) = (self.worker_threads(), self.blocked_after());
         let wanted = self.wanted.clone();
-        let conductor = match self.assemble() {
+        let conductor = match self.assemble(Clock::new()) {
             Ok(conductor) => conductor,
             Err(refused) => return voice.refuse(name, &refused),
         };

@@ -21,8 +21,9 @@ use crate::definition::{Check, Definition, RowCall};
 use crate::error::{Error, Result};
 use crate::event::{Bus, Listener, SubscribeError, SubscriptionStatus, TypedTopic};
 use crate::policy::{OnError, RestartPolicy};
+use crate::schedule::{Period, Ticker};
 use crate::status::{CheckKind, TaskKind};
-use crate::task::{Failure, Handlers, Label, Observer, Schedule, Wiring, attempt};
+use crate::task::{Failure, Handlers, Label, Observer, Wiring, attempt};
 
 /// What can be said of a definition without its type.
 #[derive(Clone, Debug)]
@@ -36,7 +37,8 @@ pub(crate) struct Outline {
     /// What is wrong with the event handlers.
     pub(crate) handler_faults: Vec<String>,
     pub(crate) ready: Vec<Dependency>,
-    pub(crate) intervals: Vec<(&'static str, Duration, Option<Duration>)>,
+    /// The intervals, with what is wrong with each.
+    pub(crate) intervals: Vec<(&'static str, Option<String>)>,
     pub(crate) deferred: Vec<&'static str>,
     pub(crate) tasks: Vec<(&'static str, RestartPolicy)>,
     pub(crate) checks: Vec<(&'static str, Duration)>,
@@ -104,6 +106,8 @@ pub(crate) trait Lived: Send + Sync {
     /// What delivers events to the daemon's handlers until its intake is drained: the common dispatcher, then each that is
     /// isolated, by the name of its handler or queue.
     fn dispatch(&self, cx: Context) -> Vec<(Option<&'static str>, BoxFuture<'static, ()>)>;
+    /// Asks the daemon, which is initialised, for what its rows leave to it.
+    fn ask(&self);
     /// Registers what begins once the daemon is ready.
     fn begin(&self, life: &Arc<Life>) -> Result<(), Error>;
     fn command(&self, name: &str, request: Value, cx: Context) -> Option<BoxFuture<'static, Result<Value, CallError>>>;
@@ -168,7 +172,7 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
             listeners: self.listeners.clone(),
             handler_faults: self.handler_faults.clone(),
             ready: definition.ready.iter().map(|row| row.of).collect(),
-            intervals: definition.intervals.iter().map(|row| (row.name, row.period, row.timeout)).collect(),
+            intervals: definition.intervals.iter().map(|row| (row.name, row.fault())).collect(),
             deferred: definition.deferred.iter().map(|row| row.name).collect(),
             tasks: definition.tasks.iter().map(|row| (row.name, row.restart)).collect(),
             checks: definition.checks.iter().map(|row| (row.name, row.timeout)).collect(),
@@ -198,7 +202,8 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
                     value.ok_or("the host has stopped")?
                 }
             };
-            let lived: Box<dyn Lived> = Box::new(LivedOf { daemon, definition, wiring, on_error });
+            let lived: Box<dyn Lived> =
+                Box::new(LivedOf { daemon, definition, wiring, on_error, periods: OnceLock::new() });
             Ok(lived)
         })
     }
@@ -215,6 +220,8 @@ struct LivedOf<D> {
     definition: Arc<Definition<D>>,
     wiring: Arc<OnceLock<Arc<Wiring<D, Context>>>>,
     on_error: Arc<HashMap<&'static str, OnError>>,
+    /// What the daemon said the period of each interval is, where it is asked.
+    periods: OnceLock<Vec<Option<Period>>>,
 }
 
 /// Books what goes wrong in event handlers.
@@ -313,20 +320,26 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
         std::iter::once(None).chain(isolated).enumerate().map(dispatcher).collect()
     }
 
+    fn ask(&self) {
+        let asked = self.definition.intervals.iter().map(|row| Some(row.from?(&self.daemon)));
+        let _: &Vec<_> = self.periods.get_or_init(|| asked.collect());
+    }
+
     fn begin(&self, life: &Arc<Life>) -> Result<(), Error> {
         let cx = Context { life: life.clone() };
         let late = self.hook(TaskKind::InitializeDeferred, cx.clone());
         life.defer(TaskKind::InitializeDeferred, "initialize_deferred", Duration::ZERO, move || late)?;
+        let mut periods = self.periods.get().into_iter().flatten().copied();
         for row in &self.definition.intervals {
-            let schedule = Schedule {
-                name: row.name.to_owned(),
-                period: row.period,
-                immediately: row.immediately,
-                jitter: row.jitter,
-                timeout: row.timeout,
-                on_error: row.on_error,
-            };
-            life.tick(schedule, Arc::new(self.bind(&cx, row.call)))?;
+            let mut schedule = row.schedule.clone();
+            if let Some(period) = periods.next().flatten() {
+                schedule = schedule.with_period(period);
+            }
+            if let Some(skip) = row.skip_if {
+                let daemon = self.daemon.clone();
+                schedule = schedule.skip_if(move || skip(&daemon));
+            }
+            life.tick(Ticker::new(row.name, schedule, Arc::new(self.bind(&cx, row.call))))?;
         }
         for row in &self.definition.ready {
             life.react(row.name, row.of.name(), Arc::new(self.bind(&cx, row.call)))?;

@@ -198,7 +198,7 @@ fn daemon_status(slot: &Slot) -> DaemonStatus {
             all
         },
         guards: life.as_ref().map_or(0, |life| life.guards()),
-        intervals: life.as_ref().map(|life| life.intervals()).unwrap_or_default(),
+        intervals: life.as_ref().map(|life| life.timers.statuses()).unwrap_or_default(),
         tasks: life.as_ref().map(|life| life.tasks.statuses()).unwrap_or_default(),
         commands: slot.commands.iter().map(ToString::to_string).collect(),
         errors: load(&slot.tally.errors),

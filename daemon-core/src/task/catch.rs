@@ -82,7 +82,7 @@ pub(crate) fn attempt(work: impl FnOnce()) -> Result<(), Failure> {
 }
 
 /// What a panic's payload says; the payload is dropped, which may panic again.
-fn panicked(payload: Box<dyn Any + Send>) -> Failure {
+pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Failure {
     let failure = Failure::panic(&*payload);
     drop_quietly(payload);
     failure

@@ -10,11 +10,9 @@ mod dispatcher;
 #[cfg(feature = "testing")]
 mod fault;
 mod handlers;
-mod jitter;
 mod lane;
 mod live;
 mod name;
-mod periodic;
 mod place;
 mod places;
 mod plan;
@@ -28,7 +26,7 @@ mod wiring;
 
 pub(crate) use answer::Answer;
 pub use catch::Failure;
-pub(crate) use catch::{Caught, attempt, caught, drop_quietly};
+pub(crate) use catch::{Caught, attempt, caught, drop_quietly, panicked};
 pub(crate) use chance::chance;
 #[cfg(feature = "testing")]
 pub(crate) use chance::fix;
@@ -37,14 +35,11 @@ pub use dispatcher::StillRunning;
 #[cfg(feature = "testing")]
 pub(crate) use fault::{Fault, Faults};
 pub use handlers::{Attach, EventRow, Handlers};
-pub(crate) use periodic::{Periodic, Schedule};
 pub use place::{Handler, place};
-#[cfg(all(test, daemon_loom))]
-pub(crate) use record::End;
-pub(crate) use record::Record;
+pub(crate) use record::{End, Record, Stand};
 pub(crate) use tally::{Owner, Tally};
 pub(crate) use tasks::{Label, Tasks, aside};
-pub(crate) use waits::{Wait, current, waits};
+pub(crate) use waits::{Wait, current, not_waiting, waits};
 pub use wiring::Wiring;
 
 /// Longer than any host runs, and short enough to be added to any moment: no limit in force is longer.

@@ -21,6 +21,18 @@ use crate::status::{TaskKind, TaskStatus};
 pub(crate) trait End: Send + Sync {
     /// The work's future has been dropped, and its registry holds it no more.
     fn gone(&self) {}
+
+    /// What it is busy with, if it does several things in turn.
+    fn stands_for(&self) -> Option<Stand> {
+        None
+    }
+}
+
+/// A piece of work that another one does in its place.
+pub(crate) struct Stand {
+    pub(crate) kind: TaskKind,
+    pub(crate) name: String,
+    pub(crate) at: &'static Location<'static>,
 }
 
 /// Nobody hears of the end.
@@ -135,14 +147,17 @@ impl<E: ?Sized> Record<E> {
     pub(crate) fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Acquire)
     }
+}
 
+impl<E: End + ?Sized> Record<E> {
     pub(crate) fn status(&self) -> TaskStatus {
+        let own = || Stand { kind: self.kind, name: self.name().to_owned(), at: self.origin.at };
+        let Stand { kind, name, at } = if self.is_polled() { self.end.stands_for().unwrap_or_else(own) } else { own() };
         let (now, polls) = (self.tasks.now(), self.polls.load(Ordering::Relaxed));
         let since = |then: u64| Duration::from_nanos(now.saturating_sub(then));
-        let at = self.origin.at;
         TaskStatus {
-            name: self.name().to_owned(),
-            kind: self.kind,
+            name,
+            kind,
             spawned_at: format!("{}:{}", at.file(), at.line()),
             polls,
             age: since(self.since),

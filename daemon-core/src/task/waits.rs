@@ -97,6 +97,11 @@ fn book(what: Option<Wait>) {
     });
 }
 
+/// Says that the work under way waits in no call.
+pub(crate) fn not_waiting() {
+    book(None);
+}
+
 pin_project_lite::pin_project! {
     /// A call of a context, whose name is shown while it waits.
     pub(crate) struct Waits<F> {

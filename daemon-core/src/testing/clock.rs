@@ -5,47 +5,19 @@ use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time::Instant;
 
+use crate::duration::IntoDuration;
+
 /// How long, in real time, work may stay ready to run before a test is told that it never comes to rest.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The grain of tokio's timers.
 const GRAIN: Duration = Duration::from_millis(1);
 
-/// A length of time in a test: a [`Duration`], or text in the grammar of [`time`](crate::time), such as `"1h"` or
-/// `"1m30s"`.
-///
-/// ```
-/// use daemon_core::testing::IntoDuration;
-/// use std::time::Duration;
-///
-/// assert_eq!("1m30s".into_duration(), Duration::from_secs(90));
-/// assert_eq!(Duration::from_secs(90).into_duration(), Duration::from_secs(90));
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a length of time",
-    label = "neither a `Duration` nor text",
-    note = "write a `Duration`, or text such as \"90s\" or \"1h\""
-)]
-pub trait IntoDuration {
-    /// The length of time.
-    ///
-    /// # Panics
-    /// If it is text that does not follow the grammar.
-    fn into_duration(self) -> Duration;
-}
-
-impl IntoDuration for Duration {
-    fn into_duration(self) -> Duration {
-        self
-    }
-}
-
-impl IntoDuration for &str {
-    #[track_caller]
-    fn into_duration(self) -> Duration {
-        match daemon_grammar::duration(self) {
-            Ok(duration) => duration,
-            Err(error) => panic!("{error}"),
-        }
+/// The length of time that a test wrote.
+#[track_caller]
+pub(super) fn length(time: impl IntoDuration) -> Duration {
+    match time.into_duration() {
+        Ok(time) => time,
+        Err(error) => panic!("{error}"),
     }
 }
 

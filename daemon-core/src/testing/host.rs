@@ -3,15 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::clock::{self, IntoDuration};
+use super::clock;
 use super::recorder::Recorder;
 use super::stage::TestHostBuilder;
 use crate::context::HostHandle;
 use crate::daemon::DaemonBase;
 use crate::declaration::Declared;
+use crate::duration::IntoDuration;
 use crate::error::Result;
 use crate::event::Event;
 use crate::host::{self, Outside, RunningHost, ShutdownReport, StartReport};
+use crate::schedule::Clock;
 use crate::status::{HostStatus, IntervalStatus};
 use crate::task::Faults;
 
@@ -49,6 +51,7 @@ pub struct TestHost {
     pub(super) outside: Outside,
     pub(super) recorder: Recorder,
     pub(super) faults: Arc<Faults>,
+    pub(super) clock: Arc<Clock>,
 }
 
 impl TestHost {
@@ -102,7 +105,80 @@ impl TestHost {
     /// # Cancel safety
     /// What has passed has passed.
     pub async fn advance(&self, time: impl IntoDuration) {
-        clock::advance(time.into_duration()).await;
+        clock::advance(clock::length(time)).await;
+    }
+
+    /// Stops the process for `time`, as SIGSTOP does: time passes and nothing runs, then everything runs that is due.
+    ///
+    /// # Panics
+    /// If `time` is text that does not follow the grammar; if the daemons never come to rest.
+    ///
+    /// # Cancel safety
+    /// What has passed has passed.
+    pub async fn freeze(&self, time: impl IntoDuration) {
+        tokio::time::advance(clock::length(time)).await;
+        clock::settle().await;
+    }
+
+    /// Lets the machine sleep for `time`: schedules and the clock on the wall go on, nothing else does, timers of tokio
+    /// included. Then everything runs that is due.
+    ///
+    /// ```
+    /// # use daemon_core::{DaemonBase, daemon, testing::TestHost};
+    /// #[daemon]
+    /// #[derive(Default)]
+    /// struct Report;
+    ///
+    /// #[daemon]
+    /// impl Report {
+    ///     #[every("1h", missed = catch_up_once)]
+    ///     fn write(&self) {}
+    /// }
+    ///
+    /// impl DaemonBase for Report {}
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let host = TestHost::start(Report).await;
+    /// host.suspend("5h 40m").await;
+    /// host.expect_ticks("write", 1);
+    /// host.advance("20m").await;
+    /// host.expect_ticks("write", 2);
+    /// # host.shutdown().await.assert_clean();
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    /// If `time` is text that does not follow the grammar; if the daemons never come to rest.
+    ///
+    /// # Cancel safety
+    /// What has passed has passed.
+    pub async fn suspend(&self, time: impl IntoDuration) {
+        self.clock.suspend(clock::length(time));
+        clock::settle().await;
+    }
+
+    /// Sets the clock on the wall forward by `time`; what goes by elapsed time does not care.
+    ///
+    /// # Panics
+    /// If `time` is text that does not follow the grammar; if the daemons never come to rest.
+    ///
+    /// # Cancel safety
+    /// The clock is set in any case.
+    pub async fn step_clock_forward(&self, time: impl IntoDuration) {
+        self.clock.step(clock::length(time), true);
+        clock::settle().await;
+    }
+
+    /// Sets the clock on the wall back by `time`; what goes by elapsed time does not care.
+    ///
+    /// # Panics
+    /// If `time` is text that does not follow the grammar; if the daemons never come to rest.
+    ///
+    /// # Cancel safety
+    /// The clock is set in any case.
+    pub async fn step_clock_back(&self, time: impl IntoDuration) {
+        self.clock.step(clock::length(time), false);
+        clock::settle().await;
     }
 
     /// Lets everything run that is ready to, until nothing is; no time passes. Work in `cx.spawn_blocking` is not waited
@@ -142,7 +218,7 @@ impl TestHost {
                 seen.ticks,
                 seen.failed,
                 seen.skipped,
-                if seen.running { ", one still running" } else { "" },
+                if seen.running > 0 { ", one still running" } else { "" },
                 status.uptime,
                 seen.last_error.as_ref().map_or_else(String::new, |error| format!("; the last failed: {error}")),
             ),

@@ -61,7 +61,7 @@ mod recorder;
 mod report;
 mod stage;
 
-pub use clock::IntoDuration;
+pub use crate::duration::IntoDuration;
 pub use host::{Signal, TestHost};
 pub use stage::TestHostBuilder;
 

@@ -1,13 +1,19 @@
 //! Assembles a test host.
 
 use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::clock::{self, IntoDuration};
+use super::clock;
 use super::host::{TestHost, fail, panics};
 use super::recorder::Recorder;
 use crate::daemon::DaemonBase;
+use crate::duration::IntoDuration;
 use crate::host::{Factory, Host, StartError};
+use crate::schedule::Clock;
 use crate::task::Fault;
+
+/// From 1970 to 2030.
+const UNTIL_2030: Duration = Duration::from_secs(1_893_456_000);
 
 /// A [`TestHost`] being put together; see [`TestHost::new`].
 #[must_use = "a test host does nothing until `start`"]
@@ -15,11 +21,12 @@ pub struct TestHostBuilder {
     name: String,
     host: Host,
     faults: Vec<(String, Fault)>,
+    clock: SystemTime,
 }
 
 impl TestHostBuilder {
     pub(super) fn new(name: String) -> Self {
-        Self { host: Host::new(name.as_str()), name, faults: Vec::new() }
+        Self { host: Host::new(name.as_str()), name, faults: Vec::new(), clock: UNIX_EPOCH + UNTIL_2030 }
     }
 
     fn with(mut self, change: impl FnOnce(Host) -> Host) -> Self {
@@ -63,7 +70,7 @@ impl TestHostBuilder {
     /// If it is text that does not follow the grammar.
     #[track_caller]
     pub fn stop_budget(self, budget: impl IntoDuration) -> Self {
-        let budget = budget.into_duration();
+        let budget = clock::length(budget);
         self.with(|host| host.stop_budget(budget))
     }
 
@@ -73,8 +80,14 @@ impl TestHostBuilder {
     /// If it is text that does not follow the grammar.
     #[track_caller]
     pub fn start_timeout(self, timeout: impl IntoDuration) -> Self {
-        let timeout = timeout.into_duration();
+        let timeout = clock::length(timeout);
         self.with(|host| host.start_timeout(timeout))
+    }
+
+    /// Sets what the clock on the wall shows at the start \[midnight at the beginning of 2030, UTC\], for what goes by it.
+    pub fn clock_at(mut self, time: SystemTime) -> Self {
+        self.clock = time;
+        self
     }
 
     /// Sets how long the start of all daemons together may take \[no limit\], by the paused clock.
@@ -83,7 +96,7 @@ impl TestHostBuilder {
     /// If it is text that does not follow the grammar.
     #[track_caller]
     pub fn start_budget(self, budget: impl IntoDuration) -> Self {
-        let budget = budget.into_duration();
+        let budget = clock::length(budget);
         self.with(|host| host.start_budget(budget))
     }
 
@@ -136,7 +149,8 @@ impl TestHostBuilder {
     /// If the future is dropped the host is shut down.
     pub async fn try_start(self) -> Result<TestHost, StartError> {
         clock::pause().await;
-        let rehearsal = self.host.rehearse()?;
+        let clock = Clock::steered(self.clock);
+        let rehearsal = self.host.rehearse(clock.clone())?;
         let recorder = Recorder::of(rehearsal.bus());
         let faults = rehearsal.faults();
         faults.watch();
@@ -145,7 +159,7 @@ impl TestHostBuilder {
         }
         let (running, outside) = rehearsal.start().await?;
         clock::settle().await;
-        Ok(TestHost { name: self.name, running: Some(running), outside, recorder, faults })
+        Ok(TestHost { name: self.name, running: Some(running), outside, recorder, faults, clock })
     }
 }
 

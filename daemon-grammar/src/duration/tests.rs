@@ -90,7 +90,53 @@ fn jiff(text: &str) -> Option<Duration> {
     text.parse::<jiff::SignedDuration>().ok()?.try_into().ok()
 }
 
+/// What the guide says of how the three differ.
+#[test]
+fn it_is_stricter_than_the_others() {
+    let accepted = |text: &str| {
+        let (humantime, jiff) = (humantime::parse_duration(text).ok(), jiff(text));
+        if let Ok(ours) = duration(text) {
+            assert!(
+                humantime.is_none_or(|theirs| theirs == ours) && jiff.is_none_or(|theirs| theirs == ours),
+                "{text}"
+            );
+        }
+        (duration(text).is_ok(), humantime.is_some(), text.parse::<jiff::SignedDuration>().is_ok())
+    };
+    let (yes, no) = (true, false);
+    for (text, expected) in [
+        ("1m30s", (yes, yes, yes)),
+        ("2 hours 5 min", (yes, yes, yes)),
+        ("5", (no, no, no)),
+        ("1.5s", (yes, yes, yes)),
+        ("1.5h", (yes, yes, yes)),
+        ("5s5s", (no, yes, no)),
+        ("5s1m", (no, yes, no)),
+        ("2M", (no, yes, no)),
+        ("2w", (no, yes, no)),
+        ("1y", (no, yes, no)),
+        ("1d", (yes, yes, no)),
+        ("-5s", (no, no, yes)),
+        ("5s ago", (no, no, yes)),
+        ("PT5S", (no, no, yes)),
+        ("00:05:00", (no, no, yes)),
+        ("1h, 5m", (no, no, yes)),
+    ] {
+        assert_eq!(accepted(text), expected, "{text}: here, humantime, jiff");
+    }
+}
+
 proptest! {
+    /// Whatever the three accept is the same to them.
+    #[test]
+    fn what_any_two_accept_is_the_same(
+        text in "([0-9]{1,4}([.][0-9]{1,3})?[ ]?(ns|us|\u{b5}s|usec|ms|millis|msec|s|sec|secs|seconds|m|min|minutes|h|hr|hours|d|days)[ ,]{0,2}){1,3}",
+    ) {
+        let all = [duration(&text).ok(), humantime::parse_duration(&text).ok(), jiff(&text)];
+        let accepted: Vec<_> = all.iter().flatten().collect();
+        prop_assert!(accepted.windows(2).all(|two| two[0] == two[1]), "{}: {:?}", text, all);
+    }
+
     #[test]
     fn agrees_with_humantime(text in common()) {
         prop_assert_eq!(duration(&text).ok(), humantime::parse_duration(&text).ok());

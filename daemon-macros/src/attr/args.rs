@@ -4,9 +4,9 @@
 
 use crate::errors::{Faults, compact, one_of};
 use daemon_grammar::{GrammarError, did_you_mean};
-use proc_macro2::{Group, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{Ident, LitInt, LitStr, ext::IdentExt, parse::Parse};
+use syn::{ExprPath, Ident, LitInt, LitStr, ext::IdentExt, parse::Parse};
 
 /// One argument and how it was written.
 pub(crate) enum Arg {
@@ -188,11 +188,62 @@ impl<'f> Args<'f> {
 
     /// `key = word`, one of the words known today; `later` are words that will be known.
     pub(crate) fn word(&mut self, key: &str, words: &'static [&'static str], later: &[&str]) -> Option<&'static str> {
-        let arg = self.take(key)?;
-        let (Arg::Assigned(_, value), expected) = (&arg, one_of(words)) else {
-            self.faults.at(arg, format!("`{key}` takes a word; write `{key} = {}`", words[0]));
+        let value = self.assigned(key, words[0])?;
+        self.one(key, &value, words, later)
+    }
+
+    /// `key = word` or `key = word(16)`, the number being one that `takes` allows the word.
+    pub(crate) fn bounded(
+        &mut self,
+        key: &str,
+        words: &'static [&'static str],
+        takes: impl Fn(&str) -> Option<u16>,
+    ) -> Option<(&'static str, Option<LitInt>)> {
+        let value = self.assigned(key, words[0])?;
+        let mut trees: Vec<_> = value.into_iter().collect();
+        let bound =
+            trees.pop_if(|tree| matches!(tree, TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis));
+        let word = self.one(key, &trees.into_iter().collect(), words, &[])?;
+        let Some(TokenTree::Group(bound)) = bound else { return Some((word, None)) };
+        let Some(least) = takes(word) else {
+            self.faults.at(&bound, format!("`{word}` takes no number; write `{key} = {word}`"));
             return None;
         };
+        match syn::parse2::<LitInt>(bound.stream()).and_then(|number| Ok((number.base10_parse::<u16>()?, number))) {
+            Ok((number, literal)) if number >= least => Some((word, Some(literal))),
+            _ => {
+                let text = format!("`{word}` takes a number from {least} to {}; write `{key} = {word}(16)`", u16::MAX);
+                self.faults.at(&bound, text);
+                None
+            }
+        }
+    }
+
+    /// `key = path`.
+    pub(crate) fn path(&mut self, key: &str, example: &str) -> Option<ExprPath> {
+        self.value(key, "the path of a function", example)
+    }
+
+    /// What stands after `key =`; a word, such as `example`, is what is expected there.
+    fn assigned(&mut self, key: &str, example: &str) -> Option<TokenStream> {
+        match self.take(key)? {
+            Arg::Assigned(_, value) => Some(value),
+            other => {
+                self.faults.at(other, format!("`{key}` takes a word; write `{key} = {example}`"));
+                None
+            }
+        }
+    }
+
+    /// The one of `words` that stands there.
+    fn one(
+        &mut self,
+        key: &str,
+        value: &TokenStream,
+        words: &'static [&'static str],
+        later: &[&str],
+    ) -> Option<&'static str> {
+        let expected = one_of(words);
         let text = match value.clone().into_iter().next() {
             Some(TokenTree::Ident(word)) => word.to_string(),
             // A quoted word is read too, so that its message can name the word.
@@ -214,8 +265,7 @@ impl<'f> Args<'f> {
             Some(word) => format!("did you mean `{word}`?"),
             None => format!("expected {expected}"),
         };
-        let value = value.clone();
-        self.faults.at(&value, format!("`{}` is no value of `{key}`; {hint}", compact(&value)));
+        self.faults.at(value, format!("`{}` is no value of `{key}`; {hint}", compact(value)));
         None
     }
 

@@ -1,58 +1,61 @@
-//! `#[every("5s", name = "..", overlap = skip, missed = skip, jitter = "10%", timeout = "20s", immediately,
-//! on_error = log)]`.
+//! `#[every("5s", ..)]`, `#[every(PERIOD, ..)]`, `#[every(from = Self::period, ..)]`, `#[every("off", ..)]`.
 
 use crate::attr::args::{Args, Known};
-use crate::attr::on_error::{self, OnError};
-use crate::attr::time::{self, Time};
+use crate::attr::schedule::{self, Options};
+use crate::attr::time::Time;
 use crate::errors::Faults;
-use daemon_grammar::Percent;
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use std::time::Duration;
-use syn::LitStr;
+use syn::{ExprPath, LitStr};
 
 const KNOWN: Known = Known {
     attribute: "every",
-    options: &["name", "overlap", "missed", "jitter", "timeout", "immediately", "on_error"],
-    later: &[
-        ("cron", "today write a period, such as `#[every(\"1h\")]`"),
-        ("skip_if", "today test the condition in the method and return early"),
-    ],
+    options: &["from", "name", "overlap", "missed", "jitter", "timeout", "immediately", "skip_if", "on_error"],
+    later: &[],
 };
+
+/// Where a period comes from.
+#[derive(Clone)]
+pub(crate) enum Period {
+    Time(Time),
+    Off,
+    /// A function that the daemon is handed to at each start.
+    From(ExprPath),
+}
 
 /// What the marker says.
 pub(crate) struct Every {
     /// `None` after a fault.
-    pub(crate) period: Option<Time>,
-    pub(crate) name: Option<LitStr>,
-    pub(crate) jitter: Option<Percent>,
-    pub(crate) timeout: Option<(Duration, LitStr)>,
-    pub(crate) immediately: bool,
-    pub(crate) on_error: Option<OnError>,
+    pub(crate) period: Option<Period>,
+    pub(crate) options: Options,
 }
 
 /// Reads the arguments; `marker` is what a fault about a missing period points at.
 pub(crate) fn parse(marker: &dyn ToTokens, tokens: TokenStream, faults: &mut Faults) -> Every {
-    let cron = tokens.clone().into_iter().next().is_some_and(|tree| tree.to_string() == "cron");
     let mut args = Args::split(tokens, &KNOWN, faults);
+    let had_faults = args.faults.count();
+    args.misplaced(&["cron"], "is a marker of its own; write `#[cron(\"0 3 * * *\")]`");
     let leading = args.leading();
-    if leading.is_none() && !cron {
-        args.faults.at(marker.to_token_stream(), "no period; write one first, such as `#[every(\"5s\")]`");
-    }
-    let period = Time::leading(&mut args, leading, "a period", "5s").filter(|period| positive(period, &mut args));
-    let every = Every {
-        period,
-        name: args.name("state-reconciliation"),
-        jitter: args.text("jitter", "10%", str::parse),
-        timeout: time::timeout(&mut args, "timeout", "20s"),
-        immediately: args.flag("immediately"),
-        on_error: on_error::parse(&mut args),
+    let from = args.path("from", "Self::period");
+    let period = match (leading, from) {
+        (Some(_), Some(from)) => {
+            args.faults.at(from, "`from` says the period, and so does what stands first; keep one");
+            None
+        }
+        (None, Some(from)) => Some(Period::From(from)),
+        (Some(leading), None) => period(leading, &mut args),
+        (None, None) => {
+            if args.faults.count() == had_faults {
+                args.faults.at(marker.to_token_stream(), "no period; write one first, such as `#[every(\"5s\")]`");
+            }
+            None
+        }
     };
-    args.word("overlap", &["skip"], &["queue", "concurrent"]);
-    args.word("missed", &["skip"], &["catch_up_once", "burst"]);
+    let options = schedule::parse(&mut args);
     args.finish();
-    if let (Some(Time::Written(period, text)), Some((timeout, literal))) = (&every.period, &every.timeout)
+    if let (Some(Period::Time(Time::Written(period, text))), Some((timeout, literal))) = (&period, &options.timeout)
         && timeout >= period
+        && !options.may_overlap()
     {
         let period = text.value();
         faults.at(
@@ -60,15 +63,13 @@ pub(crate) fn parse(marker: &dyn ToTokens, tokens: TokenStream, faults: &mut Fau
             format!("the timeout is not below the period of {period:?}, so ticks could overlap; write a shorter one"),
         );
     }
-    every
+    Every { period, options }
 }
 
-fn positive(period: &Time, args: &mut Args<'_>) -> bool {
-    match period {
-        Time::Written(time, literal) if time.is_zero() => {
-            args.faults.at(literal, "the period is zero; write a longer one, such as \"5s\"");
-            false
-        }
-        _ => true,
+fn period(leading: TokenStream, args: &mut Args<'_>) -> Option<Period> {
+    if let Ok(literal) = syn::parse2::<LitStr>(leading.clone()) {
+        let period = args.read(&literal, daemon_grammar::period)?;
+        return Some(period.map_or(Period::Off, |period| Period::Time(Time::Written(period, literal))));
     }
+    Time::leading(args, Some(leading), "a period", "5s").map(Period::Time)
 }

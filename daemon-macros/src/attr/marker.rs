@@ -2,18 +2,19 @@
 
 use crate::attr::requirement::Requirement;
 use crate::attr::time::Time;
-use crate::attr::{command, deferred, every, health, on_event, on_ready, task};
+use crate::attr::{command, cron, deferred, every, health, on_event, on_ready, task};
 use crate::errors::Faults;
 use proc_macro2::TokenStream;
 use syn::{LitStr, Meta, Path};
 
 /// Every marker, as users write it.
-pub(crate) const MARKERS: &[&str] = &["on_event", "every", "on_ready", "deferred", "task", "health", "command"];
+pub(crate) const MARKERS: &[&str] = &["on_event", "every", "cron", "on_ready", "deferred", "task", "health", "command"];
 
 /// What a marker says. The `Option`s are `None` after a fault.
 pub(crate) enum Marker {
     OnEvent(on_event::OnEvent),
     Every(every::Every),
+    Cron(cron::Cron),
     OnReady(Option<Requirement>),
     Deferred(Option<Time>),
     Task(task::Task),
@@ -41,6 +42,7 @@ pub(crate) fn parse(meta: &Meta, faults: &mut Faults) -> Option<Marker> {
     Some(match word {
         "on_event" => Marker::OnEvent(on_event::parse(tokens, faults)),
         "every" => Marker::Every(every::parse(meta, tokens, faults)),
+        "cron" => Marker::Cron(cron::parse(meta, tokens, faults)),
         "on_ready" => Marker::OnReady(on_ready::parse(meta, tokens, faults)),
         "deferred" => Marker::Deferred(deferred::parse(meta, tokens, faults)),
         "task" => Marker::Task(task::parse(tokens, faults)),

@@ -5,6 +5,7 @@
 pub(crate) mod args;
 pub(crate) mod block;
 pub(crate) mod command;
+pub(crate) mod cron;
 pub(crate) mod daemon;
 pub(crate) mod deferred;
 pub(crate) mod event;
@@ -17,6 +18,7 @@ pub(crate) mod on_ready;
 pub(crate) mod publishes;
 pub(crate) mod requirement;
 pub(crate) mod restart;
+pub(crate) mod schedule;
 pub(crate) mod task;
 pub(crate) mod time;
 

@@ -1,6 +1,8 @@
+use super::every::{Every, Period};
 use super::marker::{self, Marker};
 use super::on_error::OnError;
 use super::restart::{Ends, Restart};
+use super::schedule::{Missed, Overlap};
 use super::{daemon, event, health, on_event, task, time::Time};
 use crate::errors::Faults;
 use proc_macro2::TokenStream;
@@ -99,33 +101,52 @@ fn a_key_is_a_field_or_a_field_of_one() {
     }
 }
 
-#[test]
-fn a_period_is_a_text_or_a_path() {
-    let every = |text: &str| match marked(text) {
+fn every(text: &str) -> Every {
+    match marked(text) {
         (Some(Marker::Every(every)), faults) if faults.is_empty() => every,
         (_, faults) => panic!("{faults:?}"),
-    };
-    assert!(matches!(every("every(\"5s\")").period, Some(Time::Written(time, _)) if time == Duration::from_secs(5)));
-    for path in ["PERIOD", "Self::PERIOD", "crate::time::PERIOD", "S::SWEEP", "<S as Store>::SWEEP"] {
-        assert!(matches!(every(&format!("every({path}, immediately)")).period, Some(Time::Constant(_))), "{path}");
     }
-    let every = every(
-        "daemon_core::every(\"1h\", name = \"a.b\", jitter = \"12.5%\", timeout = \"59m\", overlap = skip, missed = skip, on_error = fail)",
+}
+
+#[test]
+fn a_period_is_a_text_or_a_path_or_asked_for() {
+    let written = every("every(\"5s\")").period;
+    assert!(matches!(written, Some(Period::Time(Time::Written(time, _))) if time == Duration::from_secs(5)));
+    for path in ["PERIOD", "Self::PERIOD", "crate::time::PERIOD", "S::SWEEP", "<S as Store>::SWEEP"] {
+        let constant = every(&format!("every({path}, immediately)")).period;
+        assert!(matches!(constant, Some(Period::Time(Time::Constant(_)))), "{path}");
+    }
+    assert!(matches!(every("every(\"off\")").period, Some(Period::Off)));
+    assert!(matches!(every("every(from = Self::period, immediately)").period, Some(Period::From(_))));
+}
+
+#[test]
+fn an_interval_reads_every_option() {
+    let Every { options, .. } = every(
+        "daemon_core::every(\"1h\", name = \"a.b\", jitter = \"12.5%\", timeout = \"59m\", overlap = queue(3), missed = \
+         catch_up_once, skip_if = Self::is_busy, on_error = fail)",
     );
-    assert_eq!(every.name.unwrap().value(), "a.b");
-    assert_eq!(every.jitter.unwrap().hundredths(), 1_250);
-    assert_eq!(every.timeout.unwrap().0, Duration::from_secs(59 * 60));
-    assert_eq!(every.on_error, Some(OnError::Fail));
+    assert_eq!(options.name.unwrap().value(), "a.b");
+    assert_eq!(options.jitter.unwrap().hundredths(), 1_250);
+    assert_eq!(options.timeout.unwrap().0, Duration::from_secs(59 * 60));
+    assert!(matches!(options.overlap, Some(Overlap::Queue(Some(bound))) if bound.base10_digits() == "3"));
+    assert_eq!(options.missed, Some(Missed::CatchUpOnce));
+    assert!(options.skip_if.is_some() && !options.immediately);
+    assert_eq!(options.on_error, Some(OnError::Fail));
+    let overlap = |text: &str| every(&format!("every(\"1s\", timeout = \"1h\", overlap = {text})")).options.overlap;
+    assert!(matches!(overlap("concurrent"), Some(Overlap::Concurrent(None))));
+    assert!(matches!(overlap("concurrent(65_535)"), Some(Overlap::Concurrent(Some(_)))));
 }
 
 #[test]
 fn a_period_is_nothing_else() {
     assert_eq!(marked("every(5)").1, ["a period needs its unit; write \"5s\""]);
+    let known = "`#[every]` knows `from`, `name`, `overlap`, `missed`, `jitter`, `timeout`, `immediately`, `skip_if` or `on_error`";
     assert_eq!(
         marked("every(secs(5))").1,
         [
-            "no period; write one first, such as `#[every(\"5s\")]`",
-            "unknown option `secs`; `#[every]` knows `name`, `overlap`, `missed`, `jitter`, `timeout`, `immediately` or `on_error`"
+            "no period; write one first, such as `#[every(\"5s\")]`".to_owned(),
+            format!("unknown option `secs`; {known}"),
         ]
     );
     assert_eq!(
@@ -135,12 +156,29 @@ fn a_period_is_nothing_else() {
             "unknown option `immediatly`; did you mean `immediately`?"
         ]
     );
+    assert_eq!(marked("every(\"5s\", \"6s\")").1, [format!("`\"6s\"` is not an option; {known}")]);
     assert_eq!(
-        marked("every(\"5s\", \"6s\")").1,
-        [
-            "`\"6s\"` is not an option; `#[every]` knows `name`, `overlap`, `missed`, `jitter`, `timeout`, `immediately` or `on_error`"
-        ]
+        marked("every(\"5s\", from = f)").1,
+        ["`from` says the period, and so does what stands first; keep one"]
     );
+    assert_eq!(marked("every(from = \"5s\")").1, ["`from` takes the path of a function; write `from = Self::period`"]);
+    assert_eq!(
+        marked("every(cron = \"* * * * *\")").1,
+        ["`cron` is a marker of its own; write `#[cron(\"0 3 * * *\")]`"]
+    );
+}
+
+#[test]
+fn a_bound_is_a_number_that_makes_sense() {
+    let fault = |text: &str| marked(&format!("every(\"5s\", overlap = {text})")).1;
+    assert_eq!(fault("skip(3)"), ["`skip` takes no number; write `overlap = skip`"]);
+    assert_eq!(fault("queue(0)"), ["`queue` takes a number from 1 to 65535; write `overlap = queue(16)`"]);
+    let concurrent = ["`concurrent` takes a number from 2 to 65535; write `overlap = concurrent(16)`"];
+    for bound in ["1", "65536", "\"3\"", "", "3, 4"] {
+        assert_eq!(fault(&format!("concurrent({bound})")), concurrent, "{bound}");
+    }
+    assert_eq!(fault("quue(3)"), ["`quue` is no value of `overlap`; did you mean `queue`?"]);
+    assert_eq!(fault("\"queue\""), ["`overlap` takes a bare word; write `overlap = queue`"]);
 }
 
 #[test]

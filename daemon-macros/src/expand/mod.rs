@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod declare;
 pub(crate) mod event;
 pub(crate) mod row;
+pub(crate) mod schedule;
 pub(crate) mod wire;
 
 use crate::attr::restart::{Ends, Restart};

@@ -5,13 +5,10 @@ use crate::attr::on_error::OnError;
 use crate::attr::on_event::{Field, Options, Overflow};
 use crate::attr::time::Time;
 use crate::errors::compact;
-use crate::expand::{at, declare, duration, restart};
+use crate::expand::{at, declare, duration, restart, schedule};
 use crate::model::{Call, Command, Row, RowKind, Source, Wired};
-use crate::validate::names;
-use crate::validate::shape::mentions;
-use proc_macro2::{Group, TokenStream, TokenTree};
+use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
-use std::time::Duration;
 use syn::{LitStr, Type, spanned::Spanned};
 
 /// The statement that adds the row, and the constant checks that belong to it.
@@ -23,18 +20,9 @@ pub(crate) fn expand(model: &Wired, row: &Row) -> TokenStream {
             let options = event_options(source, options);
             (quote!(definition.on_event(#new #options)), check)
         }
-        RowKind::Every { name, period, jitter, timeout, immediately, on_error: errors } => {
-            let period = every_period(model, name, period, *timeout);
-            let call = boxed(call);
-            let jitter = jitter.map(|percent| {
-                let hundredths = percent.hundredths();
-                quote!(.jitter(__private::Percent::from_hundredths(#hundredths)))
-            });
-            let timeout = timeout.map(|time| duration(&quote!(__private), time)).map(|time| quote!(.timeout(#time)));
-            let immediately = immediately.then(|| quote!(.immediately()));
-            let errors = on_error(*errors);
-            let new = quote!(__private::Interval::<Self>::new(#name, #period, #call));
-            (quote!(definition.every(#new #immediately #jitter #timeout #errors)), None)
+        RowKind::Every { name, period, options } => (schedule::every(model, call, name, period, options), None),
+        RowKind::Cron { name, expression, zone, options } => {
+            (schedule::cron(call, name, expression, zone, options), None)
         }
         RowKind::OnReady { name, of } => {
             let (of, call) = (declare::dependency(&quote!(__private), of), boxed(call));
@@ -73,7 +61,7 @@ pub(crate) fn expand(model: &Wired, row: &Row) -> TokenStream {
 }
 
 /// `.on_error(..)`, if it was written.
-fn on_error(given: Option<OnError>) -> Option<TokenStream> {
+pub(super) fn on_error(given: Option<OnError>) -> Option<TokenStream> {
     let given = match given? {
         OnError::Log => quote!(Log),
         OnError::Restart => quote!(Restart),
@@ -104,7 +92,7 @@ fn outcome(call: &Call, input: Option<TokenStream>) -> TokenStream {
 }
 
 /// The closure of a row that takes only its context. A future that is not `Send` is shown at the method's name.
-fn boxed(call: &Call) -> TokenStream {
+pub(super) fn boxed(call: &Call) -> TokenStream {
     let (cx, outcome) = (context(call), outcome(call, None));
     quote_spanned!(at(call.method.span())=> |daemon, #cx| __private::boxed(async move { #outcome }))
 }
@@ -172,45 +160,6 @@ fn same_topic(topic: &LitStr, event: &Type, local: bool) -> TokenStream {
     };
     // An item is evaluated by every `cargo check`, but cannot name a type parameter.
     if local { quote_spanned!(span=> const { #check };) } else { quote_spanned!(span=> const _: () = #check;) }
-}
-
-/// The period. One that is a constant of the user's is checked while it is compiled.
-fn every_period(model: &Wired, name: &LitStr, period: &Time, timeout: Option<Duration>) -> TokenStream {
-    let path = match period {
-        Time::Written(time, _) => return duration(&quote!(__private), *time),
-        Time::Constant(path) => path,
-    };
-    let timeout = match timeout {
-        Some(time) => {
-            let time = duration(&quote!(__private), time);
-            quote!(__private::Option::Some(#time))
-        }
-        None => quote!(__private::Option::None),
-    };
-    let span = at(path.span());
-    let is_generic = !model.generics.params.is_empty();
-    if mentions(path, &names::params(&model.generics)).is_some()
-        || is_generic && mentions(path, &["Self".to_owned()]).is_some()
-    {
-        return quote_spanned!(span=> const { __private::period(#name, #path, #timeout) });
-    }
-    let path = concrete(path.to_token_stream(), &model.self_ty);
-    quote_spanned! {span=> {
-        const __PERIOD: __private::Duration = __private::period(#name, #path, #timeout);
-        __PERIOD
-    }}
-}
-
-/// The tokens with `Self` spelt out, for an item, which has no `Self`.
-fn concrete(tokens: TokenStream, self_ty: &Type) -> TokenStream {
-    let spelt = |tree| match tree {
-        TokenTree::Ident(word) if word == "Self" => quote_spanned!(word.span()=> <#self_ty>),
-        TokenTree::Group(group) => {
-            TokenTree::Group(Group::new(group.delimiter(), concrete(group.stream(), self_ty))).into_token_stream()
-        }
-        other => other.into_token_stream(),
-    };
-    tokens.into_iter().map(spelt).collect()
 }
 
 fn command_row(call: &Call, command: &Command) -> TokenStream {

@@ -59,11 +59,16 @@ fn plain(marker: Marker, method: &Method, taken: &mut Taken, faults: &mut Faults
     let own = &method.sig.ident;
     let kind = match marker {
         Marker::Every(every) => {
-            let name = names::given_or_own(every.name, own, "every", faults);
+            let mut options = every.options;
+            let name = names::given_or_own(options.name.take(), own, "every", faults);
             taken.add("an interval", &name, method, faults);
-            let timeout = every.timeout.map(|(timeout, _)| timeout);
-            let (jitter, immediately, on_error) = (every.jitter, every.immediately, every.on_error);
-            every.period.map(|period| RowKind::Every { name, period, jitter, timeout, immediately, on_error })
+            every.period.map(|period| RowKind::Every { name, period, options })
+        }
+        Marker::Cron(cron) => {
+            let mut options = cron.options;
+            let name = names::given_or_own(options.name.take(), own, "cron", faults);
+            taken.add("an interval", &name, method, faults);
+            cron.when.map(|(expression, zone)| RowKind::Cron { name, expression, zone, options })
         }
         Marker::Task(task) => {
             let name = names::given_or_own(task.name, own, "task", faults);

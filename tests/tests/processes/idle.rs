@@ -19,7 +19,16 @@ fn naps(subject: &Subject) -> Result<u64> {
 
 #[test]
 fn an_idle_host_never_wakes() -> Result {
-    let subject = Subject::start("calm/idle", &[])?;
+    never_wakes("calm/idle")
+}
+
+#[test]
+fn ten_thousand_sleeping_intervals_and_a_thousand_subscriptions_never_wake_it() -> Result {
+    never_wakes("calm/asleep")
+}
+
+fn never_wakes(kind: &str) -> Result {
+    let subject = Subject::start(kind, &[])?;
     subject.started()?;
     let deadline = Instant::now() + SOON;
     loop {

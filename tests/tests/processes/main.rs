@@ -7,6 +7,7 @@ mod embedded;
 mod exit_codes;
 mod idle;
 mod paused;
+mod pauses;
 mod reload;
 mod signals;
 mod single;

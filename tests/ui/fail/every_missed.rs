@@ -5,10 +5,10 @@ struct UserDaemon;
 
 #[daemon]
 impl UserDaemon {
-    #[every("5s", missed = catch_up_once)]
+    #[every("5s", missed = all)]
     async fn a(&self) {}
 
-    #[every("5s", missed = burst)]
+    #[every("5s", missed = "burst")]
     async fn b(&self) {}
 }
 

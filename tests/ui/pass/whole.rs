@@ -58,6 +58,15 @@ struct UserDaemon {
     users: u32,
 }
 
+fn is_late(_: &UserDaemon) -> bool {
+    true
+}
+
+/// A time is a period, too.
+fn period(_: &UserDaemon) -> Duration {
+    Duration::from_secs(5)
+}
+
 /// What went wrong.
 #[derive(Debug)]
 struct Wrong;
@@ -129,6 +138,46 @@ impl UserDaemon {
     async fn reconcile(&self, cx: &Context) -> Mine<()> {
         cx.cancelled().await;
         Ok(())
+    }
+
+    #[every("1s", overlap = queue, missed = catch_up_once, skip_if = Self::is_busy)]
+    async fn queued(&self) {}
+
+    #[every("1s", overlap = queue(3), missed = burst, skip_if = is_late)]
+    async fn bounded(&self) {}
+
+    #[every(PERIOD, overlap = concurrent, timeout = "1h")]
+    async fn side_by_side(&self) {}
+
+    #[every("5s", overlap = concurrent(4), timeout = "5s")]
+    fn a_few(&self) {}
+
+    #[every(from = Self::period)]
+    async fn configured(&self) {}
+
+    #[every(from = period, immediately)]
+    async fn by_a_function(&self) {}
+
+    #[every("off")]
+    async fn by_hand(&self) {}
+
+    #[cron("0 3 * * *")]
+    async fn nightly(&self) -> Result<()> {
+        Ok(())
+    }
+
+    #[cron("*/10 * * * * MON-FRI", tz = "America/New_York", name = "open", missed = catch_up_once, jitter = "5%", timeout = "1h")]
+    async fn while_open(&self, _cx: &Context) {}
+
+    #[daemon_core::cron("@daily", overlap = queue, immediately, skip_if = Self::is_busy, on_error = restart)]
+    fn daily(&self) {}
+
+    fn is_busy(&self) -> bool {
+        false
+    }
+
+    fn period(&self) -> daemon_core::Period {
+        daemon_core::Period::Off
     }
 
     #[on_ready(DataDaemon)]

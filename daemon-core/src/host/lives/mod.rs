@@ -118,6 +118,7 @@ impl Lifecycle {
             link: self.board.clone(),
             runtime: self.runtime.clone(),
             tally: self.slot.tally.clone(),
+            clock: self.board.clock.clone(),
             required: required.collect(),
             configured: self.board.settings.in_force(),
         }))

@@ -86,9 +86,12 @@ impl Lifecycle {
         *entered = true;
         let (intake, initialize) = (slot.intake.clone(), lived.hook(TaskKind::Initialize, cx.clone()));
         let anew = self.unit.is_made_anew() && slot.restarts.load(Ordering::Relaxed) > 0;
+        let asked = lived.clone();
         let begin = async move {
             intake.begin(anew); // asks filters, which are user code
-            initialize.await
+            initialize.await?;
+            asked.ask(); // for periods: user code, too
+            Ok(())
         };
         self.step(life, TaskKind::Initialize, deadline, begin).await?;
         if let Err(error) = lived.begin(life) {

@@ -30,8 +30,10 @@ impl Lifecycle {
         life.intake.cancel();
         slot.intake.drain();
         life.close_pulled();
-        let drains =
-            |kind| matches!(kind, TaskKind::Handlers | TaskKind::Interval | TaskKind::Command | TaskKind::Reload);
+        let drains = |kind| {
+            let ticks = matches!(kind, TaskKind::Schedule | TaskKind::Interval);
+            ticks || matches!(kind, TaskKind::Handlers | TaskKind::Command | TaskKind::Reload)
+        };
         stopping.idle(|steps| steps.drain, drains).await;
         life.cancel.cancel();
         stopping.idle(|steps| steps.join, |_| true).await;

@@ -15,6 +15,7 @@ use crate::host::farewell::{self, Handler};
 use crate::host::report::ShutdownReport;
 use crate::host::run::exit;
 use crate::host::signals::{Meaning, Presses, Signals};
+use crate::schedule::Clock;
 
 /// How a run ended.
 struct Ended {
@@ -37,7 +38,7 @@ impl DaemonProcess {
         self.check_stopped(&self.inner())?;
         let host = self.host();
         let wanted = host.wanted.clone();
-        let conductor = host.assemble().map_err(|error| start_failed(error.to_string()))?;
+        let conductor = host.assemble(Clock::new()).map_err(|error| start_failed(error.to_string()))?;
         let handle = HostHandle::new(conductor.board.clone(), conductor.bus.publisher("host"));
         let (told, outcome) = watch::channel(None);
         let (sender, started) = oneshot::channel();

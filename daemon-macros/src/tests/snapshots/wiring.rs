@@ -12,6 +12,8 @@ impl UserDaemon {
         Ok(())
     }
     async fn tick(&self) {}
+    async fn tock(&self) {}
+    fn by_hand(&self) {}
     async fn warm(&self) {}
     async fn later(&self) {}
     async fn import(&self) {}
@@ -159,16 +161,16 @@ impl ::daemon_core::__private::Wired for UserDaemon {
                 __private::Interval::<
                     Self,
                 >::new(
-                        "sync",
-                        __private::Duration::new(30u64, 0u32),
-                        |daemon, cx| __private::boxed(async move {
-                            __private::outcome(Self::sync(daemon, cx).await)
-                        }),
-                    )
-                    .immediately()
-                    .jitter(__private::Percent::from_hundredths(1000u16))
-                    .timeout(__private::Duration::new(20u64, 0u32))
-                    .on_error(__private::OnError::Fail),
+                    "sync",
+                    __private::Schedule::every(__private::Duration::new(30u64, 0u32))
+                        .immediately()
+                        .jitter(__private::Percent::from_hundredths(1000u16))
+                        .timeout(__private::Duration::new(20u64, 0u32))
+                        .on_error(__private::OnError::Fail),
+                    |daemon, cx| __private::boxed(async move {
+                        __private::outcome(Self::sync(daemon, cx).await)
+                    }),
+                ),
             );
         definition
             .every(
@@ -176,16 +178,48 @@ impl ::daemon_core::__private::Wired for UserDaemon {
                     Self,
                 >::new(
                     "tick",
-                    {
+                    __private::Schedule::every({
                         const __PERIOD: __private::Duration = __private::period(
                             "tick",
                             <UserDaemon>::PERIOD,
                             __private::Option::None,
                         );
                         __PERIOD
-                    },
+                    }),
                     |daemon, _| __private::boxed(async move {
                         __private::outcome(Self::tick(daemon).await)
+                    }),
+                ),
+            );
+        definition
+            .every(
+                __private::Interval::<
+                    Self,
+                >::new(
+                        "tock",
+                        __private::Schedule::every(__private::Period::Off)
+                            .overlap(__private::Overlap::Concurrent(4))
+                            .missed(__private::Missed::Burst),
+                        |daemon, _| __private::boxed(async move {
+                            __private::outcome(Self::tock(daemon).await)
+                        }),
+                    )
+                    .period_from(|daemon| __private::period_of::<
+                        Self,
+                        _,
+                    >(Self::period, daemon))
+                    .skip_if(|daemon| __private::condition::<Self>(busy, daemon)),
+            );
+        definition
+            .every(
+                __private::Interval::<
+                    Self,
+                >::new(
+                    "by_hand",
+                    __private::Schedule::every(__private::Period::Off)
+                        .overlap(__private::Overlap::QUEUE),
+                    |daemon, _| __private::boxed(async move {
+                        __private::outcome(Self::by_hand(daemon))
                     }),
                 ),
             );

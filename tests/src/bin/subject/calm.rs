@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
-use daemon_core::{Configuration, Context, DaemonBase, Host, Result, daemon};
+use daemon_core::{Configuration, Context, DaemonBase, Event, Host, QueueOptions, Result, daemon};
 
 use super::{FOR_EVER, unknown};
 
 pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
     Ok(match which {
         "idle" => host.daemon(Idle),
+        "asleep" => host.daemon(Asleep),
+        "paced" => host.daemon(Paced),
         "ticking" => host.daemon(Ticking::default()),
         "configured" => host.configuration(settings()?, settings).daemon(Configured),
         "slow-stop" => host.daemon(SlowStop),
@@ -26,6 +28,27 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
 struct Idle;
 
 impl DaemonBase for Idle {}
+
+/// Has thousands of intervals that are not due, and subscriptions that nobody publishes to.
+#[daemon(name = "asleep", no_handlers)]
+struct Asleep;
+
+#[derive(Event, serde::Serialize)]
+#[event("asleep:*")]
+struct Never;
+
+impl DaemonBase for Asleep {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        for n in 0..10_000 {
+            cx.register_interval(&format!("n{n}"), FOR_EVER + Duration::from_millis(n), || async {})?;
+        }
+        for n in 0..1_000 {
+            let subscription = cx.subscribe_to::<Never>(&format!("asleep:n{n}"), QueueOptions::default())?;
+            cx.register_subscription(subscription)?;
+        }
+        Ok(())
+    }
+}
 
 /// Counts its ticks aloud, and at the end what was skipped.
 #[daemon(name = "ticking")]
@@ -49,6 +72,30 @@ impl DaemonBase for Ticking {
         Ok(())
     }
 }
+
+/// Ticks every second by each policy, and tells how often it did and did not.
+#[daemon(name = "paced")]
+struct Paced;
+
+#[daemon]
+impl Paced {
+    #[every("1s")]
+    fn skip(&self) {}
+
+    #[every("1s", missed = catch_up_once)]
+    fn once(&self) {}
+
+    #[every("1s", missed = burst)]
+    fn burst(&self) {}
+
+    #[every("100ms")]
+    fn tell(&self, cx: &Context) {
+        let told: Vec<_> = cx.intervals().iter().map(|it| format!("{} {} {}", it.name, it.ticks, it.skipped)).collect();
+        println!("{}", told.join(" "));
+    }
+}
+
+impl DaemonBase for Paced {}
 
 /// Takes its time to clean up, within its stop timeout.
 #[daemon(name = "slow-stop", no_handlers)]

@@ -5,11 +5,17 @@ struct UserDaemon;
 
 #[daemon]
 impl UserDaemon {
-    #[every(cron = "0 * * * *")]
+    #[cron("0 25 * * *")]
     async fn a(&self) {}
 
-    #[every("5s", skip_if = "busy")]
+    #[cron("0 0 31 2 *")]
     async fn b(&self) {}
+
+    #[cron("0 3 * *")]
+    async fn c(&self) {}
+
+    #[cron("@nightly")]
+    async fn d(&self) {}
 }
 
 impl DaemonBase for UserDaemon {}

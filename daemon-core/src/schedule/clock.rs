@@ -1,0 +1,249 @@
+//! The time that schedules go by: a monotonic clock that goes on while the machine sleeps, and the clock on the wall.
+//!
+//! Tokio's clock carries both. On most systems it stands still during a suspend, and never shows a step of the wall clock; so
+//! what it lacks is added: how long the machine slept, and how far the wall clock was moved. On Linux an [alarm](super::alarm)
+//! tells of either at once. Elsewhere the clocks are looked at now and then, while somebody waits.
+//!
+//! Invariants:
+//! 1. [`Clock::now`] never goes back. Its wall time does, when the wall clock is set back.
+//! 2. Nothing here wakes anybody on Linux but a change of the clocks.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::alarm::Alarm;
+use super::pace::{Moment, Now};
+use super::system::Reading;
+use crate::task::FOREVER;
+
+/// How long one waits at most without looking at the clocks, where nothing tells of their changes.
+const NAP: Duration = Duration::from_secs(60);
+/// The least difference that counts as one.
+const NOTICED: u64 = 1_000_000;
+
+/// The clock of one host.
+pub(crate) struct Clock {
+    /// When it began.
+    origin: Instant,
+    /// What the wall clock showed then, in nanoseconds since 1970.
+    wall: i64,
+    /// How long the machine has slept since, in nanoseconds.
+    asleep: AtomicU64,
+    /// How much further the wall clock has come than tokio's, in nanoseconds.
+    ahead: AtomicI64,
+    /// How often one of these has changed.
+    changes: watch::Sender<u64>,
+    /// The system's clocks when this one began; `None` if a test moves this one.
+    system: Option<Reading>,
+    alarm: super::alarm::Shared,
+}
+
+impl Clock {
+    /// A clock that follows those of the system.
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self::beginning(nanos_since_1970(SystemTime::now()), Some(Reading::take())))
+    }
+
+    /// A clock that a test moves, beyond what tokio's moves by itself.
+    #[cfg(feature = "testing")]
+    pub(crate) fn steered(wall: SystemTime) -> Arc<Self> {
+        Arc::new(Self::beginning(nanos_since_1970(wall), None))
+    }
+
+    fn beginning(wall: i64, system: Option<Reading>) -> Self {
+        Self {
+            origin: Instant::now(),
+            wall,
+            asleep: AtomicU64::new(0),
+            ahead: AtomicI64::new(0),
+            changes: watch::Sender::default(),
+            system,
+            alarm: super::alarm::Shared::default(),
+        }
+    }
+
+    /// The time now.
+    pub(crate) fn now(&self) -> Now {
+        let elapsed = nanos(self.origin.elapsed());
+        let wall = self.wall.saturating_add(self.ahead.load(Ordering::Relaxed));
+        Now { moment: elapsed + self.asleep.load(Ordering::Relaxed), wall: wall.saturating_add_unsigned(elapsed) }
+    }
+
+    /// When it will be `moment` by tokio's clock, if the machine does not sleep until then.
+    fn instant(&self, moment: Moment) -> Instant {
+        let after = moment.saturating_sub(self.asleep.load(Ordering::Relaxed));
+        self.origin + Duration::from_nanos(after).min(self.origin.elapsed() + FOREVER)
+    }
+
+    /// Compares with the system's clocks, and tells everybody if they have moved.
+    fn look(&self) {
+        let Some(began) = self.system else { return };
+        let now = Reading::take();
+        let slept = u64::try_from(now.asleep - began.asleep).unwrap_or(0);
+        let ahead = now.ahead - began.ahead;
+        let known = (self.asleep.load(Ordering::Relaxed), self.ahead.load(Ordering::Relaxed));
+        if slept >= known.0 + NOTICED || ahead.abs_diff(known.1) >= NOTICED {
+            self.asleep.fetch_max(slept, Ordering::Relaxed);
+            self.ahead.store(ahead, Ordering::Relaxed);
+            self.tell();
+        }
+    }
+
+    fn tell(&self) {
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// Begins to watch it.
+    pub(crate) fn watch(self: &Arc<Self>) -> Watch {
+        let alarm = if self.system.is_some() { self.alarm.get() } else { None };
+        Watch { clock: self.clone(), changes: self.changes.subscribe(), alarm }
+    }
+
+    /// Waits until so much time has passed, time asleep included.
+    ///
+    /// Cancel safe, but begins anew each time.
+    pub(crate) async fn sleep(self: &Arc<Self>, time: Duration) {
+        if time.is_zero() {
+            return;
+        }
+        let until = self.now().moment.saturating_add(nanos(time));
+        let mut watch = self.watch();
+        while self.now().moment < until {
+            watch.wait(Some(until)).await;
+            watch.has_jumped();
+        }
+    }
+
+    /// Lets the machine have slept: for tests.
+    #[cfg(feature = "testing")]
+    pub(crate) fn suspend(&self, time: Duration) {
+        let time = nanos(time);
+        self.asleep.fetch_add(time, Ordering::Relaxed);
+        self.ahead.fetch_add(time as i64, Ordering::Relaxed);
+        self.tell();
+    }
+
+    /// Sets the wall clock forward or back: for tests.
+    #[cfg(feature = "testing")]
+    pub(crate) fn step(&self, by: Duration, forward: bool) {
+        let by = nanos(by) as i64;
+        self.ahead.fetch_add(if forward { by } else { -by }, Ordering::Relaxed);
+        self.tell();
+    }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn nanos_since_1970(time: SystemTime) -> i64 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
+    }
+}
+
+/// Somebody who goes by a clock and wants to know when it is moved.
+pub(crate) struct Watch {
+    clock: Arc<Clock>,
+    changes: watch::Receiver<u64>,
+    alarm: Option<Arc<Alarm>>,
+}
+
+impl Watch {
+    pub(crate) fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// Whether the clock has been moved since this was last asked.
+    pub(crate) fn has_jumped(&mut self) -> bool {
+        let jumped = self.changes.has_changed().unwrap_or(false); // the sender is the clock, which is held here
+        if jumped {
+            self.changes.mark_unchanged();
+        }
+        jumped
+    }
+
+    /// Waits until `until`, or for ever, or until the clock is moved, and sometimes less. A move is waited for only once
+    /// those before it have been [asked after](Self::has_jumped).
+    ///
+    /// Cancel safe.
+    pub(crate) async fn wait(&mut self, until: Option<Moment>) {
+        let blind = self.alarm.is_none() && self.clock.system.is_some();
+        let until = until.map(|until| self.clock.instant(until));
+        // Who waits for nothing need not look, either: there is nothing to be late for.
+        let until = until.map(|until| if blind { until.min(Instant::now() + NAP) } else { until });
+        let timer = async {
+            match until {
+                Some(until) => tokio::time::sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = self.changes.changed() => self.changes.mark_changed(), // seen by whoever asks whether it jumped
+            ring = Alarm::ring(self.alarm.as_deref()) => {
+                if ring.is_err() {
+                    self.alarm = None;
+                }
+                self.clock.look();
+            }
+            () = timer => {
+                if blind {
+                    self.clock.look();
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: u64 = 1_000_000_000;
+
+    #[tokio::test(start_paused = true)]
+    async fn time_asleep_counts_and_the_wall_clock_goes_its_own_way() {
+        let clock = Clock::steered(UNIX_EPOCH + Duration::from_secs(1_000));
+        let at = |moment: u64, wall: i64| Now { moment: moment * S, wall: wall * S as i64 };
+        assert_eq!(clock.now(), at(0, 1_000));
+        tokio::time::advance(Duration::from_secs(5)).await;
+        clock.suspend(Duration::from_secs(100));
+        assert_eq!(clock.now(), at(105, 1_105));
+        clock.step(Duration::from_secs(50), false);
+        assert_eq!(clock.now(), at(105, 1_055));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sleep_ends_with_the_suspend_that_it_ends_in() {
+        let clock = Clock::steered(UNIX_EPOCH);
+        let begun = Instant::now();
+        let sleeps = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.sleep(Duration::from_secs(3_600)).await }
+        });
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        clock.suspend(Duration::from_secs(1_800));
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        assert!(!sleeps.is_finished());
+        clock.step(Duration::from_secs(86_400), true); // no matter to what counts elapsed time
+        clock.suspend(Duration::from_secs(7_200));
+        sleeps.await.unwrap();
+        assert_eq!(begun.elapsed().as_secs(), 20);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_of_the_system_goes_with_a_paused_one_of_tokio() {
+        let clock = Clock::new();
+        let before = clock.now();
+        clock.sleep(Duration::from_secs(3_600)).await;
+        let after = clock.now();
+        assert_eq!((after.moment - before.moment) / S, 3_600);
+        assert_eq!((after.wall - before.wall) / S as i64, 3_600);
+    }
+}

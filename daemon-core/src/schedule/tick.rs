@@ -1,0 +1,214 @@
+//! One tick: called and polled once in place, and given a task of its own only if it is not done then.
+//!
+//! Most ticks never wait. They cost no task, and the next one is begun right after. One that waits goes on in a task of
+//! its own, under its interval's name, so that it delays no other.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::pace::{Moment, Now};
+use super::ticker::{Outcome, Streak, Ticker};
+use super::timers::Timers;
+use super::timetable::SlotId;
+use crate::BoxFuture;
+use crate::error::Result;
+use crate::status::TaskKind;
+use crate::task::{FOREVER, Failure, Label, Tasks, caught, drop_quietly, not_waiting, panicked};
+
+/// Whoever intervals belong to.
+pub(crate) trait Owner: Send + Sync + 'static {
+    fn timers(&self) -> &Timers;
+    fn tasks(&self) -> &Arc<Tasks>;
+    /// Cancelled when no tick may begin any more.
+    fn intake(&self) -> &CancellationToken;
+    /// Makes the call of one tick, or what a test asked for in its place.
+    fn call(&self, ticker: &Ticker) -> BoxFuture<'static, Result<()>>;
+    /// Hears of a tick that failed, or succeeded after one that did.
+    fn booked(&self, ticker: &Ticker, failure: Option<&Failure>, in_a_row: u32);
+}
+
+thread_local! {
+    static INSIDE: Cell<Option<(usize, SlotId)>> = const { Cell::new(None) };
+}
+
+/// The interval whose tick this thread polls.
+pub(super) fn inside() -> Option<(usize, SlotId)> {
+    INSIDE.get()
+}
+
+/// Names `key` as what this thread polls, until dropped.
+struct Inside(Option<(usize, SlotId)>);
+
+impl Inside {
+    fn enter(key: (usize, SlotId)) -> Self {
+        Self(INSIDE.replace(Some(key)))
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        INSIDE.set(self.0);
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A future of a tick, which can tell whether it is the one that is polled.
+    struct Within<F> {
+        #[pin]
+        future: F,
+        key: (usize, SlotId),
+    }
+}
+
+impl<F: Future> Future for Within<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _inside = Inside::enter(*this.key);
+        this.future.poll(cx)
+    }
+}
+
+/// A tick.
+pub(super) struct Tick {
+    pub(super) slot: SlotId,
+    pub(super) ticker: Arc<Ticker>,
+    pub(super) begun: Moment,
+    /// How late it is; unknown if it had to wait or was asked for.
+    pub(super) late: Option<u64>,
+}
+
+/// A tick that is polled for longer, in nanoseconds, holds up the others; it is the grain of tokio's timers.
+const HEAVY: u64 = 1_000_000;
+
+/// What the first poll of a tick brought.
+enum First {
+    Over(Outcome),
+    Waits(BoxFuture<'static, Result<()>>),
+}
+
+impl Tick {
+    /// Begins it. Gives it back if it is over already, with how it ended; otherwise a task of its own books its end.
+    pub(super) fn begin<O: Owner>(self, owner: &Arc<O>) -> Option<(Self, Outcome)> {
+        if self.ticker.is_heavy() {
+            let (ticker, by) = (self.ticker.clone(), owner.clone());
+            self.spawn(owner, async move {
+                let mut skipped = false;
+                let call = caught(|| async {
+                    skipped = ticker.is_to_skip();
+                    if skipped { Ok(()) } else { by.call(&ticker).await }
+                });
+                let result = within(ticker.schedule.timeout, call).await;
+                if skipped { Outcome::Skipped } else { Outcome::Ran(result) }
+            });
+            return None;
+        }
+        match self.poll_once(owner) {
+            First::Over(outcome) => Some((self, outcome)),
+            First::Waits(call) => {
+                let timeout = self.ticker.schedule.timeout;
+                self.spawn(owner, async move { Outcome::Ran(within(timeout, caught(|| call)).await) });
+                None
+            }
+        }
+    }
+
+    /// Makes the call and polls it once. Nobody needs to be woken: if it is not over, its task polls it again at once.
+    fn poll_once<O: Owner>(&self, owner: &Arc<O>) -> First {
+        let _inside = Inside::enter(owner.timers().key(self.slot));
+        let ticker = &*self.ticker;
+        let made = catch_unwind(AssertUnwindSafe(|| (!ticker.is_to_skip()).then(|| owner.call(ticker))));
+        let mut call = match made {
+            Ok(Some(call)) => call,
+            Ok(None) => return First::Over(Outcome::Skipped),
+            Err(payload) => return First::Over(Outcome::Ran(Err(panicked(payload)))),
+        };
+        let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(&mut Context::from_waker(Waker::noop()))));
+        let result = match polled {
+            Ok(Poll::Pending) => {
+                not_waiting(); // the driver is not, whatever the call said
+                return First::Waits(call);
+            }
+            Ok(Poll::Ready(result)) => result.map_err(Failure::Error),
+            Err(payload) => Err(panicked(payload)),
+        };
+        drop_quietly(call);
+        First::Over(Outcome::Ran(result))
+    }
+
+    /// Lets `work` go on in a task of its own.
+    fn spawn<O: Owner>(self, owner: &Arc<O>, work: impl Future<Output = Outcome> + Send + 'static) {
+        let now = owner.timers().clock().now();
+        if !self.ticker.is_heavy() && now.moment - self.begun > HEAVY {
+            self.ticker.set_heavy();
+        }
+        self.ticker.begun(self.begun, self.late);
+        let ticker = self.ticker.clone();
+        let label = Label { kind: TaskKind::Interval, name: &ticker.name, at: ticker.at };
+        let key = owner.timers().key(self.slot);
+        let running = Running { owner: owner.clone(), tick: self, outcome: Outcome::Aborted };
+        let future = async move {
+            let mut running = running;
+            running.outcome = work.await;
+        };
+        // Refused, it is dropped, and booked as any that is dropped on its way.
+        drop(owner.tasks().spawn(label, Within { future, key }));
+    }
+
+    /// Books how it ended, in the driver itself.
+    pub(super) fn book<O: Owner>(&self, owner: &O, outcome: &Outcome, now: Now) {
+        let took = now.moment.saturating_sub(self.begun);
+        if took > HEAVY {
+            self.ticker.set_heavy();
+        }
+        self.tell(owner, outcome, self.ticker.whole(self.begun, self.late, outcome, Duration::from_nanos(took)));
+    }
+
+    /// Tells the owner what it wants to know of a tick that has been booked.
+    fn tell<O: Owner>(&self, owner: &O, outcome: &Outcome, streak: Streak) {
+        let ticker = &*self.ticker;
+        let failure = match outcome {
+            Outcome::Ran(Err(failure)) => Some(failure),
+            _ => None,
+        };
+        if failure.is_some() || streak.before != streak.now {
+            owner.booked(ticker, failure, streak.now);
+        }
+    }
+}
+
+/// The outcome of `call`, which is given up when the time is over.
+async fn within(timeout: Option<Duration>, call: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    match timeout {
+        Some(limit) => {
+            timeout_at(Instant::now() + limit.min(FOREVER), call).await.unwrap_or(Err(Failure::Timeout(limit)))
+        }
+        None => call.await,
+    }
+}
+
+/// A tick that has a task of its own. Its end is booked, whatever it is.
+struct Running<O: Owner> {
+    owner: Arc<O>,
+    tick: Tick,
+    outcome: Outcome,
+}
+
+impl<O: Owner> Drop for Running<O> {
+    fn drop(&mut self) {
+        let timers = self.owner.timers();
+        let now = timers.clock().now();
+        let took = Duration::from_nanos(now.moment.saturating_sub(self.tick.begun));
+        self.tick.tell(&*self.owner, &self.outcome, self.tick.ticker.ended(&self.outcome, took));
+        timers.ended(self.tick.slot, now);
+    }
+}

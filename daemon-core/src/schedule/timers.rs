@@ -1,0 +1,169 @@
+//! The intervals of one life, shared by the driver, by ticks that end, and by everyone who registers or steers them.
+//!
+//! Invariants:
+//! 1. The lock is never held while user code runs or is dropped.
+//! 2. The driver is told whenever something is due earlier than it waits for.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::book::{Book, Cleared, Order, Step};
+use super::clock::{Clock, Watch};
+use super::pace::Now;
+use super::ticker::Ticker;
+use super::timetable::SlotId;
+use crate::error::Error;
+use crate::status::IntervalStatus;
+use crate::task::Stand;
+
+/// The intervals of one life.
+pub(crate) struct Timers {
+    clock: Arc<Clock>,
+    book: Mutex<Book>,
+    /// Tells the driver that something has changed.
+    changed: Notify,
+    /// Tells those who wait that the last tick of an interval has ended.
+    rested: Notify,
+}
+
+impl Timers {
+    pub(crate) fn new(clock: Arc<Clock>) -> Self {
+        Self { clock, book: Mutex::new(Book::new()), changed: Notify::new(), rested: Notify::new() }
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<Clock> {
+        &self.clock
+    }
+
+    pub(super) fn watch(&self) -> Watch {
+        self.clock.watch()
+    }
+
+    /// Tells the driver if something is due before it wakes by itself.
+    fn hurry(&self, book: &mut Book) {
+        if book.is_early() {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Adds an interval, in the place of one of the same name, which is handed out.
+    ///
+    /// # Errors
+    /// Its schedule is not one.
+    pub(crate) fn register(&self, ticker: Ticker) -> Result<Option<Arc<Ticker>>, Error> {
+        let slot = ticker.schedule.slot(&ticker.name)?;
+        let now = self.clock.now();
+        let mut book = self.book();
+        let replaced = book.register(Arc::new(ticker), slot, now);
+        self.hurry(&mut book);
+        Ok(replaced)
+    }
+
+    /// Lets all intervals tick, those still to come included.
+    pub(super) fn begin(&self, now: Now) {
+        self.book().begin(now);
+    }
+
+    /// Ends the interval of that name, if there is one.
+    pub(crate) fn clear(&self, name: &str) -> Option<Cleared> {
+        self.book().clear(name)
+    }
+
+    /// Ends all intervals.
+    pub(crate) fn clear_all(&self) -> Vec<Cleared> {
+        let mut book = self.book();
+        let names: Vec<_> = book.tickers().map(|(_, ticker)| ticker.name.clone()).collect();
+        names.iter().filter_map(|name| book.clear(name)).collect()
+    }
+
+    /// Waits until the ticks that were under way when an interval was cleared have ended.
+    ///
+    /// Cancel safe.
+    pub(crate) async fn rest(&self, cleared: &Cleared) {
+        let Some(before) = cleared.until_after else { return };
+        loop {
+            let rested = self.rested.notified();
+            tokio::pin!(rested);
+            rested.as_mut().enable();
+            if self.book().has_rested(cleared.slot, before) {
+                return;
+            }
+            rested.await;
+        }
+    }
+
+    /// Whether this thread polls a tick of that interval.
+    pub(crate) fn is_inside(&self, cleared: &Cleared) -> bool {
+        super::tick::inside() == Some(self.key(cleared.slot))
+    }
+
+    /// What tells the ticks of an interval from all others of this process.
+    pub(super) fn key(&self, slot: SlotId) -> (usize, SlotId) {
+        (std::ptr::from_ref(self) as usize, slot)
+    }
+
+    /// A tick has ended.
+    pub(super) fn ended(&self, slot: SlotId, now: Now) {
+        let mut book = self.book();
+        let awaited = book.ended(slot, now);
+        self.hurry(&mut book);
+        drop(book);
+        if awaited {
+            self.rested.notify_waiters();
+        }
+    }
+
+    /// The clock was moved.
+    pub(super) fn rebase(&self, now: Now) {
+        self.book().rebase(now);
+    }
+
+    /// What the driver does next, after the tick that it `ended`.
+    pub(super) fn step(&self, ended: Option<SlotId>, now: Now, jumped: bool) -> Step {
+        let mut book = self.book();
+        let awaited = ended.is_some_and(|slot| book.ended(slot, now));
+        let step = book.step(now, jumped);
+        drop(book);
+        if awaited {
+            self.rested.notify_waiters();
+        }
+        step
+    }
+
+    /// Waits until something changes. One waits at a time.
+    ///
+    /// Cancel safe.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Does what an operator wants; `None` if there is no such interval.
+    pub(crate) fn order(&self, name: &str, order: Order) -> Option<Result<(), Error>> {
+        let now = self.clock.now();
+        let mut book = self.book();
+        let done = book.order(name, order, now);
+        self.hurry(&mut book);
+        done
+    }
+
+    /// The tick that the driver polls itself; if it blocks, so does the driver.
+    pub(crate) fn inline(&self) -> Option<Stand> {
+        self.book().inline()
+    }
+
+    /// The names of all intervals.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.book().tickers().map(|(_, ticker)| ticker.name.to_string()).collect()
+    }
+
+    /// All intervals as they are now, by name.
+    pub(crate) fn statuses(&self) -> Vec<IntervalStatus> {
+        let now = self.clock.now();
+        self.book().statuses(now)
+    }
+}

@@ -1,0 +1,452 @@
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::super::pace::Calendar;
+use super::super::policy::{Missed, Overlap};
+use super::*;
+
+const MS: u64 = 1_000_000;
+const S: u64 = 1_000 * MS;
+
+fn at(moment: u64) -> Now {
+    Now { moment, wall: moment as i64 }
+}
+
+fn every(period: u64, overlap: Overlap, missed: Missed) -> Slot {
+    Slot::new(Pace::Every(period), None, overlap, missed)
+}
+
+/// A timetable of one interval, and what has come of it.
+struct One {
+    table: Timetable,
+    id: SlotId,
+    begun: u64,
+    skipped: u64,
+}
+
+impl One {
+    fn new(slot: Slot) -> Self {
+        let mut table = Timetable::default();
+        let id = table.insert(slot);
+        table.start(id, at(0), false);
+        Self { table, id, begun: 0, skipped: 0 }
+    }
+
+    /// Begins what is due; returns how many ticks began.
+    fn wake(&mut self, now: u64, jumped: bool) -> u64 {
+        let before = self.begun;
+        while let Some(due) = self.table.due(at(now), jumped) {
+            match due {
+                Due::Begin { skipped, .. } => {
+                    self.begun += 1;
+                    self.skipped += skipped;
+                }
+                Due::Skipped { skipped, .. } => self.skipped += skipped,
+            }
+        }
+        self.begun - before
+    }
+
+    fn end(&mut self, now: u64) {
+        self.skipped += self.table.ended(self.id, at(now)).skipped;
+    }
+
+    /// As `wake`, with ticks that take no time.
+    fn tick(&mut self, now: u64, jumped: bool) -> u64 {
+        let before = self.begun;
+        while self.wake(now, jumped) > 0 {
+            while self.running() > 0 {
+                self.end(now);
+            }
+        }
+        self.begun - before
+    }
+
+    fn slot(&self) -> &Slot {
+        &self.table.slots[self.id as usize]
+    }
+
+    fn running(&self) -> u16 {
+        self.slot().running
+    }
+}
+
+#[test]
+fn an_entry_is_small() {
+    let entry = size_of::<Slot>() + size_of::<Timer>();
+    assert!(entry <= 56, "{entry} bytes: a tenth of what a task with a tokio interval takes is 57");
+}
+
+#[test]
+fn ticks_come_at_multiples_and_nothing_wakes_in_between() {
+    let mut one = One::new(every(S, Overlap::Skip, Missed::Skip));
+    for n in 1..=1_000 {
+        assert_eq!(one.table.next(), Some(n * S));
+        assert_eq!(one.tick(n * S - 1, false), 0);
+        assert_eq!(one.tick(n * S + 300_000, false), 1);
+    }
+    assert_eq!((one.begun, one.skipped), (1_000, 0));
+}
+
+#[test]
+fn multiples_that_pass_while_a_tick_runs_are_counted_when_it_ends() {
+    let mut one = One::new(every(10 * S, Overlap::Skip, Missed::Skip));
+    one.wake(10 * S, false);
+    assert_eq!(one.table.next(), Some(20 * S));
+    assert_eq!(one.wake(20 * S, false), 0);
+    assert_eq!(one.table.next(), None, "the end of the tick comes first");
+    one.end(35 * S);
+    assert_eq!((one.begun, one.skipped, one.table.next()), (1, 2, Some(40 * S)));
+    // one that ends as the next is due hands over to it
+    one.wake(40 * S, false);
+    one.wake(50 * S, false);
+    one.end(60 * S);
+    assert_eq!((one.skipped, one.wake(60 * S, false)), (3, 1));
+}
+
+#[test]
+fn a_queue_takes_what_it_has_room_for() {
+    let mut one = One::new(every(S, Overlap::Queue(3), Missed::Skip));
+    one.wake(S, false);
+    one.wake(2 * S, false);
+    one.end(8 * S + MS);
+    assert_eq!(one.skipped, 7 - 3);
+    for left in [2, 1, 0] {
+        assert_eq!(one.wake(8 * S + 2 * MS, false), 1, "one after the other");
+        assert_eq!(one.slot().pending, left);
+        one.end(8 * S + 3 * MS);
+    }
+    assert_eq!((one.wake(8 * S + 4 * MS, false), one.table.next()), (0, Some(9 * S)));
+}
+
+#[test]
+fn as_many_run_side_by_side_as_may() {
+    let mut one = One::new(every(S, Overlap::Concurrent(2), Missed::Skip));
+    let begun: Vec<u64> = (1..=4).map(|n| one.wake(n * S, false)).collect();
+    assert_eq!((begun, one.skipped), (vec![1, 1, 0, 0], 2));
+    one.end(4 * S + MS);
+    assert_eq!((one.wake(5 * S, false), one.running()), (1, 2));
+}
+
+#[test]
+fn a_burst_goes_one_by_one_and_lets_others_have_their_turn() {
+    let mut one = One::new(every(S, Overlap::Skip, Missed::Burst));
+    let other = one.table.insert(every(S, Overlap::Skip, Missed::Skip));
+    one.table.start(other, at(0), false);
+    let (mut first, mut order) = (0, Vec::new());
+    while let Some(due) = one.table.due(at(100 * S), false) {
+        if let Due::Begin { slot, .. } = due {
+            order.push(slot);
+            first += u64::from(slot == one.id);
+            assert!(one.running() <= 1);
+            one.table.ended(slot, at(100 * S));
+        }
+    }
+    assert_eq!(first, 100);
+    assert!(order.iter().position(|slot| *slot == other) < Some(3), "the other waited for the burst");
+}
+
+#[test]
+fn a_replaced_interval_ends_its_ticks_first() {
+    let mut one = One::new(every(S, Overlap::CONCURRENT, Missed::Skip));
+    one.wake(S, false);
+    one.wake(2 * S, false);
+    one.table.replace(one.id, every(S, Overlap::CONCURRENT, Missed::Skip));
+    one.table.start(one.id, at(2 * S), false);
+    assert_eq!(one.wake(5 * S, false), 0);
+    one.end(5 * S + 1);
+    assert_eq!(one.wake(6 * S, false), 0, "another one still runs");
+    assert_eq!(one.table.ended(one.id, at(6 * S + 1)), Ended { skipped: 4, idle: true, gone: false });
+    assert_eq!(one.wake(7 * S, false), 1);
+}
+
+#[test]
+fn a_cleared_slot_is_free_after_its_last_tick() {
+    let mut one = One::new(every(S, Overlap::Skip, Missed::Burst));
+    one.wake(5 * S, false);
+    assert!(!one.table.clear(one.id));
+    assert_eq!(one.table.next(), None);
+    assert!(one.table.ended(one.id, at(6 * S)).gone);
+    assert_eq!(one.wake(60 * S, false), 0);
+    assert_eq!(one.table.insert(every(S, Overlap::Skip, Missed::Skip)), one.id);
+}
+
+#[test]
+fn a_paused_interval_runs_only_by_hand_and_goes_on_on_its_grid() {
+    let mut one = One::new(every(S, Overlap::Skip, Missed::Burst));
+    one.wake(3 * S, false);
+    assert_eq!(one.table.pause(one.id), 2);
+    one.end(3 * S);
+    assert_eq!((one.wake(10 * S, false), one.table.next()), (0, None));
+    one.table.run(one.id);
+    one.table.run(one.id);
+    assert_eq!(one.table.next(), Some(0));
+    assert_eq!(one.tick(10 * S, false), 1, "once, however often it was asked");
+    one.table.resume(one.id, at(10 * S + MS));
+    assert_eq!(one.table.next(), Some(11 * S));
+    assert_eq!(one.skipped, 0, "what it did not do while it was paused is not missing");
+}
+
+#[test]
+fn another_pace_counts_from_now_and_none_turns_it_off() {
+    let mut one = One::new(every(S, Overlap::Skip, Missed::Skip));
+    one.table.change(one.id, Pace::Every(7 * S), at(500 * MS));
+    assert_eq!(one.table.next(), Some(7 * S + 500 * MS));
+    one.table.change(one.id, Pace::Off, at(S));
+    assert_eq!(one.table.next(), None);
+    one.table.resume(one.id, at(2 * S));
+    assert_eq!(one.table.next(), None);
+    one.table.run(one.id);
+    assert_eq!(one.tick(2 * S, false), 1);
+}
+
+#[test]
+fn pausing_and_resuming_for_ever_takes_no_room() {
+    let mut one = One::new(every(3_600 * S, Overlap::Skip, Missed::Skip));
+    for n in 0..10_000 {
+        one.table.pause(one.id);
+        one.table.resume(one.id, at(n));
+    }
+    assert!(one.table.timers.len() < 100);
+    assert_eq!(one.tick(3_600 * S, false), 1);
+}
+
+/// Every so many seconds by the clock on the wall, until some time.
+struct Bells(i64, i64);
+
+impl Calendar for Bells {
+    fn next(&self, after: i64) -> Option<i64> {
+        let next = (after.div_euclid(self.0) + 1) * self.0;
+        (next < self.1).then_some(next)
+    }
+
+    fn text(&self) -> &str {
+        "bells"
+    }
+}
+
+const HOUR: i64 = 3_600 * S as i64;
+
+fn bells(missed: Missed) -> Slot {
+    Slot::new(Pace::Calendar(Arc::new(Bells(HOUR, 1_000 * HOUR))), None, Overlap::Skip, missed)
+}
+
+fn clock(moment: i64, wall: i64) -> Now {
+    Now { moment: moment as u64, wall }
+}
+
+/// Begins and ends what is due; returns how many ticks that were.
+fn strike(table: &mut Timetable, now: Now, jumped: bool) -> u64 {
+    let mut begun = 0;
+    while let Some(due) = table.due(now, jumped) {
+        if let Due::Begin { slot, .. } = due {
+            begun += 1;
+            table.ended(slot, now);
+        }
+    }
+    begun
+}
+
+#[test]
+fn a_calendar_goes_with_the_clock_on_the_wall() {
+    let mut table = Timetable::default();
+    let id = table.insert(bells(Missed::Skip));
+    table.start(id, clock(0, HOUR / 2), false);
+    assert_eq!(table.next(), Some(HOUR as u64 / 2));
+    assert_eq!(strike(&mut table, clock(HOUR / 2, HOUR), false), 1);
+    // set forward over two of them: the next one is that which is next by now
+    let now = clock(HOUR, 3 * HOUR + HOUR * 3 / 4);
+    table.rebase(now);
+    assert_eq!((strike(&mut table, now, true), table.next()), (0, Some((HOUR + HOUR / 4) as u64)));
+    // set back by two hours: what has struck does not strike again
+    let now = clock(HOUR + HOUR / 4, 4 * HOUR);
+    assert_eq!(strike(&mut table, now, false), 1);
+    let now = clock(HOUR + HOUR / 2, 2 * HOUR + HOUR / 4);
+    table.rebase(now);
+    assert_eq!((strike(&mut table, now, true), table.next()), (0, Some((HOUR + HOUR / 2 + HOUR * 11 / 4) as u64)));
+    // set back by more: the clock was wrong before
+    let now = clock(2 * HOUR, -5 * HOUR);
+    table.rebase(now);
+    assert_eq!(table.next(), Some(3 * HOUR as u64));
+}
+
+#[test]
+fn a_clock_set_back_as_its_timer_rings_makes_nothing_tick() {
+    let mut table = Timetable::default();
+    let id = table.insert(bells(Missed::Burst));
+    table.start(id, clock(0, HOUR / 2), false);
+    // nobody has said yet that it was set
+    assert_eq!(strike(&mut table, clock(HOUR / 2, HOUR - 1), false), 0);
+    assert_eq!(table.next(), Some(HOUR as u64 / 2 + 1));
+    assert_eq!(strike(&mut table, clock(HOUR / 2 + 1, HOUR), false), 1);
+}
+
+#[test]
+fn missed_times_of_a_calendar_are_made_up_as_declared() {
+    for (missed, expected) in [(Missed::Skip, 0), (Missed::CatchUpOnce, 1), (Missed::Burst, 5)] {
+        let mut table = Timetable::default();
+        let id = table.insert(bells(missed));
+        table.start(id, clock(0, 0), false);
+        let now = clock(5 * HOUR + HOUR / 2, 5 * HOUR + HOUR / 2);
+        assert_eq!(strike(&mut table, now, true), expected, "{missed:?}");
+        assert_eq!(table.next(), Some(6 * HOUR as u64));
+    }
+}
+
+#[test]
+fn a_calendar_can_end() {
+    let mut table = Timetable::default();
+    let id = table.insert(bells(Missed::Burst));
+    table.start(id, clock(0, 997 * HOUR + 1), false);
+    assert_eq!(strike(&mut table, clock(5 * HOUR, 1_002 * HOUR), true), 2);
+    assert_eq!(table.next(), None);
+    table.rebase(clock(6 * HOUR, 1_003 * HOUR));
+    assert_eq!((strike(&mut table, clock(9 * HOUR, 1_006 * HOUR), true), table.next()), (0, None));
+}
+
+/// What a stretch of time is like.
+#[derive(Clone, Debug)]
+enum Stretch {
+    /// Everything runs.
+    Awake(u64),
+    /// Nothing runs.
+    Frozen(u64),
+    /// The machine sleeps, and that is known afterwards.
+    Suspended(u64),
+}
+
+fn stretches() -> impl Strategy<Value = Vec<Stretch>> {
+    let stretch = prop_oneof![
+        3 => (1_u64..3_000).prop_map(Stretch::Awake),
+        1 => (1_u64..20_000).prop_map(Stretch::Frozen),
+        1 => (1_u64..20_000).prop_map(Stretch::Suspended),
+    ];
+    prop::collection::vec(stretch, 1..20)
+}
+
+fn policies() -> impl Strategy<Value = (Overlap, Missed)> {
+    let overlap = prop_oneof![
+        Just(Overlap::Skip),
+        (1_u16..5).prop_map(Overlap::Queue),
+        (2_u16..5).prop_map(Overlap::Concurrent),
+    ];
+    (overlap, prop_oneof![Just(Missed::Skip), Just(Missed::CatchUpOnce), Just(Missed::Burst)])
+}
+
+/// How many ticks begin, counted multiple by multiple, if they take no time.
+fn by_counting(period: u64, missed: Missed, stretches: &[Stretch]) -> (u64, u64) {
+    let (mut begun, mut skipped, mut now, mut next, mut left_out) = (0, 0, 0, period, false);
+    let mut wake = |now: u64, jumped: bool| {
+        let (mut all, mut last) = (0, 0);
+        while next <= now {
+            (all, last, next) = (all + 1, next, next + period);
+        }
+        if all == 0 {
+            return;
+        }
+        let late = now - last > (period / 2).clamp(10, 60_000);
+        let made = match missed {
+            Missed::Skip if late && (jumped || !left_out) => 0,
+            Missed::Skip | Missed::CatchUpOnce => 1,
+            Missed::Burst => u64::min(all, 1_000),
+        };
+        left_out = made == 0;
+        begun += made;
+        skipped += all - made;
+    };
+    for stretch in stretches {
+        match *stretch {
+            Stretch::Awake(ms) => {
+                (0..ms).for_each(|_| {
+                    now += 1;
+                    wake(now, false);
+                });
+            }
+            Stretch::Frozen(ms) => {
+                now += ms;
+                wake(now, false);
+            }
+            Stretch::Suspended(ms) => {
+                now += ms;
+                wake(now, true);
+            }
+        }
+    }
+    (begun, skipped)
+}
+
+proptest! {
+    #[test]
+    fn counts_are_exact_whatever_pauses_there_are(period in 1_u64..5_000, missed in policies(), stretches in stretches()) {
+        let (_, missed) = missed;
+        let mut one = One::new(every(period * MS, Overlap::Skip, missed));
+        let mut now = 0;
+        for stretch in &stretches {
+            match *stretch {
+                Stretch::Awake(ms) => {
+                    let end = now + ms * MS;
+                    // wakes only when it says it must
+                    while let Some(next) = one.table.next().filter(|next| *next <= end) {
+                        one.tick(next, false);
+                    }
+                    now = end;
+                }
+                Stretch::Frozen(ms) => {
+                    now += ms * MS;
+                    one.tick(now, false);
+                }
+                Stretch::Suspended(ms) => {
+                    now += ms * MS;
+                    one.tick(now, true);
+                }
+            }
+            prop_assert!(one.table.next().is_some(), "there is always a next tick");
+        }
+        prop_assert_eq!((one.begun, one.skipped), by_counting(period, missed, &stretches));
+    }
+
+    #[test]
+    fn no_multiple_is_lost_and_no_bound_exceeded(
+        period in 1_u64..50,
+        (overlap, missed) in policies(),
+        stretches in stretches(),
+        takes in prop::collection::vec(0_u64..200, 1..10),
+    ) {
+        let mut one = One::new(every(period * MS, overlap, missed));
+        let (mut now, mut ends, mut nth) = (0_u64, Vec::<u64>::new(), 0);
+        let limit = overlap.limit();
+        for stretch in &stretches {
+            let (steps, by, jumped) = match *stretch {
+                Stretch::Awake(ms) => (ms.min(500), 1, false),
+                Stretch::Frozen(ms) => (1, ms, false),
+                Stretch::Suspended(ms) => (1, ms, true),
+            };
+            for _ in 0..steps {
+                now += by;
+                let (over, on): (Vec<_>, Vec<_>) = ends.iter().partition(|end| **end <= now);
+                ends = on;
+                over.iter().for_each(|_| one.end(now * MS));
+                loop {
+                    let begun = one.wake(now * MS, jumped);
+                    prop_assert!(one.running() <= limit);
+                    if begun == 0 {
+                        break;
+                    }
+                    for _ in 0..begun {
+                        let takes = takes[nth % takes.len()];
+                        nth += 1;
+                        if takes == 0 { one.end(now * MS) } else { ends.push(now + takes) }
+                    }
+                }
+                prop_assert_eq!(usize::from(one.running()), ends.len());
+            }
+        }
+        // Once all that runs or waits has come to its end, every multiple is accounted for.
+        while one.running() > 0 || one.wake(now * MS, false) > 0 {
+            one.end(now * MS);
+        }
+        prop_assert_eq!(one.begun + one.skipped, now / period);
+        prop_assert_eq!(one.table.next(), Some((now / period + 1) * period * MS));
+    }
+}

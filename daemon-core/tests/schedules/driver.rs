@@ -1,0 +1,171 @@
+//! One driver for all: ticks that wait, compute or fail delay no other for long, and end with their daemon.
+
+use super::{MS, S, blank, interval};
+use daemon_core::testing::TestHost;
+use daemon_core::{Context, DaemonBase, Host, Overlap, Schedule, TaskKind, daemon};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+#[daemon(name = "mixed")]
+#[derive(Default)]
+struct Mixed(AtomicU64);
+
+#[daemon]
+impl Mixed {
+    #[every("1s")]
+    async fn waits(&self, cx: &Context) {
+        cx.cancelled().await;
+    }
+
+    #[every("1s")]
+    fn is_quick(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl DaemonBase for Mixed {}
+
+#[tokio::test]
+async fn a_tick_that_waits_delays_no_other_and_is_shown_by_name() {
+    let host = TestHost::start(Mixed::default()).await;
+    host.advance("1h").await;
+    host.expect_ticks("is_quick", 3_600);
+    assert_eq!(interval(&host, "is_quick").lateness.max(), Some(S(0)));
+    let status = host.status();
+    let tasks = &status.daemon("mixed").unwrap().tasks;
+    let tick = tasks.iter().find(|task| task.kind == TaskKind::Interval).unwrap();
+    assert_eq!((&*tick.name, tick.waits_in.as_deref()), ("waits", Some("cx.cancelled")));
+    let driver: Vec<_> = tasks.iter().filter(|task| task.kind == TaskKind::Schedule).collect();
+    assert!(driver.len() == 1 && driver[0].waits_in.is_none(), "{driver:?}");
+    let report = host.shutdown().await;
+    assert!(report.is_clean(), "{report}");
+}
+
+#[tokio::test]
+async fn ten_thousand_intervals_share_one_task() {
+    let (host, cx) = blank().await;
+    for n in 0..10_000 {
+        cx.register_interval(&format!("n{n}"), MS(1_000 + n), || async {}).unwrap();
+    }
+    let tasks = || {
+        let status = host.status();
+        let of = |kind| status.daemon("blank").unwrap().tasks.iter().filter(|task| task.kind == kind).count();
+        (of(TaskKind::Schedule), of(TaskKind::Interval))
+    };
+    assert_eq!(tasks(), (1, 0));
+    host.advance("10s").await;
+    assert_eq!(tasks(), (1, 0), "no tick has waited for anything");
+    let ticks: u64 = cx.intervals().iter().map(|interval| interval.ticks).sum();
+    assert_eq!(ticks, (0..10_000_u64).map(|n| 10_000 / (1_000 + n)).sum::<u64>());
+    cx.cleanup_intervals().await;
+    assert!(cx.intervals().is_empty());
+    drop(cx);
+    host.shutdown().await.assert_clean();
+}
+
+/// The host of a runtime that has timers, and no I/O that could tell of a suspend: tokio says so by a panic, which is caught.
+#[test]
+fn a_runtime_without_io_will_do() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let host = Host::new("t").daemon(Mixed::default()).start().await.unwrap();
+        tokio::time::sleep(S(3_600) + MS(1)).await;
+        let mixed = host.handle().daemon::<Mixed>().unwrap();
+        assert_eq!(mixed.0.load(Ordering::Relaxed), 3_600);
+        drop(mixed);
+        assert!(host.shutdown().await.unwrap().left.is_nothing());
+    });
+}
+
+/// In real time: the first tick computes for so long that the next ones get tasks of their own.
+#[tokio::test]
+async fn a_tick_that_holds_up_the_others_has_its_own_task_from_then_on() {
+    let host = Host::new("t").daemon(super::Blank::default()).start().await.unwrap();
+    let cx = host.handle().daemon::<super::Blank>().unwrap().0.lock().unwrap().clone().unwrap();
+    let tasks = Arc::new(Mutex::new(Vec::new()));
+    let (seen, (done, mut told)) = (tasks.clone(), tokio::sync::mpsc::unbounded_channel());
+    cx.register_interval("hog", Schedule::every(MS(5)), move || {
+        seen.lock().unwrap().push(tokio::task::id());
+        let since = std::time::Instant::now();
+        while since.elapsed() < MS(3) {
+            std::hint::spin_loop();
+        }
+        done.send(()).unwrap();
+        async {}
+    })
+    .unwrap();
+    for _ in 0..3 {
+        told.recv().await.unwrap();
+    }
+    cx.clear_interval("hog").await;
+    let tasks = tasks.lock().unwrap().clone();
+    assert!(tasks[0] != tasks[1] && tasks[1] != tasks[2], "{tasks:?}");
+    drop(cx);
+    assert!(host.shutdown().await.unwrap().is_clean());
+}
+
+#[tokio::test]
+async fn an_interval_registered_anew_waits_for_the_ticks_of_the_one_cleared() {
+    let (host, cx) = blank().await;
+    let (inside, overlapped) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let tick = {
+        let (inside, overlapped) = (inside.clone(), overlapped.clone());
+        move || {
+            let (inside, overlapped) = (inside.clone(), overlapped.clone());
+            async move {
+                overlapped.fetch_or(inside.fetch_add(1, Ordering::Relaxed) > 0, Ordering::Relaxed);
+                tokio::time::sleep(S(5)).await;
+                inside.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    };
+    cx.register_interval("beat", S(1), tick.clone()).unwrap();
+    host.advance("1s").await;
+    // Nobody waits for the tick under way.
+    let cleared = cx.clone();
+    let clearing = tokio::spawn(async move { cleared.clear_interval("beat").await });
+    host.settle().await;
+    assert!(cx.intervals().is_empty() && !clearing.is_finished());
+    cx.register_interval("beat", Schedule::every(S(1)).overlap(Overlap::CONCURRENT), tick).unwrap();
+    host.advance("4s").await;
+    assert_eq!(inside.load(Ordering::Relaxed), 1, "the old one ends first");
+    host.advance("1s").await;
+    assert!(clearing.await.unwrap());
+    assert!(!overlapped.load(Ordering::Relaxed));
+    host.advance("10s").await;
+    assert_eq!(inside.load(Ordering::Relaxed), 5, "then they overlap, as asked for");
+    drop(cx);
+    drop(host.shutdown().await);
+}
+
+#[daemon(name = "broken")]
+#[derive(Default)]
+struct Broken;
+
+#[daemon]
+impl Broken {
+    #[every("1s", skip_if = Self::panics)]
+    fn never(&self) {}
+
+    #[every("1s", immediately)]
+    fn blocks_nothing(&self) {}
+}
+
+impl Broken {
+    fn panics(&self) -> bool {
+        panic!("no answer")
+    }
+}
+
+impl DaemonBase for Broken {}
+
+#[tokio::test]
+async fn a_condition_that_panics_is_a_failed_tick() {
+    let host = TestHost::start(Broken).await;
+    host.advance("10s").await;
+    let never = interval(&host, "never");
+    assert_eq!((never.ticks, never.failed, never.last_error.as_deref()), (10, 10, Some("panicked: no answer")));
+    host.expect_ticks("blocks_nothing", 11);
+    assert_eq!(host.status().daemon("broken").unwrap().panics, 10);
+    drop(host.shutdown().await);
+}

@@ -1,0 +1,171 @@
+//! Where periods come from, conditions for ticks, and calls made once.
+
+use super::{S, blank, interval};
+use daemon_core::testing::TestHost;
+use daemon_core::{DaemonBase, Error, IntervalState, Period, Result, daemon};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+#[derive(serde::Deserialize)]
+struct Config {
+    sweep: Period,
+}
+
+#[daemon(name = "configured")]
+struct Configured {
+    config: Mutex<Config>,
+    busy: AtomicBool,
+}
+
+impl Configured {
+    fn new(sweep: &str) -> Self {
+        let config = serde_json::from_value(serde_json::json!({ "sweep": sweep })).unwrap();
+        Self { config: Mutex::new(config), busy: AtomicBool::new(false) }
+    }
+
+    fn sweeps(&self) -> Period {
+        self.config.lock().unwrap().sweep
+    }
+
+    fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed)
+    }
+}
+
+#[daemon]
+impl Configured {
+    #[every(from = Self::sweeps, immediately)]
+    fn sweep(&self) {}
+
+    #[every("1s", skip_if = Self::is_busy)]
+    async fn beat(&self) {}
+
+    #[every("off")]
+    fn by_hand(&self) {}
+}
+
+impl DaemonBase for Configured {}
+
+#[tokio::test]
+async fn a_period_is_asked_for_at_each_start() {
+    let host = TestHost::start(Configured::new("30s")).await;
+    host.advance("1m").await;
+    host.expect_ticks("sweep", 3);
+    assert_eq!((&*interval(&host, "sweep").schedule, interval(&host, "sweep").period), ("30s", Some(S(30))));
+
+    host.daemon::<Configured>().config.lock().unwrap().sweep = Period::Every(S(10));
+    host.advance("30s").await;
+    host.expect_ticks("sweep", 4);
+    host.handle().restart_daemon("configured").await.unwrap();
+    host.advance("30s").await;
+    host.expect_ticks("sweep", 4);
+
+    host.daemon::<Configured>().config.lock().unwrap().sweep = Period::Off;
+    host.handle().restart_daemon("configured").await.unwrap();
+    host.advance("1h").await;
+    let off = interval(&host, "sweep");
+    assert_eq!((off.ticks, &*off.schedule, off.state, off.next_run), (0, "off", IntervalState::Off, None));
+    assert_eq!(interval(&host, "by_hand").state, IntervalState::Off);
+    host.shutdown().await.assert_clean();
+}
+
+#[tokio::test]
+async fn a_tick_is_skipped_if_the_daemon_says_so() {
+    let host = TestHost::start(Configured::new("off")).await;
+    host.advance("10s").await;
+    host.daemon::<Configured>().busy.store(true, Ordering::Relaxed);
+    host.advance("5s").await;
+    host.daemon::<Configured>().busy.store(false, Ordering::Relaxed);
+    host.advance("1s").await;
+    let beat = interval(&host, "beat");
+    assert_eq!((beat.ticks, beat.skipped, beat.last_error), (11, 5, None));
+    host.shutdown().await.assert_clean();
+}
+
+#[daemon(name = "wrong")]
+struct Wrong(fn() -> Period);
+
+#[daemon]
+impl Wrong {
+    #[every(from = Self::period)]
+    fn tick(&self) {}
+}
+
+impl Wrong {
+    fn period(&self) -> Period {
+        (self.0)()
+    }
+}
+
+impl DaemonBase for Wrong {}
+
+#[tokio::test]
+async fn a_period_that_is_none_is_a_failed_start() {
+    let why = async |wrong: fn() -> Period| {
+        TestHost::new("t").daemon(Wrong(wrong)).try_start().await.unwrap_err().to_string()
+    };
+    let zero = why(|| Period::Every(S(0))).await;
+    assert!(zero.ends_with("`wrong`: interval `tick` has a period of zero; give it a positive one"), "{zero}");
+    let panic = why(|| panic!("no configuration")).await;
+    assert!(panic.ends_with("`wrong`: panicked: no configuration"), "{panic}");
+}
+
+#[tokio::test]
+async fn texts_are_read_at_run_time_as_in_attributes() {
+    let (host, cx) = blank().await;
+    cx.register_interval("sweep", "1m 30s", || async {}).unwrap();
+    cx.register_interval("never", "off", || async {}).unwrap();
+    let later = Arc::new(AtomicU64::new(0));
+    let (once, count) = (String::from("2h"), later.clone());
+    cx.defer_initialization(&once, move || async move {
+        count.fetch_add(1, Ordering::Relaxed);
+    })
+    .unwrap();
+    host.advance("1h 30m").await;
+    host.expect_ticks("sweep", 60);
+    host.expect_ticks("never", 0);
+
+    let fault = |error: Error| error.to_string();
+    assert_eq!(
+        fault(cx.register_interval("x", "5 parsecs", || async {}).unwrap_err()),
+        "unknown unit \"parsecs\" in duration \"5 parsecs\"; expected one of ns, us, ms, s, m, h, d"
+    );
+    assert!(fault(cx.register_interval("x", "0s", || async {}).unwrap_err()).starts_with("the period is zero"));
+    assert!(fault(cx.defer_initialization("2", || async {}).unwrap_err()).starts_with("no unit after 2"));
+
+    assert_eq!(later.load(Ordering::Relaxed), 0);
+    host.suspend("40m").await; // time asleep counts
+    assert_eq!(later.load(Ordering::Relaxed), 1);
+    drop(cx);
+    host.shutdown().await.assert_clean();
+}
+
+#[daemon(name = "late")]
+#[derive(Default)]
+struct Late(AtomicU64);
+
+#[daemon]
+impl Late {
+    #[deferred("1h")]
+    async fn catch_up(&self) -> Result<()> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl DaemonBase for Late {}
+
+#[tokio::test]
+async fn a_deferred_call_comes_once_and_counts_time_asleep() {
+    let host = TestHost::start(Late::default()).await;
+    let called = || host.daemon::<Late>().0.load(Ordering::Relaxed);
+    host.advance("10m").await;
+    host.suspend("40m").await;
+    host.step_clock_forward("2h").await;
+    assert_eq!(called(), 0);
+    host.suspend("3h").await;
+    assert_eq!(called(), 1);
+    host.advance("1d").await;
+    assert_eq!(called(), 1);
+    host.shutdown().await.assert_clean();
+}
