@@ -100,13 +100,14 @@ typos: ## spelling (needs typos)
 compile-time: ## what the macros cost to compile; rewrites docs/compile-time.md
 	CARGO=$(CARGO) tools/compile-time.py
 
+# Not locked: what daemon-core depends on changes without this lock file.
 BENCHES := --manifest-path benches/Cargo.toml --target-dir target/benches
 bench: setup ## this project beside its peers; rewrites docs/benchmarks.md
-	$(CARGO) build --release --locked $(BENCHES) --bins
+	$(CARGO) build --release $(BENCHES) --bins
 	benches/run.py --programs target/benches/release
 
 bench-quick: setup-build ## the same in a minute: few rounds, ourselves and tokio only
-	$(CARGO) build --release --locked $(BENCHES) --bins
+	$(CARGO) build --release $(BENCHES) --bins
 	benches/run.py --programs target/benches/release --quick
 
 clean: ## remove what was built

@@ -222,6 +222,7 @@ impl Board {
     ) -> impl Future<Output = ()> + use<F> {
         let tasks = self.leaving.get_or_init(|| Tasks::new(on.clone(), Owner::nobody()));
         let label = Label::new(TaskKind::Destructor, name);
+        let drop: Box<dyn FnOnce() + Send> = Box::new(drop);
         let leaving = tasks.spawn_with(label, Notify::new(), |_| async move { drop() });
         async move {
             // Never closed: it cannot be refused.

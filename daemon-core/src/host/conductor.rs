@@ -23,9 +23,10 @@ use super::report::StartReport;
 use super::slot::Slot;
 use super::supervisor::{Decision, Ending, History};
 use super::unit::Unit;
+use crate::BoxFuture;
 use crate::event::Bus;
 use crate::status::State;
-use crate::task::{FOREVER, chance};
+use crate::task::{FOREVER, aside, chance};
 
 /// How much longer than the stop budget the values that live through restarts may take to be dropped.
 const LEAVING: Duration = Duration::from_millis(100);
@@ -211,7 +212,7 @@ impl Conducting {
 
     /// Does on the workers what may run user code, such as the wakers of those who wait.
     fn aside(&self, work: impl FnOnce() + Send + 'static) {
-        drop(self.runtime.spawn(async move { work() }));
+        drop(aside(&self.runtime, async move { work() }));
     }
 
     fn tell_settled(&mut self, started: bool) {
@@ -260,7 +261,8 @@ impl Conducting {
             runtime: self.runtime.clone(),
             unit: player.unit.clone(),
         };
-        let task = self.lives.spawn_on(lifecycle.run(), &self.runtime);
+        let life: BoxFuture<'static, ()> = Box::pin(lifecycle.run());
+        let task = self.lives.spawn_on(life, &self.runtime);
         self.at.insert(task.id(), at);
     }
 
@@ -413,7 +415,7 @@ impl Conducting {
         drop(tokio::time::timeout_at(until, self.board.all_gone()).await);
         drop(tokio::time::timeout_at(until, self.board.settings.release()).await);
         let bus = self.bus.clone();
-        drop(self.runtime.spawn(async move { bus.end_taps() })); // it wakes those who look on, and nobody waits for that
+        drop(aside(&self.runtime, async move { bus.end_taps() })); // it wakes those who look on, and nobody waits for that
     }
 
     fn let_go(&self, slot: Arc<Slot>, unit: Arc<dyn Unit>) -> impl Future<Output = ()> + use<> {

@@ -19,7 +19,7 @@ use super::report::{Cut, HandlerStop, millis};
 use crate::BoxFuture;
 use crate::error::Result;
 use crate::status::{TaskKind, TaskStatus};
-use crate::task::{FOREVER, Failure, Label, Owner, Tasks, caught, drop_quietly};
+use crate::task::{FOREVER, Failure, Label, Owner, Tasks, aside, caught, drop_quietly};
 
 /// How long all handlers together may take, unless the host says otherwise.
 pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -102,7 +102,7 @@ impl Farewell {
         let left = by.saturating_duration_since(now);
         let deadline = now + self.timeout.min(left.saturating_sub(ABORTING.min(left / 4)));
         let farewell = self.clone();
-        let said = runtime.spawn(async move { farewell.run(deadline).await });
+        let said = aside(runtime, async move { farewell.run(deadline).await });
         drop(tokio::time::timeout_at(deadline + ABORTING * 2, said).await); // late: no worker is free, as the report shows
     }
 

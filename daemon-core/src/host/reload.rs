@@ -25,7 +25,7 @@ use crate::context::{Context, HostHandle, HostLink, Life};
 use crate::error::Error;
 use crate::reload::{DaemonReload, DaemonReloadOutcome as Outcome, ReloadOutcome, ReloadReport};
 use crate::status::TaskKind;
-use crate::task::{Failure, Label, caught, current, drop_quietly};
+use crate::task::{Failure, Label, aside, caught, current, drop_quietly};
 
 /// What is asked of a daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +86,8 @@ impl Board {
         let (sender, report) = oneshot::channel();
         let (board, cause) = (self.clone(), cause.to_owned());
         if let Some(runtime) = self.settings.runtime() {
-            drop(runtime.spawn(async move { sender.send(board.reload(cause).await) })); // nobody may want to know
+            let work = async move { drop(sender.send(board.reload(cause).await)) }; // nobody may want to know
+            drop(aside(runtime, work));
         }
         report
     }
@@ -271,7 +272,7 @@ impl Board {
         let (number, has) = (life.number, life.configured().number);
         let Some(runtime) = self.settings.runtime().filter(|_| has != self.settings.changes()) else { return };
         let (board, slot) = (self.clone(), slot.clone());
-        drop(runtime.spawn(async move {
+        drop(aside(runtime, async move {
             let _turn = board.settings.turn().lock().await;
             let current = board.settings.in_force();
             if let Some(Err(failure)) = board.step(&slot, number, Step::Reload, &current).await {

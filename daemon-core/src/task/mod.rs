@@ -38,7 +38,7 @@ pub use handlers::{Attach, EventRow, Handlers};
 pub use place::{Handler, place};
 pub(crate) use record::{End, Record, Stand};
 pub(crate) use tally::{Owner, Tally};
-pub(crate) use tasks::{Label, Tasks};
+pub(crate) use tasks::{Label, Tasks, aside};
 pub(crate) use waits::{Wait, current, not_waiting, waits};
 pub use wiring::Wiring;
 

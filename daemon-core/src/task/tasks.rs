@@ -17,13 +17,14 @@ use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 
 use super::live::{Live, Member};
 use super::record::{End, Record};
 use super::tally::Owner;
 use super::waits::Polling;
+use crate::BoxFuture;
 use crate::status::{TaskKind, TaskStatus};
 use crate::sync::{Mutex, MutexGuard};
 
@@ -80,15 +81,26 @@ impl Tasks {
     }
 
     /// Spawns `future` on the workers. `None`: the registry is closed and the future was dropped unpolled.
+    ///
+    /// It is boxed, so that a program has the code of one such task and not of one for each place that spawns.
     pub(crate) fn spawn(
         self: &Arc<Self>,
         label: Label<'_>,
         future: impl Future<Output = ()> + Send + 'static,
     ) -> Option<AbortHandle> {
+        self.spawn_boxed(label, Box::pin(future))
+    }
+
+    /// As [`spawn`](Self::spawn).
+    pub(crate) fn spawn_boxed(
+        self: &Arc<Self>,
+        label: Label<'_>,
+        future: BoxFuture<'static, ()>,
+    ) -> Option<AbortHandle> {
         self.start(label, (), |_| future).map(|(_, abort)| abort)
     }
 
-    /// As [`spawn`](Self::spawn); `end` hears of the end, and is in the record that the future is made with.
+    /// As [`spawn`](Self::spawn), not boxed; `end` hears of the end, and is in the record that the future is made with.
     pub(crate) fn spawn_with<E: End + 'static, F: Future<Output = ()> + Send + 'static>(
         self: &Arc<Self>,
         label: Label<'_>,
@@ -272,6 +284,12 @@ impl<F: Future<Output = ()>> Future for Tracked<F> {
         }
         poll
     }
+}
+
+/// Spawns work that is no daemon's, and that no report names; boxed as all of a host's own.
+pub(crate) fn aside(runtime: &Handle, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    let work: BoxFuture<'static, ()> = Box::pin(work);
+    runtime.spawn(work)
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ impl Lifecycle {
         for (isolated, dispatch) in lived.dispatch(cx) {
             let name = isolated.map_or_else(|| TaskKind::Handlers.to_string(), str::to_owned);
             let label = Label::new(TaskKind::Handlers, &name);
-            drop(life.spawn(label, dispatch)); // open: it cannot be refused
+            drop(life.tasks.spawn_boxed(label, dispatch)); // open: it cannot be refused
         }
         life.ready.cancel();
         self.board.catch_up(&slot, life);
