@@ -137,7 +137,7 @@ impl Context {
         self.life.order(name, Order::Run)
     }
 
-    /// Gives an interval another period, counted from now: a [`Duration`], or text such as `"30s"` or `"off"`. It takes the
+    /// Gives an interval another period, counted from now: a `Duration`, or text such as `"30s"` or `"off"`. It takes the
     /// place of a cron expression, too.
     ///
     /// # Errors
