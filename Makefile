@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO ?= cargo
 HOST = $(shell rustc -vV | sed -n "s/^host: //p")
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust loom asan sim race deny hack typos compile-time clean
+.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust loom asan counts counts-update sim race deny hack typos compile-time bench bench-quick clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +26,8 @@ test: setup ## every check a change must pass
 	@$(MAKE) --no-print-directory doc
 	@$(MAKE) --no-print-directory test-rust
 	@$(MAKE) --no-print-directory loom DEPTH=2
-	@echo 'All checks passed: formatting, lints, documentation, models of the concurrent cores, and the unit, integration, compile-fail, documentation and process tests.'
+	@$(MAKE) --no-print-directory counts
+	@echo 'All checks passed: formatting, lints, documentation, models of the concurrent cores, counts, and the unit, integration, compile-fail, documentation and process tests.'
 
 fmt: ## formatting
 	$(CARGO) fmt --all --check
@@ -68,6 +69,12 @@ ROUNDS ?= 10000
 race: ## starters that race for a lock, and kill -9: make race ROUNDS=n
 	ROUNDS=$(ROUNDS) $(CARGO) test --locked -p tests --test instance
 
+counts: ## instructions of what must stay cheap, against their limits (needs valgrind)
+	CARGO=$(CARGO) tools/instructions.py
+
+counts-update: ## make what is counted now the limits
+	CARGO=$(CARGO) tools/instructions.py --update
+
 e2e: ## only the tests that drive real processes
 	$(CARGO) test --locked -p tests
 
@@ -82,6 +89,15 @@ typos: ## spelling (needs typos)
 
 compile-time: ## what the macros cost to compile; rewrites docs/compile-time.md
 	CARGO=$(CARGO) tools/compile-time.py
+
+BENCHES := --manifest-path benches/Cargo.toml --target-dir target/benches
+bench: setup ## this project beside its peers; rewrites docs/benchmarks.md
+	$(CARGO) build --release --locked $(BENCHES) --bins
+	benches/run.py --programs target/benches/release
+
+bench-quick: setup-build ## the same in a minute: few rounds, ourselves and tokio only
+	$(CARGO) build --release --locked $(BENCHES) --bins
+	benches/run.py --programs target/benches/release --quick
 
 clean: ## remove what was built
 	$(CARGO) clean

@@ -18,6 +18,11 @@ if command -v cc >/dev/null && ! echo '#include <stdlib.h>' | cc -E -x c - >/dev
 case $missing in *gcc*) missing="$missing libc6-dev" ;; esac
 [ -e /etc/ssl/certs/ca-certificates.crt ] || ! command -v apt-get >/dev/null || missing="$missing ca-certificates"
 
+# What counts instructions; where there is none they are not counted.
+if [ "$what" = all ] && ! command -v valgrind >/dev/null; then
+    if command -v apt-get >/dev/null; then missing="$missing valgrind"; else say 'no valgrind: instructions will not be counted'; fi
+fi
+
 if [ -n "$missing" ]; then
     command -v apt-get >/dev/null || fail "please install:$missing (this script knows only apt)"
     if [ "$(id -u)" -eq 0 ]; then as_root=; elif command -v sudo >/dev/null; then as_root=sudo; else

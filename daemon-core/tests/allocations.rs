@@ -1,4 +1,5 @@
-//! A publish allocates its event, and a delivery nothing: counted exactly, once queues have grown to what they need.
+//! What allocates, and how often, counted exactly once everything has grown to what it needs: a publish its event, a delivery
+//! nothing; spawned work its task and its record, its end nothing; a tick its future.
 #![allow(missing_docs, missing_debug_implementations, unreachable_pub)]
 #![expect(clippy::unwrap_used, reason = "a test")]
 #![expect(unsafe_code, reason = "a counting allocator")]
@@ -217,5 +218,68 @@ async fn the_same_holds_for_annotated_daemons_in_a_host() {
         counts.push(COUNT.get() - before);
     }
     assert_eq!(counts.last(), Some(&BURST), "one allocation for each publish: {counts:?}");
+    assert!(host.shutdown().await.unwrap().is_clean());
+}
+
+/// A host with one daemon whose context can be used.
+async fn with_context() -> (daemon_core::RunningHost, daemon_core::Context) {
+    let host =
+        daemon_core::Host::new("t").daemon(Listener::default()).daemon(Speaker::default()).start().await.unwrap();
+    let cx = host.handle().daemon::<Speaker>().unwrap().0.get().unwrap().clone();
+    (host, cx)
+}
+
+#[tokio::test]
+async fn spawned_work_takes_its_task_and_its_record_and_its_end_nothing() {
+    const UNITS: u64 = 1_024;
+    /// The registry has room by the block.
+    const PER_BLOCK: u64 = 16;
+    let (host, cx) = with_context().await;
+    let ended = Arc::new(AtomicU64::new(0));
+    let mut counts = (0, 0);
+    for round in 1..=3 {
+        let (gate, before) = (tokio_util::sync::CancellationToken::new(), COUNT.get());
+        for _ in 0..UNITS {
+            let (gate, ended) = (gate.clone(), ended.clone());
+            let unit = async move {
+                gate.cancelled().await;
+                ended.fetch_add(1, Ordering::Relaxed);
+            };
+            drop(cx.spawn("unit", unit).unwrap());
+        }
+        let spawned = COUNT.get() - before - 1; // the gate
+        tokio::task::yield_now().await;
+        let before = COUNT.get();
+        gate.cancel();
+        while ended.load(Ordering::Relaxed) < round * UNITS {
+            tokio::task::yield_now().await;
+        }
+        counts = (spawned, COUNT.get() - before);
+    }
+    let (spawned, end) = counts;
+    assert!((2 * UNITS..=2 * UNITS + UNITS / PER_BLOCK + 2).contains(&spawned), "{spawned} for {UNITS}");
+    assert_eq!(end, 0);
+    assert!(host.shutdown().await.unwrap().is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tick_takes_its_future() {
+    let (host, cx) = with_context().await;
+    let ticks = Arc::new(AtomicU64::new(0));
+    let ticked = ticks.clone();
+    let tick = move || {
+        ticked.fetch_add(1, Ordering::Relaxed);
+        async {}
+    };
+    cx.register_interval("tick", std::time::Duration::from_secs(1), tick).unwrap();
+    let mut counts = (0, 0);
+    for _ in 0..3 {
+        let (before, first) = (COUNT.get(), ticks.load(Ordering::Relaxed));
+        tokio::time::sleep(std::time::Duration::from_secs(100)).await;
+        let more = ticks.load(Ordering::Relaxed) - first;
+        assert!((99..=101).contains(&more), "{more} ticks");
+        counts = (COUNT.get() - before, more);
+    }
+    assert_eq!(counts.0, counts.1, "allocations, ticks");
     assert!(host.shutdown().await.unwrap().is_clean());
 }

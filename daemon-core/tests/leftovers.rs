@@ -3,8 +3,8 @@
 
 mod probe;
 
-use daemon_core::{Context, DaemonBase, Error, Event, Host, Result, daemon};
-use probe::{Log, Says, assert_nothing_left};
+use daemon_core::{BoxError, Context, DaemonBase, Error, Event, Host, Result, State, daemon};
+use probe::{Log, Says, account, assert_nothing_left};
 use std::future::pending;
 use std::sync::{Arc, Mutex, mpsc};
 use tokio::sync::Semaphore;
@@ -125,4 +125,71 @@ async fn after_a_handler_that_blocks_no_other_is_called() {
     log.said("gone").await;
     let after = log.lines();
     assert_eq!(after[before.len()..], ["gone"], "it went on after its cleanup: {after:?}");
+}
+
+/// Never ends a call of its handler.
+#[daemon(name = "listener", stop_timeout = "1s")]
+struct Listener;
+#[daemon]
+impl Listener {
+    #[on_event]
+    async fn turn(&self, _turn: &Turn) {
+        pending().await
+    }
+}
+impl DaemonBase for Listener {}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_daemon_that_is_stopped_by_hand_is_abandoned_at_once() {
+    let host = Host::new("t").daemon(Listener).start().await.unwrap();
+    let handle = host.handle();
+    for _ in 0..3 {
+        handle.publish(Turn).await.unwrap();
+    }
+    handle.stop_daemon("listener").await.unwrap();
+    let status = handle.status();
+    let account = account(&status.daemon("listener").unwrap().subscriptions, "turn");
+    assert_eq!((account.offered, account.abandoned, account.queued, account.in_flight), (3, 3, 0, 0));
+    assert_nothing_left(&host.shutdown().await.unwrap());
+}
+
+/// Its tick blocks its thread in the first life, and then fails the daemon.
+#[daemon(name = "ghost", stop_timeout = "100ms")]
+struct Ghost {
+    _gone: Says,
+    blocked: mpsc::Sender<()>,
+    release: Option<Mutex<mpsc::Receiver<()>>>,
+}
+#[daemon]
+impl Ghost {
+    #[every("1h", immediately, on_error = fail)]
+    fn tick(&self) -> Result<()> {
+        let Some(release) = &self.release else { return Ok(()) };
+        self.blocked.send(()).ok();
+        release.lock().unwrap().recv().ok();
+        Err("from beyond".into())
+    }
+}
+impl DaemonBase for Ghost {}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_fails_after_its_life_fails_no_later_one() {
+    let (blocked, is_blocked) = mpsc::channel();
+    let (release, released) = mpsc::channel();
+    let (log, first) = (Log::default(), Mutex::new(Some(Mutex::new(released))));
+    let said = log.clone();
+    let make = move || {
+        let release = first.lock().unwrap().take();
+        let _gone = said.on_drop(if release.is_some() { "first gone" } else { "second gone" });
+        Ok::<_, BoxError>(Ghost { _gone, blocked: blocked.clone(), release })
+    };
+    let host = Host::new("t").daemon_with(make).start().await.unwrap();
+    tokio::task::spawn_blocking(move || is_blocked.recv().unwrap()).await.unwrap();
+    host.handle().restart_daemon("ghost").await.unwrap();
+    drop(release);
+    log.said("first gone").await;
+    let status = host.handle().status();
+    let ghost = status.daemon("ghost").unwrap();
+    assert_eq!((ghost.state, ghost.errors, &ghost.reason), (State::Running, 1, &None), "{ghost:?}");
+    host.shutdown().await.unwrap();
 }

@@ -54,4 +54,4 @@ pub use server::{
     FromFn, Handler, Items, PushError, Pusher, Recognition, Reply, Request, Server, ServerBuilder, ServerHandle,
     Upgrade, Upgraded, from_fn,
 };
-pub use transport::{Endpoint, Memory};
+pub use transport::{Endpoint, Memory, MemoryListener};

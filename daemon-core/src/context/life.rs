@@ -5,8 +5,7 @@
 //! 2. What registrations hold is dropped outside the lock, each by itself, a panic in one harming no other.
 
 use std::any::TypeId;
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
@@ -16,43 +15,11 @@ use super::register::Unsubscribe;
 use crate::BoxFuture;
 use crate::configuration::Configured;
 use crate::error::{Error, Result};
-use crate::event::{Bus, Handles, Ledger, Publisher, SubscriptionHandle, SubscriptionStatus};
+use crate::event::{Bus, Handles, Publisher, SubscriptionHandle, SubscriptionStatus};
 use crate::policy::OnError;
-use crate::schedule::{Clock, Owner, Ticker, Timers};
+use crate::schedule::{self, Clock, Ticker, Timers};
 use crate::status::TaskKind;
-use crate::task::{Failure, Tasks, attempt};
-
-/// Errors and panics of a daemon, over all its lives.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) errors: AtomicU64,
-    pub(crate) panics: AtomicU64,
-    /// How often in a row each piece of work has failed.
-    streaks: Mutex<BTreeMap<String, u32>>,
-    /// The accounts of its run-time subscriptions.
-    pub(crate) ledger: Arc<Ledger>,
-}
-
-/// How many failures in a row degrade a daemon.
-const DEGRADED_AFTER: u32 = 3;
-
-impl Tally {
-    /// What has failed often enough in a row.
-    pub(crate) fn degraded(&self) -> Vec<String> {
-        let streaks = self.streaks.lock().unwrap_or_else(PoisonError::into_inner);
-        streaks.iter().filter(|(_, times)| **times >= DEGRADED_AFTER).map(|(name, _)| name.clone()).collect()
-    }
-
-    /// Forgets what failed in the life before.
-    pub(crate) fn renew(&self) {
-        self.streaks.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    fn streak(&self, name: &str, times: u32) -> Option<u32> {
-        let mut streaks = self.streaks.lock().unwrap_or_else(PoisonError::into_inner);
-        if times == 0 { streaks.remove(name) } else { streaks.insert(name.to_owned(), times) }
-    }
-}
+use crate::task::{Failure, Owner, Tally, Tasks, attempt};
 
 /// How far the end of a life has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -129,8 +96,9 @@ impl Life {
     pub(crate) fn new(birth: Birth) -> Self {
         // At the level of errors, so that it is there whatever is shown.
         let span = tracing::error_span!("daemon", name = &*birth.daemon);
+        let owner = Owner { daemon: birth.daemon.clone(), span: span.clone(), tally: birth.tally.clone() };
         Self {
-            tasks: Tasks::new(birth.runtime, span.clone()),
+            tasks: Tasks::new(birth.runtime, owner),
             span,
             publisher: birth.bus.publisher(&birth.daemon),
             daemon: birth.daemon,
@@ -185,10 +153,7 @@ impl Life {
 
     /// Logs and counts what went wrong with a piece of the daemon's work.
     pub(crate) fn failed(&self, kind: TaskKind, name: &str, failure: &Failure) {
-        let tally = if failure.is_panic() { &self.tally.panics } else { &self.tally.errors };
-        tally.fetch_add(1, Ordering::Relaxed);
-        let _span = self.span.enter();
-        tracing::error!(daemon = &*self.daemon, work = name, %failure, "{kind} failed");
+        self.tasks.owner.failed(kind, name, failure);
     }
 
     /// Makes one call of user code, or what a test asked for in its place.
@@ -233,13 +198,7 @@ impl Life {
 
     /// Books that a handler or interval has failed `times` times in a row; 0: it has succeeded.
     pub(crate) fn streak(&self, name: &str, times: u32) {
-        let before = self.tally.streak(name, times).unwrap_or(0);
-        let _span = self.span.enter();
-        if times == DEGRADED_AFTER {
-            tracing::warn!(daemon = &*self.daemon, work = name, "degraded: it failed {times} times in a row");
-        } else if times == 0 && before >= DEGRADED_AFTER {
-            tracing::warn!(daemon = &*self.daemon, work = name, "recovered");
-        }
+        self.tasks.owner.streak(name, times);
     }
 
     /// Does what a handler or tick asks for when it fails.
@@ -277,7 +236,7 @@ impl Life {
     }
 }
 
-impl Owner for Life {
+impl schedule::Owner for Life {
     fn timers(&self) -> &Timers {
         &self.timers
     }

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll, ready};
 
-use super::{Context, Life};
+use super::Context;
 use crate::error::{Error, Result};
 use crate::status::TaskKind;
 use crate::task::{Answer, Caught, Failure, Label, Record};
@@ -65,13 +65,11 @@ impl Context {
         name: &str,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<TaskHandle<T>, Error> {
-        let spawned = self.life.tasks.spawn_with(Label::new(TaskKind::Task, name), Answer::default(), |record| Work {
+        let record = self.life.tasks.spawn_with(Label::new(TaskKind::Task, name), Answer::default(), |record| Work {
             future: Caught::new(work),
-            life: self.life.clone(),
             record: record.clone(),
         });
-        let record = spawned.ok_or_else(|| self.life.stopping())?.record;
-        Ok(TaskHandle { record })
+        Ok(TaskHandle { record: record.ok_or_else(|| self.life.stopping())? })
     }
 
     /// Runs `work` on a thread where it may block. Such work cannot be aborted once it runs: if it outlives the stop,
@@ -87,10 +85,10 @@ impl Context {
     ) -> Result<TaskHandle<T>, Error> {
         let label = Label::new(TaskKind::Blocking, name);
         let record = self.life.tasks.spawn_blocking(label, Answer::default(), |record| {
-            let (life, record) = (self.life.clone(), record.clone());
+            let record = record.clone();
             move || {
                 let ended = catch_unwind(AssertUnwindSafe(work)).map_err(|payload| Failure::panic(&*payload));
-                conclude(&life, TaskKind::Blocking, &record, ended);
+                conclude(&record, ended);
             }
         });
         Ok(TaskHandle { record: record.ok_or_else(|| self.life.stopping())? })
@@ -102,7 +100,6 @@ pin_project_lite::pin_project! {
     struct Work<F: Future> {
         #[pin]
         future: Caught<F>,
-        life: Arc<Life>,
         record: Arc<Record<Answer<Ended<F::Output>>>>,
     }
 }
@@ -113,19 +110,31 @@ impl<F: Future> Future for Work<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
         let this = self.project();
         let ended = ready!(this.future.poll(cx));
-        conclude(this.life, TaskKind::Task, this.record, ended);
+        conclude(this.record, ended);
         Poll::Ready(())
     }
 }
 
 /// Logs and counts a panic, and hands the result over; dropped here if nobody wants it.
-fn conclude<T>(life: &Life, kind: TaskKind, record: &Record<Answer<Ended<T>>>, ended: Result<T, Failure>) {
+fn conclude<T>(record: &Record<Answer<Ended<T>>>, ended: Result<T, Failure>) {
     let ended = ended.map_err(|failure| {
-        life.failed(kind, record.name(), &failure);
+        record.owner().failed(record.kind(), record.name(), &failure);
         match failure {
             Failure::Panic(message) => TaskEnded::Panicked(message),
             other => TaskEnded::Panicked(other.to_string()),
         }
     });
     drop(record.end.give(ended));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is left between two tasks, which the runtime aligns to 128 bytes; see docs/design/021.
+    #[test]
+    fn a_record_is_small() {
+        let shared = size_of::<Record<Answer<Ended<()>>>>() + 2 * size_of::<usize>();
+        assert!(shared <= 104, "{shared}");
+    }
 }

@@ -6,6 +6,7 @@
 use super::counters::{Progress, SubscriptionStatus};
 use super::plan::{LanePlan, SeatPlan};
 use super::queue::Queue;
+use super::state::Lane;
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -54,15 +55,9 @@ impl Account {
     }
 
     /// The exact counts, at one moment.
-    pub(crate) fn status(
-        &self,
-        queue: &Queue,
-        whole_lane: u64,
-        progress: &Progress,
-        isolated: bool,
-    ) -> SubscriptionStatus {
+    pub(crate) fn status(&self, queue: &Queue, lane: &Lane, progress: &Progress, isolated: bool) -> SubscriptionStatus {
         let (taken, handled, failed) = progress.read();
-        let queued = self.queued_of(whole_lane, taken);
+        let queued = self.queued_of(lane.whole, taken);
         let waiting = if queue.is_own { queue.own.len() as u64 } else { queued };
         SubscriptionStatus {
             name: self.name.clone(),
@@ -72,14 +67,14 @@ impl Account {
             overflow: queue.overflow,
             concurrency: queue.width as usize,
             isolated,
-            offered: self.offered + whole_lane,
+            offered: self.offered + lane.whole,
             handled,
             failed: failed + self.unasked,
             dropped: self.dropped,
             abandoned: self.abandoned + self.cut,
             queued,
             in_flight: taken - handled - failed - self.cut,
-            high_water: queue.high_water.max(waiting),
+            high_water: queue.high_water.max(lane.high_water).max(waiting),
             times: progress.times().read(),
         }
     }

@@ -44,6 +44,7 @@ impl State {
                 self.accounts[to as usize].offered += lane.whole;
             }
             lane.whole = 0;
+            lane.seen = 0;
             lane.credit = 0;
         }
     }

@@ -62,7 +62,7 @@ impl Mailbox {
         let poll = if state.phase == Phase::Closed {
             Poll::Ready(Work::Done)
         } else if !(state.line.is_empty() && state.ready.is_empty()) {
-            self.note_high_water(&mut state);
+            self.note_high_water(&mut state, idle);
             mem::swap(&mut state.line, &mut batch.items);
             mem::swap(&mut state.ready, &mut batch.ready);
             Poll::Ready(Work::Some)
@@ -80,11 +80,17 @@ impl Mailbox {
         poll
     }
 
-    fn note_high_water(&self, state: &mut State) {
+    /// Notes how many events wait before they are taken over. In front of an idle consumer, that is what came for each lane; one
+    /// that is busy may hold more for each handler.
+    fn note_high_water(&self, state: &mut State, idle: bool) {
         let State { lanes, accounts, queues, .. } = state;
         for lane in lanes {
-            let fresh = if mem::take(&mut lane.is_fresh) { lane.subscriptions.clone() } else { 0..0 };
-            for to in fresh {
+            let came = lane.whole - mem::replace(&mut lane.seen, lane.whole);
+            if !(mem::take(&mut lane.is_fresh) || (came > 0 && !idle)) {
+                lane.high_water = lane.high_water.max(came);
+                continue;
+            }
+            for to in lane.subscriptions.clone() {
                 let account = &accounts[to as usize];
                 let queue = &mut queues[account.queue as usize];
                 let depth = queue.depth(account, lane.whole, &self.progress[to as usize]);

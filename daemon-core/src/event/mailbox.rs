@@ -63,7 +63,8 @@ impl Mailbox {
             let first = accounts.len() as u32;
             accounts.extend(lane.seats.iter().map(|seat| Account::new(&owner, index, lane, seat)));
             let subscriptions = first..accounts.len() as u32;
-            lanes.push(Lane { subscriptions, is_own: lane.is_own, credit: 0, whole: 0, is_fresh: false });
+            let is_own = lane.is_own;
+            lanes.push(Lane { subscriptions, is_own, credit: 0, whole: 0, seen: 0, is_fresh: false, high_water: 0 });
         }
         let progress = accounts.iter().map(|_| Progress::default()).collect();
         let state = State {
@@ -306,8 +307,8 @@ impl Mailbox {
     pub(crate) fn status(&self) -> Vec<SubscriptionStatus> {
         let state = self.lock();
         let status = |(account, progress): (&Account, &Progress)| {
-            let whole = state.lanes[account.lane as usize].whole;
-            account.status(&state.queues[account.queue as usize], whole, progress, self.isolated)
+            let lane = &state.lanes[account.lane as usize];
+            account.status(&state.queues[account.queue as usize], lane, progress, self.isolated)
         };
         state.accounts.iter().zip(&self.progress).map(status).collect()
     }

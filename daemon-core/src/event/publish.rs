@@ -171,7 +171,7 @@ impl Publisher {
     /// for, which count it as dropped.
     pub async fn publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
         let full = self.offer(event, None)?;
-        self.wait(full).await
+        if full.is_empty() { Ok(()) } else { self.wait(full).await }
     }
 
     /// Publishes an event on a topic given at run time; otherwise as [`Publisher::publish`].
@@ -185,7 +185,7 @@ impl Publisher {
     /// As [`Publisher::publish`].
     pub async fn publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
         let full = self.offer_to(topic, event, None)?;
-        self.wait(full).await
+        if full.is_empty() { Ok(()) } else { self.wait(full).await }
     }
 
     /// Publishes an event on its type's topic, and waits until every subscription that was offered it has handled it.
@@ -297,9 +297,6 @@ impl Publisher {
 
     /// Waits for room wherever there was none.
     async fn wait(&self, full: Vec<Full>) -> Result<(), PublishError> {
-        if full.is_empty() {
-            return Ok(());
-        }
         let (waiting, refused) = self.park(full);
         waiting.done(&self.name).await;
         match refused {

@@ -59,8 +59,12 @@ pub(crate) struct Lane {
     pub(crate) credit: u64,
     /// Events pushed for the whole lane: offered to and accepted by each of its subscriptions.
     pub(crate) whole: u64,
-    /// Whether something was pushed since the consumer last looked.
+    /// How many of these the consumer has taken over.
+    pub(crate) seen: u64,
+    /// Whether something was pushed for one queue since the consumer last looked.
     pub(crate) is_fresh: bool,
+    /// The most events that were seen waiting in each of its queues at once, as far as these do not know of more.
+    pub(crate) high_water: u64,
 }
 
 #[derive(Debug)]
@@ -151,7 +155,6 @@ impl State {
         let lane = &mut self.lanes[index as usize];
         lane.credit -= 1;
         lane.whole += 1;
-        lane.is_fresh = true;
         self.line.push_back(Item { event, lane: index, to: WHOLE_LANE });
     }
 

@@ -19,7 +19,7 @@ use crate::event::Bus;
 use crate::schedule::Clock;
 use crate::status::{State, TaskKind, TaskStatus};
 use crate::sync::{Mutex, MutexGuard};
-use crate::task::{Label, Tasks};
+use crate::task::{Label, Owner, Tasks};
 
 /// What happens to a host: told by lives, daemons and operators, heard by the conductor.
 pub(crate) enum Happening {
@@ -214,19 +214,19 @@ impl Board {
 
     /// Drops a value of the daemon `name` on the workers, since its destructor is user code. The future ends when it is
     /// gone; until then it [is shown](Self::leaving).
-    pub(crate) fn let_go(
+    pub(crate) fn let_go<F: FnOnce() + Send + 'static>(
         &self,
         on: &Handle,
         name: &str,
-        drop: impl FnOnce() + Send + 'static,
-    ) -> impl Future<Output = ()> {
-        let tasks = self.leaving.get_or_init(|| Tasks::new(on.clone(), tracing::Span::none()));
+        drop: F,
+    ) -> impl Future<Output = ()> + use<F> {
+        let tasks = self.leaving.get_or_init(|| Tasks::new(on.clone(), Owner::nobody()));
         let label = Label::new(TaskKind::Destructor, name);
         let leaving = tasks.spawn_with(label, Notify::new(), |_| async move { drop() });
         async move {
             // Never closed: it cannot be refused.
             if let Some(leaving) = leaving {
-                leaving.record.end.notified().await;
+                leaving.end.notified().await;
             }
         }
     }

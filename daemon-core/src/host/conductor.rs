@@ -20,6 +20,7 @@ use super::lives::{Deadline, Lifecycle, Order, StartLimits, StopOrder, destructo
 use super::overdue::Overdue;
 use super::phase::{Action, Input, Machine, Stage, Verdict};
 use super::report::StartReport;
+use super::slot::Slot;
 use super::supervisor::{Decision, Ending, History};
 use super::unit::Unit;
 use crate::event::Bus;
@@ -53,12 +54,23 @@ struct Player {
     /// How long it waits before its next life.
     after: Duration,
     lives: u64,
+    /// What the board is known to show, while no life under way shows anything.
+    shown: Option<State>,
 }
 
 impl Player {
     fn new(unit: Arc<dyn Unit>) -> Self {
         let (order, history) = (watch::Sender::new(None), History::default());
-        Self { unit, order, history, began: Instant::now(), deadline: None, after: Duration::ZERO, lives: 0 }
+        Self {
+            unit,
+            order,
+            history,
+            began: Instant::now(),
+            deadline: None,
+            after: Duration::ZERO,
+            lives: 0,
+            shown: None,
+        }
     }
 }
 
@@ -174,15 +186,18 @@ impl Conducting {
     }
 
     /// Shows on the board the states of those that have no life under way to show it.
-    fn show(&self) {
+    fn show(&mut self) {
         let mut changed = Vec::new();
-        for at in 0..self.players.len() {
+        for (at, player) in self.players.iter_mut().enumerate() {
             let state = match self.machine.stage(at) {
                 Stage::Waiting | Stage::Stopped => State::Stopped,
                 Stage::BackingOff => State::Backoff,
                 Stage::Failed => State::Failed,
                 Stage::Starting | Stage::Running | Stage::Stopping => continue,
             };
+            if player.shown.replace(state) == Some(state) {
+                continue;
+            }
             let slot = self.board.slot(at);
             if slot.state() != state {
                 slot.book(state);
@@ -219,6 +234,7 @@ impl Conducting {
             slot.restarts.fetch_add(1, Ordering::Relaxed);
         }
         player.lives += 1;
+        player.shown = None;
         player.began = Instant::now();
         player.order = watch::Sender::new(None);
         let declaration = player.unit.declaration();
@@ -385,22 +401,30 @@ impl Conducting {
         ended.sort_by_key(|(slot, _)| std::cmp::Reverse(slot.wave));
         let since = self.board.stopping_since().unwrap_or_else(Instant::now);
         let until = since + self.stop_budget + LEAVING;
-        for (slot, unit) in ended {
-            let told = slot.clone();
-            let gone = self.board.let_go(&self.runtime, &slot.name, move || {
-                told.intake.close();
-                if let Err(failure) = unit.release() {
-                    told.inner().problems.push(destructor_failed(&failure));
-                }
-                drop(unit);
-            });
-            drop(tokio::time::timeout_at(until, gone).await); // late: shown in the report
+        let mut ended = ended.into_iter().peekable();
+        while let Some(wave) = ended.peek().map(|(slot, _)| slot.wave) {
+            let of_wave = std::iter::from_fn(|| ended.next_if(|(slot, _)| slot.wave == wave));
+            let leaving: Vec<_> = of_wave.map(|(slot, unit)| self.let_go(slot, unit)).collect();
+            for gone in leaving {
+                drop(tokio::time::timeout_at(until, gone).await); // late: shown in the report
+            }
         }
         // Values of earlier lives may still be leaving.
         drop(tokio::time::timeout_at(until, self.board.all_gone()).await);
         drop(tokio::time::timeout_at(until, self.board.settings.release()).await);
         let bus = self.bus.clone();
         drop(self.runtime.spawn(async move { bus.end_taps() })); // it wakes those who look on, and nobody waits for that
+    }
+
+    fn let_go(&self, slot: Arc<Slot>, unit: Arc<dyn Unit>) -> impl Future<Output = ()> + use<> {
+        let told = slot.clone();
+        self.board.let_go(&self.runtime, &slot.name, move || {
+            told.intake.close();
+            if let Err(failure) = unit.release() {
+                told.inner().problems.push(destructor_failed(&failure));
+            }
+            drop(unit);
+        })
     }
 }
 

@@ -19,7 +19,7 @@ use super::report::{Cut, HandlerStop, millis};
 use crate::BoxFuture;
 use crate::error::Result;
 use crate::status::{TaskKind, TaskStatus};
-use crate::task::{FOREVER, Failure, Label, Tasks, caught, drop_quietly};
+use crate::task::{FOREVER, Failure, Label, Owner, Tasks, caught, drop_quietly};
 
 /// How long all handlers together may take, unless the host says otherwise.
 pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -107,7 +107,7 @@ impl Farewell {
     }
 
     async fn run(&self, deadline: Instant) {
-        let tasks = self.tasks.get_or_init(|| Tasks::new(Handle::current(), tracing::Span::none()));
+        let tasks = self.tasks.get_or_init(|| Tasks::new(Handle::current(), Owner::nobody()));
         while let Some(handler) = self.next() {
             let stop = call(tasks, handler, deadline).await;
             if let Some(problem) = &stop.problem {

@@ -262,8 +262,8 @@ mod tests {
                     for (at, node) in graph.nodes.iter().enumerate() {
                         let highest = node.dependencies().map(|on| graph.nodes[on].wave).max().unwrap_or(0);
                         prop_assert_eq!(node.wave, highest + 1);
-                        for on in 0..size {
-                            let named = both(&edges[on]).contains(&at);
+                        for (on, edges) in edges.iter().enumerate() {
+                            let named = both(edges).contains(&at);
                             prop_assert_eq!(node.dependents.iter().filter(|by| **by == on).count(), usize::from(named));
                         }
                     }

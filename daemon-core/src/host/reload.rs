@@ -14,6 +14,7 @@ use std::future::Future;
 use std::sync::{Arc, Weak};
 
 use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
 
 use super::board::Board;
@@ -24,7 +25,7 @@ use crate::context::{Context, HostHandle, HostLink, Life};
 use crate::error::Error;
 use crate::reload::{DaemonReload, DaemonReloadOutcome as Outcome, ReloadOutcome, ReloadReport};
 use crate::status::TaskKind;
-use crate::task::{Failure, Label, Spawned, caught, current, drop_quietly};
+use crate::task::{Failure, Label, caught, current, drop_quietly};
 
 /// What is asked of a daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -248,7 +249,7 @@ impl Board {
             match timeout(limit, outcome).await {
                 Ok(ended) => ended.ok(),
                 Err(_) => {
-                    spawned.abort.abort();
+                    spawned.abort();
                     let failure = Failure::Timeout(limit);
                     if let Some(life) = of.upgrade() {
                         life.failed(TaskKind::Reload, step.name(), &failure);
@@ -280,7 +281,7 @@ impl Board {
     }
 }
 
-type Begun = (Spawned<()>, Weak<Life>, oneshot::Receiver<Result<(), Failure>>);
+type Begun = (AbortHandle, Weak<Life>, oneshot::Receiver<Result<(), Failure>>);
 
 /// Calls into a life, as work of its own there. `None`: it takes no more.
 fn begin(alive: &Alive, step: Step, next: &Configured) -> Option<Begun> {

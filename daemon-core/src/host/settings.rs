@@ -13,7 +13,7 @@ use crate::BoxFuture;
 use crate::configuration::{Configuration, Configured};
 use crate::error::Result;
 use crate::status::{TaskKind, TaskStatus};
-use crate::task::{Failure, Label, Tasks, caught, drop_quietly};
+use crate::task::{Failure, Label, Owner, Tasks, caught, drop_quietly};
 
 /// Loads the host's configuration anew.
 pub(crate) type Load = Arc<dyn Fn() -> BoxFuture<'static, Result<Configuration>> + Send + Sync>;
@@ -88,7 +88,7 @@ impl Settings {
 
     fn work(&self) -> Option<&Arc<Tasks>> {
         let runtime = self.runtime.get()?;
-        Some(self.work.get_or_init(|| Tasks::new(runtime.clone(), tracing::Span::none())))
+        Some(self.work.get_or_init(|| Tasks::new(runtime.clone(), Owner::nobody())))
     }
 
     /// Loads the configuration in a task of its own, since that is user code.
@@ -113,7 +113,7 @@ impl Settings {
             Ok(_) => Err(Failure::Error("its loading was aborted".into())),
             Err(_) => {
                 if let Some(loading) = loading {
-                    loading.abort.abort();
+                    loading.abort();
                 }
                 Err(Failure::Timeout(self.limit))
             }

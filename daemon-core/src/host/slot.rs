@@ -17,11 +17,11 @@ use std::time::Duration;
 use super::journal::Journal;
 use super::report::Cut;
 use super::unit::{Intake, Lived, Unit};
-use crate::context::{Life, Readiness, Tally};
+use crate::context::{Life, Readiness};
 use crate::event::SubscriptionStatus;
 use crate::status::State;
 use crate::sync::{Mutex, MutexGuard, watch};
-use crate::task::FOREVER;
+use crate::task::{FOREVER, Tally};
 
 /// One daemon on the board.
 pub(crate) struct Slot {

@@ -313,6 +313,26 @@ fn calls_beside_each_other_are_all_resumed() {
     });
 }
 
+/// A handler that shares a queue suspends and is woken, while others publish to both: what comes after it waits for its end.
+#[test]
+fn a_shared_queue_keeps_its_order_while_a_handler_waits() {
+    explore(|| {
+        let other = relay::<1, 0>().queue("both");
+        let rig = Rig::of(&Bus::new(), [gated().queue("both").capacity(1), other]);
+        rig.publisher.try_publish(Nth::<0>(1)).unwrap();
+        let dispatcher = rig.live();
+        let probe = rig.probe.clone();
+        let opener = thread::spawn(move || probe.door.raise(1));
+        block_on(rig.publisher.publish(Nth::<1>(0))).unwrap();
+        opener.join().unwrap();
+        rig.saw(2);
+        rig.wiring.drain();
+        dispatcher.join().unwrap();
+        assert_eq!(rig.seen(), [1, 0]);
+        assert!(rig.wiring.status().iter().all(|status| (status.offered, status.handled) == (1, 1)));
+    });
+}
+
 /// Of one topic only the latest event waits, beside the dispatcher that takes it.
 #[test]
 fn the_latest_event_is_never_the_one_that_is_lost() {

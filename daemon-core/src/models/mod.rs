@@ -196,8 +196,14 @@ impl Rig {
     }
 
     fn on(bus: &Arc<Bus>, row: Row) -> Self {
+        Self::of(bus, [row])
+    }
+
+    fn of(bus: &Arc<Bus>, rows: impl IntoIterator<Item = Row>) -> Self {
         let mut handlers = Handlers::new();
-        handlers.push(row);
+        for row in rows {
+            handlers.push(row);
+        }
         let wiring = Arc::new(handlers.register(bus, "daemon").unwrap());
         let publisher = bus.publisher("daemon");
         let unblocked = (crate::sync::Mutex::new(false), loom::sync::Condvar::new());

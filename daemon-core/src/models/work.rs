@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicUsize;
 
 use super::*;
 use crate::status::TaskKind;
-use crate::task::{Answer, End, Label, Tasks};
+use crate::task::{Answer, End, Label, Owner, Tasks};
 
 /// A runtime that runs nothing until it is told to, and nothing of what a model is about.
 fn runtime() -> tokio::runtime::Runtime {
@@ -25,7 +25,7 @@ fn drive(runtime: &tokio::runtime::Runtime) {
 fn nothing_slips_through_an_abort() {
     explore(|| {
         let runtime = runtime();
-        let tasks = Tasks::new(runtime.handle().clone(), tracing::Span::none());
+        let tasks = Tasks::new(runtime.handle().clone(), Owner::nobody());
         let spawning = tasks.clone();
         let other = thread::spawn(move || {
             drop(spawning.spawn(Label::new(TaskKind::Task, "first"), std::future::pending()));
@@ -43,7 +43,7 @@ fn nothing_slips_through_an_abort() {
 fn nothing_slips_through_the_end() {
     explore(|| {
         let runtime = runtime();
-        let tasks = Tasks::new(runtime.handle().clone(), tracing::Span::none());
+        let tasks = Tasks::new(runtime.handle().clone(), Owner::nobody());
         let spawning = tasks.clone();
         let other = thread::spawn(move || {
             drop(spawning.spawn(Label::new(TaskKind::Task, "hangs"), std::future::pending()));
@@ -64,7 +64,7 @@ fn nothing_slips_through_the_end() {
 fn who_waits_for_the_last_work_hears_of_its_end() {
     explore(|| {
         let runtime = runtime();
-        let tasks = Tasks::new(runtime.handle().clone(), tracing::Span::none());
+        let tasks = Tasks::new(runtime.handle().clone(), Owner::nobody());
         drop(tasks.spawn(Label::new(TaskKind::Task, "first"), async {}));
         let spawning = tasks.clone();
         let other = thread::spawn(move || {

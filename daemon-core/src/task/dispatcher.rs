@@ -164,7 +164,7 @@ impl Dispatcher<'_> {
     fn resume(&mut self, of: u32, place: u32) -> bool {
         let SeatAt { lane, seat, queue } = self.attached.seats[of as usize];
         let more = self.attached.lanes[lane as usize].resume(seat as usize, place, &mut self.desk);
-        if !more {
+        if !more && self.attached.own[queue as usize].is_some() {
             self.feed(queue);
         }
         more

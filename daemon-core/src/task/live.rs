@@ -6,22 +6,31 @@
 //! 1. A record's `place` is where it is in `work`.
 //! 2. `counts` has, for each kind there has ever been, how many of `work` are of it.
 
+use std::panic::Location;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use super::record::Record;
+use tokio::task::AbortHandle;
+
+use super::places::Places;
+use super::record::{Birth, End, Origin, Record};
+use super::tasks::{Label, Tasks};
 use crate::status::TaskKind;
 
-/// Room for fewer is never given back.
-const SMALL: usize = 64;
+/// A piece of work under way, and how it is aborted once it has been spawned.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub(super) record: Arc<Record>,
+    pub(super) abort: Option<AbortHandle>,
+}
 
 /// The work under way.
 #[derive(Debug, Default)]
 pub(super) struct Live {
-    work: Vec<Arc<Record>>,
+    work: Places<Member>,
     counts: Vec<(TaskKind, usize)>,
     entered: u64,
-    latest_name: Option<Arc<str>>,
+    /// Where the latest came from: work that is started over and over under one name shares it.
+    latest: Option<Arc<Origin>>,
     /// Refuses what is asked for from outside the daemon.
     pub(super) sealed: bool,
     /// Refuses everything, until [`relented`](super::Tasks::relent).
@@ -40,44 +49,44 @@ impl Live {
         self.closed || self.aborting
     }
 
-    /// A name to keep. Work that is started over and over under one name shares it.
-    pub(super) fn name(&mut self, name: &str) -> Arc<str> {
-        match &self.latest_name {
-            Some(latest) if **latest == *name => latest.clone(),
-            _ => self.latest_name.insert(name.into()).clone(),
-        }
-    }
-
-    /// The number of the next piece of work.
-    pub(super) fn next_number(&mut self) -> u64 {
-        self.entered += 1;
-        self.entered
-    }
-
-    pub(super) fn enter(&mut self, record: Arc<Record>) {
-        match self.counts.iter_mut().find(|(kind, _)| *kind == record.kind) {
+    /// Takes a piece of work in.
+    pub(super) fn enter<E: End + 'static>(&mut self, tasks: &Arc<Tasks>, label: Label<'_>, end: E) -> Arc<Record<E>> {
+        let Label { kind, name, at } = label;
+        match self.counts.iter_mut().find(|(other, _)| *other == kind) {
             Some((_, count)) => *count += 1,
-            None => self.counts.push((record.kind, 1)),
+            None => self.counts.push((kind, 1)),
         }
-        place(&record, self.work.len());
-        self.work.push(record);
+        self.entered += 1;
+        let (origin, number) = (self.origin(name, at), self.entered);
+        self.work.take(|place| {
+            let record = Arc::new(Record::new(tasks.clone(), origin, Birth { kind, number, place }, end));
+            (Member { record: record.clone(), abort: None }, record)
+        })
     }
 
-    /// Takes `record` out; returns whether it was the last of its kind.
-    pub(super) fn leave(&mut self, record: &Record) -> bool {
-        let at = record.place.load(Ordering::Relaxed) as usize;
-        self.work.swap_remove(at);
-        if let Some(moved) = self.work.get(at) {
-            place(moved, at);
+    fn origin(&mut self, name: &str, at: &'static Location<'static>) -> Arc<Origin> {
+        match &self.latest {
+            Some(latest) if latest.name.is(name) && latest.at == at => latest.clone(),
+            _ => self.latest.insert(Arc::new(Origin { name: name.into(), at })).clone(),
         }
-        if self.work.len() < self.work.capacity() / 4 && self.work.capacity() > SMALL {
-            self.work.shrink_to(self.work.capacity() / 2);
+    }
+
+    /// Books how `record` is aborted, if it is still there.
+    pub(super) fn attach<E: ?Sized>(&mut self, record: &Record<E>, abort: &AbortHandle) {
+        if let Some(member) = self.work.at_mut(record.place).filter(|member| member.record.number == record.number) {
+            member.abort = Some(abort.clone());
         }
-        let count = self.counts.iter_mut().find(|(kind, _)| *kind == record.kind);
-        count.is_none_or(|(_, count)| {
+    }
+
+    /// Lets `record` go; who was there, to be dropped, and whether it was the last of its kind.
+    pub(super) fn leave(&mut self, record: &Record) -> (Option<Member>, bool) {
+        let left = self.work.leave(record.place);
+        let count = self.counts.iter_mut().find(|(kind, _)| *kind == record.kind());
+        let was_last = count.is_none_or(|(_, count)| {
             *count -= 1;
             *count == 0
-        })
+        });
+        (left, was_last)
     }
 
     /// Whether there is any work of the kinds that `of` picks.
@@ -86,77 +95,66 @@ impl Live {
     }
 
     pub(super) fn has(&self, record: &Arc<Record>) -> bool {
-        let at = record.place.load(Ordering::Relaxed) as usize;
-        self.work.get(at).is_some_and(|here| Arc::ptr_eq(here, record))
+        self.work.at(record.place).is_some_and(|here| Arc::ptr_eq(&here.record, record))
     }
 
-    /// The work that a thread polls right now; what may block is not meant.
-    pub(super) fn polled(&self) -> Vec<Arc<Record>> {
-        let polled = |record: &&Arc<Record>| record.is_polled() && record.kind != TaskKind::Blocking;
-        self.work.iter().filter(polled).cloned().collect()
-    }
-
-    /// The work of the kinds that `of` picks, in the order in which it was started.
-    pub(super) fn pick(&self, of: impl Fn(TaskKind) -> bool) -> Vec<Arc<Record>> {
-        let mut picked: Vec<_> = self.work.iter().filter(|record| of(record.kind)).cloned().collect();
-        picked.sort_unstable_by_key(|record| record.number);
+    /// The work that `of` picks, in the order in which it was started.
+    pub(super) fn pick(&self, of: impl Fn(&Record) -> bool) -> Vec<Member> {
+        let mut picked: Vec<_> = self.work.iter().filter(|member| of(&member.record)).cloned().collect();
+        picked.sort_unstable_by_key(|member| member.record.number);
         picked
     }
-}
-
-/// There is no memory for more places than fit.
-fn place(record: &Record, at: usize) {
-    record.place.store(u32::try_from(at).unwrap_or(u32::MAX), Ordering::Relaxed);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::panic::Location;
+    use crate::task::Owner;
 
-    fn enter(live: &mut Live, kind: TaskKind, name: &str) -> Arc<Record> {
-        let (name, number) = (live.name(name), live.next_number());
-        let record: Arc<Record> = Arc::new(Record::new(name, kind, Location::caller(), number, ()));
-        live.enter(record.clone());
-        record
+    /// A collection, and the registry that its work names.
+    fn live() -> (Live, Arc<Tasks>) {
+        (Live::default(), Tasks::new(tokio::runtime::Handle::current(), Owner::nobody()))
     }
 
-    #[test]
-    fn what_leaves_in_any_order_leaves_the_rest_and_exact_counts() {
-        let mut live = Live::default();
+    #[tokio::test]
+    async fn what_leaves_in_any_order_leaves_the_rest_and_exact_counts() {
+        let (mut live, tasks) = live();
         let kinds = [TaskKind::Task, TaskKind::Interval];
-        let mut all: Vec<_> = (0..1_000).map(|n| enter(&mut live, kinds[n % 2], "work")).collect();
+        let mut enter = |n: usize| -> Arc<Record> { live.enter(&tasks, Label::new(kinds[n % 2], "work"), ()) };
+        let mut all: Vec<_> = (0..1_000).map(&mut enter).collect();
         // A fixed order that touches the front, the back and the middle.
         while !all.is_empty() {
             let record = all.remove(all.len() * 7 / 11);
             assert!(live.has(&record));
-            let last = !all.iter().any(|other| other.kind == record.kind);
-            assert_eq!(live.leave(&record), last);
+            let last = !all.iter().any(|other| other.kind() == record.kind());
+            assert_eq!(live.leave(&record).1, last);
             assert!(!live.has(&record));
             assert!(all.iter().all(|other| live.has(other)));
             for kind in kinds {
-                assert_eq!(live.any(|of| of == kind), all.iter().any(|other| other.kind == kind));
+                assert_eq!(live.any(|of| of == kind), all.iter().any(|other| other.kind() == kind));
             }
         }
         assert!(!live.any(|_| true) && live.pick(|_| true).is_empty());
-        assert!(live.work.capacity() <= SMALL, "room for {} is kept", live.work.capacity());
     }
 
-    #[test]
-    fn work_is_shown_in_the_order_of_its_start() {
-        let mut live = Live::default();
-        let all: Vec<_> = ["a", "b", "c", "d"].map(|name| enter(&mut live, TaskKind::Task, name)).into();
-        live.leave(&all[0]);
-        enter(&mut live, TaskKind::Task, "e");
-        let names: Vec<_> = live.pick(|_| true).iter().map(|record| record.name.to_string()).collect();
+    #[tokio::test]
+    async fn work_is_shown_in_the_order_of_its_start() {
+        let (mut live, tasks) = live();
+        let mut enter = |name| live.enter(&tasks, Label::new(TaskKind::Task, name), ());
+        let first = ["a", "b", "c", "d"].map(&mut enter)[0].clone();
+        live.leave(&*first);
+        live.enter(&tasks, Label::new(TaskKind::Task, "e"), ());
+        let names: Vec<_> = live.pick(|_| true).iter().map(|member| member.record.name().to_owned()).collect();
         assert_eq!(names, ["b", "c", "d", "e"]);
     }
 
-    #[test]
-    fn one_name_used_over_and_over_is_kept_once() {
-        let mut live = Live::default();
-        let (first, second) = (live.name("unit"), live.name("unit"));
+    #[tokio::test]
+    async fn one_name_used_over_and_over_is_kept_once() {
+        let (mut live, _) = live();
+        let here = Location::caller();
+        let (first, second) = (live.origin("unit", here), live.origin("unit", here));
         assert!(Arc::ptr_eq(&first, &second));
-        assert_eq!((&*live.name("other"), &*live.name("unit")), ("other", "unit"));
+        assert_eq!((&*live.origin("other", here).name, &*live.origin("unit", here).name), ("other", "unit"));
+        assert_ne!(live.origin("unit", Location::caller()).at, here);
     }
 }

@@ -1,18 +1,21 @@
 //! What is known of one piece of work while it is under way.
+//!
+//! There may be a great many, so a record is small: what work of one name from one place has in common lies in its
+//! [`Origin`], which the next of them shares.
 
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
-use tokio::time::Instant;
 
+use super::name::Name;
+use super::tally::Owner;
+use super::tasks::Tasks;
 use super::waits::Wait;
 use crate::status::{TaskKind, TaskStatus};
-use crate::sync::Once;
 
 /// What hears of the end of a piece of work. It lies in the same allocation as the record.
 pub(crate) trait End: Send + Sync {
@@ -42,48 +45,56 @@ impl End for Notify {
     }
 }
 
+/// Where work comes from.
+#[derive(Debug)]
+pub(super) struct Origin {
+    pub(super) name: Name,
+    pub(super) at: &'static Location<'static>,
+}
+
 /// What is known of one piece of work.
 pub(crate) struct Record<E: ?Sized = dyn End> {
-    pub(super) name: Arc<str>,
-    pub(super) kind: TaskKind,
-    spawned_at: &'static Location<'static>,
-    since: Instant,
+    origin: Arc<Origin>,
+    tasks: Arc<Tasks>,
     /// The how manieth piece of work of its registry it is.
     pub(super) number: u64,
-    /// Where it is among the work under way; changed only under the registry's lock.
-    pub(super) place: AtomicU32,
+    /// When it was spawned, in nanoseconds after its registry was made.
+    since: u64,
     polls: AtomicU64,
-    /// Nanoseconds after `since`.
+    /// When it was last polled, likewise.
     last_poll: AtomicU64,
+    /// Where it is among the work under way.
+    pub(super) place: u32,
+    kind: TaskKind,
     /// Whether a thread is polling it right now.
     polling: AtomicBool,
     waits_in: AtomicU8,
     gone: AtomicBool,
-    abort: Once<AbortHandle>,
     pub(crate) end: E,
 }
 
+/// What tells a new piece of work from the others.
+pub(super) struct Birth {
+    pub(super) kind: TaskKind,
+    pub(super) number: u64,
+    pub(super) place: u32,
+}
+
 impl<E: End> Record<E> {
-    pub(super) fn new(
-        name: Arc<str>,
-        kind: TaskKind,
-        spawned_at: &'static Location<'static>,
-        number: u64,
-        end: E,
-    ) -> Self {
+    pub(super) fn new(tasks: Arc<Tasks>, origin: Arc<Origin>, birth: Birth, end: E) -> Self {
+        let Birth { kind, number, place } = birth;
         Self {
-            name,
-            kind,
-            spawned_at,
-            since: Instant::now(),
+            since: tasks.now(),
+            origin,
+            tasks,
             number,
-            place: AtomicU32::new(0),
             polls: AtomicU64::new(0),
             last_poll: AtomicU64::new(0),
+            place,
+            kind,
             polling: AtomicBool::new(false),
             waits_in: AtomicU8::new(Wait::NONE),
             gone: AtomicBool::new(false),
-            abort: Once::new(),
             end,
         }
     }
@@ -91,18 +102,27 @@ impl<E: End> Record<E> {
 
 impl<E: ?Sized> Record<E> {
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        &self.origin.name
     }
 
     pub(crate) fn kind(&self) -> TaskKind {
         self.kind
     }
 
+    /// The registry it is in.
+    pub(super) fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    /// Whose work it is.
+    pub(crate) fn owner(&self) -> &Owner {
+        &self.tasks.owner
+    }
+
     pub(super) fn begin_poll(&self) {
         // Only the thread that polls it writes: no two do at once.
         self.polls.store(self.polls.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        let after = u64::try_from(self.since.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.last_poll.store(after, Ordering::Relaxed);
+        self.last_poll.store(self.tasks.now(), Ordering::Relaxed);
         self.polling.store(true, Ordering::Relaxed);
     }
 
@@ -119,18 +139,6 @@ impl<E: ?Sized> Record<E> {
         self.waits_in.store(what.map_or(Wait::NONE, |wait| wait as u8), Ordering::Relaxed);
     }
 
-    /// Tells how it is aborted; once.
-    pub(super) fn attach(&self, abort: AbortHandle) {
-        self.abort.set(abort);
-    }
-
-    /// Asks the runtime to drop the future. An abort keeps blocking work that has not begun from beginning.
-    pub(super) fn abort(&self) {
-        if let Some(abort) = self.abort.get() {
-            abort.abort();
-        }
-    }
-
     pub(super) fn leave(&self) {
         self.gone.store(true, Ordering::Release);
     }
@@ -143,18 +151,17 @@ impl<E: ?Sized> Record<E> {
 
 impl<E: End + ?Sized> Record<E> {
     pub(crate) fn status(&self) -> TaskStatus {
-        let own = || Stand { kind: self.kind, name: self.name.to_string(), at: self.spawned_at };
+        let own = || Stand { kind: self.kind, name: self.name().to_owned(), at: self.origin.at };
         let Stand { kind, name, at } = if self.is_polled() { self.end.stands_for().unwrap_or_else(own) } else { own() };
-        let polls = self.polls.load(Ordering::Relaxed);
-        let age = self.since.elapsed();
-        let last = Duration::from_nanos(self.last_poll.load(Ordering::Relaxed));
+        let (now, polls) = (self.tasks.now(), self.polls.load(Ordering::Relaxed));
+        let since = |then: u64| Duration::from_nanos(now.saturating_sub(then));
         TaskStatus {
             name,
             kind,
             spawned_at: format!("{}:{}", at.file(), at.line()),
             polls,
-            age,
-            idle: (polls > 0).then(|| age.saturating_sub(last)),
+            age: since(self.since),
+            idle: (polls > 0).then(|| since(self.last_poll.load(Ordering::Relaxed))),
             polling: self.is_polled(),
             waits_in: Wait::of(self.waits_in.load(Ordering::Relaxed)).map(|wait| wait.name().to_owned()),
         }
@@ -163,6 +170,6 @@ impl<E: End + ?Sized> Record<E> {
 
 impl<E: ?Sized> fmt::Debug for Record<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Record").field("name", &self.name).field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("Record").field("origin", &self.origin).field("kind", &self.kind).finish_non_exhaustive()
     }
 }

@@ -47,10 +47,15 @@ impl Sample {
     /// A call suspends, `seen` or not: it is no part of the sample.
     pub(super) fn suspended(&mut self, seen: bool, unseen: &mut u32) {
         self.exact = self.exact.saturating_sub(1);
-        if seen {
-            self.before -= 1;
-        } else {
+        if !seen {
             *unseen += 1;
+            return;
+        }
+        self.before -= 1;
+        if self.exact == 0 {
+            // the next will suspend, too, and be timed from then on
+            self.granted = self.every;
+            *unseen = self.granted;
         }
     }
 
@@ -123,7 +128,8 @@ mod tests {
         let mut handler = Handler::new();
         assert!((0..100).all(|_| handler.call(true).is_none()));
         assert_eq!(handler.call(false), None, "nobody had expected it");
-        assert_eq!(handler.call(false), Some(2));
+        let timed: Vec<_> = (0..6).filter_map(|_| handler.call(false)).collect();
+        assert_eq!(timed, [3, 2], "one that was not seen, one that was not exact, and this");
         let counted: u64 = (0..600).filter_map(|number| handler.call(number % 3 > 0)).sum();
         assert!((150..=200).contains(&counted), "{counted} of the 200 that do not");
     }

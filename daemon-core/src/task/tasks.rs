@@ -9,7 +9,6 @@
 //!    handle was attached before that looked, or attaching finds the registry shut. None enters from then on, so that what is
 //!    aborted leaves no heirs.
 
-use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
@@ -19,9 +18,11 @@ use std::task::{Context, Poll};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
-use super::live::Live;
+use super::live::{Live, Member};
 use super::record::{End, Record};
+use super::tally::Owner;
 use super::waits::Polling;
 use crate::status::{TaskKind, TaskStatus};
 use crate::sync::{Mutex, MutexGuard};
@@ -30,8 +31,9 @@ use crate::sync::{Mutex, MutexGuard};
 #[derive(Debug)]
 pub(crate) struct Tasks {
     runtime: Handle,
-    /// What all its work runs in.
-    span: tracing::Span,
+    begun: Instant,
+    /// Whose work it is.
+    pub(crate) owner: Owner,
     live: Mutex<Live>,
     /// Told whenever the last piece of work of a kind has gone.
     none_left: Notify,
@@ -52,16 +54,15 @@ impl<'a> Label<'a> {
     }
 }
 
-/// Work that was spawned.
-#[derive(Debug)]
-pub(crate) struct Spawned<E> {
-    pub(crate) record: Arc<Record<E>>,
-    pub(crate) abort: AbortHandle,
-}
-
 impl Tasks {
-    pub(crate) fn new(runtime: Handle, span: tracing::Span) -> Arc<Self> {
-        Arc::new(Self { runtime, span, live: Mutex::default(), none_left: Notify::new() })
+    pub(crate) fn new(runtime: Handle, owner: Owner) -> Arc<Self> {
+        let begun = Instant::now();
+        Arc::new(Self { runtime, begun, owner, live: Mutex::default(), none_left: Notify::new() })
+    }
+
+    /// Nanoseconds since it was made.
+    pub(super) fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
     fn lock(&self) -> MutexGuard<'_, Live> {
@@ -73,12 +74,9 @@ impl Tasks {
         if live.refuses(label.kind) {
             return None;
         }
-        let (name, number) = (live.name(label.name), live.next_number());
-        let record = Arc::new(Record::new(name, label.kind, label.at, number, end));
-        live.enter(record.clone());
+        let record = live.enter(self, label, end);
         drop(live);
-        let entry = Entry { tasks: self.clone(), record: Some(record.clone()) };
-        Some((record, entry))
+        Some((record.clone(), Entry(record)))
     }
 
     /// Spawns `future` on the workers. `None`: the registry is closed and the future was dropped unpolled.
@@ -86,8 +84,8 @@ impl Tasks {
         self: &Arc<Self>,
         label: Label<'_>,
         future: impl Future<Output = ()> + Send + 'static,
-    ) -> Option<Spawned<()>> {
-        self.spawn_with(label, (), |_| future)
+    ) -> Option<AbortHandle> {
+        self.start(label, (), |_| future).map(|(_, abort)| abort)
     }
 
     /// As [`spawn`](Self::spawn); `end` hears of the end, and is in the record that the future is made with.
@@ -96,12 +94,21 @@ impl Tasks {
         label: Label<'_>,
         end: E,
         make: impl FnOnce(&Arc<Record<E>>) -> F,
-    ) -> Option<Spawned<E>> {
+    ) -> Option<Arc<Record<E>>> {
+        self.start(label, end, make).map(|(record, _)| record)
+    }
+
+    fn start<E: End + 'static, F: Future<Output = ()> + Send + 'static>(
+        self: &Arc<Self>,
+        label: Label<'_>,
+        end: E,
+        make: impl FnOnce(&Arc<Record<E>>) -> F,
+    ) -> Option<(Arc<Record<E>>, AbortHandle)> {
         let (record, entry) = self.enter(label, end)?;
         let tracked = Tracked { future: Some(make(&record)), entry };
         let abort = self.runtime.spawn(tracked).abort_handle();
-        self.attach(&record, abort.clone());
-        Some(Spawned { record, abort })
+        self.attach(&record, &abort);
+        Some((record, abort))
     }
 
     /// Runs `work` on a thread where it may block. `None`: the registry is closed.
@@ -111,22 +118,27 @@ impl Tasks {
         end: E,
         make: impl FnOnce(&Arc<Record<E>>) -> W,
     ) -> Option<Arc<Record<E>>> {
-        let (record, mut entry) = self.enter(label, end)?;
-        let work = make(&record);
+        let (record, entry) = self.enter(label, end)?;
+        let begun = (make(&record), entry); // in this order they are dropped if it is aborted before it begins
         let handle = self.runtime.spawn_blocking(move || {
-            let _span = entry.tasks.span.clone().entered();
-            let _polling = Polling::enter(&mut entry.record);
+            let (work, entry) = begun;
+            let _span = entry.0.owner().span.enter();
+            let _polling = Polling::enter(&entry.0);
             work();
         });
-        self.attach(&record, handle.abort_handle());
+        // It keeps blocking work that has not begun from beginning.
+        self.attach(&record, &handle.abort_handle());
         Some(record)
     }
 
-    fn attach<E>(&self, record: &Record<E>, abort: AbortHandle) {
-        record.attach(abort);
-        let shut = self.lock().is_shut();
+    fn attach<E>(&self, record: &Record<E>, abort: &AbortHandle) {
+        let shut = {
+            let mut live = self.lock();
+            live.attach(record, abort);
+            live.is_shut()
+        };
         if shut {
-            record.abort();
+            abort.abort();
         }
     }
 
@@ -147,7 +159,7 @@ impl Tasks {
 
     /// Asks the runtime to drop the work of one kind; returns it, with how it was then.
     pub(crate) fn abort(&self, kind: TaskKind) -> Vec<(Arc<Record>, TaskStatus)> {
-        let picked = self.lock().pick(|of| of == kind);
+        let picked = self.lock().pick(|record| record.kind() == kind);
         abort(picked)
     }
 
@@ -179,8 +191,8 @@ impl Tasks {
             live.closed = true;
             live.pick(|_| true)
         };
-        for record in left {
-            record.abort();
+        for abort in left.into_iter().filter_map(|member| member.abort) {
+            abort.abort();
         }
     }
 
@@ -191,39 +203,38 @@ impl Tasks {
 
     /// What a thread polls right now, each with its number here; what may block is not meant.
     pub(crate) fn polled(&self) -> Vec<(u64, TaskStatus)> {
-        let polled = self.lock().polled();
-        polled.iter().map(|record| (record.number, record.status())).collect()
+        let polled = self.lock().pick(|record| record.is_polled() && record.kind() != TaskKind::Blocking);
+        polled.iter().map(|member| (member.record.number, member.record.status())).collect()
     }
 
     /// What is under way.
     pub(crate) fn statuses(&self) -> Vec<TaskStatus> {
-        let records = self.lock().pick(|_| true);
-        records.iter().map(|record| record.status()).collect()
+        let work = self.lock().pick(|_| true);
+        work.iter().map(|member| member.record.status()).collect()
     }
 }
 
-fn abort(work: Vec<Arc<Record>>) -> Vec<(Arc<Record>, TaskStatus)> {
-    let aborted: Vec<_> = work.into_iter().map(|record| (record.clone(), record.status())).collect();
-    for (record, _) in &aborted {
-        record.abort();
+fn abort(work: Vec<Member>) -> Vec<(Arc<Record>, TaskStatus)> {
+    let (aborts, work): (Vec<_>, Vec<_>) =
+        work.into_iter().map(|Member { record, abort }| (abort, (record.clone(), record.status()))).unzip();
+    for abort in aborts.into_iter().flatten() {
+        abort.abort();
     }
-    aborted
+    work
 }
 
 /// A place in the registry, given back when dropped.
-struct Entry {
-    tasks: Arc<Tasks>,
-    /// Elsewhere only while the work is polled.
-    record: Option<Arc<Record>>,
-}
+#[derive(Debug)]
+struct Entry(Arc<Record>);
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let Some(record) = &self.record else { return };
-        let last = self.tasks.lock().leave(record);
+        let Self(record) = self;
+        let (left, was_last) = record.tasks().lock().leave(record);
+        drop(left);
         record.leave();
-        if last {
-            self.tasks.none_left.notify_waiters();
+        if was_last {
+            record.tasks().none_left.notify_waiters();
         }
         record.end.gone();
     }
@@ -241,7 +252,7 @@ pin_project_lite::pin_project! {
     impl<F> PinnedDrop for Tracked<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let _span = this.entry.tasks.span.enter();
+            let _span = this.entry.0.owner().span.enter();
             this.future.set(None);
         }
     }
@@ -252,19 +263,14 @@ impl<F: Future<Output = ()>> Future for Tracked<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        let _span = this.entry.tasks.span.enter();
-        let _polling = Polling::enter(&mut this.entry.record);
+        let Entry(record) = this.entry;
+        let _span = record.owner().span.enter();
+        let _polling = Polling::enter(record);
         let poll = this.future.as_mut().as_pin_mut().map_or(Poll::Ready(()), |future| future.poll(cx));
         if poll.is_ready() {
             this.future.set(None); // as part of this poll: a destructor that blocks is seen to
         }
         poll
-    }
-}
-
-impl fmt::Debug for Entry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry").field("record", &self.record).finish_non_exhaustive()
     }
 }
 
@@ -274,7 +280,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_sealed_registry_takes_no_command_and_no_check_and_one_that_is_shut_nothing() {
-        let tasks = Tasks::new(Handle::current(), tracing::Span::none());
+        let tasks = Tasks::new(Handle::current(), Owner::nobody());
         let spawn = |kind| tasks.spawn(Label::new(kind, "work"), async {}).is_some();
         assert!(spawn(TaskKind::Command) && spawn(TaskKind::Check) && spawn(TaskKind::Task));
         tasks.seal();

@@ -61,29 +61,26 @@ thread_local! {
     static CURRENT: RefCell<Option<Arc<Record>>> = const { RefCell::new(None) };
 }
 
-/// Lends a record to this thread as that of the work it polls, until dropped.
+/// Names a record as that of the work this thread polls, until dropped.
 pub(super) struct Polling<'a> {
-    record: &'a mut Option<Arc<Record>>,
+    record: &'a Record,
     /// What this thread polls around it.
     around: Option<Arc<Record>>,
 }
 
 impl<'a> Polling<'a> {
-    pub(super) fn enter(record: &'a mut Option<Arc<Record>>) -> Self {
-        if let Some(record) = record {
-            record.begin_poll();
-        }
-        let around = CURRENT.with(|current| current.replace(record.take()));
+    pub(super) fn enter(record: &'a Arc<Record>) -> Self {
+        record.begin_poll();
+        let around = CURRENT.with(|current| current.replace(Some(record.clone())));
         Self { record, around }
     }
 }
 
 impl Drop for Polling<'_> {
     fn drop(&mut self) {
-        *self.record = CURRENT.with(|current| current.replace(self.around.take()));
-        if let Some(record) = self.record {
-            record.end_poll();
-        }
+        let done = CURRENT.with(|current| current.replace(self.around.take()));
+        self.record.end_poll();
+        drop(done);
     }
 }
 

@@ -180,6 +180,54 @@ async fn a_wait_that_is_over_makes_no_cycle() {
     assert_eq!(rig.counts("one"), [3, 3, 0, 0, 0, 0, 0]);
 }
 
+/// Handler zero gives up its wait for handler one, and waits for something else: handler one may wait for it.
+#[tokio::test]
+async fn a_wait_that_was_given_up_makes_no_cycle() {
+    let zero_row: Attach<Probe, (), Nth<0>> = |probe, ()| {
+        place(move |event: Arc<Nth<0>>| async move {
+            if event.0 == 0 {
+                probe.pass(0).await;
+                tokio::select! {
+                    biased;
+                    () = probe.pass(2) => {}
+                    outcome = probe.publisher.publish(Nth::<1>(2)) => panic!("it found room: {outcome:?}"),
+                }
+                probe.pass(2).await;
+            }
+            (event, Ok(()))
+        })
+    };
+    let one_row: Attach<Probe, (), Nth<1>> = |probe, ()| {
+        place(move |event: Arc<Nth<1>>| async move {
+            if event.0 == 0 {
+                probe.pass(1).await;
+                note(probe, 1, probe.publisher.publish(zero(2)).await);
+            }
+            (event, Ok(()))
+        })
+    };
+    let zero_row = EventRow::typed::<Nth<0>>("zero", zero_row).capacity(1);
+    let one_row = EventRow::typed::<Nth<1>>("one", one_row).capacity(1);
+    let (rig, running) = Rig::new([zero_row, one_row]).started().await;
+    fill::<0>(&rig).await;
+    fill::<1>(&rig).await;
+    rig.probe.gates[0].add_permits(1);
+    idle().await;
+    assert_eq!(rig.status("one").queued, 2, "zero waits in line");
+    rig.probe.gates[2].add_permits(1);
+    idle().await;
+    assert_eq!(rig.status("one").queued, 1, "zero has given up");
+    rig.probe.gates[1].add_permits(1);
+    idle().await;
+    assert_eq!(rig.status("zero").queued, 2, "one waits in line");
+    rig.probe.gates[2].add_permits(1);
+    idle().await;
+    assert_eq!(*rig.probe.published.lock().unwrap(), ["1: ok"]);
+    rig.drained(running).await;
+    assert_eq!(rig.counts("zero"), [3, 3, 0, 0, 0, 0, 0]);
+    assert_eq!(rig.counts("one"), [3, 2, 0, 1, 0, 0, 0]);
+}
+
 /// A hop on a ring of topics made up at run time.
 struct Hop(u64);
 

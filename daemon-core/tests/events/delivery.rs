@@ -135,6 +135,24 @@ async fn wakers_may_be_woken_after_the_end_and_from_any_thread() {
 }
 
 #[tokio::test]
+async fn the_high_water_is_the_most_that_waited_at_once() {
+    let rows = [plain::<0>(), gated::<0>(), plain::<1>().overflow(Overflow::DropOldest)];
+    let (rig, running) = Rig::new(rows).started().await;
+    for batch in [2, 5, 3] {
+        for number in 0..batch {
+            rig.publisher.publish(zero(number)).await.unwrap();
+            rig.publisher.publish(one(number)).await.unwrap();
+        }
+        idle().await;
+    }
+    let marks = |rig: &Rig| rig.wiring.status().iter().map(|status| status.high_water).collect::<Vec<_>>();
+    assert_eq!(marks(&rig), [5, 9, 5], "one of ten is under way, and the others wait");
+    rig.probe.gates[0].add_permits(10);
+    rig.drained(running).await;
+    assert_eq!(marks(&rig), [5, 9, 5]);
+}
+
+#[tokio::test]
 async fn drop_oldest_handlers_get_their_events_too() {
     let (rig, running) = Rig::new([plain::<0>().overflow(Overflow::DropOldest), gated::<0>()]).started().await;
     for number in 0..10 {

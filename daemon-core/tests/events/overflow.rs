@@ -1,5 +1,6 @@
-use super::{Rig, gated, idle, plain, zero};
-use daemon_core::{Overflow, PublishError};
+use super::{Probe, Rig, Zero, gated, idle, plain, zero};
+use daemon_core::{Attach, EventRow, Overflow, PublishError, place};
+use std::sync::Arc;
 use std::time::Duration;
 
 #[tokio::test]
@@ -166,4 +167,37 @@ async fn a_long_wait_goes_on_after_its_warning() {
     waited.unwrap().unwrap();
     rig.drained(running).await;
     assert_eq!(rig.probe.seen_by("gated"), [0, 1, 2]);
+}
+
+/// A handler that has just taken an event made room, which belongs to the publisher that waits: its own event does not get in first.
+#[tokio::test]
+async fn nothing_overtakes_a_publisher_that_waits() {
+    let attach: Attach<Probe, (), Zero> = |probe, ()| {
+        place(move |event: Arc<Zero>| async move {
+            if event.0 == 0 {
+                probe.pass(0).await;
+            }
+            if event.0 == 1 {
+                let refused = probe.publisher.try_publish(zero(3)).unwrap_err();
+                assert!(matches!(refused, PublishError::Full { .. }), "{refused}");
+            }
+            probe.saw("handler", event.0);
+            (event, Ok(()))
+        })
+    };
+    let row = EventRow::typed::<Zero>("handler", attach).capacity(1);
+    let (rig, running) = Rig::new([row]).started().await;
+    for number in 0..2 {
+        rig.publisher.publish(zero(number)).await.unwrap();
+        idle().await;
+    }
+    let publisher = rig.publisher.clone();
+    let waits = tokio::spawn(async move { publisher.publish(zero(2)).await });
+    idle().await;
+    assert_eq!(rig.status("handler").queued, 2);
+    rig.probe.gates[0].add_permits(1);
+    waits.await.unwrap().unwrap();
+    rig.drained(running).await;
+    assert_eq!(rig.probe.seen_by("handler"), [0, 1, 2]);
+    assert_eq!(rig.counts("handler"), [4, 3, 0, 1, 0, 0, 0]);
 }

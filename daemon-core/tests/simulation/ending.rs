@@ -20,6 +20,18 @@ pub(crate) struct Ended {
     pub(crate) stop_took: Option<Duration>,
 }
 
+impl Ended {
+    /// The journal, line by line.
+    pub(crate) fn told(&self) -> String {
+        let line = |transition: &Transition| {
+            let Transition { at_ms, daemon, state, cause, .. } = transition;
+            let (who, why) = (daemon.as_deref().unwrap_or("host"), cause.as_deref().unwrap_or_default());
+            format!("{at_ms:>10}ms  {who} {state} {why}\n")
+        };
+        self.journal.iter().map(line).collect()
+    }
+}
+
 /// How much longer than the budget a stop may take; where time is real, on a busy machine.
 const GRACE: Duration = Duration::from_millis(250);
 const BUSY: Duration = Duration::from_secs(1);
@@ -46,7 +58,7 @@ pub(crate) fn check(stage: &Stage, ended: &Ended) -> Vec<String> {
     }
     // Who is stopped by hand is not waited for.
     let steered = stage.steps.lock().unwrap().iter().any(|(step, _)| matches!(step, Step::Stop(_) | Step::Restart(_)));
-    faults.extend(journal_faults(&stage.plan.nodes, &ended.journal, steered));
+    faults.extend(journal_faults(&stage.plan.nodes, ended, steered));
     faults
 }
 
@@ -103,11 +115,13 @@ fn account_fault(stage: &Stage, at: usize, account: &SubscriptionStatus) -> Opti
 
 /// Whether states followed each other as the dependencies demand. The journal is bounded: what it has forgotten is taken
 /// as it should have been.
-fn journal_faults(nodes: &[Node], journal: &[Transition], steered: bool) -> Vec<String> {
+fn journal_faults(nodes: &[Node], ended: &Ended, steered: bool) -> Vec<String> {
     let mut states: HashMap<usize, State> = HashMap::new();
     let (mut host, mut faults) = (None, Vec::new());
     let is_up = |state: Option<&State>| matches!(state, Some(State::Starting | State::Running | State::Stopping));
-    for transition in journal {
+    // One that failed stops by itself, and those that merely want it go on: it may have begun before the shutdown did.
+    let failed = |name: &str| ended.status.daemon(name).is_none_or(|daemon| daemon.reason.is_some());
+    for transition in &ended.journal {
         let Some(name) = &transition.daemon else {
             let missing = (0..nodes.len()).filter(|at| !nodes[*at].optional && !nodes[*at].late);
             let missing = missing.filter(|at| states.contains_key(at) && states[at] != State::Running);
@@ -124,7 +138,7 @@ fn journal_faults(nodes: &[Node], journal: &[Transition], steered: bool) -> Vec<
         }
         if transition.state == State::Stopping {
             let holds = (0..nodes.len()).filter(|on| {
-                let wants = nodes[*on].wants.contains(&at) && host == Some(State::Stopping);
+                let wants = nodes[*on].wants.contains(&at) && host == Some(State::Stopping) && !failed(name);
                 (nodes[*on].requires.contains(&at) || wants) && is_up(states.get(on))
             });
             faults.extend(holds.map(|on| format!("G2: n{at} began to stop while n{on} was up")));

@@ -65,7 +65,7 @@ pub(crate) fn check(stage: &Stage) -> Vec<String> {
     let mut steered = false;
     for (number, (_, line)) in stage.trace.lines().into_iter().enumerate() {
         match line {
-            Line::Note(text) => steered |= text.starts_with("Re") || text.starts_with("St"),
+            Line::Note(text) => steered |= ["Restart", "Start", "Add"].iter().any(|step| text.starts_with(step)),
             Line::Node { node, life, moment } => {
                 let fault = moment_fault(plan, &mut seen, node, life, moment);
                 faults.extend(fault.map(|fault| format!("{fault} (line {number})")));

@@ -56,17 +56,17 @@ fn play(title: &str, seed: u64, plan: Plan) -> (Vec<String>, usize) {
         Stage::set(plan)
     };
     let ran = catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(&stage))));
-    let faults = match ran {
+    let (faults, journal) = match ran {
         Ok(Some(ended)) => {
             let mut faults = invariants::check(&stage);
             faults.extend(ending::check(&stage, &ended));
-            faults
+            (faults, ended.told())
         }
-        Ok(None) => Vec::new(), // given up before anything had begun
-        Err(_) => vec!["the host panicked".to_owned()],
+        Ok(None) => Default::default(), // given up before anything had begun
+        Err(_) => (vec!["the host panicked".to_owned()], String::new()),
     };
     if !faults.is_empty() {
-        eprintln!("{title} breaks:\n  {}\n{}\n{}", faults.join("\n  "), stage.plan, stage.trace);
+        eprintln!("{title} breaks:\n  {}\n{}\n{}\n{journal}", faults.join("\n  "), stage.plan, stage.trace);
     }
     (faults, stage.trace.len())
 }

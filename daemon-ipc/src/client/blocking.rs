@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{
     BadFrame, ConnectionError, Decoder, Envelope, Failure, Frame, FrameError, Hello, Json, Kind, Limits, RequestError,
-    body::Body, codec::encode, json, outbox::Outbox, transport::Blocking,
+    body::Body, codec::encode,
+    error::with_sources, json, outbox::Outbox, transport::Blocking,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
@@ -305,7 +306,7 @@ impl Connection {
                 (Kind::Error, None) => {
                     self.is_over = true;
                     let (socket_path, failure) = (self.path.clone(), Failure::read(frame.payload()));
-                    return Err(ConnectionError::Rejected { socket_path, failure }.into());
+                    return Err(ConnectionError::Rejected { socket_path, failure: Box::new(failure) }.into());
                 }
                 (_, answered) if answered != Some(number) => {}
                 (Kind::Response, _) => return Ok((frame, extensions.more)),
@@ -348,7 +349,7 @@ impl Connection {
     }
 
     fn unfit(&self, error: &FrameError) -> RequestError {
-        self.protocol(Failure::of_code("", error).message)
+        self.protocol(with_sources(error))
     }
 
     fn protocol(&self, details: String) -> RequestError {

@@ -16,6 +16,7 @@ use crate::{
     BadFrame, Decoder, Envelope, Extensions, Failure, Frame, FrameError, Hello, Kind,
     body::Body,
     codec::encode,
+    error::with_sources,
     outbox::Outbox,
     spare,
     timer::{Timer, after, earlier},
@@ -267,19 +268,12 @@ struct Reader {
     wakers: Vec<Waker>,
 }
 
-/// How the writing stands.
-struct Written {
-    broken: bool,
-    /// When something is to be done though nothing happens.
-    due: Option<Instant>,
-}
-
 impl Reader {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            let Some(Written { broken, due }) = self.write(cx) else { return Poll::Ready(()) };
+            let Some(due) = self.write(cx) else { return Poll::Ready(()) };
             loop {
-                match self.read(cx, broken) {
+                match self.read(cx) {
                     Ok(true) => {}
                     Ok(false) => break,
                     Err(fault) => {
@@ -296,8 +290,9 @@ impl Reader {
         }
     }
 
-    /// Writes what waits, and looks at the rest of the state on the way. `None` if the link has ended.
-    fn write(&self, cx: &mut Context<'_>) -> Option<Written> {
+    /// Writes what waits, and tells when something is due though nothing happens. `None` if the link has ended.
+    #[expect(clippy::option_option, reason = "the outer one is for `else`: there is no link any more")]
+    fn write(&self, cx: &mut Context<'_>) -> Option<Option<Instant>> {
         let mut guard = self.link.lock();
         let state = &mut *guard;
         if state.fault.is_some() {
@@ -308,29 +303,33 @@ impl Reader {
             _ => state.task.replace(cx.waker().clone()),
         };
         let mut progress = false;
-        if let Some(writer) = state.writer.as_mut().filter(|_| !state.broken) {
-            match state.outbox.poll_write(writer, cx, &mut progress) {
-                Poll::Ready(Ok(())) => state.stuck_since = None,
-                Poll::Ready(Err(_)) => state.broken = true,
-                Poll::Pending if progress => state.stuck_since = Some(Instant::now()),
-                Poll::Pending => drop(state.stuck_since.get_or_insert_with(Instant::now)),
+        let written = match &mut state.writer {
+            Some(writer) if !state.broken => state.outbox.poll_write(writer, cx, &mut progress),
+            _ => Poll::Pending,
+        };
+        match written {
+            Poll::Ready(Ok(())) => state.stuck_since = None,
+            // The server may have said why before it hung up: what it said is read, up to the end, which is not far.
+            Poll::Ready(Err(_)) => {
+                state.broken = true;
+                state.stuck_since = Some(Instant::now());
             }
+            Poll::Pending if progress => state.stuck_since = Some(Instant::now()),
+            Poll::Pending => drop(state.stuck_since.get_or_insert_with(Instant::now)),
         }
         let stuck = state.stuck_since.and_then(|since| after(since, self.link.settings.limits.write_timeout));
-        let (broken, due) = (state.broken, earlier(state.armed, stuck));
+        let due = earlier(state.armed, stuck);
         let senders = if progress { std::mem::take(&mut state.senders) } else { Vec::new() };
         drop(guard);
         drop(task);
         senders.into_iter().for_each(Waker::wake);
-        Some(Written { broken, due })
+        Some(due)
     }
 
     /// Reads once, and hands over what came. Whether anything did.
-    fn read(&mut self, cx: &mut Context<'_>, broken: bool) -> Result<bool, LinkFault> {
+    fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, LinkFault> {
         self.decoder.lend(spare::take_input);
         match poll_read_buf(Pin::new(&mut self.reader), cx, self.decoder.room()) {
-            // If nothing can be written, no answer will come either.
-            Poll::Pending if broken => return Err(LinkFault::Closed),
             Poll::Pending => return Ok(false),
             Poll::Ready(Ok(0)) => return Err(self.at_end()),
             Poll::Ready(Ok(_)) => {}
@@ -354,7 +353,7 @@ impl Reader {
         let unfinished = std::mem::replace(&mut self.decoder, Decoder::new(&self.link.settings.limits));
         match unfinished.finish() {
             Ok(()) => LinkFault::Closed,
-            Err(bad) => LinkFault::Protocol(bad.error.to_string()),
+            Err(bad) => LinkFault::Protocol(with_sources(&bad.error)),
         }
     }
 
@@ -380,12 +379,12 @@ impl Link {
         frame: Result<Frame, BadFrame>,
         wakers: &mut Vec<Waker>,
     ) -> Result<(), LinkFault> {
-        let protocol = |error: &FrameError| LinkFault::Protocol(Failure::of_code("", error).message);
+        let protocol = |error: &FrameError| LinkFault::Protocol(with_sources(error));
         let frame = match frame {
             Ok(frame) => frame,
             Err(BadFrame { id, error }) => {
                 let number = id.and_then(|id| number_of(id.as_str())).ok_or_else(|| protocol(&error))?;
-                wakers.extend(state.open.refuse(number, &error.to_string()));
+                wakers.extend(state.open.refuse(number, &with_sources(&error)));
                 return Ok(());
             }
         };

@@ -21,7 +21,7 @@ impl LinkFault {
         match self {
             Self::Closed => ConnectionError::Closed { socket_path },
             Self::Protocol(details) => ConnectionError::Protocol { socket_path, details },
-            Self::Rejected(failure) => ConnectionError::Rejected { socket_path, failure },
+            Self::Rejected(failure) => ConnectionError::Rejected { socket_path, failure: Box::new(failure) },
         }
     }
 }

@@ -135,7 +135,8 @@ impl<E: Error + Send + Sync + 'static> From<E> for Failure {
     }
 }
 
-fn with_sources(error: &dyn Error) -> String {
+/// The text of an error and of its sources.
+pub(crate) fn with_sources(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

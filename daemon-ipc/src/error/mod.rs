@@ -2,6 +2,7 @@
 
 mod failure;
 
+pub(crate) use failure::with_sources;
 pub use failure::{Failure, code};
 
 use crate::FrameError;
@@ -90,7 +91,7 @@ pub enum ConnectionError {
         /// The socket.
         socket_path: PathBuf,
         /// Its words.
-        failure: Failure,
+        failure: Box<Failure>,
     },
     /// The connection ended before the reply, or was closed at this end. Whether the request took effect is not known.
     #[error("the connection to {} ended", socket_path.display())]

@@ -69,6 +69,7 @@ pub(super) struct Calls<'h> {
     /// When the first of them is to be looked at again.
     due: Option<Instant>,
     closing: bool,
+    input_ended: bool,
 }
 
 impl<'h> Calls<'h> {
@@ -85,6 +86,7 @@ impl<'h> Calls<'h> {
             next: 0,
             due: None,
             closing: false,
+            input_ended: false,
         }
     }
 
@@ -171,7 +173,7 @@ impl<'h> Calls<'h> {
         let Asked { frame, greeted, allowed, deadline, stream } = asked;
         let number = self.next;
         self.next += 1;
-        let window = stream.map(|items| Arc::new(Window::new(items)));
+        let window = stream.map(|items| Arc::new(Window::new(if self.input_ended { u32::MAX } else { items })));
         let id = frame.id_json();
         let items = window.as_ref().map(|window| {
             let hello = greeted.then(|| Arc::clone(&self.hello));
@@ -268,6 +270,16 @@ impl<'h> Calls<'h> {
             && let Some(window) = &call.window
         {
             window.widen(items);
+        }
+    }
+
+    /// The sender will say nothing more, and cannot ask for more items: what it does not read holds them up, and nothing else.
+    pub(super) fn end_of_input(&mut self) {
+        self.input_ended = true;
+        for call in self.running.notes_mut() {
+            if let Some(window) = &call.window {
+                window.widen(u32::MAX);
+            }
         }
     }
 

@@ -265,6 +265,7 @@ impl<'a> Connection<'a> {
         if self.io.is_gone() {
             return Err(Ending::Gone);
         }
+        self.calls.end_of_input();
         let unfinished = std::mem::replace(&mut self.decoder, Decoder::new(&self.service.limits));
         if let Err(bad) = unfinished.finish() {
             write_bad_frame(&mut self.outbox, &bad);

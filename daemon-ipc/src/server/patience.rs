@@ -18,12 +18,21 @@ pub(super) struct Patience {
     line_since: Option<Instant>,
     /// Since when the peer has taken nothing of what is to be written.
     stuck_since: Option<Instant>,
-    closing_since: Option<Instant>,
+    closing: Closing,
     /// When it was last looked whether anything happened, and how often nothing had.
     looked_at: Instant,
     quiet_looks: u32,
     /// Something has happened since.
     is_active: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closing {
+    No,
+    /// The handlers have their time since then.
+    Since(Instant),
+    /// They had it.
+    Drained,
 }
 
 /// What is at its end.
@@ -45,7 +54,7 @@ impl Patience {
             limits,
             line_since: None,
             stuck_since: None,
-            closing_since: None,
+            closing: Closing::No,
             looked_at: now,
             quiet_looks: 0,
             is_active: true,
@@ -81,31 +90,40 @@ impl Patience {
 
     /// The connection is to end. Whether that is new.
     pub(super) fn close(&mut self, now: &Now) -> bool {
-        let is_new = self.closing_since.is_none();
-        self.closing_since.get_or_insert_with(|| now.get());
+        let is_new = self.closing == Closing::No;
+        if is_new {
+            self.closing = Closing::Since(now.get());
+        }
         is_new
     }
 
     pub(super) fn is_closing(&self) -> bool {
-        self.closing_since.is_some()
+        self.closing != Closing::No
     }
 
-    /// Whether the handlers have had the time that a closing server gives them.
-    pub(super) fn has_drained(&self, now: Instant) -> bool {
-        is_over(self.closing_since, self.limits.drain_timeout, now)
+    /// Whether the time that a closing server gives its handlers has passed; told once.
+    pub(super) fn has_drained(&mut self, now: Instant) -> bool {
+        let has = matches!(self.closing, Closing::Since(since) if is_over(Some(since), self.limits.drain_timeout, now));
+        if has {
+            self.closing = Closing::Drained;
+        }
+        has
     }
 
     /// When something is due though nothing happens.
     pub(super) fn due(&self) -> Option<Instant> {
         let look = after(self.looked_at, self.look);
         // Most of the time, that is all there is.
-        if let (None, None, None) = (self.line_since, self.stuck_since, self.closing_since) {
+        if let (None, None, Closing::No) = (self.line_since, self.stuck_since, self.closing) {
             return look;
         }
         let of = |since: Option<Instant>, limit| since.and_then(|since| after(since, limit));
         let line = of(self.line_since, self.limits.read_timeout);
         let stuck = of(self.stuck_since, self.limits.write_timeout);
-        let closing = of(self.closing_since, self.limits.drain_timeout);
+        let closing = match self.closing {
+            Closing::Since(since) => after(since, self.limits.drain_timeout),
+            Closing::No | Closing::Drained => None,
+        };
         [line, stuck, closing].into_iter().fold(look, earlier)
     }
 
@@ -218,5 +236,7 @@ mod tests {
         assert!(patience.close(&Now::at(start)) && !patience.close(&Now::at(start + seconds(3))));
         assert_eq!(patience.due(), Some(start + seconds(5)));
         assert!(!patience.has_drained(start + seconds(4)) && patience.has_drained(start + seconds(5)));
+        assert!(!patience.has_drained(start + seconds(6)) && patience.is_closing());
+        assert!(patience.due() > Some(start + seconds(6)));
     }
 }

@@ -65,25 +65,35 @@ impl Memory {
         Ok(ours)
     }
 
-    pub(super) fn listen(&self) -> Result<Listener, BindError> {
+    /// Listens here, for what no server of this crate would say.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError::Live`] if somebody listens here.
+    pub fn listen(&self) -> Result<MemoryListener, BindError> {
         let mut place = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
         if place.as_ref().is_some_and(|listener| !listener.is_closed()) {
             return Err(BindError::Live { path: "(memory)".into() });
         }
         let (sender, incoming) = mpsc::channel(BACKLOG);
         *place = Some(sender);
-        Ok(Listener { incoming })
+        Ok(MemoryListener { incoming })
     }
 }
 
-/// The one who listens.
+/// The one who listens at a [`Memory`]. Dropping it refuses who comes after.
 #[derive(Debug)]
-pub(crate) struct Listener {
+pub struct MemoryListener {
     incoming: Receiver<DuplexStream>,
 }
 
-impl Listener {
-    pub(super) async fn accept(&mut self) -> DuplexStream {
+impl MemoryListener {
+    /// The next connection, as bytes.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no connection.
+    pub async fn accept(&mut self) -> DuplexStream {
         match self.incoming.recv().await {
             Some(stream) => stream,
             // Everybody who could connect is gone: nobody will.

@@ -11,7 +11,7 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
-pub use memory::Memory;
+pub use memory::{Memory, MemoryListener};
 #[cfg(unix)]
 pub(crate) use unix::{Blocking, current_user};
 #[cfg(windows)]
@@ -138,7 +138,7 @@ pub(crate) enum Listener {
     Unix(unix::Listener),
     #[cfg(windows)]
     Pipe(windows::Listener),
-    Memory(memory::Listener),
+    Memory(MemoryListener),
 }
 
 impl Listener {

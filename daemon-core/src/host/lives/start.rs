@@ -142,7 +142,7 @@ impl Lifecycle {
             _ = self.stop.wait_for(Option::is_some) => Err(NotStarted::Cancelled),
         };
         if let (Err(_), Some(task)) = (&ended, task) {
-            task.abort.abort();
+            task.abort();
         }
         // The order to stop follows the beginning of a shutdown, which this step may have asked for.
         let overtaken = ordered(&self.stop) || self.is_last();

@@ -1,0 +1,72 @@
+//! From a publish until every subscriber has seen it: `events ROUND [ct|mt|contended] [only|quick]`.
+//!
+//! One call is one round: every contender once in every case, in an order that the number of the round turns around.
+
+mod contended;
+mod contender;
+mod cycle;
+mod ours;
+mod peers;
+mod topics;
+
+use std::time::Duration;
+
+use benches::{Counting, argument, figure};
+use cycle::{Case, Figures, Shape, on_actix, on_tokio};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+type Run = fn(Case, Duration) -> Option<Figures>;
+
+/// Who takes part; whether also in a quick run.
+const CONTENDERS: &[(&str, Run, bool)] = &[
+    ("a function call", on_tokio::<peers::Direct>, true),
+    ("tokio mpsc", on_tokio::<peers::Mpsc>, true),
+    ("tokio mpsc, try_send", on_tokio::<peers::MpscTry>, true),
+    ("tokio mpsc, suspending", on_tokio::<peers::MpscSuspending>, true),
+    ("tokio broadcast", on_tokio::<peers::Broadcast>, true),
+    ("kanal", on_tokio::<peers::Kanal>, false),
+    ("ractor", on_tokio::<peers::RactorGroup>, false),
+    ("kameo", on_tokio::<peers::KameoPubSub>, false),
+    ("actix", on_actix::<peers::ActixRecipient>, false),
+    ("daemon-core", on_tokio::<ours::Daemons>, true),
+    ("daemon-core, suspending", on_tokio::<ours::SuspendingDaemons>, true),
+    ("daemon-core, pulled", on_tokio::<ours::Pulled>, true),
+    ("daemon-core, bare bus", on_tokio::<ours::BareBus>, true),
+];
+
+fn main() {
+    let round: u64 = argument(1).unwrap_or(0);
+    let what: String = argument(2).unwrap_or_else(|| "ct".to_owned());
+    let quick = argument::<String>(3).is_some_and(|word| word == "quick");
+    match &*what {
+        "contended" => contended::run(round, quick),
+        _ => cases(round, usize::from(what == "mt") * 2, quick),
+    }
+}
+
+fn cases(round: u64, workers: usize, quick: bool) {
+    let shapes = [Shape::Roundtrip, Shape::Burst].into_iter().flat_map(|shape| [1, 10, 100, 1000].map(|n| (shape, n)));
+    for (shape, subscribers) in shapes.chain([(Shape::Topics, 100), (Shape::Topics, 1000)]) {
+        let case = Case { shape, subscribers, workers };
+        let budget = Duration::from_millis(if subscribers == 1000 { 60 } else { 40 });
+        for (name, run, _) in in_order(round, CONTENDERS).filter(|(.., in_quick)| *in_quick || !quick) {
+            if name.ends_with("suspending") && subscribers < 100 {
+                continue;
+            }
+            if let Some(figures) = run(case, budget) {
+                figure(&case.name(), name, "ns", figures.ns);
+                figure(&case.name(), name, "cpu ns", figures.cpu_ns);
+                figure(&case.name(), name, "allocations", figures.allocations);
+                figure(&case.name(), name, "delivered", figures.delivered);
+            }
+        }
+    }
+}
+
+/// Odd rounds go backwards, so that none always runs in the wake of the same other.
+fn in_order<T>(round: u64, all: &[T]) -> impl Iterator<Item = &T> {
+    let last = all.len() - 1;
+    (0..all.len()).map(move |at| &all[if round % 2 == 1 { last - at } else { at }])
+}

@@ -1,0 +1,122 @@
+"""What is to hold, and why others are ahead where they are. `report.py` reads both."""
+
+from dataclasses import dataclass
+
+MPSC, BROADCAST, OURS = "tokio mpsc", "tokio broadcast", "daemon-core"
+ACTORS = ["actix", "ractor", "kameo", "node EventEmitter", "eventemitter2"]
+
+
+@dataclass
+class Target:
+    """A figure and its limit."""
+
+    text: str
+    value: object
+    limit: float
+    at_least: bool = False
+
+    @property
+    def limit_text(self):
+        return f"{'≥' if self.at_least else '≤'} {self.limit:g}"
+
+    def met(self, value):
+        return value >= self.limit if self.at_least else value <= self.limit
+
+
+def ratio(case, metric, reference, ours=OURS, reference_case=None):
+    return lambda results: results.ratio(case, ours, metric, reference, reference_case)
+
+
+def plain(case, metric, ours=OURS):
+    return lambda results: results.value(case, ours, metric)
+
+
+def worst(values):
+    def value(results):
+        found = [one for one in (each(results) for each in values) if one is not None]
+        return max(found) if found else None
+
+    return value
+
+
+def beside(case, metric, names, ours=OURS):
+    """Our figure over the best of theirs."""
+
+    def value(results):
+        found = [results.ratio(case, ours, metric, name) for name in names]
+        found = [one for one in found if one is not None]
+        return max(found) if found else None
+
+    return value
+
+
+RUNTIMES = ("ct", "mt")
+BURSTS = [f"{runtime}/burst/{count}" for runtime in RUNTIMES for count in (10, 100, 1000)]
+WIDE = [f"{runtime}/roundtrip/{count}" for runtime in RUNTIMES for count in (100, 1000)]
+EVERY = [f"{runtime}/{shape}/{count}" for runtime in RUNTIMES for shape in ("roundtrip", "burst") for count in (10, 100, 1000)]
+
+TARGETS = [
+    Target("allocations for each publish, 100 subscribers", worst([plain(f"{r}/burst/100", "allocations") for r in RUNTIMES]), 1.01),
+    Target("burst, 10 subscribers or more: of mpsc", worst([ratio(case, "ns", MPSC) for case in BURSTS]), 0.20),
+    Target("burst, 10 subscribers or more: of broadcast", worst([ratio(case, "ns", BROADCAST) for case in BURSTS]), 0.40),
+    Target("round trip, 100 subscribers or more: of mpsc", worst([ratio(case, "ns", MPSC) for case in WIDE]), 0.30),
+    Target("round trip, 1 subscriber: of mpsc", worst([ratio(f"{r}/roundtrip/1", "ns", MPSC) for r in RUNTIMES]), 1.10),
+    Target("handlers that suspend, 100 or more: of mpsc with plain ones",
+           worst([ratio(f"{r}/burst/{n}", "ns", MPSC, f"{OURS}, suspending") for r in RUNTIMES for n in (100, 1000)]), 0.70),
+    Target("1,000 topics by name: of a map of mpsc", worst([ratio(f"{r}/topics/1000", "ns", MPSC) for r in RUNTIMES]), 0.80),
+    Target("p50 beside a slow subscriber: of broadcast", ratio("isolation", "p50 us", BROADCAST), 1.2),
+    Target("10 subscribers or more: of the best of actix, ractor, kameo and node",
+           worst([beside(case, "ns", ACTORS) for case in EVERY]), 1),
+    Target("10,000 intervals of 10 ms: ticks that came", plain("intervals/10000/10", "ticks"), 0.99, at_least=True),
+    Target("10,000 intervals: CPU a tick, of a task each", ratio("intervals/10000/10", "cpu us", "tokio interval"), 0.25),
+    Target("100,000 units: start, of token + TaskTracker", ratio("units/100000", "start us", "token + TaskTracker"), 2),
+    Target("100,000 units: memory asked for, of token + TaskTracker", ratio("units/100000", "asked B", "token + TaskTracker"), 2),
+    Target("100,000 units: resident, of token + TaskTracker", ratio("units/100000", "resident B", "token + TaskTracker"), 2),
+    Target("100,000 units: stop, of token + TaskTracker", ratio("units/100000", "stop us", "token + TaskTracker"), 2),
+    *(Target(f"100,000 units: {what}, of the best peer",
+             beside("units/100000", metric, ["task-supervisor", "tokio-graceful-shutdown", "kameo", "ractor"]), 1)
+      for what, metric in (("start", "start us"), ("resident", "resident B"), ("stop", "stop us"))),
+    Target("idle: resident, of the same two threads by hand", ratio("idle", "resident KiB", "tokio, two threads"), 1.15),
+    Target("idle: start, of the same two threads by hand", ratio("idle", "start ms", "tokio, two threads"), 1.25),
+    Target("idle: wake-ups a second", plain("idle", "wakes"), 0),
+]
+
+# Those that do something else, or less than can be done without: they are shown, and nobody competes with them.
+NO_PEERS = ["a function call", "tokio mpsc, try_send", "tokio mpsc, suspending"]
+
+
+@dataclass
+class Why:
+    """Why others may be ahead in the rows whose names begin so."""
+
+    rows: str
+    metric: str
+    text: str
+    ours: str = OURS
+    but: tuple = ()
+
+
+NODE = ("node EventEmitter", "eventemitter2")
+ONE = ("An event for a single subscriber passes a daemon's mailbox, where it is counted, bounded and found again after a restart; a channel has none of that, "
+       "and with one subscriber there is nothing to share the cost with.")
+CALL = "An emitter calls its listeners in a loop on the one thread there is: no queue, no bound, no order among those that wait, and no listener is kept from another."
+
+WHY = [
+    *(Why(f"{runtime}/{shape}/1", "ns", ONE, but=NODE) for runtime in RUNTIMES for shape in ("roundtrip", "burst")),
+    *(Why(f"ct/{shape}/", "ns", CALL, but=("kanal", "tokio mpsc", "tokio broadcast", "actix")) for shape in ("roundtrip", "burst")),
+    *(Why(f"{runtime}/topics/100", "ns", ONE, but=NODE) for runtime in RUNTIMES),
+    *(Why(f"{runtime}/topics/1000", "ns", "Each topic has a subscription made at run time, with a task of its own, as the channels have; each counts what it is offered, "
+          "handles, drops and abandons.", ours=f"{OURS}, pulled", but=NODE) for runtime in RUNTIMES),
+    Why("isolation", "p50 us", "A microsecond, and what it takes to wake a worker: within what this measurement can tell."),
+    Why("contended/", "ns", "Each event is counted against the bound of each subscription, under the lock of its daemon's mailbox."),
+    Why("contended/thousand", "ns", "A subscription made at run time has a mailbox of its own, with its lock and its counts.", ours=f"{OURS}, pulled"),
+    Why("intervals/", "cpu us", "Each tick is timed, counted, guarded against panics and overlap, and reported by name."),
+    Why("intervals/", "resident B", "An interval has a name, its results and a task that a report can name."),
+    Why("units/100000", "start us", "A unit here has a name, a place in every report, a result and a guard against panics."),
+    Why("units/100000", "asked B", "The record of each: its name, where it was spawned, how often it was polled and what it waits in."),
+    Why("units/100000", "stop us", "Each end is booked by name, and a stop that hung could say in what."),
+    *(Why("units/1000", metric, "A daemon is more than a task or an actor: its own state machine, restart policy, mailbox, deadlines, place in the order and lines in both reports.",
+          ours=f"{OURS}, whole daemons") for metric in ("start us", "asked B", "stop us")),
+    Why("idle", "resident KiB", "The text of a larger program: mapped from its file, shared and given back at need. What is private differs by a tenth of a megabyte."),
+    Why("idle", "start ms", "Two threads instead of one, and a start that is told of in a receipt."),
+]

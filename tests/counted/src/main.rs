@@ -1,0 +1,160 @@
+//! Does so many times what must stay cheap: `counted CASE TIMES`. Run under callgrind for two numbers of times, the
+//! difference tells what once costs; `tools/instructions.py` does that.
+//!
+//! One thread and a paused clock, so that the count is the same each time.
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use daemon_core::{Context, DaemonBase, Event, Host, Result, RunningHost, daemon};
+
+static DONE: AtomicU64 = AtomicU64::new(0);
+
+fn one_more() {
+    DONE.fetch_add(1, Ordering::Relaxed);
+}
+
+async fn until(times: u64) {
+    while DONE.load(Ordering::Relaxed) < times {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[derive(Event)]
+#[event("counted:happened", local)]
+struct Happened;
+
+#[daemon]
+struct One;
+
+#[daemon]
+impl One {
+    #[on_event]
+    async fn happened(&self, _event: &Happened) {
+        one_more();
+    }
+}
+
+impl DaemonBase for One {}
+
+#[daemon]
+struct Ten;
+
+#[daemon]
+#[rustfmt::skip]
+impl Ten {
+    #[on_event] async fn a(&self, _event: &Happened) { one_more(); }
+    #[on_event] async fn b(&self, _event: &Happened) { one_more(); }
+    #[on_event] async fn c(&self, _event: &Happened) { one_more(); }
+    #[on_event] async fn d(&self, _event: &Happened) { one_more(); }
+    #[on_event] async fn e(&self, _event: &Happened) { one_more(); }
+    #[on_event] async fn f(&self, _event: &Happened) { one_more(); }
+    #[on_event] async fn g(&self, _event: &Happened) { one_more(); }
+    #[on_event] async fn h(&self, _event: &Happened) { one_more(); }
+    #[on_event] async fn i(&self, _event: &Happened) { one_more(); }
+    #[on_event] async fn j(&self, _event: &Happened) { one_more(); }
+}
+
+impl DaemonBase for Ten {}
+
+#[daemon]
+struct Slow;
+
+#[daemon]
+impl Slow {
+    #[on_event]
+    async fn happened(&self, _event: &Happened) {
+        tokio::task::yield_now().await;
+        one_more();
+    }
+}
+
+impl DaemonBase for Slow {}
+
+/// The daemon whose context the cases use.
+#[daemon(no_handlers)]
+#[derive(Default)]
+struct Actor(OnceLock<Context>);
+
+impl DaemonBase for Actor {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        drop(self.0.set(cx.clone()));
+        Ok(())
+    }
+}
+
+async fn start(host: Host) -> Result<(RunningHost, Context)> {
+    let host = host.daemon(Actor::default()).start().await?;
+    let actor = host.handle().daemon::<Actor>().ok_or("the actor runs")?;
+    let cx = actor.0.get().ok_or("the actor was initialised")?.clone();
+    Ok((host, cx))
+}
+
+/// Publishes in bursts that fit into every queue.
+async fn publish(host: Host, handlers: u64, times: u64) -> Result<()> {
+    const BURST: u64 = 64;
+    let (host, cx) = start(host).await?;
+    for burst in 1..=times / BURST {
+        for _ in 0..BURST {
+            cx.publish(Happened).await?;
+        }
+        until(burst * BURST * handlers).await;
+    }
+    host.shutdown().await?;
+    Ok(())
+}
+
+async fn tick(times: u64) -> Result<()> {
+    let (host, cx) = start(Host::new("counted")).await?;
+    cx.register_interval("tick", Duration::from_millis(100), || async { one_more() })?;
+    let ticked = async {
+        while DONE.load(Ordering::Relaxed) < times {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    ticked.await;
+    host.shutdown().await?;
+    Ok(())
+}
+
+/// Starts as many units, and stops them with their host.
+async fn units(times: u64) -> Result<()> {
+    let (host, cx) = start(Host::new("counted")).await?;
+    for _ in 0..times {
+        let ends = cx.clone();
+        let unit = async move {
+            one_more();
+            ends.cancelled().await;
+        };
+        drop(cx.spawn("unit", unit)?);
+    }
+    until(times).await;
+    if host.shutdown().await?.is_clean() { Ok(()) } else { Err("the stop was not clean".into()) }
+}
+
+async fn run(case: &str, times: u64) -> Result<()> {
+    let host = Host::new("counted");
+    let ten = |host: Host, daemons: u64| {
+        (0..daemons).fold(host, |host, number| host.daemon_as(&format!("ten-{number}"), Ten))
+    };
+    match case {
+        "publish-1" => publish(host.daemon(One), 1, times).await,
+        "publish-10" => publish(ten(host, 1), 10, times).await,
+        "publish-100" => publish(ten(host, 10), 100, times).await,
+        "publish-suspending" => publish(host.daemon(Slow), 1, times).await,
+        "tick" => tick(times).await,
+        "unit" => units(times).await,
+        _ => Err(format!("there is no case `{case}`").into()),
+    }
+}
+
+fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
+    let mut arguments = std::env::args().skip(1);
+    let (case, times) = (arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default().parse()?);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
+    runtime.block_on(run(&case, times))?;
+    Ok(ExitCode::SUCCESS)
+}
