@@ -38,7 +38,7 @@ impl Plan {
         let count = dice.index(7) + 2;
         let mut nodes: Vec<_> = (0..count).map(|at| node(&mut dice, at, &temper)).collect();
         nodes[count - 1].late = dice.chance(20);
-        let steps = (0..dice.roll(6)).map(|_| (dice.millis(3_000), step(&mut dice, count))).collect();
+        let steps = (0..dice.roll(6)).flat_map(|_| steps(&mut dice, count)).collect();
         let at_moment = dice.chance(30).then(|| (dice.index(200), step(&mut dice, count)));
         let run_for = dice.millis(8_000);
         let patience = if dice.chance(15) { dice.millis(2_000) } else { Duration::from_secs(120) };
@@ -114,6 +114,13 @@ impl Plan {
         let run_for = Duration::from_millis(100);
         Self { run_for, start_timeout, start_budget, blocks: true, ..Self::of(nodes, Vec::new()) }
     }
+}
+
+/// A step, and now and then a reload close behind it.
+fn steps(dice: &mut Dice, count: usize) -> Vec<(Duration, Step)> {
+    let first = (dice.millis(3_000), step(dice, count));
+    let second = dice.chance(40).then(|| (dice.millis(60), Step::Reload));
+    std::iter::once(first).chain(second).collect()
 }
 
 fn step(dice: &mut Dice, count: usize) -> Step {
