@@ -272,8 +272,8 @@ impl Conducting {
         let Some(since) = self.board.stopping_since() else { return ceiling(at) };
         let remaining = (since + self.stop_budget).saturating_duration_since(Instant::now());
         let weight = |on: usize| if self.machine.is_up(on) { ceiling(on) } else { Duration::ZERO };
-        let chain = self.machine.graph().longest_chain(at, &weight) + self.board.farewell.ceiling();
-        share(ceiling(at), remaining, chain)
+        let chain: Duration = self.machine.graph().longest_chains(&[at], weight).into_iter().sum();
+        share(ceiling(at), remaining, chain + self.board.farewell.ceiling())
     }
 
     /// Gives those that stop already, in a restart, no more time than the shutdown has for them.

@@ -14,6 +14,7 @@ mod farewell;
 mod faults;
 mod graph;
 mod journal;
+mod limits;
 mod link;
 mod lives;
 #[cfg(all(test, daemon_loom))]
@@ -23,6 +24,7 @@ mod phase;
 mod process;
 #[cfg(feature = "testing")]
 mod rehearsal;
+mod references;
 mod reload;
 mod report;
 mod run;

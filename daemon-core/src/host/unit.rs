@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::factory::Source;
+use super::references::Known;
 use super::reload::Step;
 use super::watched::Watched;
 use crate::BoxFuture;
@@ -43,6 +44,13 @@ pub(crate) struct Outline {
     pub(crate) tasks: Vec<(&'static str, RestartPolicy)>,
     pub(crate) checks: Vec<(&'static str, Duration)>,
     pub(crate) commands: Vec<&'static str>,
+}
+
+impl Outline {
+    /// What others name it by.
+    pub(super) fn known(&self, name: &Arc<str>) -> Known {
+        Known { name: name.clone(), type_id: self.type_id, type_name: self.type_name }
+    }
 }
 
 /// A daemon in a host.
