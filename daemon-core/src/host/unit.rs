@@ -367,7 +367,7 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
     fn command(&self, name: &str, request: Value, cx: Context) -> Option<BoxFuture<'static, Result<Value, CallError>>> {
         let at = self.definition.commands.iter().position(|command| command.name == name)?;
         let (daemon, definition) = (self.daemon.clone(), self.definition.clone());
-        Some(Box::pin(async move { definition.commands[at].call.call(&daemon, request, &cx).await }))
+        Some(Box::pin(async move { definition.commands[at].run(&daemon, request, &cx).await }))
     }
 
     fn checks(&self, cx: &Context) -> Vec<BoundCheck> {
