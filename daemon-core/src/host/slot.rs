@@ -18,6 +18,7 @@ use super::journal::Journal;
 use super::report::Cut;
 use super::unit::{Intake, Lived, Unit};
 use crate::context::{Life, Readiness};
+use crate::declaration::Plane;
 use crate::event::SubscriptionStatus;
 use crate::status::State;
 use crate::sync::{Mutex, MutexGuard, watch};
@@ -27,6 +28,7 @@ use crate::task::{FOREVER, Tally};
 pub(crate) struct Slot {
     pub(crate) name: Arc<str>,
     pub(crate) type_id: TypeId,
+    pub(crate) plane: Plane,
     pub(crate) wave: u32,
     pub(crate) requires: Vec<String>,
     pub(crate) wants: Vec<String>,
@@ -90,6 +92,7 @@ impl Slot {
         Self {
             name: unit.name().clone(),
             type_id: outline.type_id,
+            plane: unit.declaration().plane,
             wave,
             requires,
             wants,
