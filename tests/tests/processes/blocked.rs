@@ -120,7 +120,7 @@ fn the_operations_plane_can_be_told_to_stop_and_stops_though_every_worker_is_blo
     let state = |name: &str| report.daemons.iter().find(|daemon| daemon.name == name).map(|daemon| daemon.state);
     assert_eq!(state("in-handler"), Some(State::Running), "it could not even begin: {ended:#?}");
     assert_eq!(state("operator"), Some(State::Stopped), "{ended:#?}");
-    assert!(ended.out.contains("operator stops last: [\"operator\", \"in-handler\"]"), "{ended:#?}");
+    assert!(ended.out.contains("operator stops last: [\"in-handler\", \"operator\"]"), "{ended:#?}");
     Ok(())
 }
 
