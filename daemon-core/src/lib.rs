@@ -73,7 +73,7 @@ pub use call::{Call, CallError};
 pub use configuration::Configuration;
 pub use context::{Context, HostHandle, TaskEnded, TaskHandle, Unsubscribe};
 pub use daemon::{DaemonBase, Wired};
-pub use declaration::{Declaration, Declared, Dependency, Published};
+pub use declaration::{Declaration, Declared, Dependency, Plane, Published};
 pub use definition::{
     Check, Command, CommandCall, Deferred, Definition, EventHandler, Interval, OnReady, RowCall, Task,
 };

@@ -19,6 +19,7 @@ use super::references::Known;
 use super::report::Cut;
 use super::unit::{Intake, Lived, Unit};
 use crate::context::{Life, Readiness};
+use crate::declaration::Plane;
 use crate::event::SubscriptionStatus;
 use crate::status::State;
 use crate::sync::{Mutex, MutexGuard, watch};
@@ -29,6 +30,7 @@ pub(crate) struct Slot {
     pub(crate) name: Arc<str>,
     pub(crate) type_id: TypeId,
     type_name: &'static str,
+    pub(crate) plane: Plane,
     pub(crate) wave: u32,
     pub(crate) requires: Vec<String>,
     pub(crate) wants: Vec<String>,
@@ -95,6 +97,7 @@ impl Slot {
             name: unit.name().clone(),
             type_id: outline.type_id,
             type_name: outline.type_name,
+            plane: unit.declaration().plane,
             wave,
             requires,
             wants,
