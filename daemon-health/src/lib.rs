@@ -32,6 +32,8 @@
 
 mod check;
 mod checker;
+#[cfg(feature = "http")]
+pub mod http;
 mod report;
 mod verdict;
 

@@ -35,6 +35,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     pub(crate) upstream: hyper::Uri,
 
+    /// Show the status page at this port of this machine
+    #[arg(long, value_name = "PORT")]
+    pub(crate) http: Option<u16>,
+
     /// Kill and hang the daemons at random, for the time of --for or a minute; end once they have recovered
     #[arg(long)]
     chaos: bool,
@@ -86,6 +90,7 @@ mod tests {
         let args = Args::try_parse_from(["chatroom"]).unwrap();
         assert!(matches!(args.location(), Location::Memory));
         assert_eq!((args.watch.to_str(), args.stop_after), (Some("."), None));
+        assert_eq!(args.http, None, "nothing listens unless it is asked for");
         let args = Args::try_parse_from(["chatroom", "--for", "1m30s", "--db", "x.db"]).unwrap();
         assert_eq!(args.stop_after, Some(Duration::from_secs(90)));
         assert!(matches!(args.location(), Location::File(path) if path.to_str() == Some("x.db")));

@@ -8,6 +8,7 @@ use std::fmt::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
+use daemon_health::http::{LogLine, LogTail};
 use serde::{Deserialize, Serialize};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
@@ -19,11 +20,11 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::entity::now_ms;
 use crate::terminal;
 
-/// Installs the log for the whole process and gives the place where a ring is attached to it.
-pub(crate) fn install(quiet: bool) -> Tap {
+/// Installs the log for the whole process, lets the status page have its lines, and gives the place where a ring is attached to it.
+pub(crate) fn install(quiet: bool, page: Option<LogTail>) -> Tap {
     let tap = Tap::default();
     let shown = if quiet { Level::WARN } else { Level::INFO };
-    let log = Log { began: Instant::now(), shown: Some(shown), tap: tap.clone() };
+    let log = Log { began: Instant::now(), shown: Some(shown), tap: tap.clone(), page };
     // Somebody who embeds this program may have installed a log of their own; then theirs stays.
     tracing_subscriber::registry().with(log).try_init().ok();
     tap
@@ -87,6 +88,8 @@ struct Log {
     /// The least important level that is shown; nothing is shown without one.
     shown: Option<Level>,
     tap: Tap,
+    /// The lines that the status page shows, if there is one.
+    page: Option<LogTail>,
 }
 
 thread_local! {
@@ -122,6 +125,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Log {
         let told_elsewhere = level == Level::INFO && event.metadata().target().starts_with("daemon_core");
         if self.shown.is_some_and(|shown| level <= shown) && !told_elsewhere {
             terminal::write_line(&line(self.began.elapsed().as_secs_f64(), level, &daemon, &message.0));
+        }
+        if let Some(page) = &self.page {
+            page.push(LogLine::now(level.as_str(), &*daemon, &*message.0));
         }
         if let Some(ring) = self.tap.ring() {
             ring.push(Entry { at_ms: now_ms(), level: level.to_string(), daemon, message: message.0 });
@@ -186,7 +192,7 @@ mod tests {
     fn the_ring_keeps_the_newest_lines_while_it_is_attached() {
         let tap = Tap::default();
         let ring = Arc::new(Ring::new(3));
-        let log = Log { began: Instant::now(), shown: None, tap: tap.clone() };
+        let log = Log { began: Instant::now(), shown: None, tap: tap.clone(), page: None };
         let subscriber = tracing_subscriber::registry().with(log);
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!("before");
@@ -207,7 +213,7 @@ mod tests {
     #[tokio::test]
     async fn the_console_daemon_restores_the_log_when_it_ends() {
         let tap = Tap::default();
-        let log = Log { began: Instant::now(), shown: None, tap: tap.clone() };
+        let log = Log { began: Instant::now(), shown: None, tap: tap.clone(), page: None };
         let _log = tracing::subscriber::set_default(tracing_subscriber::registry().with(log));
         tracing::info!("before");
         let host = TestHost::start(ConsoleDaemon::new(tap.clone())).await;

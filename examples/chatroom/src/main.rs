@@ -26,6 +26,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use daemon_core::Host;
+use daemon_health::http::{HttpEndpoint, LogTail};
 
 use crate::daemons::{
     ChaosDaemon, CodeDaemon, CommandDaemon, ConsoleDaemon, DataDaemon, EventsDaemon, HealthDaemon, LeaseDaemon,
@@ -34,7 +35,8 @@ use crate::daemons::{
 
 fn main() -> ExitCode {
     let args = args::Args::parse();
-    let log = log::install(args.quiet);
+    let lines = LogTail::new();
+    let log = log::install(args.quiet, args.http.map(|_| lines.clone()));
     let (location, chaos) = (args.location(), args.chaos());
     // Under chaos the end comes once all have recovered.
     let stop_after = args.stop_after.filter(|_| chaos.is_none());
@@ -54,6 +56,9 @@ fn main() -> ExitCode {
         .daemon(CodeDaemon::new(args.watch));
     if let Some((seed, lasts)) = chaos {
         host = host.daemon(ChaosDaemon::new(seed, lasts));
+    }
+    if let Some(port) = args.http {
+        host = host.daemon(HttpEndpoint::on(([127, 0, 0, 1], port)).log_tail(lines));
     }
     if args.quiet {
         host = host.quiet();

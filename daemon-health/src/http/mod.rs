@@ -1,0 +1,237 @@
+//! A host over HTTP (feature `http`): probes, health, metrics, its status as JSON, and a live status page.
+//!
+//! [`HttpEndpoint`] is a daemon: nothing listens unless it is added to the host. What it answers:
+//!
+//! | path | |
+//! |---|---|
+//! | `/livez`, `/readyz`, `/startupz` | 200 or 503, as kube-apiserver does; `?verbose`, `?exclude=name` |
+//! | `/health`, `/health/{group}` | the answers of all checks as JSON, or of a group |
+//! | `/metrics` | for Prometheus |
+//! | `/status.json` | [`HostStatus`](daemon_core::HostStatus) |
+//! | `/` | the status page, for people |
+//! | `/events` | what the page shows, as server-sent events |
+//!
+//! [`serve`] holds connections, [`gate`] says who may ask, [`routes`] what is answered; [`live`] is what the page sees; [`verdict`]
+//! is where health is asked for.
+
+mod error;
+mod gate;
+mod limits;
+mod live;
+mod metrics;
+mod page;
+mod patient;
+mod probe;
+mod routes;
+mod serve;
+mod verdict;
+
+pub use error::HttpError;
+pub use limits::HttpLimits;
+pub use live::{LogLine, LogTail};
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use daemon_core::{Context, DaemonBase, HostHandle, Result, daemon};
+use gate::{Door, Gate, Token};
+use routes::App;
+use tokio::net::TcpListener;
+
+/// Answers HTTP for its host: probes, health, metrics, status, and a status page.
+///
+/// It is a daemon like any other, named `http`, on the [operations plane](daemon_core::Plane::Operations): it is up from just after the
+/// start to just before the report, and answers also while every worker is blocked.
+///
+/// It listens on a loopback address. Another one is refused unless it is [allowed](Self::public) and there is a
+/// [token](Self::token). On loopback it answers to names of loopback only, so that no page that a browser shows can reach it under
+/// a name of its own.
+///
+/// ```
+/// use daemon_core::{DaemonBase, Host, Result, daemon};
+/// use daemon_health::http::HttpEndpoint;
+///
+/// #[daemon(no_handlers)]
+/// struct Store;
+///
+/// impl DaemonBase for Store {}
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// // Port 0 is any that is free; a program would name one.
+/// let host = Host::new("shop").daemon(HttpEndpoint::on(([127, 0, 0, 1], 0))).daemon(Store).start().await?;
+/// let endpoint = host.handle().daemon::<HttpEndpoint>().unwrap();
+/// println!("see http://{}/", endpoint.address().unwrap());
+/// # host.shutdown().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[daemon(name = "http", plane = operations)]
+pub struct HttpEndpoint {
+    settings: Settings,
+    /// From `initialize` to `cleanup`.
+    open: Mutex<Option<Open>>,
+}
+
+/// Where and how it serves.
+#[derive(Clone)]
+struct Settings {
+    address: SocketAddr,
+    public: bool,
+    token: Option<Token>,
+    names: Vec<String>,
+    limits: HttpLimits,
+    metrics: Option<metrics::Render>,
+    logs: Option<LogTail>,
+}
+
+/// What one life of the daemon has.
+#[derive(Clone)]
+struct Open {
+    listener: Arc<TcpListener>,
+    address: SocketAddr,
+    app: Arc<App>,
+}
+
+impl HttpEndpoint {
+    /// An endpoint on an address of this machine, such as `([127, 0, 0, 1], 9100)`.
+    #[must_use]
+    pub fn on(address: impl Into<SocketAddr>) -> Self {
+        let settings = Settings {
+            address: address.into(),
+            public: false,
+            token: None,
+            names: Vec::new(),
+            limits: HttpLimits::default(),
+            metrics: None,
+            logs: None,
+        };
+        Self { settings, open: Mutex::default() }
+    }
+
+    fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {
+        set(&mut self.settings);
+        self
+    }
+
+    /// Allows an address that other machines reach. It needs a [token](Self::token), too, and something before it that encrypts:
+    /// what is said here is not.
+    #[must_use]
+    pub fn public(self) -> Self {
+        self.set(|settings| settings.public = true)
+    }
+
+    /// Answers only those who name this secret: as `Authorization: Bearer ..`, or as the password of any user, for which a browser
+    /// asks. At least 16 printable characters.
+    #[must_use]
+    pub fn token(self, secret: impl Into<String>) -> Self {
+        let token = Token::new(secret.into());
+        self.set(|settings| settings.token = Some(token))
+    }
+
+    /// Answers on loopback under one more name, such as that of a proxy which passes it on.
+    #[must_use]
+    pub fn allow_host(self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.set(|settings| settings.names.push(name))
+    }
+
+    /// Replaces the limits.
+    #[must_use]
+    pub fn limits(self, limits: HttpLimits) -> Self {
+        self.set(|settings| settings.limits = limits)
+    }
+
+    /// Answers `/metrics` with what `render` writes, in the text format of Prometheus. It runs on the operations plane and should
+    /// not wait for anything.
+    #[must_use]
+    pub fn metrics(self, render: impl Fn(&HostHandle) -> String + Send + Sync + 'static) -> Self {
+        self.set(|settings| settings.metrics = Some(Arc::new(render)))
+    }
+
+    /// Shows the latest lines of a log on the status page.
+    #[must_use]
+    pub fn log_tail(self, tail: LogTail) -> Self {
+        self.set(|settings| settings.logs = Some(tail))
+    }
+
+    /// Where it listens; `None` unless its daemon has started. Port 0 has become a real one here, and stays it through restarts.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.open().map(|open| open.address)
+    }
+
+    fn open(&self) -> Option<Open> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Settings {
+    async fn listen(&self) -> Result<(TcpListener, SocketAddr), HttpError> {
+        let address = self.address;
+        gate::may_listen(address, self.public, self.token.as_ref())?;
+        let bound = async {
+            let listener = TcpListener::bind(address).await?;
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        };
+        bound.await.map_err(|source| HttpError::Bind { address, source })
+    }
+
+    fn gate(&self) -> Gate {
+        let is_loopback = self.address.ip().to_canonical().is_loopback();
+        let door = if is_loopback { Door::Loopback(self.names.clone()) } else { Door::Public };
+        Gate { door, token: self.token.clone() }
+    }
+}
+
+#[daemon]
+impl HttpEndpoint {
+    /// Answers.
+    #[task]
+    async fn serve(&self, cx: &Context) {
+        let Some(open) = self.open() else { return };
+        let router = routes::router(&open.app, self.settings.gate());
+        serve::run(&open.listener, router, &self.settings.limits, open.app.closing(), cx.cancelled()).await;
+    }
+
+    /// Keeps what the status page shows up to date while somebody looks.
+    #[task]
+    async fn look(&self, cx: &Context) -> Result<()> {
+        match self.open() {
+            Some(open) => open.app.look(cx, self.settings.limits.refresh).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl DaemonBase for HttpEndpoint {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        let (listener, address) = self.settings.listen().await?;
+        let app = App::new(cx.host(), &self.settings);
+        tracing::info!("the status page is at http://{address}/");
+        *self.lock() = Some(Open { listener: Arc::new(listener), address, app: Arc::new(app) });
+        Ok(())
+    }
+
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        *self.lock() = None;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for HttpEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpEndpoint")
+            .field("address", &self.settings.address)
+            .field("public", &self.settings.public)
+            .field("token", &self.settings.token)
+            .field("limits", &self.settings.limits)
+            .finish_non_exhaustive()
+    }
+}
