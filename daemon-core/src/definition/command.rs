@@ -82,6 +82,10 @@ impl<D> Command<D> {
 
 impl<D> fmt::Debug for Command<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Command").field("name", &self.name).field("doc", &self.doc).field("timeout", &self.timeout).finish()
+        f.debug_struct("Command")
+            .field("name", &self.name)
+            .field("doc", &self.doc)
+            .field("timeout", &self.timeout)
+            .finish()
     }
 }

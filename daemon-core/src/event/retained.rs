@@ -12,11 +12,11 @@ use super::Event;
 use super::envelope::Envelope;
 use super::event::{AnyEvent, discard};
 use super::routes::TypeTag;
+use crate::sync::{Mutex, MutexGuard};
 use daemon_grammar::topic::{is_pattern, matches};
 use rustc_hash::FxHashMap;
 use std::any::TypeId;
 use std::collections::BTreeMap;
-use crate::sync::{Mutex, MutexGuard};
 use std::sync::{Arc, PoisonError};
 
 /// Of how many topics one type's last events are kept; beyond it the one published longest ago is forgotten.

@@ -42,7 +42,9 @@ pub enum StartError {
     #[error(transparent)]
     Instance(#[from] DaemonError),
     /// The current tokio runtime lacks what a host needs, or there is none.
-    #[error("a host needs a tokio runtime with timers and I/O, and this one has no {lacks}; build it with `enable_all()`")]
+    #[error(
+        "a host needs a tokio runtime with timers and I/O, and this one has no {lacks}; build it with `enable_all()`"
+    )]
     Runtime {
         /// What it lacks.
         lacks: &'static str,

@@ -74,7 +74,9 @@ fn a_runtime_that_lacks_timers_or_io_is_refused_by_name() {
         })
     };
     let text = |lacks| {
-        format!("a host needs a tokio runtime with timers and I/O, and this one has no {lacks}; build it with `enable_all()`")
+        format!(
+            "a host needs a tokio runtime with timers and I/O, and this one has no {lacks}; build it with `enable_all()`"
+        )
     };
     assert_eq!(start(&mut tokio::runtime::Builder::new_current_thread()), text("timers"));
     assert_eq!(start(tokio::runtime::Builder::new_current_thread().enable_io()), text("timers"));

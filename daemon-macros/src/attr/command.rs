@@ -10,10 +10,7 @@ use syn::LitStr;
 const KNOWN: Known = Known {
     attribute: "command",
     options: &["name", "timeout"],
-    later: &[
-        ("concurrency", "today calls run side by side"),
-        ("isolated", "today every command runs on the workers"),
-    ],
+    later: &[("concurrency", "today calls run side by side"), ("isolated", "today every command runs on the workers")],
 };
 
 /// What the marker says.

@@ -1,0 +1,121 @@
+//! Timers in the order of their time: taken from the front, and put in anywhere.
+//!
+//! Intervals of one period come up in the order in which they went in, so a timer mostly belongs behind the last one of its kind. It is put
+//! there: a few runs, each in order, and a heap for what fits behind none of them. Which run a timer is in matters to nobody.
+//!
+//! Invariants:
+//! 1. Each run is in order.
+//! 2. `first` is where the first of all timers is.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use super::pace::Moment;
+use super::timetable::SlotId;
+
+/// When something is due, and what. The moment goes first, for the order.
+pub(super) type Timer = (Moment, SlotId);
+
+/// How many runs there are: as many kinds of period do without the heap.
+const RUNS: usize = 4;
+/// The place of what is in the heap.
+const HEAP: usize = RUNS;
+
+/// Timers by time.
+#[derive(Debug, Default)]
+pub(super) struct Agenda {
+    runs: [VecDeque<Timer>; RUNS],
+    heap: BinaryHeap<Reverse<Timer>>,
+    first: Option<(Timer, usize)>,
+}
+
+impl Agenda {
+    pub(super) fn len(&self) -> usize {
+        self.runs.iter().map(VecDeque::len).sum::<usize>() + self.heap.len()
+    }
+
+    /// The first timer.
+    pub(super) fn first(&self) -> Option<Timer> {
+        self.first.map(|(timer, _)| timer)
+    }
+
+    /// Puts a timer in: behind the latest that it may come after.
+    pub(super) fn push(&mut self, timer: Timer) {
+        let fitting = self.runs.iter().enumerate().filter(|(_, run)| run.back().is_none_or(|last| *last <= timer));
+        let place = fitting.max_by_key(|(_, run)| run.back()).map_or(HEAP, |(place, _)| place);
+        if let Some(run) = self.runs.get_mut(place) {
+            run.reserve_exact(more(run.len(), run.capacity()));
+            run.push_back(timer);
+        } else {
+            self.heap.reserve_exact(more(self.heap.len(), self.heap.capacity()));
+            self.heap.push(Reverse(timer));
+        }
+        if self.first.is_none_or(|(first, _)| timer < first) {
+            self.first = Some((timer, place));
+        }
+    }
+
+    /// Takes the first timer out.
+    pub(super) fn pop(&mut self) -> Option<Timer> {
+        let (timer, place) = self.first?;
+        match self.runs.get_mut(place) {
+            Some(run) => drop(run.pop_front()),
+            None => drop(self.heap.pop()),
+        }
+        let fronts = self.runs.iter().map(|run| run.front().copied()).chain([self.heap.peek().map(|first| first.0)]);
+        self.first = fronts.enumerate().filter_map(|(place, timer)| Some((timer?, place))).min();
+        Some(timer)
+    }
+
+    /// Forgets all timers for these.
+    pub(super) fn refill(&mut self, timers: impl Iterator<Item = Timer>) {
+        let mut all: Vec<_> = timers.collect();
+        all.sort_unstable();
+        *self = Self { first: all.first().map(|first| (*first, 0)), ..Self::default() };
+        self.runs[0] = all.into();
+    }
+}
+
+/// For how many more room is made where there is none: an eighth, for what is kept for each interval is small, and twice of it is not.
+pub(super) fn more(len: usize, capacity: usize) -> usize {
+    if len == capacity { len / 8 + 4 } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn timers_come_out_in_order(steps in prop::collection::vec(prop::option::weighted(0.6, (0..200_u64, 0..9_u32)), 0..300)) {
+            let (mut agenda, mut sorted) = (Agenda::default(), Vec::new());
+            for (number, step) in steps.into_iter().enumerate() {
+                match step {
+                    Some(timer) => {
+                        agenda.push(timer);
+                        sorted.push(timer);
+                        sorted.sort_unstable();
+                    }
+                    None => prop_assert_eq!(agenda.pop(), (!sorted.is_empty()).then(|| sorted.remove(0))),
+                }
+                if number % 50 == 49 {
+                    agenda.refill(sorted.iter().rev().copied());
+                }
+                prop_assert_eq!((agenda.len(), agenda.first()), (sorted.len(), sorted.first().copied()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_few_kinds_of_period_need_no_heap() {
+        let mut agenda = Agenda::default();
+        let periods = [10, 250, 7_000];
+        (0..300).for_each(|id| agenda.push((periods[id as usize % 3], id)));
+        for _ in 0..20_000 {
+            let (moment, id) = agenda.pop().unwrap();
+            agenda.push((moment + periods[id as usize % 3], id));
+        }
+        assert_eq!((agenda.len(), agenda.heap.len()), (300, 0));
+    }
+}
