@@ -43,7 +43,7 @@ fn who_waits_hears_of_what_is_abandoned() {
 
 /// A queue of one that makes room by dropping, beside its dispatcher: of two who wait each hears what became of its own event.
 ///
-/// Caught: an event that made room for another and is told to its publisher under the lock of the mailbox.
+/// Caught: an event that made room for another, and is kept.
 #[test]
 fn each_who_waits_hears_of_its_own_event() {
     explore(|| {

@@ -55,7 +55,7 @@ fn who_subscribes_beside_a_publish_gets_the_last_once() {
 
 /// A subscriber stops and begins again while the next is published: it gets that one, once, wherever it comes from.
 ///
-/// Caught: a life that does not ask for what was missed under the lock of the shelf.
+/// Caught: a life that looks at the shelf before it keeps what comes.
 #[test]
 fn who_begins_again_beside_a_publish_gets_the_last_once() {
     explore(|| {

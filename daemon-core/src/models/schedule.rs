@@ -96,7 +96,7 @@ impl Life {
 
 /// An interval is run, and run again, while the driver works or goes to sleep: it ticks each time.
 ///
-/// Caught: a bell that is not looked at again once the waker has been left; a driver that leaves none after it was woken.
+/// Caught: a bell that is not looked at again once the waker has been left.
 #[test]
 fn an_interval_that_is_run_ticks_whatever_the_driver_does() {
     explore_untimed(|runtime| {
@@ -113,7 +113,7 @@ fn an_interval_that_is_run_ticks_whatever_the_driver_does() {
 
 /// An interval is registered while the driver goes to sleep for want of any, and another thread runs it.
 ///
-/// Caught: who registers or steers rings only if the driver said that it waits.
+/// Caught: who steers rings only if the driver waits for some moment.
 #[test]
 fn an_interval_that_comes_late_ticks() {
     explore_untimed(|runtime| {
@@ -156,7 +156,7 @@ fn what_waits_for_a_tick_that_was_handed_on_begins_at_its_end() {
 
 /// An interval is cleared while its tick runs in the driver: who clears it goes on once that tick has ended.
 ///
-/// Caught: the end of a tick told before somebody who waits for it has begun to listen; a slot that does not say that it is awaited.
+/// Caught: an interval that does not note that the end of its tick is awaited.
 #[test]
 fn who_clears_an_interval_waits_for_its_tick() {
     explore_untimed(|runtime| {
