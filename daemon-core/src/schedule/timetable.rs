@@ -206,10 +206,9 @@ impl Timetable {
                 return None;
             }
             let (late, skipped) = slot.ring(now, jumped);
-            let next = slot.planned();
-            self.timers.pop();
-            if let Some(next) = next {
-                self.timers.push((next, id));
+            match slot.planned() {
+                Some(next) => self.timers.put_off(next),
+                None => drop(self.timers.pop()),
             }
             if late.is_some() {
                 self.list(id);
