@@ -19,6 +19,7 @@ use super::report::Cut;
 use super::unit::{Intake, Lived, Unit};
 use crate::context::{Life, Readiness};
 use crate::declaration::Plane;
+use crate::definition::CommandOutline;
 use crate::event::SubscriptionStatus;
 use crate::status::State;
 use crate::sync::{Mutex, MutexGuard, watch};
@@ -35,7 +36,7 @@ pub(crate) struct Slot {
     pub(crate) optional: bool,
     /// How long a start may take, where the daemon says so; and a reload.
     pub(crate) start_timeout: Option<Duration>,
-    pub(crate) commands: Vec<&'static str>,
+    pub(crate) commands: Vec<CommandOutline>,
     pub(crate) intake: Arc<dyn Intake>,
     pub(crate) tally: Arc<Tally>,
     /// What those who wait have been told.
@@ -107,6 +108,11 @@ impl Slot {
             journal,
             inner: Mutex::default(),
         }
+    }
+
+    /// The names of its commands.
+    pub(crate) fn command_names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.commands.iter().map(|command| command.signature.name)
     }
 
     pub(crate) fn inner(&self) -> MutexGuard<'_, Inner> {
