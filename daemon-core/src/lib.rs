@@ -70,9 +70,9 @@ pub mod testing;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use call::{Call, CallError, CommandInfo};
 #[cfg(feature = "schema")]
 pub use call::schema_of;
+pub use call::{Call, CallError, CommandInfo};
 pub use configuration::Configuration;
 pub use context::{Context, HostHandle, TaskEnded, TaskHandle, Unsubscribe};
 pub use daemon::{DaemonBase, Wired};

@@ -326,7 +326,12 @@ mod tests {
             CallError::failed(outer()),
             CallError::Panicked(text()),
             CallError::reply(outer()),
-            CallError::Skewed { daemon: text(), ours: text(), theirs: text(), source: CallError::reply(outer()).into() },
+            CallError::Skewed {
+                daemon: text(),
+                ours: text(),
+                theirs: text(),
+                source: CallError::reply(outer()).into(),
+            },
             CallError::transport(outer()),
         ]
     }

@@ -435,7 +435,8 @@ impl Conducting {
     /// A start that nobody ended in time fails, and the host with it: no worker is free to do anything. If one that starts
     /// blocks them, it is that one.
     fn overdue(&mut self, late: usize) -> Vec<Action> {
-        let blocking: Vec<_> = self.board.polled(Some(self.plane(late))).into_iter().map(|polled| polled.work).collect();
+        let blocking: Vec<_> =
+            self.board.polled(Some(self.plane(late))).into_iter().map(|polled| polled.work).collect();
         let blocks = |at: &usize| {
             let name = &self.machine.graph().nodes[*at].name;
             self.machine.stage(*at) == Stage::Starting && blocking.iter().any(|work| *work.daemon == **name)

@@ -108,7 +108,12 @@ pub(crate) trait Lived: Send + Sync {
     fn ask(&self);
     /// Registers what begins once the daemon is ready.
     fn begin(&self, life: &Arc<Life>) -> Result<(), Error>;
-    fn command(&self, name: &str, request: Carried, cx: Context) -> Option<BoxFuture<'static, Result<Carried, CallError>>>;
+    fn command(
+        &self,
+        name: &str,
+        request: Carried,
+        cx: Context,
+    ) -> Option<BoxFuture<'static, Result<Carried, CallError>>>;
     fn checks(&self, cx: &Context) -> Vec<BoundCheck>;
 }
 

@@ -90,8 +90,7 @@ fn method(p: &TokenStream, command: &Command) -> TokenStream {
     };
     // The types are written out, and the whole call stands at them, so that what they lack is shown once and there.
     let span = at(request.as_ref().map_or(method.span(), |request| request.ty.span()));
-    let asked =
-        quote_spanned!(span=> __private::ask::<#ty, #reply>(&self.call, (self.daemon, #name), #sent, self.timeout, Self::__commands).await);
+    let asked = quote_spanned!(span=> __private::ask::<#ty, #reply>(&self.call, (self.daemon, #name), #sent, self.timeout, Self::__commands).await);
     quote! {
         #(#[#cfgs])*
         #(#[#docs])*
