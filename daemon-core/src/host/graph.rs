@@ -88,11 +88,31 @@ impl Graph {
         order
     }
 
+    /// Every node before all that it depends on, but for those on a cycle and those that one depends on.
+    fn reverse_order(&self) -> Vec<usize> {
+        let mut left: Vec<usize> = self.nodes.iter().map(|node| node.dependents.len()).collect();
+        let mut order: Vec<usize> = (0..self.nodes.len()).filter(|&at| left[at] == 0).collect();
+        let mut next = 0;
+        while let Some(&done) = order.get(next) {
+            next += 1;
+            let mut on: Vec<_> = self.nodes[done].dependencies().collect();
+            on.sort_unstable();
+            on.dedup();
+            for on in on {
+                left[on] -= 1;
+                if left[on] == 0 {
+                    order.push(on);
+                }
+            }
+        }
+        order
+    }
+
     /// One cycle for each group of daemons that depend on each other, shortest first from its first member. Those that
-    /// could be ordered are on none.
+    /// could be ordered are on none, nor are those that only depend on one.
     fn cycles(&self, ordered: &[usize]) -> Vec<Vec<usize>> {
         let mut told = vec![false; self.nodes.len()];
-        ordered.iter().for_each(|&at| told[at] = true);
+        ordered.iter().chain(&self.reverse_order()).for_each(|&at| told[at] = true);
         let mut cycles = Vec::new();
         for start in 0..self.nodes.len() {
             if told[start] {
