@@ -96,7 +96,7 @@ pub use reload::{DaemonReload, DaemonReloadOutcome, ReloadOutcome, ReloadReport}
 pub use schedule::{Missed, Overlap, Period, Schedule};
 pub use status::{
     BlockedWork, CheckKind, CheckReport, DaemonStatus, EventAudit, HostStatus, IntervalState, IntervalStatus, State,
-    TaskKind, TaskStatus, Transition, Unfed, Unheard,
+    TaskKind, TaskStatus, Transition, Undeclared, Unfed, Unheard,
 };
 pub use task::{Attach, EventRow, Handler, place};
 

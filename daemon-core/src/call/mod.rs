@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 pub(crate) use carried::Carried;
 pub use error::CallError;
 pub(crate) use schema::hash;
+pub(crate) use within::within;
 #[cfg(feature = "schema")]
 pub use schema::schema_of;
 pub use schema::{CommandInfo, SchemaOf, Signature, WithSchema, WithoutSchema};

@@ -332,7 +332,7 @@ impl Conducting {
         let plane = self.plane(at);
         let counts = |on: usize| self.machine.is_up(on) && self.plane(on) == plane;
         let weight = |on: usize| if counts(on) { stop_ceiling(&*self.players[on].unit) } else { Duration::ZERO };
-        self.machine.graph().longest_chain(at, &weight)
+        self.machine.graph().longest_chains(&[at], weight).into_iter().sum()
     }
 
     /// What is to be kept of a stop's time for the operations plane, which stops last.
