@@ -15,6 +15,7 @@ use super::error::{Fate, Unhandled};
 use super::event::AnyEvent;
 use super::stall::Stall;
 use super::wait_graph::{Node, WaitGraph, Waiter};
+use crate::unwind::wake;
 use std::any::Any;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -97,7 +98,7 @@ impl Receipt {
         };
         self.end_wait(on);
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
     }
 

@@ -26,7 +26,8 @@ use super::unit::Unit;
 use crate::BoxFuture;
 use crate::event::Bus;
 use crate::status::State;
-use crate::task::{FOREVER, aside, chance};
+use crate::task::{FOREVER, aside, attempt, chance};
+use crate::unwind::quietly;
 
 /// How much longer than the stop budget the values that live through restarts may take to be dropped.
 const LEAVING: Duration = Duration::from_millis(100);
@@ -158,7 +159,10 @@ impl Conducting {
             }
             Action::BackOff(at) => {
                 self.backing_off.retain(|(_, other)| other != at); // a delay that was cut short by hand
-                self.backing_off.push((Instant::now() + self.players[*at].after, *at));
+                let until = Instant::now() + self.players[*at].after;
+                // Whoever does not run when the start has to be over fails then, and not later.
+                let until = self.start_ends().map_or(until, |by| until.min(by));
+                self.backing_off.push((until, *at));
             }
             Action::FailedBy(at, on) => {
                 self.board.slot(*at).inner().reason = Some(format!("requires `{on}`, which failed"));
@@ -217,7 +221,9 @@ impl Conducting {
 
     fn tell_settled(&mut self, started: bool) {
         if let Some(settled) = self.settled.take() {
-            drop(settled.send(self.board.start_report(started))); // nobody may want it
+            let report = self.board.start_report(started);
+            // Nobody may want it; and who does may wait by a waker of the user's.
+            quietly(|| drop(settled.send(report)));
         }
     }
 
@@ -264,6 +270,11 @@ impl Conducting {
         let life: BoxFuture<'static, ()> = Box::pin(lifecycle.run());
         let task = self.lives.spawn_on(life, &self.runtime);
         self.at.insert(task.id(), at);
+    }
+
+    /// When the start of the whole host has to be over, while it is under way.
+    fn start_ends(&self) -> Option<Instant> {
+        self.start_by.filter(|_| !self.machine.has_run()).map(|(by, _)| by)
     }
 
     /// What a daemon gets of the time that is left.
@@ -422,10 +433,12 @@ impl Conducting {
         let told = slot.clone();
         self.board.let_go(&self.runtime, &slot.name, move || {
             told.intake.close();
-            if let Err(failure) = unit.release() {
-                told.inner().problems.push(destructor_failed(&failure));
+            // The value that lives through restarts, then what makes values.
+            for ended in [unit.release(), attempt(|| drop(unit))] {
+                if let Err(failure) = ended {
+                    told.inner().problems.push(destructor_failed(&failure));
+                }
             }
-            drop(unit);
         })
     }
 }

@@ -9,6 +9,7 @@ mod check;
 mod claims;
 mod conductor;
 mod embed;
+mod exit;
 mod factory;
 mod farewell;
 mod faults;

@@ -30,6 +30,11 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
                 Ok::<_, daemon_core::BoxError>(())
             })
             .daemon(Beside),
+        "exit-handler" => {
+            block_the_exit();
+            host.daemon(Beside).daemon(InHandler)
+        }
+        "retained" => host.daemon(Retains),
         "full-stderr" => host.daemon(Beside).daemon(Talker),
         "locked-stderr" => {
             lock_stderr();
@@ -46,6 +51,39 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
 fn stuck() {
     println!("stuck");
     std::thread::sleep(FOR_EVER);
+}
+
+/// Whoever ends the process as the C library does it never comes to an end.
+#[expect(unsafe_code, reason = "there is no safe form of atexit")]
+fn block_the_exit() {
+    extern "C" fn block() {
+        std::thread::sleep(FOR_EVER);
+    }
+    // SAFETY: the function is there as long as the process, and does not unwind.
+    let failed = unsafe { libc::atexit(block) };
+    assert_eq!(failed, 0);
+}
+
+/// An event that is kept to the end, and whose destructor blocks.
+#[derive(Event)]
+#[event("stuck:retained", local, retain)]
+struct Retained;
+
+impl Drop for Retained {
+    fn drop(&mut self) {
+        std::thread::sleep(FOR_EVER);
+    }
+}
+
+#[daemon(name = "retains", no_handlers)]
+struct Retains;
+
+impl DaemonBase for Retains {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        cx.publish(Retained).await?;
+        println!("stuck");
+        Ok(())
+    }
 }
 
 /// Holds standard error for ever, in a thread of which the host knows nothing.
