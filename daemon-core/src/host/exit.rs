@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-/// Ends the process. What is registered with atexit(3), or a thread that is inside exit(3) already, may take so long; then the
-/// system ends it at once.
+/// Ends the process. What is registered with atexit(3), the thread-local values of the calling thread, and another thread that is
+/// inside exit(3) already may take so long; then the system ends it at once.
 #[expect(clippy::exit, reason = "returning would run the caller's destructors beside threads that are stuck")]
 pub(super) fn exit(code: u8, patience: Duration) -> ! {
     let last_resort = move || {

@@ -17,6 +17,7 @@ mod graph;
 mod journal;
 mod limits;
 mod link;
+mod lived;
 mod lives;
 #[cfg(all(test, daemon_loom))]
 mod models;

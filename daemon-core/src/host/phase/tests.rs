@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::host::graph::{Edges, Graph};
 
 /// What a life does, as the machine cannot see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +131,7 @@ impl World {
     fn start(&mut self, at: usize) {
         assert_eq!(self.lives[at], Life::None, "one life at a time: {self:?}");
         assert!(!self.stopping, "nothing starts in a shutdown: {self:?}");
-        let node = &self.machine.graph.nodes[at];
+        let node = &self.machine.graph().nodes[at];
         for &on in &node.requires {
             assert_eq!(self.lives[on], Life::Running(false), "{at} starts on {on}, which does not run: {self:?}");
         }
@@ -146,8 +147,8 @@ impl World {
             Life::Running(false) => Life::Running(true),
             other => panic!("{at} is {other:?} and told to stop: {self:?}"),
         };
-        for &on in &self.machine.graph.nodes[at].dependents {
-            let requires = self.machine.graph.nodes[on].requires.contains(&at);
+        for &on in &self.machine.graph().nodes[at].dependents {
+            let requires = self.machine.graph().nodes[on].requires.contains(&at);
             if requires || self.stopping {
                 assert_eq!(self.lives[on], Life::None, "{at} stops before {on}: {self:?}");
             }
@@ -168,7 +169,7 @@ impl World {
         if self.pending().is_empty() && !self.stopped {
             assert!(!self.stopping, "the shutdown does not end: {self:?}");
             for at in 0..self.lives.len() {
-                let node = &self.machine.graph.nodes[at];
+                let node = &self.machine.graph().nodes[at];
                 let ready = node.requires.iter().all(|&on| self.lives[on] == Life::Running(false));
                 assert!(self.machine.stage(at) != Stage::Waiting || !ready, "{at} is forgotten: {self:?}");
             }

@@ -53,15 +53,18 @@ fn stuck() {
     std::thread::sleep(FOR_EVER);
 }
 
-/// Whoever ends the process as the C library does it never comes to an end.
-#[expect(unsafe_code, reason = "there is no safe form of atexit")]
+/// Blocks the thread that ends the process: its thread-local values are dropped on the way.
 fn block_the_exit() {
-    extern "C" fn block() {
-        std::thread::sleep(FOR_EVER);
+    struct AtTheExit;
+    impl Drop for AtTheExit {
+        fn drop(&mut self) {
+            std::thread::sleep(FOR_EVER);
+        }
     }
-    // SAFETY: the function is there as long as the process, and does not unwind.
-    let failed = unsafe { libc::atexit(block) };
-    assert_eq!(failed, 0);
+    thread_local! {
+        static LAST: AtTheExit = const { AtTheExit };
+    }
+    LAST.with(|_| {});
 }
 
 /// An event that is kept to the end, and whose destructor blocks.
