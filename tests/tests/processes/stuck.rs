@@ -89,7 +89,7 @@ fn a_start_that_blocks_the_only_worker_ends_by_its_deadline() -> Result {
 #[test]
 fn what_is_to_be_done_at_the_exit_blocks() -> Result {
     let ended = stop(Program::new(SUBJECT), "stuck/exit-handler", "stuck")?;
-    assert_named(&ended, "in-handler", "event handler `poked`");
+    assert_named(&ended, "on-workers", "task `block`");
     Ok(())
 }
 

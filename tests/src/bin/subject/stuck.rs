@@ -32,7 +32,7 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
             .daemon(Beside),
         "exit-handler" => {
             block_the_exit();
-            host.daemon(Beside).daemon(InHandler)
+            host.workers(1).daemon(Beside).daemon(OnWorkers { threads: 1 })
         }
         "retained" => host.daemon(Retains),
         "full-stderr" => host.daemon(Beside).daemon(Talker),
