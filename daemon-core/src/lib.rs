@@ -65,6 +65,7 @@ mod sync;
 mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod unwind;
 
 #[doc(hidden)]
 #[path = "private.rs"]
