@@ -185,7 +185,7 @@ impl Tracked {
 
     /// It will reach no handler, for its subscriber stops. Told once it is dropped.
     pub(crate) fn abandon(&self) {
-        self.abandoned.store(true, Ordering::Relaxed);
+        self.abandoned.store(true, Ordering::Release);
     }
 
     fn tell(&self, fate: Option<Fate>) {
@@ -197,7 +197,7 @@ impl Tracked {
 
 impl Drop for Tracked {
     fn drop(&mut self) {
-        let abandoned = self.abandoned.load(Ordering::Relaxed);
+        let abandoned = self.abandoned.swap(false, Ordering::Acquire); // which sees the latest, whatever an `Arc` may order
         self.tell(Some(if abandoned { Fate::Abandoned } else { Fate::Dropped }));
     }
 }
