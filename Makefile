@@ -79,11 +79,11 @@ ROUNDS ?= 10000
 race: ## starters that race for a lock, and kill -9: make race ROUNDS=n
 	ROUNDS=$(ROUNDS) $(CARGO) test --locked -p tests --test instance
 
-counts: ## instructions of what must stay cheap, against their limits (needs valgrind)
-	CARGO=$(CARGO) tools/instructions.py
+counts: ## instructions and system calls of what must stay cheap, against their limits (needs valgrind, strace)
+	CARGO=$(CARGO) tools/counts.py
 
 counts-update: ## make what is counted now the limits
-	CARGO=$(CARGO) tools/instructions.py --update
+	CARGO=$(CARGO) tools/counts.py --update
 
 e2e: ## only the tests that drive real processes
 	$(CARGO) test --locked -p tests
