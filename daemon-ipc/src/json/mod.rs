@@ -38,11 +38,10 @@ fn plain_from(bytes: &[u8], at: usize) -> usize {
         if at > LONG {
             return long_plain(bytes, at);
         }
-        let first = first_special(block);
-        at += first;
-        if first < BLOCK {
-            return at;
+        if has_special(block) {
+            break;
         }
+        at += BLOCK;
     }
     while let Some(word) = bytes[at..].first_chunk() {
         let special = specials(u64::from_le_bytes(*word));
@@ -58,24 +57,10 @@ fn plain_from(bytes: &[u8], at: usize) -> usize {
 const WORD: usize = size_of::<u64>();
 const BLOCK: usize = 4 * WORD;
 
-/// Where the first special byte of a block is; its length if there is none. Without an exit inside, the compiler looks at all of it at
-/// once.
+/// Whether there is a special byte. Without an exit inside, the compiler looks at all of them at once.
 #[inline]
-fn first_special(block: &[u8; BLOCK]) -> usize {
-    const NONE: u8 = BLOCK as u8;
-    const PLACES: [u8; BLOCK] = places();
-    let place = |(byte, place)| if is_special(byte) { place } else { NONE };
-    usize::from(block.iter().copied().zip(PLACES).map(place).fold(NONE, u8::min))
-}
-
-const fn places() -> [u8; BLOCK] {
-    let mut places = [0; BLOCK];
-    let mut at = 0;
-    while at < BLOCK {
-        places[at] = at as u8;
-        at += 1;
-    }
-    places
+fn has_special(block: &[u8; BLOCK]) -> bool {
+    block.map(is_special).iter().fold(false, |any, special| any | special)
 }
 
 /// The same of a long string. Looks for the special bytes that are common by themselves, which is done
