@@ -2,6 +2,7 @@
 
 use super::event::{AnyEvent, discard};
 use super::waiting::Ticket;
+use crate::unwind::wake;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -55,7 +56,7 @@ impl After {
     #[inline]
     pub(crate) fn run_for(self, publisher: &str) {
         if let Some(waker) = self.waker {
-            waker.wake();
+            wake(waker);
         }
         if let Some(event) = self.evicted {
             discard(event);

@@ -17,6 +17,7 @@ use super::stall::Stall;
 use super::wait_graph::{Node, WaitGraph, Waiter};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, MutexGuard};
+use crate::unwind::wake;
 use std::any::Any;
 use std::future::poll_fn;
 use std::sync::{Arc, PoisonError};
@@ -98,7 +99,7 @@ impl Receipt {
         };
         self.end_wait(on);
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
     }
 

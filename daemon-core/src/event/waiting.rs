@@ -7,6 +7,7 @@ use super::stall::Stall;
 use super::wait_graph::{self, WaitGraph, Waiter};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::unwind::wake;
 use std::future::poll_fn;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -46,7 +47,7 @@ impl Ticket {
         if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
             let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(waker) = waker {
-                waker.wake();
+                wake(waker);
             }
         }
     }

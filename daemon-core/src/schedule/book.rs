@@ -15,7 +15,7 @@ use super::pace::{Moment, Now, Pace};
 use super::period::Period;
 use super::schedule;
 use super::slot::Slot;
-use super::ticker::Ticker;
+use super::ticker::{Ticker, Times};
 use super::timetable::{Due, Look, SlotId, Timetable};
 use crate::error::Error;
 use crate::status::{IntervalState, IntervalStatus, TaskKind};
@@ -251,6 +251,7 @@ impl Book {
 
 fn status(ticker: &Ticker, look: Look, now: Now) -> IntervalStatus {
     let ledger = ticker.ledger();
+    let Times { lateness, took } = ledger.times.as_deref().cloned().unwrap_or_default();
     let (schedule, period) = match &look.pace {
         Pace::Off => ("off".to_owned(), None),
         Pace::Every(nanos) => {
@@ -276,6 +277,7 @@ fn status(ticker: &Ticker, look: Look, now: Now) -> IntervalStatus {
         next_run: look.planned.map(|at| Duration::from_nanos(at.saturating_sub(now.moment))),
         last_duration: ledger.last_duration,
         last_error: ledger.last_error.clone(),
-        lateness: ledger.lateness.as_deref().cloned().unwrap_or_default(),
+        lateness,
+        times: took,
     }
 }

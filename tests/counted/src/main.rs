@@ -1,7 +1,9 @@
 //! Does so many times what must stay cheap: `counted CASE TIMES`. Run under callgrind for two numbers of times, the
-//! difference tells what once costs; `tools/instructions.py` does that.
+//! difference tells what once costs; `tools/counts.py` does that.
 //!
-//! One thread and a paused clock, so that the count is the same each time.
+//! One thread and a paused clock, so that the count is the same each time; of IPC see [`ipc`].
+
+mod ipc;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -160,7 +162,15 @@ async fn run(case: &str, times: u64) -> Result<()> {
 
 fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     let mut arguments = std::env::args().skip(1);
-    let (case, times) = (arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default().parse()?);
+    let (case, times) = (arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default());
+    if case.starts_with("ipc-") {
+        match arguments.next() {
+            None => ipc::serve(&case, &times)?,
+            Some(place) => ipc::ask(&case, times.parse()?, place.as_ref())?,
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let times = times.parse()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
     runtime.block_on(run(&case, times))?;
     Ok(ExitCode::SUCCESS)
