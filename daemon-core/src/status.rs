@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::SubscriptionStatus;
 use crate::histogram::Histogram;
+use crate::written::{ms, us};
 
 /// Where a host or a daemon is in its life. Lower-case in every output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -50,14 +51,17 @@ impl fmt::Display for State {
 }
 
 /// A host and everything in it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct HostStatus {
     /// The host's name.
     pub name: String,
+    /// The number of its process.
+    pub pid: u32,
     /// The host's state.
     pub state: State,
     /// How long ago it started.
+    #[serde(rename = "uptime_ms", with = "ms")]
     pub uptime: Duration,
     /// How often it was reloaded.
     pub reloads: u64,
@@ -77,7 +81,7 @@ impl HostStatus {
 }
 
 /// One daemon.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DaemonStatus {
     /// The daemon's name.
@@ -129,7 +133,7 @@ pub enum IntervalState {
 }
 
 /// One interval.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct IntervalStatus {
     /// The interval's name.
@@ -137,6 +141,7 @@ pub struct IntervalStatus {
     /// When it ticks, as text: its period, its cron expression and zone, or `off`.
     pub schedule: String,
     /// Its period, if it has one.
+    #[serde(rename = "period_ms", with = "ms::option")]
     pub period: Option<Duration>,
     /// Whether it ticks.
     pub state: IntervalState,
@@ -149,10 +154,13 @@ pub struct IntervalStatus {
     /// How many ticks are running now; more than one only where they may overlap.
     pub running: u32,
     /// How long ago the last tick began.
+    #[serde(rename = "last_run_ms", with = "ms::option")]
     pub last_run: Option<Duration>,
     /// In how long the next tick is due; `None` if nothing but the end of a tick, or a call by hand, makes it tick again.
+    #[serde(rename = "next_run_ms", with = "ms::option")]
     pub next_run: Option<Duration>,
     /// How long the last tick took.
+    #[serde(rename = "last_duration_us", with = "us::option")]
     pub last_duration: Option<Duration>,
     /// Why the last tick failed; `None` if it did not.
     pub last_error: Option<String>,
@@ -161,7 +169,7 @@ pub struct IntervalStatus {
 }
 
 /// What a piece of work is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TaskKind {
@@ -226,7 +234,7 @@ impl fmt::Display for TaskKind {
 }
 
 /// One piece of work under way.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TaskStatus {
     /// Its name.
@@ -238,8 +246,10 @@ pub struct TaskStatus {
     /// How often it was polled.
     pub polls: u64,
     /// How long it has existed.
+    #[serde(rename = "age_ms", with = "ms")]
     pub age: Duration,
     /// How long ago it was last polled.
+    #[serde(rename = "idle_ms", with = "ms::option")]
     pub idle: Option<Duration>,
     /// Whether a thread is polling it right now; if so and it has long been idle, it blocks that thread.
     pub polling: bool,
@@ -248,7 +258,7 @@ pub struct TaskStatus {
 }
 
 /// Work that blocks its thread: asynchronous code that has not yielded for long.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BlockedWork {
     /// The daemon whose work it is.
@@ -260,6 +270,7 @@ pub struct BlockedWork {
     /// Where it was spawned, as `file:line`; for what a definition holds, where the host spawned it.
     pub spawned_at: String,
     /// How long its thread has been in it.
+    #[serde(rename = "blocked_ms", with = "ms")]
     pub blocked: Duration,
 }
 
@@ -278,7 +289,7 @@ pub struct Transition {
 }
 
 /// Events that nobody heard, and subscriptions to which nothing came, so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EventAudit {
     /// Topics on which something was published while nobody subscribed to it. Of topics that no type has as its own, the first 256
@@ -301,7 +312,7 @@ pub struct Unheard {
 }
 
 /// A subscription to which nothing came.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Unfed {
     /// The subscription, as `daemon.handler`.
@@ -324,7 +335,7 @@ pub enum CheckKind {
 }
 
 /// What one health check found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CheckReport {
     /// The daemon the check belongs to.
@@ -336,5 +347,37 @@ pub struct CheckReport {
     /// Why it failed; `None` if it passed.
     pub failure: Option<String>,
     /// How long it took.
+    #[serde(rename = "duration_us", with = "us")]
     pub duration: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_written_with_its_units_and_read_again() {
+        let json = serde_json::json!({
+            "name": "app", "pid": 7, "state": "running", "uptime_ms": 61_000, "reloads": 0, "blocked": [],
+            "daemons": [{
+                "name": "store", "state": "running", "wave": 1, "requires": [], "wants": [], "optional": false,
+                "reason": null, "restarts": 0, "degraded": [], "subscriptions": [], "guards": 0, "commands": ["stats"],
+                "errors": 0, "panics": 0,
+                "intervals": [{
+                    "name": "sweep", "schedule": "5s", "period_ms": 5_000, "state": "paused", "ticks": 3, "failed": 0,
+                    "skipped": 1, "running": 0, "last_run_ms": 1_200, "next_run_ms": null, "last_duration_us": 15,
+                    "last_error": null, "lateness": {"max_ns": 0, "buckets": []},
+                }],
+                "tasks": [{
+                    "name": "pump", "kind": "task", "spawned_at": "src/main.rs:1", "polls": 2, "age_ms": 10, "idle_ms": 3,
+                    "polling": false, "waits_in": null,
+                }],
+            }],
+        });
+        let status: HostStatus = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!(status.uptime, Duration::from_secs(61));
+        let interval = &status.daemons[0].intervals[0];
+        assert_eq!((interval.last_duration, interval.next_run), (Some(Duration::from_micros(15)), None));
+        assert_eq!(serde_json::to_value(&status).unwrap(), json);
+    }
 }
