@@ -39,6 +39,7 @@
 //! * `log` (default): [`Host::run`] shows warnings and errors on standard error where the program has installed no
 //!   tracing subscriber of its own; `RUST_LOG` says what to show.
 //! * `cron`: [`#[cron]`](macro@cron) and `Context::register_cron`, intervals told by cron expressions in time zones.
+//! * `schema`: commands tell the JSON Schema of what they take and give, where the types are `schemars::JsonSchema`.
 //! * `testing`: the module `testing`, a host under a paused clock for your own tests; a dev-dependency asks for it.
 
 mod call;
@@ -70,11 +71,13 @@ mod written;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use call::{Call, CallError};
+pub use call::{Call, CallError, CommandInfo};
+#[cfg(feature = "schema")]
+pub use call::schema_of;
 pub use configuration::Configuration;
 pub use context::{Context, HostHandle, TaskEnded, TaskHandle, Unsubscribe};
 pub use daemon::{DaemonBase, Wired};
-pub use declaration::{Declaration, Declared, Dependency, Published};
+pub use declaration::{Declaration, Declared, Dependency, Plane, Published};
 pub use definition::{
     Check, Command, CommandCall, Deferred, Definition, EventHandler, Interval, OnReady, RowCall, Task,
 };

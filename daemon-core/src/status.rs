@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::declaration::Plane;
 use crate::event::SubscriptionStatus;
 use crate::histogram::Histogram;
 use crate::written::{ms, us};
@@ -88,6 +89,8 @@ pub struct DaemonStatus {
     pub name: String,
     /// Its state.
     pub state: State,
+    /// Which threads it runs on.
+    pub plane: Plane,
     /// 1 + the highest wave of what it requires or wants.
     pub wave: u32,
     /// What it requires.

@@ -24,6 +24,7 @@ pub(crate) struct Declared {
     pub(crate) restart: Option<Restart>,
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) stop_timeout: Option<Duration>,
+    pub(crate) operations: bool,
     pub(crate) optional: bool,
     pub(crate) no_handlers: bool,
 }

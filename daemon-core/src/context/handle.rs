@@ -1,17 +1,18 @@
 //! A handle on a running host: what it looks like, and what can be asked of it from outside its daemons.
 
 use std::any::TypeId;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::link::{self, HostLink, Wish};
-use crate::call::{Call, CallError};
+use crate::call::{Call, CallError, Carried, CommandInfo};
 use crate::declaration::Declared;
 use crate::error::Error;
 use crate::event::{Event, PublishError, Publisher, SubscribeError, Tap};
-use crate::instance::DaemonLock;
+use crate::instance::{DaemonLock, Layout, PathError};
 use crate::schedule::{Order, Period};
 use crate::status::{CheckReport, EventAudit, HostStatus, Transition};
 
@@ -245,6 +246,43 @@ impl HostHandle {
         Error: From<P::Error>,
     {
         self.link.order(daemon, interval, Order::Period(period.try_into()?))
+    }
+
+    /// The commands of all daemons, running or not, in the order in which the daemons were added.
+    #[must_use]
+    pub fn commands(&self) -> Vec<CommandInfo> {
+        self.link.commands()
+    }
+
+    /// What the commands of each daemon that has some look like, as a hash over their names and their schemas as far as there are any: two
+    /// programs that were built from the same sources have the same. Programs without the feature `schema` know of names only.
+    #[must_use]
+    pub fn command_hashes(&self) -> BTreeMap<String, String> {
+        self.link.command_hashes()
+    }
+
+    /// Calls a command with JSON, and returns its reply as JSON: for who carries calls from elsewhere and does not know their types. The
+    /// request is read, the reply written and an error of the command put into words where the command runs, so that no code of its
+    /// daemon runs here.
+    ///
+    /// # Errors
+    /// [`CallError`]; the errors inside are text.
+    ///
+    /// # Cancel safety
+    /// As [`Call::call`].
+    pub async fn call_json(&self, daemon: &str, command: &str, request: String) -> Result<String, CallError> {
+        match self.link.call(daemon, command, Carried::Text(request)).await? {
+            Carried::Text(reply) => Ok(reply),
+            Carried::Value(reply) => Ok(reply.to_string()),
+        }
+    }
+
+    /// Where the files of this host are: its lock, its PID file, its socket, if it has not been told otherwise.
+    ///
+    /// # Errors
+    /// [`PathError`]: the host's name is none for files, or on Windows no variable names a directory for them.
+    pub fn layout(&self) -> Result<Layout, PathError> {
+        self.link.layout()
     }
 
     /// Runs the health checks of all running daemons, in parallel, each for no longer than its timeout.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::board::{Board, Happening};
 use super::factory::Source;
-use super::faults::faults_of;
+use super::faults::{faults_of, plane_fault};
 use super::slot::Slot;
 use super::unit::{Unit, UnitOf};
 use crate::context::{HostHandle, HostLink, Wish};
@@ -61,6 +61,17 @@ impl Board {
         let wants: Vec<_> = declaration.wants.iter().filter_map(|on| self.index_of(on).ok()).collect();
         for on in &outline.ready {
             self.index_of(on)?;
+        }
+        let plane = declaration.plane;
+        let fault = if self.leaving.takes(plane) {
+            let mut on = requires.iter().chain(&wants).map(|&on| self.slot(on));
+            on.find_map(|on| plane_fault(&*unit, &on.name, on.plane))
+        } else {
+            let fault = "it runs on the operations plane, and this host began without one; have one such daemon from the beginning";
+            Some(fault.to_owned())
+        };
+        if let Some(fault) = fault {
+            return Err(Error::Refused { daemon: name, fault });
         }
         if self.stopping_since().is_some() {
             return Err(Error::Stopping { daemon: name });

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::faults::faults_of;
+use super::faults::{faults_of, plane_fault};
 use super::graph::{Edges, Graph};
 use super::unit::{Outline, Unit};
 use crate::declaration::{Declaration, Dependency, Published};
@@ -242,9 +242,18 @@ impl Checker<'_> {
                     self.faults.push(format!("`{name}` {word} `{}` twice", self.units[list[twice]].name()));
                 }
             }
-            edges.push(Edges { name, requires, wants });
+            self.plane(at, requires.iter().chain(&wants).copied());
+            edges.push(Edges { name, requires, wants, plane: declaration.plane });
         }
         edges
+    }
+
+    /// What is up first and last cannot depend on what is not.
+    fn plane(&mut self, at: usize, on: impl Iterator<Item = usize>) {
+        let unit = &self.units[at];
+        for on in on {
+            self.faults.extend(plane_fault(&**unit, self.units[on].name(), self.units[on].declaration().plane));
+        }
     }
 
     fn target(&mut self, at: usize, dependency: &Dependency, word: &str) -> Target {

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use super::builder::Host;
 use super::check::CheckError;
 use super::conductor::Conductor;
+use super::planes::Planes;
 use super::report::{ShutdownReport, StartReport};
 use crate::context::HostHandle;
 use crate::error::DaemonError;
@@ -99,14 +100,14 @@ pub(super) async fn launch(
     let (board, bus) = (conductor.board.clone(), conductor.bus.clone());
     let handle = HostHandle::new(board.clone(), bus.publisher("host"));
     let (sender, settled) = oneshot::channel();
-    let runtime = tokio::runtime::Handle::current();
+    let planes = Planes::shared(tokio::runtime::Handle::current());
     let task = tokio::spawn({
         let board = board.clone();
         async move {
             let code = tokio::select! {
                 biased;
                 code = forced => code,
-                failed = conductor.conduct(runtime, sender) => exit_code(failed || board.ended_badly(), board.was_cut()),
+                failed = conductor.conduct(planes, sender) => exit_code(failed || board.ended_badly(), board.was_cut()),
             };
             let mut report = board.shutdown_report(code);
             board.claimed.give_back();

@@ -14,12 +14,14 @@ mod farewell;
 mod faults;
 mod graph;
 mod journal;
+mod leaving;
 mod link;
 mod lives;
 #[cfg(all(test, daemon_loom))]
 mod models;
 mod overdue;
 mod phase;
+mod planes;
 mod process;
 #[cfg(feature = "testing")]
 mod rehearsal;

@@ -18,6 +18,8 @@ use super::journal::Journal;
 use super::report::Cut;
 use super::unit::{Intake, Lived, Unit};
 use crate::context::{Life, Readiness};
+use crate::declaration::Plane;
+use crate::definition::CommandOutline;
 use crate::event::SubscriptionStatus;
 use crate::status::State;
 use crate::sync::{Mutex, MutexGuard, watch};
@@ -27,13 +29,14 @@ use crate::task::{FOREVER, Tally};
 pub(crate) struct Slot {
     pub(crate) name: Arc<str>,
     pub(crate) type_id: TypeId,
+    pub(crate) plane: Plane,
     pub(crate) wave: u32,
     pub(crate) requires: Vec<String>,
     pub(crate) wants: Vec<String>,
     pub(crate) optional: bool,
     /// How long a start may take, where the daemon says so; and a reload.
     pub(crate) start_timeout: Option<Duration>,
-    pub(crate) commands: Vec<&'static str>,
+    pub(crate) commands: Vec<CommandOutline>,
     pub(crate) intake: Arc<dyn Intake>,
     pub(crate) tally: Arc<Tally>,
     /// What those who wait have been told.
@@ -90,6 +93,7 @@ impl Slot {
         Self {
             name: unit.name().clone(),
             type_id: outline.type_id,
+            plane: unit.declaration().plane,
             wave,
             requires,
             wants,
@@ -104,6 +108,11 @@ impl Slot {
             journal,
             inner: Mutex::default(),
         }
+    }
+
+    /// The names of its commands.
+    pub(crate) fn command_names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.commands.iter().map(|command| command.signature.name)
     }
 
     pub(crate) fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -6,18 +6,16 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::factory::Source;
 use super::reload::Step;
 use super::watched::Watched;
 use crate::BoxFuture;
-use crate::call::CallError;
+use crate::call::{CallError, Carried};
 use crate::configuration::Configuration;
 use crate::context::{AnyDaemon, Context, Life};
 use crate::daemon::DaemonBase;
 use crate::declaration::{Declaration, Dependency};
-use crate::definition::{Check, Definition, RowCall};
+use crate::definition::{Check, CommandOutline, Definition, RowCall};
 use crate::error::{Error, Result};
 use crate::event::{Bus, Listener, SubscribeError, SubscriptionStatus, TypedTopic};
 use crate::policy::{OnError, RestartPolicy};
@@ -42,7 +40,7 @@ pub(crate) struct Outline {
     pub(crate) deferred: Vec<&'static str>,
     pub(crate) tasks: Vec<(&'static str, RestartPolicy)>,
     pub(crate) checks: Vec<(&'static str, Duration)>,
-    pub(crate) commands: Vec<&'static str>,
+    pub(crate) commands: Vec<CommandOutline>,
 }
 
 /// A daemon in a host.
@@ -110,7 +108,7 @@ pub(crate) trait Lived: Send + Sync {
     fn ask(&self);
     /// Registers what begins once the daemon is ready.
     fn begin(&self, life: &Arc<Life>) -> Result<(), Error>;
-    fn command(&self, name: &str, request: Value, cx: Context) -> Option<BoxFuture<'static, Result<Value, CallError>>>;
+    fn command(&self, name: &str, request: Carried, cx: Context) -> Option<BoxFuture<'static, Result<Carried, CallError>>>;
     fn checks(&self, cx: &Context) -> Vec<BoundCheck>;
 }
 
@@ -176,7 +174,7 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
             deferred: definition.deferred.iter().map(|row| row.name).collect(),
             tasks: definition.tasks.iter().map(|row| (row.name, row.restart)).collect(),
             checks: definition.checks.iter().map(|row| (row.name, row.timeout)).collect(),
-            commands: definition.commands.iter().map(|row| row.name).collect(),
+            commands: definition.commands.iter().map(|row| row.outline).collect(),
         }
     }
 
@@ -356,8 +354,13 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
         Ok(())
     }
 
-    fn command(&self, name: &str, request: Value, cx: Context) -> Option<BoxFuture<'static, Result<Value, CallError>>> {
-        let at = self.definition.commands.iter().position(|command| command.name == name)?;
+    fn command(
+        &self,
+        name: &str,
+        request: Carried,
+        cx: Context,
+    ) -> Option<BoxFuture<'static, Result<Carried, CallError>>> {
+        let at = self.definition.commands.iter().position(|command| command.outline.signature.name == name)?;
         let (daemon, definition) = (self.daemon.clone(), self.definition.clone());
         Some(Box::pin(async move { definition.commands[at].call.call(&daemon, request, &cx).await }))
     }

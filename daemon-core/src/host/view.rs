@@ -8,6 +8,7 @@ use super::blocked::Polled;
 use super::board::Board;
 use super::report::{Cut, DaemonStart, DaemonStop, EventAccount, Left, ShutdownReport, StartReport, millis};
 use super::slot::Slot;
+use crate::declaration::Plane;
 use crate::event::{SubscriptionStatus, Totals};
 use crate::status::{BlockedWork, DaemonStatus, EventAudit, HostStatus, State, TaskKind, TaskStatus, Unfed, Unheard};
 
@@ -34,7 +35,7 @@ impl Board {
     /// The report as things are now; complete once the host has stopped, truthful before.
     pub(crate) fn shutdown_report(&self, exit_code: u8) -> ShutdownReport {
         let (cause, since) = self.ending();
-        let leaving = self.leaving();
+        let leaving = self.leaving.statuses();
         let mut left = Left::default();
         let mut events = Vec::new();
         let mut daemons = Vec::new();
@@ -115,7 +116,7 @@ impl Board {
             uptime: self.since.elapsed(),
             reloads: self.settings.changes(),
             daemons: self.daemon_statuses(),
-            blocked: self.polled().into_iter().map(|polled| polled.work).filter(blocks).collect(),
+            blocked: self.polled(None).into_iter().map(|polled| polled.work).filter(blocks).collect(),
         }
     }
 
@@ -137,10 +138,10 @@ impl Board {
         slots.iter().map(status).collect()
     }
 
-    /// What threads poll right now.
-    pub(super) fn polled(&self) -> Vec<Polled> {
+    /// What threads poll right now; of one plane, or of all.
+    pub(super) fn polled(&self, only: Option<Plane>) -> Vec<Polled> {
         let mut all = Vec::new();
-        for slot in self.slots() {
+        for slot in self.slots().into_iter().filter(|slot| only.is_none_or(|only| only == slot.plane)) {
             let life = slot.inner().life.clone();
             let Some(life) = life else { continue };
             for (number, task) in life.tasks.polled() {
@@ -148,7 +149,7 @@ impl Board {
                 all.push(polled(&slot.name, life.number, number, &task, &busy));
             }
         }
-        let leaving = self.leaving.get().map(|tasks| tasks.polled()).unwrap_or_default();
+        let leaving = self.leaving.polled(only);
         all.extend(leaving.iter().map(|(number, value)| polled(&value.name, 0, *number, value, &[])));
         let own = self.settings.polled();
         all.extend(own.iter().map(|(number, task)| polled(&self.name, u64::MAX, *number, task, &[])));
@@ -188,6 +189,7 @@ fn daemon_status(slot: &Slot) -> DaemonStatus {
     DaemonStatus {
         name: slot.name.to_string(),
         state,
+        plane: slot.plane,
         wave: slot.wave,
         requires: slot.requires.clone(),
         wants: slot.wants.clone(),
@@ -201,7 +203,7 @@ fn daemon_status(slot: &Slot) -> DaemonStatus {
         guards: life.as_ref().map_or(0, |life| life.guards()),
         intervals: life.as_ref().map(|life| life.timers.statuses()).unwrap_or_default(),
         tasks: life.as_ref().map(|life| life.tasks.statuses()).unwrap_or_default(),
-        commands: slot.commands.iter().map(ToString::to_string).collect(),
+        commands: slot.command_names().map(ToOwned::to_owned).collect(),
         errors: load(&slot.tally.errors),
         panics: load(&slot.tally.panics),
         restarts: load(&slot.restarts),

@@ -176,5 +176,17 @@ fn command_row(call: &Call, command: &Command) -> TokenStream {
     let closure = quote_spanned! {at(call.method.span())=>
         |daemon, #pattern, #cx| __private::boxed(async move { #replied })
     };
-    quote!(definition.command(__private::Command::<Self>::new::<#ty, #reply>(#name, #doc, #closure)))
+    let (request, answer) = (schema(&ty), schema(reply));
+    quote!(definition.command(
+        __private::Command::<Self>::new::<#ty, #reply>(#name, #doc, #closure).schemas(#request, #answer)
+    ))
+}
+
+/// How the JSON Schema of a type is made, if that can be: one of two traits answers for each type.
+pub(super) fn schema(ty: &TokenStream) -> TokenStream {
+    quote! {{
+        #[allow(unused_imports)]
+        use __private::{WithSchema as _, WithoutSchema as _};
+        (&__private::SchemaOf::<#ty>::ASK).schema()
+    }}
 }

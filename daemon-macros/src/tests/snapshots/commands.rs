@@ -26,12 +26,24 @@ where
                     StatsRequest,
                     Stats,
                 >(
-                    "stats",
-                    "How many there are.\n\nCounted, not guessed.",
-                    |daemon, request, cx| __private::boxed(async move {
-                        __private::reply(Self::stats(daemon, request, cx).await)
-                    }),
-                ),
+                        "stats",
+                        "How many there are.\n\nCounted, not guessed.",
+                        |daemon, request, cx| __private::boxed(async move {
+                            __private::reply(Self::stats(daemon, request, cx).await)
+                        }),
+                    )
+                    .schemas(
+                        {
+                            #[allow(unused_imports)]
+                            use __private::{WithSchema as _, WithoutSchema as _};
+                            (&__private::SchemaOf::<StatsRequest>::ASK).schema()
+                        },
+                        {
+                            #[allow(unused_imports)]
+                            use __private::{WithSchema as _, WithoutSchema as _};
+                            (&__private::SchemaOf::<Stats>::ASK).schema()
+                        },
+                    ),
             );
         #[cfg(feature = "admin")]
         definition
@@ -42,12 +54,27 @@ where
                     (),
                     <Cleared as ::other::core::__private::Reply>::Reply,
                 >(
-                    "clear-all",
-                    "",
-                    |daemon, (), _| __private::boxed(async move {
-                        __private::reply(Self::clear(daemon))
-                    }),
-                ),
+                        "clear-all",
+                        "",
+                        |daemon, (), _| __private::boxed(async move {
+                            __private::reply(Self::clear(daemon))
+                        }),
+                    )
+                    .schemas(
+                        {
+                            #[allow(unused_imports)]
+                            use __private::{WithSchema as _, WithoutSchema as _};
+                            (&__private::SchemaOf::<()>::ASK).schema()
+                        },
+                        {
+                            #[allow(unused_imports)]
+                            use __private::{WithSchema as _, WithoutSchema as _};
+                            (&__private::SchemaOf::<
+                                <Cleared as ::other::core::__private::Reply>::Reply,
+                            >::ASK)
+                                .schema()
+                        },
+                    ),
             );
     }
 }
@@ -114,7 +141,7 @@ impl<C: ::other::core::__private::Call> CacheClient<C> {
         __private::ask::<
             StatsRequest,
             Stats,
-        >(&self.call, self.daemon, "stats", request, self.timeout)
+        >(&self.call, (self.daemon, "stats"), request, self.timeout, Self::__commands)
             .await
     }
     #[cfg(feature = "admin")]
@@ -133,8 +160,52 @@ impl<C: ::other::core::__private::Call> CacheClient<C> {
         __private::ask::<
             (),
             <Cleared as ::other::core::__private::Reply>::Reply,
-        >(&self.call, self.daemon, "clear-all", &(), self.timeout)
+        >(&self.call, (self.daemon, "clear-all"), &(), self.timeout, Self::__commands)
             .await
+    }
+    #[allow(unused_mut)]
+    fn __commands() -> ::other::core::__private::Vec<
+        ::other::core::__private::Signature,
+    > {
+        use ::other::core::__private as __private;
+        let mut commands = __private::Vec::new();
+        commands
+            .push(
+                __private::Signature::new(
+                    "stats",
+                    {
+                        #[allow(unused_imports)]
+                        use __private::{WithSchema as _, WithoutSchema as _};
+                        (&__private::SchemaOf::<StatsRequest>::ASK).schema()
+                    },
+                    {
+                        #[allow(unused_imports)]
+                        use __private::{WithSchema as _, WithoutSchema as _};
+                        (&__private::SchemaOf::<Stats>::ASK).schema()
+                    },
+                ),
+            );
+        #[cfg(feature = "admin")]
+        commands
+            .push(
+                __private::Signature::new(
+                    "clear-all",
+                    {
+                        #[allow(unused_imports)]
+                        use __private::{WithSchema as _, WithoutSchema as _};
+                        (&__private::SchemaOf::<()>::ASK).schema()
+                    },
+                    {
+                        #[allow(unused_imports)]
+                        use __private::{WithSchema as _, WithoutSchema as _};
+                        (&__private::SchemaOf::<
+                            <Cleared as ::other::core::__private::Reply>::Reply,
+                        >::ASK)
+                            .schema()
+                    },
+                ),
+            );
+        commands
     }
 }
 #[allow(dead_code, unreachable_pub, private_interfaces)]
