@@ -363,7 +363,7 @@ mod tests {
         let json = serde_json::json!({
             "name": "app", "pid": 7, "state": "running", "uptime_ms": 61_000, "reloads": 0, "blocked": [],
             "daemons": [{
-                "name": "store", "state": "running", "wave": 1, "requires": [], "wants": [], "optional": false,
+                "name": "store", "state": "running", "plane": "workers", "wave": 1, "requires": [], "wants": [], "optional": false,
                 "reason": null, "restarts": 0, "degraded": [], "subscriptions": [], "guards": 0, "commands": ["stats"],
                 "errors": 0, "panics": 0,
                 "intervals": [{

@@ -31,6 +31,7 @@
 mod body;
 mod client;
 mod codec;
+pub mod control;
 mod error;
 mod json;
 mod limits;
@@ -46,6 +47,7 @@ pub use client::{Connection, ConnectionBuilder, Event, Events, Reconnect, Replie
 pub use codec::{
     BadFrame, Capabilities, Decoder, Envelope, Extensions, Frame, FrameError, Hello, Kind, PROTOCOL_VERSION, encode,
 };
+pub use control::ControlServer;
 pub use error::{BindError, ConnectionError, Failure, RequestError, code};
 pub use json::Json;
 pub use limits::Limits;
