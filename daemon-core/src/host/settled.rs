@@ -39,6 +39,12 @@ impl Settled {
         Self::AlreadyRunning { message: error.to_string(), pid: error.pid }
     }
 
+    /// That it cannot start, for who finds that out before there is a host.
+    #[must_use]
+    pub fn refused(why: impl Into<String>) -> Self {
+        Self::Refused { message: why.into() }
+    }
+
     /// Whether the host runs.
     #[must_use]
     pub fn is_running(&self) -> bool {
