@@ -60,7 +60,8 @@ pub struct Declaration {
     pub optional: bool,
     /// When it is started again after it failed.
     pub restart: RestartPolicy,
-    /// The events it publishes; `None` if it does not say. Nothing keeps it from publishing others.
+    /// The events it publishes; `None` if it does not say. Nothing keeps it from publishing others, which is noticed: see
+    /// [`EventAudit::undeclared`](crate::EventAudit::undeclared).
     pub publishes: Option<&'static [Published]>,
     /// Which threads it runs on.
     pub plane: Plane,

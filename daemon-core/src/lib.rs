@@ -71,9 +71,9 @@ mod written;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use call::{Call, CallError, CommandInfo};
 #[cfg(feature = "schema")]
 pub use call::schema_of;
+pub use call::{Call, CallError, CommandInfo};
 pub use configuration::Configuration;
 pub use context::{Context, HostHandle, TaskEnded, TaskHandle, Unsubscribe};
 pub use daemon::{DaemonBase, Wired};
@@ -97,7 +97,7 @@ pub use reload::{DaemonReload, DaemonReloadOutcome, ReloadOutcome, ReloadReport}
 pub use schedule::{Missed, Overlap, Period, Schedule};
 pub use status::{
     BlockedWork, CheckKind, CheckReport, DaemonStatus, EventAudit, HostStatus, IntervalState, IntervalStatus, State,
-    TaskKind, TaskStatus, Transition, Unfed, Unheard,
+    TaskKind, TaskStatus, Transition, Undeclared, Unfed, Unheard,
 };
 pub use task::{Attach, EventRow, Handler, place};
 

@@ -11,8 +11,8 @@ pub use std::option::Option;
 pub use std::primitive::{bool, str};
 pub use std::result::Result;
 pub use std::sync::Arc;
-pub use std::vec::Vec;
 pub use std::time::Duration;
+pub use std::vec::Vec;
 
 pub use daemon_grammar::Percent;
 pub use serde_json;

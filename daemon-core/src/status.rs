@@ -300,6 +300,8 @@ pub struct EventAudit {
     pub unheard: Vec<Unheard>,
     /// Subscriptions that were offered nothing.
     pub unfed: Vec<Unfed>,
+    /// What daemons published though they declare which events they publish, and do not name these.
+    pub undeclared: Vec<Undeclared>,
 }
 
 /// A topic on which something was published that nobody heard.
@@ -312,6 +314,18 @@ pub struct Unheard {
     pub publisher: String,
     /// How many there were.
     pub events: u64,
+}
+
+/// A type of event that its publisher does not name among those it publishes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Undeclared {
+    /// The daemon that published it.
+    pub publisher: String,
+    /// The type's own topic or pattern.
+    pub topic: String,
+    /// The type's name.
+    pub event: String,
 }
 
 /// A subscription to which nothing came.

@@ -4,7 +4,9 @@
 use std::error::Error;
 use std::time::Duration;
 
-use daemon_core::{Call, CallError, Command, DaemonBase, Declaration, Declared, Definition, Host, Result, Wired, daemon};
+use daemon_core::{
+    Call, CallError, Command, DaemonBase, Declaration, Declared, Definition, Host, Result, Wired, daemon,
+};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

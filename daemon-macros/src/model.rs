@@ -86,6 +86,7 @@ pub(crate) struct Command {
     pub(crate) method: Ident,
     pub(crate) request: Option<Request>,
     pub(crate) reply: TokenStream,
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// What a command takes.

@@ -115,7 +115,7 @@ fn commands() {
             async fn stats(&self, request: StatsRequest, cx: &Context) -> Result<Stats> { todo() }
 
             #[cfg(feature = "admin")]
-            #[command(name = "clear-all")]
+            #[command(name = "clear-all", timeout = "5m")]
             fn clear(&self) -> Cleared { todo() }
         }
     };

@@ -47,14 +47,14 @@ pub enum CallError {
         /// The daemon asked.
         daemon: String,
     },
-    /// No reply came in time. The command may have taken effect, and may still be under way.
+    /// No reply came in time. The command may have taken effect, and may still be under way, unless the limit was its own.
     #[error("`{daemon}.{command}` did not answer within {limit:?}")]
     Timeout {
         /// The daemon asked.
         daemon: String,
         /// The command asked for.
         command: String,
-        /// How long the caller waited.
+        /// How long the caller waited, or the command may take.
         limit: Duration,
     },
     /// Commands call each other without end: this one waits, over that many steps, for itself.
@@ -326,7 +326,12 @@ mod tests {
             CallError::failed(outer()),
             CallError::Panicked(text()),
             CallError::reply(outer()),
-            CallError::Skewed { daemon: text(), ours: text(), theirs: text(), source: CallError::reply(outer()).into() },
+            CallError::Skewed {
+                daemon: text(),
+                ours: text(),
+                theirs: text(),
+                source: CallError::reply(outer()).into(),
+            },
             CallError::transport(outer()),
         ]
     }

@@ -212,7 +212,9 @@ mod tests {
 
     #[test]
     fn the_order_of_commands_does_not_count_and_their_names_do() {
-        let of = |names: &[&'static str]| hash(&names.iter().map(|name| Signature::new(name, None, None)).collect::<Vec<_>>());
+        let of = |names: &[&'static str]| {
+            hash(&names.iter().map(|name| Signature::new(name, None, None)).collect::<Vec<_>>())
+        };
         assert_eq!(of(&["a", "b"]), of(&["b", "a"]));
         assert_ne!(of(&["a", "b"]), of(&["ab"]));
         assert_eq!(of(&[]), "cbf29ce484222325");
@@ -230,6 +232,9 @@ mod tests {
         );
         assert_ne!(plain, with(|| json!({"type": "object", "properties": {"title": {"type": "integer"}}})));
         assert_ne!(plain, with(|| json!({"type": "object", "properties": {}})), "a property may be named so");
-        assert_ne!(plain, with(|| json!({"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]})));
+        assert_ne!(
+            plain,
+            with(|| json!({"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]}))
+        );
     }
 }

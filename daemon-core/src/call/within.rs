@@ -11,8 +11,7 @@ use tokio::time::Sleep;
 
 use super::{Call, CallError};
 
-/// Calls a command, and gives up after `limit`, counted from the first poll. The clock is looked at only once the call has to
-/// wait, and not at all outside a tokio runtime.
+/// Calls a command, and waits for its reply no longer than `limit`.
 pub(super) async fn call<C, Q, A>(
     call: &C,
     daemon: &str,
@@ -25,11 +24,16 @@ where
     Q: Serialize + Send + Sync,
     A: DeserializeOwned + Send,
 {
-    let reply = Within { call: call.call(daemon, command, request), limit, timer: None };
-    reply.await.unwrap_or_else(|| {
+    within(limit, call.call(daemon, command, request)).await.unwrap_or_else(|| {
         let (daemon, command) = (daemon.to_owned(), command.to_owned());
         Err(CallError::Timeout { daemon, command, limit })
     })
+}
+
+/// What `call` comes to within `limit`, counted from the first poll; `None`, and it is dropped, if that is not enough. The clock is
+/// looked at only once it has to wait, and not at all outside a tokio runtime.
+pub(crate) fn within<F: Future>(limit: Duration, call: F) -> impl Future<Output = Option<F::Output>> {
+    Within { call, limit, timer: None }
 }
 
 pin_project_lite::pin_project! {

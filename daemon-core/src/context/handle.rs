@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::oneshot;
 
 use super::link::{self, HostLink, Wish};
 use crate::call::{Call, CallError, Carried, CommandInfo};
@@ -15,6 +16,7 @@ use crate::event::{Event, PublishError, Publisher, SubscribeError, Tap};
 use crate::instance::{DaemonLock, Layout, PathError};
 use crate::schedule::{Order, Period};
 use crate::status::{CheckReport, EventAudit, HostStatus, Transition};
+use crate::task::aside;
 
 /// A handle on a host. Clones are cheap; a handle does not keep the host running.
 #[derive(Clone)]
@@ -248,6 +250,12 @@ impl HostHandle {
         self.link.order(daemon, interval, Order::Period(period.try_into()?))
     }
 
+    /// The names of the daemons, in the order in which they were added.
+    #[must_use]
+    pub fn daemon_names(&self) -> Vec<String> {
+        self.link.names()
+    }
+
     /// The commands of all daemons, running or not, in the order in which the daemons were added.
     #[must_use]
     pub fn commands(&self) -> Vec<CommandInfo> {
@@ -275,6 +283,18 @@ impl HostHandle {
             Carried::Text(reply) => Ok(reply),
             Carried::Value(reply) => Ok(reply.to_string()),
         }
+    }
+
+    /// Runs `work` where the workers' daemons run, for who is on the [operations plane](crate::Plane::Operations) and has code of others to
+    /// run, such as writing an event as JSON. `None` if it panicked, or there are no workers any more.
+    ///
+    /// # Cancel safety
+    /// Once polled, the work is done even if the future is dropped.
+    pub async fn on_workers<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let (sender, done) = oneshot::channel();
+        // Nobody may wait for it any more.
+        drop(aside(&self.link.workers()?, async move { drop(sender.send(work())) }));
+        done.await.ok()
     }
 
     /// Where the files of this host are: its lock, its PID file, its socket, if it has not been told otherwise.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::runtime::Handle;
 
 use crate::BoxFuture;
 use crate::call::{CallError, Carried, CommandInfo};
@@ -72,6 +73,8 @@ pub(crate) trait HostLink: Any + Send + Sync {
     fn status(&self) -> HostStatus;
     /// What was heard by nobody, and who heard nothing.
     fn audit(&self) -> EventAudit;
+    /// Where the workers' daemons run, once that is known.
+    fn workers(&self) -> Option<Handle>;
     /// Where its files are.
     fn layout(&self) -> Result<Layout, PathError>;
     /// The lock it holds.

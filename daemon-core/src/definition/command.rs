@@ -1,15 +1,18 @@
 //! Commands: methods that others call by name.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::BoxFuture;
-use crate::call::{CallError, Carried, Signature};
+use crate::call::{CallError, Carried, Signature, within};
 use crate::context::Context;
 use crate::error::Result;
+use crate::status::TaskKind;
+use crate::task::{FOREVER, Failure};
 
 /// How a command calls into its daemon.
 pub type CommandCall<D, Q, A> = for<'a> fn(&'a D, Q, &'a Context) -> BoxFuture<'a, Result<A>>;
@@ -17,7 +20,8 @@ pub type CommandCall<D, Q, A> = for<'a> fn(&'a D, Q, &'a Context) -> BoxFuture<'
 /// A method that can be called by name, with a request and a reply that serde can carry.
 pub struct Command<D> {
     pub(crate) outline: CommandOutline,
-    pub(crate) call: Box<dyn Erased<D>>,
+    call: Box<dyn Erased<D>>,
+    timeout: Option<Duration>,
 }
 
 /// What can be said of a command without its daemon's type.
@@ -28,7 +32,7 @@ pub(crate) struct CommandOutline {
 }
 
 /// A command whose request and reply types are hidden.
-pub(crate) trait Erased<D>: Send + Sync {
+trait Erased<D>: Send + Sync {
     fn call<'a>(&self, daemon: &'a D, request: Carried, cx: &'a Context) -> BoxFuture<'a, Result<Carried, CallError>>;
 }
 
@@ -55,11 +59,18 @@ impl<D: Sync + 'static> Command<D> {
         A: Serialize + Send + 'static,
     {
         let outline = CommandOutline { signature: Signature::new(name, None, None), doc };
-        Self { outline, call: Box::new(Typed(call)) }
+        Self { outline, call: Box::new(Typed(call)), timeout: None }
     }
 }
 
 impl<D> Command<D> {
+    /// Gives a call up, as failed, once it has run for `timeout` \[never\], whoever waits for its reply and for how long.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
     /// Says how the JSON Schema is made of what it takes, for those who [ask](crate::HostHandle::commands).
     #[must_use]
     pub fn request_schema(mut self, make: fn() -> Value) -> Self {
@@ -81,10 +92,25 @@ impl<D> Command<D> {
         self.outline.signature = Signature::new(self.outline.signature.name, request, reply);
         self
     }
+
+    /// Makes one call.
+    pub(crate) async fn run(&self, daemon: &D, request: Carried, cx: &Context) -> Result<Carried, CallError> {
+        let call = self.call.call(daemon, request, cx);
+        let Some(limit) = self.timeout else { return call.await };
+        let (limit, name) = (limit.min(FOREVER), self.outline.signature.name);
+        within(limit, call).await.unwrap_or_else(|| {
+            cx.life.failed(TaskKind::Command, name, &Failure::Timeout(limit));
+            Err(CallError::Timeout { daemon: cx.name().to_owned(), command: name.to_owned(), limit })
+        })
+    }
 }
 
 impl<D> fmt::Debug for Command<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Command").field("name", &self.outline.signature.name).field("doc", &self.outline.doc).finish()
+        f.debug_struct("Command")
+            .field("name", &self.outline.signature.name)
+            .field("doc", &self.outline.doc)
+            .field("timeout", &self.timeout)
+            .finish()
     }
 }

@@ -7,8 +7,8 @@
 mod command;
 mod rows;
 
-pub use command::{Command, CommandCall};
 pub(crate) use command::CommandOutline;
+pub use command::{Command, CommandCall};
 pub use rows::{Check, Deferred, Interval, OnReady, RowCall, Task};
 
 use crate::context::Context;

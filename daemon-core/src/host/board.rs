@@ -11,11 +11,12 @@ use super::claims::{Claimed, Wanted};
 use super::farewell::Farewell;
 use super::journal::Journal;
 use super::leaving::Leaving;
+use super::limits::Limits;
 use super::planes::Planes;
 use super::settings::Settings;
 use super::slot::Slot;
 use super::unit::Unit;
-use crate::error::{DaemonError, DaemonErrorCode};
+use crate::error::{DaemonError, DaemonErrorCode, Error};
 use crate::event::Bus;
 use crate::instance::Scope;
 use crate::schedule::Clock;
@@ -58,6 +59,7 @@ pub(crate) struct Words {
     /// Whose its files are.
     pub(crate) scope: Scope,
     pub(crate) notes: Vec<String>,
+    pub(super) limits: Limits,
     /// How long a poll may take before it counts as blocking its thread.
     pub(crate) blocked_after: Duration,
     /// What is done last.
@@ -70,6 +72,8 @@ pub(crate) struct Board {
     pub(crate) scope: Scope,
     pub(crate) since: Instant,
     pub(crate) notes: Vec<String>,
+    /// Those that were set explicitly.
+    pub(super) limits: Limits,
     pub(crate) blocked_after: Duration,
     pub(super) farewell: Arc<Farewell>,
     /// What it has claimed of the machine.
@@ -104,7 +108,7 @@ impl Board {
         journal: Arc<Journal>,
         happenings: mpsc::UnboundedSender<Happening>,
     ) -> Arc<Self> {
-        let Words { name, scope, notes, blocked_after, farewell } = words;
+        let Words { name, scope, notes, limits, blocked_after, farewell } = words;
         let slots = RwLock::new(slots.into_iter().map(Arc::new).collect());
         let since = journal.since();
         Arc::new(Self {
@@ -113,6 +117,7 @@ impl Board {
             since,
             slots,
             notes,
+            limits,
             blocked_after,
             farewell,
             claimed: Claimed::default(),
@@ -150,15 +155,19 @@ impl Board {
         slots.iter().position(|slot| *slot.name == *name).map(|at| (at, slots[at].clone()))
     }
 
-    /// Adds a slot and tells the conductor of it, unless its name is taken.
-    pub(crate) fn add(&self, slot: Slot, happening: impl FnOnce() -> Happening) -> bool {
+    /// Adds a slot and tells the conductor of it, unless its name is taken or the host has ended.
+    pub(crate) fn add(&self, slot: Slot, happening: impl FnOnce() -> Happening) -> Result<(), Error> {
+        // Told under the lock that orders slots, so that the conductor counts them as the board does.
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
         if slots.iter().any(|other| other.name == slot.name) {
-            return false;
+            return Err(Error::NameTaken { name: slot.name.to_string() });
         }
-        slots.push(Arc::new(slot));
-        self.tell(happening());
-        true
+        let refused = self.happenings.send(happening()).map_err(|refused| (refused, slot.name.to_string()));
+        if refused.is_ok() {
+            slots.push(Arc::new(slot));
+        }
+        drop(slots); // before what was refused, which is the user's
+        refused.map_err(|(_, daemon)| Error::Stopping { daemon })
     }
 
     pub(crate) fn by_wave(&self) -> Vec<Arc<Slot>> {

@@ -332,7 +332,7 @@ impl Conducting {
         let plane = self.plane(at);
         let counts = |on: usize| self.machine.is_up(on) && self.plane(on) == plane;
         let weight = |on: usize| if counts(on) { stop_ceiling(&*self.players[on].unit) } else { Duration::ZERO };
-        self.machine.graph().longest_chain(at, &weight)
+        self.machine.graph().longest_chains(&[at], weight).into_iter().sum()
     }
 
     /// What is to be kept of a stop's time for the operations plane, which stops last.
@@ -435,7 +435,8 @@ impl Conducting {
     /// A start that nobody ended in time fails, and the host with it: no worker is free to do anything. If one that starts
     /// blocks them, it is that one.
     fn overdue(&mut self, late: usize) -> Vec<Action> {
-        let blocking: Vec<_> = self.board.polled(Some(self.plane(late))).into_iter().map(|polled| polled.work).collect();
+        let blocking: Vec<_> =
+            self.board.polled(Some(self.plane(late))).into_iter().map(|polled| polled.work).collect();
         let blocks = |at: &usize| {
             let name = &self.machine.graph().nodes[*at].name;
             self.machine.stage(*at) == Stage::Starting && blocking.iter().any(|work| *work.daemon == **name)

@@ -30,11 +30,8 @@ impl Leaving {
     /// Says where daemons run. Before that none has a value.
     pub(super) fn run_on(&self, planes: &Planes) {
         let tasks = |plane| Tasks::new(planes.of(plane).clone(), Owner::nobody());
-        let places = || Places {
-            planes: planes.clone(),
-            workers: tasks(Plane::Workers),
-            operations: tasks(Plane::Operations),
-        };
+        let places =
+            || Places { planes: planes.clone(), workers: tasks(Plane::Workers), operations: tasks(Plane::Operations) };
         let _: &Places = self.0.get_or_init(places);
     }
 

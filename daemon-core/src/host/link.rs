@@ -4,6 +4,7 @@ use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -222,6 +223,10 @@ impl HostLink for Board {
             (!signatures.is_empty()).then(|| (slot.name.to_string(), hash(&signatures)))
         };
         self.slots().iter().filter_map(of).collect()
+    }
+
+    fn workers(&self) -> Option<Handle> {
+        self.settings.runtime().cloned()
     }
 
     fn layout(&self) -> Result<Layout, PathError> {

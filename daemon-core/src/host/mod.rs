@@ -15,6 +15,7 @@ mod faults;
 mod graph;
 mod journal;
 mod leaving;
+mod limits;
 mod link;
 mod lives;
 #[cfg(all(test, daemon_loom))]
@@ -23,6 +24,7 @@ mod overdue;
 mod phase;
 mod planes;
 mod process;
+mod references;
 #[cfg(feature = "testing")]
 mod rehearsal;
 mod reload;

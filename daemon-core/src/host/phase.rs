@@ -429,8 +429,7 @@ impl Machine {
         for at in 0..self.members.len() {
             let member = &self.members[at];
             let may = matches!(member.stage, Stage::Starting | Stage::Running);
-            let stays_for_others =
-                self.graph.nodes[at].plane == Plane::Operations && self.farewell != Farewell::Said;
+            let stays_for_others = self.graph.nodes[at].plane == Plane::Operations && self.farewell != Farewell::Said;
             if !may || !((self.stopping && !stays_for_others) || member.fate != Fate::Stay) {
                 continue;
             }

@@ -15,6 +15,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::journal::Journal;
+use super::references::Known;
 use super::report::Cut;
 use super::unit::{Intake, Lived, Unit};
 use crate::context::{Life, Readiness};
@@ -29,6 +30,7 @@ use crate::task::{FOREVER, Tally};
 pub(crate) struct Slot {
     pub(crate) name: Arc<str>,
     pub(crate) type_id: TypeId,
+    type_name: &'static str,
     pub(crate) plane: Plane,
     pub(crate) wave: u32,
     pub(crate) requires: Vec<String>,
@@ -36,6 +38,8 @@ pub(crate) struct Slot {
     pub(crate) optional: bool,
     /// How long a start may take, where the daemon says so; and a reload.
     pub(crate) start_timeout: Option<Duration>,
+    /// How long its stop may take, where the daemon says so.
+    pub(super) stop_timeout: Option<Duration>,
     pub(crate) commands: Vec<CommandOutline>,
     pub(crate) intake: Arc<dyn Intake>,
     pub(crate) tally: Arc<Tally>,
@@ -93,12 +97,14 @@ impl Slot {
         Self {
             name: unit.name().clone(),
             type_id: outline.type_id,
+            type_name: outline.type_name,
             plane: unit.declaration().plane,
             wave,
             requires,
             wants,
             optional: unit.declaration().optional,
             start_timeout: unit.declaration().start_timeout.map(|timeout| timeout.min(FOREVER)),
+            stop_timeout: unit.declaration().stop_timeout,
             commands: outline.commands,
             intake,
             tally: Arc::default(),
@@ -113,6 +119,11 @@ impl Slot {
     /// The names of its commands.
     pub(crate) fn command_names(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.commands.iter().map(|command| command.signature.name)
+    }
+
+    /// What others name it by.
+    pub(super) fn known(&self) -> Known {
+        Known { name: self.name.clone(), type_id: self.type_id, type_name: self.type_name }
     }
 
     pub(crate) fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::factory::Source;
+use super::references::Known;
 use super::reload::Step;
 use super::watched::Watched;
 use crate::BoxFuture;
@@ -41,6 +42,13 @@ pub(crate) struct Outline {
     pub(crate) tasks: Vec<(&'static str, RestartPolicy)>,
     pub(crate) checks: Vec<(&'static str, Duration)>,
     pub(crate) commands: Vec<CommandOutline>,
+}
+
+impl Outline {
+    /// What others name it by.
+    pub(super) fn known(&self, name: &Arc<str>) -> Known {
+        Known { name: name.clone(), type_id: self.type_id, type_name: self.type_name }
+    }
 }
 
 /// A daemon in a host.
@@ -108,7 +116,12 @@ pub(crate) trait Lived: Send + Sync {
     fn ask(&self);
     /// Registers what begins once the daemon is ready.
     fn begin(&self, life: &Arc<Life>) -> Result<(), Error>;
-    fn command(&self, name: &str, request: Carried, cx: Context) -> Option<BoxFuture<'static, Result<Carried, CallError>>>;
+    fn command(
+        &self,
+        name: &str,
+        request: Carried,
+        cx: Context,
+    ) -> Option<BoxFuture<'static, Result<Carried, CallError>>>;
     fn checks(&self, cx: &Context) -> Vec<BoundCheck>;
 }
 
@@ -362,7 +375,7 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
     ) -> Option<BoxFuture<'static, Result<Carried, CallError>>> {
         let at = self.definition.commands.iter().position(|command| command.outline.signature.name == name)?;
         let (daemon, definition) = (self.daemon.clone(), self.definition.clone());
-        Some(Box::pin(async move { definition.commands[at].call.call(&daemon, request, &cx).await }))
+        Some(Box::pin(async move { definition.commands[at].run(&daemon, request, &cx).await }))
     }
 
     fn checks(&self, cx: &Context) -> Vec<BoundCheck> {

@@ -9,8 +9,10 @@ use super::board::Board;
 use super::report::{Cut, DaemonStart, DaemonStop, EventAccount, Left, ShutdownReport, StartReport, millis};
 use super::slot::Slot;
 use crate::declaration::Plane;
-use crate::event::{SubscriptionStatus, Totals};
-use crate::status::{BlockedWork, DaemonStatus, EventAudit, HostStatus, State, TaskKind, TaskStatus, Unfed, Unheard};
+use crate::event::{Slip, SubscriptionStatus, Totals};
+use crate::status::{
+    BlockedWork, DaemonStatus, EventAudit, HostStatus, State, TaskKind, TaskStatus, Undeclared, Unfed, Unheard,
+};
 
 impl Board {
     pub(crate) fn start_report(&self, started: bool) -> StartReport {
@@ -98,7 +100,13 @@ impl Board {
             unfed
                 .extend(silent.map(|of| Unfed { subscription: format!("{}.{}", slot.name, of.name), topic: of.topic }));
         }
-        EventAudit { unheard: self.unheard(), unfed }
+        let undeclared = self.bus.undeclared().into_iter();
+        let undeclared = undeclared.map(|(publisher, Slip { topic, event })| Undeclared {
+            publisher,
+            topic: topic.to_owned(),
+            event: event.to_owned(),
+        });
+        EventAudit { unheard: self.unheard(), unfed, undeclared: undeclared.collect() }
     }
 
     fn unheard(&self) -> Vec<Unheard> {

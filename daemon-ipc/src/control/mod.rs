@@ -12,7 +12,7 @@ mod requests;
 use std::sync::Arc;
 
 use daemon_core::{
-    BoxError, Call, CheckKind, CommandInfo, Context, DaemonBase, DaemonStatus, EventAudit, HostStatus, ReloadReport, Result,
+    BoxError, Call, CheckKind, CommandInfo, Context, DaemonBase, DaemonStatus, Declared, EventAudit, HostStatus, ReloadReport, Result,
     Transition, daemon,
 };
 use serde_json::Value;
@@ -244,16 +244,13 @@ impl DaemonName {
 
     /// Who stops what carries this call could not start it again.
     fn check_steerable(&self, cx: &Context) -> Result<()> {
-        if self.daemon == cx.name() || self.daemon == IPC {
+        if self.daemon == cx.name() || self.daemon == <crate::IpcServer as Declared>::NAME {
             let why = format!("`{}` carries the calls of operators, this one included; stop or restart the whole host", self.daemon);
             return Err(BoxError::from(why));
         }
         Ok(())
     }
 }
-
-/// The daemon that serves commands to other processes.
-const IPC: &str = "ipc";
 
 impl IntervalName {
     fn look(self, cx: &Context) -> Result<DaemonInterval> {

@@ -163,7 +163,7 @@ fn same_topic(topic: &LitStr, event: &Type, local: bool) -> TokenStream {
 }
 
 fn command_row(call: &Call, command: &Command) -> TokenStream {
-    let Command { name, doc, request, reply, .. } = command;
+    let Command { name, doc, request, reply, timeout, .. } = command;
     let (ty, pattern, input) = match request {
         Some(request) => {
             let ty = &request.ty;
@@ -176,9 +176,10 @@ fn command_row(call: &Call, command: &Command) -> TokenStream {
     let closure = quote_spanned! {at(call.method.span())=>
         |daemon, #pattern, #cx| __private::boxed(async move { #replied })
     };
+    let timeout = timeout.map(|time| duration(&quote!(__private), time)).map(|time| quote!(.timeout(#time)));
     let (request, answer) = (schema(&ty), schema(reply));
     quote!(definition.command(
-        __private::Command::<Self>::new::<#ty, #reply>(#name, #doc, #closure).schemas(#request, #answer)
+        __private::Command::<Self>::new::<#ty, #reply>(#name, #doc, #closure) #timeout .schemas(#request, #answer)
     ))
 }
 

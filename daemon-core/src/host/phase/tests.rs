@@ -234,12 +234,8 @@ impl std::fmt::Debug for World {
 fn planes(size: usize, operations: usize, kind: impl Fn(usize, usize) -> usize) -> Graph {
     let of = |at: usize, which| (0..at).filter(|&on| kind(at, on) == which).collect();
     let plane = |at| if at < operations { Plane::Operations } else { Plane::Workers };
-    let edges = |at: usize| Edges {
-        name: at.to_string().into(),
-        requires: of(at, 1),
-        wants: of(at, 2),
-        plane: plane(at),
-    };
+    let edges =
+        |at: usize| Edges { name: at.to_string().into(), requires: of(at, 1), wants: of(at, 2), plane: plane(at) };
     Graph::new((0..size).map(edges).collect()).expect("acyclic by construction")
 }
 

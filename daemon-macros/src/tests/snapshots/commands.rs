@@ -60,6 +60,7 @@ where
                             __private::reply(Self::clear(daemon))
                         }),
                     )
+                    .timeout(__private::Duration::new(300u64, 0u32))
                     .schemas(
                         {
                             #[allow(unused_imports)]
@@ -83,7 +84,7 @@ where
 pub struct CacheClient<C> {
     call: C,
     daemon: &'static ::other::core::__private::str,
-    timeout: ::other::core::__private::Duration,
+    timeout: ::other::core::__private::Option<::other::core::__private::Duration>,
 }
 #[automatically_derived]
 impl<C: ::other::core::__private::Clone> ::other::core::__private::Clone
@@ -118,12 +119,13 @@ impl<C: ::other::core::__private::Call> CacheClient<C> {
         self.daemon = name;
         self
     }
-    /// Waits this long for each reply, instead of 30 s; after it a call is given up with `CallError::Timeout`.
+    /// Waits this long for each reply; after it a call is given up with `CallError::Timeout`. Otherwise as long as the command
+    /// may take, or 30 s if that is not limited.
     ///
     /// A command that was called goes on all the same.
     #[must_use]
     pub fn timeout(mut self, limit: ::other::core::__private::Duration) -> Self {
-        self.timeout = limit;
+        self.timeout = ::other::core::__private::Option::Some(limit);
         self
     }
     /// How many there are.
@@ -138,10 +140,11 @@ impl<C: ::other::core::__private::Call> CacheClient<C> {
         request: &StatsRequest,
     ) -> ::other::core::__private::Result<Stats, ::other::core::__private::CallError> {
         use ::other::core::__private as __private;
+        let limit = self.timeout.unwrap_or(__private::DEFAULT_TIMEOUT);
         __private::ask::<
             StatsRequest,
             Stats,
-        >(&self.call, (self.daemon, "stats"), request, self.timeout, Self::__commands)
+        >(&self.call, (self.daemon, "stats"), request, limit, Self::__commands)
             .await
     }
     #[cfg(feature = "admin")]
@@ -157,10 +160,11 @@ impl<C: ::other::core::__private::Call> CacheClient<C> {
         ::other::core::__private::CallError,
     > {
         use ::other::core::__private as __private;
+        let limit = self.timeout.unwrap_or(__private::Duration::new(300u64, 0u32));
         __private::ask::<
             (),
             <Cleared as ::other::core::__private::Reply>::Reply,
-        >(&self.call, (self.daemon, "clear-all"), &(), self.timeout, Self::__commands)
+        >(&self.call, (self.daemon, "clear-all"), &(), limit, Self::__commands)
             .await
     }
     #[allow(unused_mut)]
@@ -219,7 +223,7 @@ impl<S: Store> Cache<S> {
         CacheClient {
             call,
             daemon: <Self as ::other::core::__private::Declared>::NAME,
-            timeout: ::other::core::__private::DEFAULT_TIMEOUT,
+            timeout: ::other::core::__private::Option::None,
         }
     }
 }
