@@ -1,6 +1,5 @@
 //! Why a command came to nothing, in words and as an exit code.
 
-use std::error::Error as _;
 use std::io;
 use std::time::Duration;
 

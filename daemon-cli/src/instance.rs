@@ -61,12 +61,6 @@ impl Instance {
             false => Holder::Nobody,
         }
     }
-
-    /// That it does not run, in words.
-    pub(crate) fn not_running(&self) -> Error {
-        let lock = self.lock().map(|lock| format!(": nobody holds {}", lock.display())).unwrap_or_default();
-        Error::new(Kind::NotRunning, format!("not running{lock}"))
-    }
 }
 
 /// Who holds the lock of an instance.

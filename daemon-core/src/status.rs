@@ -317,7 +317,7 @@ pub struct Unheard {
 }
 
 /// A type of event that its publisher does not name among those it publishes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Undeclared {
     /// The daemon that published it.

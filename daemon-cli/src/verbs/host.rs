@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use daemon_core::{EventAudit, HostStatus, Transition, Unfed, Unheard};
+use daemon_core::{EventAudit, HostStatus, Transition, Undeclared, Unfed, Unheard};
 use daemon_ipc::control::{Lines, LogLevel, SetLogLevel};
 
 use super::{Asked, odd_count, state_cell, state_tone};
@@ -71,14 +71,18 @@ pub(super) async fn audit(asked: &Asked<'_>) -> Result<(), Error> {
 fn audit_text(audit: &EventAudit, out: &Out) -> String {
     let mut text = String::new();
     let mut unheard = Table::new([("NOBODY HEARD", Side::Left), ("FROM", Side::Left), ("EVENTS", Side::Right)]);
-    for Unheard { topic, publisher, events } in &audit.unheard {
+    for Unheard { topic, publisher, events, .. } in &audit.unheard {
         unheard.row([topic.clone().into(), publisher.clone().into(), events.to_string().into()], []);
     }
     let mut unfed = Table::new([("HEARD NOTHING", Side::Left), ("TOPIC", Side::Left)]);
     for Unfed { subscription, topic, .. } in &audit.unfed {
         unfed.row([subscription.clone().into(), topic.clone().into()], []);
     }
-    for table in [unheard, unfed].iter().filter(|table| !table.is_empty()) {
+    let mut undeclared = Table::new([("NOT DECLARED", Side::Left), ("BY", Side::Left)]);
+    for Undeclared { publisher, topic, .. } in &audit.undeclared {
+        undeclared.row([topic.clone().into(), publisher.clone().into()], []);
+    }
+    for table in [unheard, unfed, undeclared].iter().filter(|table| !table.is_empty()) {
         text.push_str(&out.table(table));
     }
     if text.is_empty() { "every event was heard, and every subscription heard one\n".to_owned() } else { text }
