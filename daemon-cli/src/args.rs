@@ -24,6 +24,7 @@ use clap_complete::Shell;
 /// assert_eq!(args.db, PathBuf::from("other.db"));
 /// ```
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
 pub struct Operator {
     #[command(subcommand)]
     pub(crate) verb: Option<Embedded>,
@@ -112,7 +113,6 @@ pub(crate) enum Verb {
         ask: Ask,
     },
     /// Show the intervals, or steer one
-    #[command(args_conflicts_with_subcommands = true)]
     Schedule {
         #[command(subcommand)]
         action: Option<ScheduleAction>,

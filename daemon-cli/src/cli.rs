@@ -9,7 +9,7 @@ use daemon_core::instance::Scope;
 use daemon_core::{BoxError, Host};
 use daemon_ipc::{ControlServer, IpcServer};
 
-use crate::args::{Ask, Daemonctl, EXIT_CODES, Embedded, Operator, Verb};
+use crate::args::{Ask, Daemonctl, Embedded, Operator, Verb};
 use crate::client::TO_CHANGE;
 use crate::detach::{self, Ready};
 use crate::error::{Error, Kind};
@@ -226,7 +226,7 @@ fn definition(host: &str) -> clap::Command {
     let program = std::env::args_os().next().unwrap_or_else(|| OsString::from(host));
     let program = Path::new(&program).file_name().map_or_else(|| host.to_owned(), |name| name.to_string_lossy().into_owned());
     let command = clap::Command::new(program).about(format!("Runs the daemon {host}, and asks the one that runs"));
-    Operator::augment_args(command).after_help(EXIT_CODES)
+    Operator::augment_args(command)
 }
 
 /// Tells what clap has to say: what is wrong with the arguments, or the help that was asked for.

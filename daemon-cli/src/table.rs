@@ -87,7 +87,9 @@ impl Table {
         let titles: Vec<_> = self.columns.iter().map(|(title, _)| Cell::new(*title, Tone::Dim)).collect();
         let mut text = self.line(&titles, &widths, colour);
         for (cells, notes) in &self.rows {
-            text.push_str(&self.line(cells, &widths, colour));
+            for line in self.lines(cells, &widths, width) {
+                text.push_str(&self.line(&line, &widths, colour));
+            }
             for note in notes {
                 for line in wrap(&note.text, width.saturating_sub(6).max(20)) {
                     text.push_str(&format!("      {}\n", note.tone.paint(&line, colour)));
@@ -95,6 +97,19 @@ impl Table {
             }
         }
         text
+    }
+
+    /// A row in as many lines as the text of its last column needs.
+    fn lines(&self, cells: &[Cell], widths: &[usize], width: usize) -> Vec<Vec<Cell>> {
+        let before: usize = widths.iter().take(self.columns.len() - 1).map(|width| width + 2).sum();
+        let Some((last, others)) = cells.split_last().filter(|_| cells.len() == self.columns.len()) else {
+            return vec![cells.to_vec()];
+        };
+        let texts = wrap(&last.text, width.saturating_sub(before + 2).max(20)).into_iter();
+        let texts = texts.map(|text| Cell { text, tone: last.tone });
+        let blank = others.iter().map(|_| Cell::from("")).collect::<Vec<_>>();
+        let row = |(at, text)| if at == 0 { others.to_vec() } else { blank.clone() }.into_iter().chain([text]).collect();
+        texts.enumerate().map(row).collect()
     }
 
     fn line(&self, cells: &[Cell], widths: &[usize], colour: bool) -> String {
@@ -139,11 +154,23 @@ mod tests {
     }
 
     #[test]
+    fn a_long_last_column_goes_on_below_itself() {
+        let mut table = Table::new([("COMMAND", Side::Left), ("WHAT IT DOES", Side::Left)]);
+        table.row(["store.compact".into(), "Writes the store anew without its holes.".into()], []);
+        let expected = "  COMMAND        WHAT IT DOES\n\
+                        \x20 store.compact  Writes the store anew\n\
+                        \x20                without its holes.\n";
+        assert_eq!(table.text(40, false), expected);
+    }
+
+    #[test]
     fn colours_are_not_counted() {
         let (plain, coloured) = (table().text(80, false), table().text(80, true));
         assert!(coloured.contains("\u{1b}[32mrunning\u{1b}[0m") && !plain.contains('\u{1b}'));
-        let bare: String = coloured.split('\u{1b}').map(|part| part.split_once('m').map_or(part, |(_, text)| text)).collect();
-        assert_eq!(bare.len() >= plain.len() - 8, true, "{bare}");
+        let mut parts = coloured.split('\u{1b}');
+        let first = parts.next().unwrap_or_default().to_owned();
+        let bare = first + &parts.filter_map(|part| Some(part.split_once('m')?.1)).collect::<String>();
+        assert_eq!(bare, plain);
     }
 
     #[test]

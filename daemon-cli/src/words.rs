@@ -16,6 +16,14 @@ pub(crate) fn short(length: Duration) -> String {
     }
 }
 
+/// A period as people say it, if one unit is enough for it.
+pub(crate) fn period(length: Duration) -> Option<String> {
+    let (secs, rest) = (length.as_secs(), length.subsec_nanos());
+    let of = |unit: u64| (rest == 0 && secs > 0 && secs % unit == 0).then_some(secs / unit);
+    let units = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+    units.iter().find_map(|(unit, name)| Some(format!("{}{name}", of(*unit)?)))
+}
+
 /// The same of a length that there may not be.
 pub(crate) fn short_or_dash(length: Option<Duration>) -> String {
     length.map_or_else(|| "-".to_owned(), short)
@@ -93,6 +101,13 @@ mod tests {
         assert_eq!(told(7_500_000_000), "2h 05m");
         assert_eq!(told(277_000_000_000), "3d 04h");
         assert_eq!(short_or_dash(None), "-");
+    }
+
+    #[test]
+    fn a_period_is_said_in_its_largest_unit() {
+        let said = |secs| period(Duration::from_secs(secs));
+        assert_eq!([30, 90, 1_800, 21_600, 172_800].map(said), ["30s", "90s", "30m", "6h", "2d"].map(|text| Some(text.to_owned())));
+        assert_eq!((period(Duration::from_millis(1_500)), period(Duration::ZERO)), (None, None));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use daemon_ipc::Json;
 use serde_json::Value;
 
 use super::Asked;
+use crate::client::Deadline;
 use crate::error::{Error, Kind};
 use crate::output::Out;
 use crate::table::{Side, Table};
@@ -18,7 +19,7 @@ pub(super) async fn call(asked: &Asked<'_>, route: &str, request: Option<String>
         route.rsplit_once('.').ok_or_else(|| usage(format!("`{route}` names no command; write DAEMON.COMMAND")))?;
     let text = match request.as_deref() {
         None => "null".to_owned(),
-        Some("-") => from_stdin().await?,
+        Some("-") => from_stdin(asked.deadline).await?,
         Some(text) => text.to_owned(),
     };
     let request: Json = text.trim().parse().map_err(|error| usage(format!("the request is no JSON: {error}")))?;
@@ -32,13 +33,15 @@ pub(super) async fn call(asked: &Asked<'_>, route: &str, request: Option<String>
 }
 
 /// Reads standard input to its end, but no longer than there is time.
-async fn from_stdin() -> Result<String, Error> {
+async fn from_stdin(deadline: Deadline) -> Result<String, Error> {
     let read = tokio::task::spawn_blocking(|| {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map(|_| text)
     });
     let failed = |error: &dyn std::fmt::Display| Error::failed(format!("cannot read standard input: {error}"));
-    read.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
+    let read = tokio::time::timeout(deadline.left(), read).await;
+    let read = read.map_err(|_| Error::timed_out("standard input did not end", deadline.limit))?;
+    read.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
 }
 
 /// JSON for people: in lines, and text alone without quotes.
@@ -72,15 +75,9 @@ fn route(info: &CommandInfo) -> String {
 
 fn list(commands: &[CommandInfo], out: &Out) -> String {
     let mut table = Table::new([("COMMAND", Side::Left), ("WHAT IT DOES", Side::Left)]);
-    let widest = commands.iter().map(|info| route(info).chars().count()).max().unwrap_or(0);
-    let room = out.width().saturating_sub(widest + 4).max(20);
     for info in commands {
         let first = info.doc.lines().next().unwrap_or_default().trim().to_owned();
-        // What does not fit beside it stands below it.
-        match first.chars().count() <= room {
-            true => table.row([route(info).into(), first.into()], []),
-            false => table.row([route(info).into()], [first.into()]),
-        }
+        table.row([route(info).into(), first.into()], []);
     }
     out.table(&table)
 }

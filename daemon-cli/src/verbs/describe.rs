@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use clap::Command;
+use clap::{Args as _, Command};
 use clap_mangen::Man;
 
-use crate::args::Verb;
+use crate::args::{Ask, Verb};
 use crate::error::{Error, Kind};
 use crate::output::Out;
 
@@ -14,14 +14,25 @@ use crate::output::Out;
 pub(crate) fn describe(verb: &Verb, definition: impl FnOnce() -> Command) -> Option<Result<(), Error>> {
     match verb {
         Verb::Completions { shell } => {
-            let (mut definition, mut script) = (definition(), Vec::new());
+            let (mut definition, mut script) = (for_people(definition()), Vec::new());
             let name = definition.get_name().to_owned();
             clap_complete::generate(*shell, &mut definition, name, &mut script);
             Some(Out::new(false).text(&String::from_utf8_lossy(&script)))
         }
-        Verb::Man { command, dir } => Some(man(definition(), command.as_deref(), dir.as_deref())),
+        Verb::Man { command, dir } => Some(man(for_people(definition()), command.as_deref(), dir.as_deref())),
         _ => None,
     }
+}
+
+/// Without what one process says to another: not every generator leaves out what is hidden.
+fn for_people(definition: Command) -> Command {
+    ["start", "restart"].into_iter().fold(definition, |definition, verb| match definition.find_subcommand(verb) {
+        None => definition,
+        Some(_) => definition.mut_subcommand(verb, |verb| {
+            let about = verb.get_about().cloned().unwrap_or_default();
+            Ask::augment_args(Command::new(verb.get_name().to_owned())).about(about)
+        }),
+    })
 }
 
 fn man(mut definition: Command, command: Option<&str>, dir: Option<&Path>) -> Result<(), Error> {

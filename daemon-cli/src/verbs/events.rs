@@ -1,6 +1,7 @@
 //! Looking on at what is published.
 
-use daemon_ipc::Published;
+use daemon_core::CallError;
+use daemon_ipc::{Published, RequestError, code};
 
 use super::Asked;
 use crate::error::Error;
@@ -14,13 +15,20 @@ pub(super) async fn follow(asked: &Asked<'_>, pattern: &str, most: Option<u64>) 
         return Ok(());
     }
     let session = asked.open().await?;
-    // A subscription lasts as long as it lasts.
+    // A subscription lasts as long as it lasts, so whether anybody answers is found out before.
+    match session.control().status().await {
+        Err(CallError::UnknownDaemon { .. }) => {}
+        answered => drop(session.heard(answered)?),
+    }
     let connection = session.connection.without_timeout();
     let subscribed = connection.subscribe(pattern).await;
     let mut events = subscribed.map_err(|error| Error::of_request(&error))?;
     let mut seen = 0;
     while let Some(event) = events.next().await {
-        let event = event.map_err(|error| Error::of_request(&error))?;
+        let event = match event {
+            Err(RequestError::Failed(failure)) if failure.has_code(code::SHUTTING_DOWN) => break,
+            event => event.map_err(|error| Error::of_request(&error))?,
+        };
         match asked.out.json {
             true => asked.out.json(&event)?,
             false => asked.out.text(&text(&event, &asked.out))?,

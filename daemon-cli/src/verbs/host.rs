@@ -52,11 +52,12 @@ pub(super) async fn journal(asked: &Asked<'_>, lines: usize) -> Result<(), Error
     let session = asked.open().await?;
     let journal = session.heard(session.control().journal(&Lines { last: Some(lines) }).await)?;
     asked.out.answer(&journal, || {
-        let mut table = Table::new([("AFTER", Side::Right), ("WHO", Side::Left), ("STATE", Side::Left)]);
+        let mut table = Table::new([("AFTER", Side::Right), ("WHO", Side::Left), ("STATE", Side::Left), ("CAUSE", Side::Left)]);
         for Transition { at_ms, daemon, state, cause, .. } in &journal {
             let who = daemon.clone().unwrap_or_else(|| "(host)".to_owned());
             let after = format!("{}.{:03} s", at_ms / 1_000, at_ms % 1_000);
-            table.row([after.into(), who.into(), state_cell(*state)], cause.iter().map(|cause| cause.clone().into()));
+            let cause = cause.clone().unwrap_or_default();
+            table.row([after.into(), who.into(), state_cell(*state), cause.into()], []);
         }
         asked.out.table(&table)
     })

@@ -7,7 +7,7 @@ use super::{Asked, odd_count};
 use crate::args::ScheduleAction;
 use crate::error::Error;
 use crate::table::{Cell, Side, Table, Tone};
-use crate::words::short_or_dash;
+use crate::words::{period, short_or_dash};
 
 pub(super) async fn act(asked: &Asked<'_>, action: Option<ScheduleAction>) -> Result<(), Error> {
     let session = asked.open().await?;
@@ -45,7 +45,7 @@ pub(super) fn table(intervals: &[DaemonInterval]) -> Table {
         };
         let cells = [
             format!("{daemon}.{name}").into(),
-            schedule.clone().into(),
+            status.period.and_then(period).unwrap_or_else(|| schedule.clone()).into(),
             Cell::new(state, tone),
             ticks.to_string().into(),
             odd_count(*skipped),
