@@ -57,7 +57,12 @@ pub(crate) enum Embedded {
 
 /// `daemonctl`.
 #[derive(Debug, Parser)]
-#[command(name = "daemonctl", version, about = "Asks a daemon that runs on this machine", arg_required_else_help = true)]
+#[command(
+    name = "daemonctl",
+    version,
+    about = "Asks a daemon that runs on this machine",
+    arg_required_else_help = true
+)]
 #[command(subcommand_required = true, after_help = EXIT_CODES)]
 pub(crate) struct Daemonctl {
     /// The name of the daemon's host
@@ -286,7 +291,11 @@ mod tests {
 
     #[test]
     fn options_stand_anywhere_behind_their_command() {
-        for words in [&["x", "schedule", "--json", "list"][..], &["x", "schedule", "list", "--json"], &["x", "schedule", "--json"]] {
+        for words in [
+            &["x", "schedule", "--json", "list"][..],
+            &["x", "schedule", "list", "--json"],
+            &["x", "schedule", "--json"],
+        ] {
             let parsed = Program::try_parse_from(words).unwrap();
             let Some(Embedded::Verb(Verb::Schedule { ask, .. })) = parsed.operator.verb else { panic!("{words:?}") };
             assert!(ask.json, "{words:?}");
@@ -297,7 +306,10 @@ mod tests {
     fn a_name_stands_before_the_command() {
         let parsed = Daemonctl::try_parse_from(["daemonctl", "chat", "wait", "--ready", "--timeout", "1m30s"]).unwrap();
         let Verb::Wait { state, ask } = parsed.verb else { panic!("{parsed:?}") };
-        assert_eq!((parsed.name.as_deref(), state.ready, ask.timeout), (Some("chat"), true, Some(Duration::from_secs(90))));
+        assert_eq!(
+            (parsed.name.as_deref(), state.ready, ask.timeout),
+            (Some("chat"), true, Some(Duration::from_secs(90)))
+        );
         assert!(Daemonctl::try_parse_from(["daemonctl", "chat", "wait"]).is_err());
         let shell = Daemonctl::try_parse_from(["daemonctl", "completions", "bash"]).unwrap();
         assert!(shell.name.is_none() && matches!(shell.verb, Verb::Completions { .. }));

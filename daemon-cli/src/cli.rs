@@ -131,7 +131,8 @@ impl Cli {
         let name = self.name.clone();
         match operator.verb.unwrap_or(Embedded::Run) {
             Embedded::Run => self.host(None),
-            Embedded::Start { detached: true, .. } | Embedded::Restart { detached: true, .. } => match detach::detach() {
+            Embedded::Start { detached: true, .. } | Embedded::Restart { detached: true, .. } => match detach::detach()
+            {
                 Ok(ready) => self.host(Some(ready)),
                 Err(error) => ended(&name, Err(error), false),
             },
@@ -187,7 +188,8 @@ impl Cli {
         };
         let host = (self.make)().map_err(|error| (name.clone(), Error::failed(crate::error::with_sources(&*error))))?;
         if host.name() != name {
-            let message = format!("the host is named `{}`, and its command line `{name}`; give both one name", host.name());
+            let message =
+                format!("the host is named `{}`, and its command line `{name}`; give both one name", host.name());
             return Err((name, Error::failed(message)));
         }
         let host = if self.scope == Scope::System { host.system() } else { host };
@@ -224,7 +226,8 @@ fn restart(instance: &Instance, ask: Ask) -> Result<(), Error> {
 /// The definition of a program that has no arguments of its own.
 fn definition(host: &str) -> clap::Command {
     let program = std::env::args_os().next().unwrap_or_else(|| OsString::from(host));
-    let program = Path::new(&program).file_name().map_or_else(|| host.to_owned(), |name| name.to_string_lossy().into_owned());
+    let program =
+        Path::new(&program).file_name().map_or_else(|| host.to_owned(), |name| name.to_string_lossy().into_owned());
     let command = clap::Command::new(program).about(format!("Runs the daemon {host}, and asks the one that runs"));
     Operator::augment_args(command)
 }

@@ -123,7 +123,9 @@ impl Error {
     pub(crate) fn of_connection(error: &ConnectionError) -> Self {
         let kind = match error {
             ConnectionError::StaleSocket { .. } => Kind::NotRunning,
-            ConnectionError::Refused { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Kind::Refused,
+            ConnectionError::Refused { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Kind::Refused
+            }
             ConnectionError::Refused { .. } => Kind::NotRunning,
             ConnectionError::Timeout { .. } => Kind::TimedOut,
             ConnectionError::Rejected { .. } => Kind::Refused,

@@ -49,7 +49,8 @@ impl Out {
 
     /// A value as JSON, on a line of its own.
     pub(crate) fn json<T: Serialize>(&self, value: &T) -> Result<(), Error> {
-        let json = serde_json::to_string(value).map_err(|error| Error::failed(format!("cannot be written as JSON: {error}")))?;
+        let json = serde_json::to_string(value)
+            .map_err(|error| Error::failed(format!("cannot be written as JSON: {error}")))?;
         self.text(&(json + "\n"))
     }
 

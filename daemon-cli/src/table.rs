@@ -108,7 +108,8 @@ impl Table {
         let texts = wrap(&last.text, width.saturating_sub(before + 2).max(20)).into_iter();
         let texts = texts.map(|text| Cell { text, tone: last.tone });
         let blank = others.iter().map(|_| Cell::from("")).collect::<Vec<_>>();
-        let row = |(at, text)| if at == 0 { others.to_vec() } else { blank.clone() }.into_iter().chain([text]).collect();
+        let row =
+            |(at, text)| if at == 0 { others.to_vec() } else { blank.clone() }.into_iter().chain([text]).collect();
         texts.enumerate().map(row).collect()
     }
 

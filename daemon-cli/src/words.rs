@@ -46,7 +46,10 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_control) {
         return Cow::Borrowed(text);
     }
-    text.chars().flat_map(|c| if is_control(c) { c.escape_default().collect() } else { vec![c] }).collect::<String>().into()
+    text.chars()
+        .flat_map(|c| if is_control(c) { c.escape_default().collect() } else { vec![c] })
+        .collect::<String>()
+        .into()
 }
 
 /// Control characters, and those that turn the direction of text around.
@@ -106,7 +109,10 @@ mod tests {
     #[test]
     fn a_period_is_said_in_its_largest_unit() {
         let said = |secs| period(Duration::from_secs(secs));
-        assert_eq!([30, 90, 1_800, 21_600, 172_800].map(said), ["30s", "90s", "30m", "6h", "2d"].map(|text| Some(text.to_owned())));
+        assert_eq!(
+            [30, 90, 1_800, 21_600, 172_800].map(said),
+            ["30s", "90s", "30m", "6h", "2d"].map(|text| Some(text.to_owned()))
+        );
         assert_eq!((period(Duration::from_millis(1_500)), period(Duration::ZERO)), (None, None));
     }
 

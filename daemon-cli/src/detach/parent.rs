@@ -52,7 +52,11 @@ pub(crate) fn start(instance: &Instance, limit: Duration, out: Out) -> Result<()
     match settled {
         Heard::Settled(Settled::Running(start)) => {
             let took = short(Duration::from_millis(start.took_ms));
-            let text = format!("{} runs: PID {pid}, {}, ready in {took}\n", instance.name, count(start.daemons.len(), "daemon"));
+            let text = format!(
+                "{} runs: PID {pid}, {}, ready in {took}\n",
+                instance.name,
+                count(start.daemons.len(), "daemon")
+            );
             out.answer(&Started { pid: Some(pid), started: true, start: Some(start) }, || text)
         }
         Heard::Settled(Settled::AlreadyRunning { pid, .. }) => give_way(instance, pid, deadline, out),

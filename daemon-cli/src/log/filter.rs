@@ -57,7 +57,9 @@ mod tests {
         for text in ["info", "DEBUG", "warn,app::store=trace", "off", "app=debug"] {
             assert!(directives(text).is_ok(), "{text}");
         }
-        for (text, told) in [("verbos", "write part=level"), ("", "unknown level ``"), ("app=loud", "`loud`"), ("info,", "``")] {
+        for (text, told) in
+            [("verbos", "write part=level"), ("", "unknown level ``"), ("app=loud", "`loud`"), ("info,", "``")]
+        {
             assert!(directives(text).unwrap_err().contains(told), "{text}");
         }
     }

@@ -65,8 +65,7 @@ fn one(daemon: &DaemonStatus, out: &Out) -> String {
     fact("degraded", daemon.degraded.join("; "));
     let subscriptions: Vec<_> = daemon.subscriptions.iter().map(|status| (&*daemon.name, status)).collect();
     let intervals = daemon.intervals.iter().cloned();
-    let intervals: Vec<_> =
-        intervals.map(|status| DaemonInterval { daemon: daemon.name.clone(), status }).collect();
+    let intervals: Vec<_> = intervals.map(|status| DaemonInterval { daemon: daemon.name.clone(), status }).collect();
     let tables = [subscription_table(&subscriptions), schedule::table(&intervals), task_table(daemon)];
     for table in tables.iter().filter(|table| !table.is_empty()) {
         text.push_str(&out.table(table));
@@ -75,7 +74,13 @@ fn one(daemon: &DaemonStatus, out: &Out) -> String {
 }
 
 fn task_table(daemon: &DaemonStatus) -> Table {
-    let columns = [("TASK", Side::Left), ("KIND", Side::Left), ("AGE", Side::Right), ("IDLE", Side::Right), ("WAITS IN", Side::Left)];
+    let columns = [
+        ("TASK", Side::Left),
+        ("KIND", Side::Left),
+        ("AGE", Side::Right),
+        ("IDLE", Side::Right),
+        ("WAITS IN", Side::Left),
+    ];
     let mut table = Table::new(columns);
     for task in &daemon.tasks {
         let waits = task.waits_in.clone().unwrap_or_default();

@@ -26,12 +26,12 @@ pub(crate) fn describe(verb: &Verb, definition: impl FnOnce() -> Command) -> Opt
 
 /// Without what one process says to another: not every generator leaves out what is hidden.
 fn for_people(definition: Command) -> Command {
-    ["start", "restart"].into_iter().fold(definition, |definition, verb| match definition.find_subcommand(verb) {
-        None => definition,
-        Some(_) => definition.mut_subcommand(verb, |verb| {
+    definition.mut_subcommands(|verb| match verb.get_name() {
+        "start" | "restart" => {
             let about = verb.get_about().cloned().unwrap_or_default();
             Ask::augment_args(Command::new(verb.get_name().to_owned())).about(about)
-        }),
+        }
+        _ => verb,
     })
 }
 

@@ -26,7 +26,13 @@ fn tone(verdict: Verdict) -> Tone {
 
 fn text(health: &Health, out: &Out) -> String {
     let mut text = format!("{} is {}\n", health.name, out.paint(tone(health.verdict), health.verdict.as_str()));
-    let titles = [("DAEMON", Side::Left), ("HEALTH", Side::Left), ("CHECK", Side::Left), ("OF", Side::Left), ("TOOK", Side::Right)];
+    let titles = [
+        ("DAEMON", Side::Left),
+        ("HEALTH", Side::Left),
+        ("CHECK", Side::Left),
+        ("OF", Side::Left),
+        ("TOOK", Side::Right),
+    ];
     let mut table = Table::new(titles);
     for daemon in &health.daemons {
         let mut name = Cell::from(daemon.name.clone());

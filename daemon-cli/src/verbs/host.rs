@@ -21,8 +21,13 @@ pub(super) async fn status(asked: &Asked<'_>) -> Result<(), Error> {
 fn status_text(status: &HostStatus, out: &Out) -> String {
     let HostStatus { name, pid, daemons, uptime, reloads, .. } = status;
     let state = out.paint(state_tone(status.state), status.state.as_str());
-    let reloads = if *reloads == 0 { String::new() } else { format!(", {}", count(usize::try_from(*reloads).unwrap_or(0), "reload")) };
-    let mut text = format!("{name} is {state}: PID {pid}, up {}, {}{reloads}\n", short(*uptime), count(daemons.len(), "daemon"));
+    let reloads = if *reloads == 0 {
+        String::new()
+    } else {
+        format!(", {}", count(usize::try_from(*reloads).unwrap_or(0), "reload"))
+    };
+    let mut text =
+        format!("{name} is {state}: PID {pid}, up {}, {}{reloads}\n", short(*uptime), count(daemons.len(), "daemon"));
     let columns = ["DAEMON", "STATE"].map(|title| (title, Side::Left));
     let counts = ["WAVE", "RESTARTS", "ERRORS", "PANICS", "TASKS"].map(|title| (title, Side::Right));
     let mut table = Table::new(columns.into_iter().chain(counts));
@@ -52,7 +57,8 @@ pub(super) async fn journal(asked: &Asked<'_>, lines: usize) -> Result<(), Error
     let session = asked.open().await?;
     let journal = session.heard(session.control().journal(&Lines { last: Some(lines) }).await)?;
     asked.out.answer(&journal, || {
-        let mut table = Table::new([("AFTER", Side::Right), ("WHO", Side::Left), ("STATE", Side::Left), ("CAUSE", Side::Left)]);
+        let mut table =
+            Table::new([("AFTER", Side::Right), ("WHO", Side::Left), ("STATE", Side::Left), ("CAUSE", Side::Left)]);
         for Transition { at_ms, daemon, state, cause, .. } in &journal {
             let who = daemon.clone().unwrap_or_else(|| "(host)".to_owned());
             let after = format!("{}.{:03} s", at_ms / 1_000, at_ms % 1_000);

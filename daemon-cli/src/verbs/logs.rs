@@ -32,7 +32,9 @@ pub(super) fn show(path: &Path, lines: usize, follow: bool) -> Result<(), Error>
     if let Some(file) = &mut file {
         let mut last = last_lines(file, lines).map_err(unread)?;
         let missing = lines.saturating_sub(last.len());
-        if missing > 0 && let Ok(mut before) = File::open(numbered(path, 1)) {
+        if missing > 0
+            && let Ok(mut before) = File::open(numbered(path, 1))
+        {
             for line in last_lines(&mut before, missing).map_err(unread)?.into_iter().rev() {
                 last.push_front(line);
             }

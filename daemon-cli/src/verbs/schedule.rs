@@ -21,7 +21,9 @@ pub(super) async fn act(asked: &Asked<'_>, action: Option<ScheduleAction>) -> Re
             });
         }
         ScheduleAction::Pause { daemon, interval } => control.pause_schedule(&IntervalName { daemon, interval }).await,
-        ScheduleAction::Resume { daemon, interval } => control.resume_schedule(&IntervalName { daemon, interval }).await,
+        ScheduleAction::Resume { daemon, interval } => {
+            control.resume_schedule(&IntervalName { daemon, interval }).await
+        }
         ScheduleAction::Run { daemon, interval } => control.run_schedule(&IntervalName { daemon, interval }).await,
         ScheduleAction::Period { daemon, interval, period } => {
             control.set_period(&IntervalPeriod { daemon, interval, period }).await

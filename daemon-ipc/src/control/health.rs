@@ -166,8 +166,11 @@ mod tests {
             {"daemon": "well", "name": "disk", "kind": "readiness", "failure": null, "duration_us": 5},
             {"daemon": "well", "name": "peer", "kind": "liveness", "failure": "no answer", "duration_us": 7},
         ]);
-        let health =
-            health("running", vec![daemon("well", "running", false, &[]), daemon("busy", "running", false, &[])], check);
+        let health = health(
+            "running",
+            vec![daemon("well", "running", false, &[]), daemon("busy", "running", false, &[])],
+            check,
+        );
         let told: Vec<_> = health.daemons.iter().map(|daemon| (daemon.verdict, &*daemon.why[0])).collect();
         assert_eq!(
             told,

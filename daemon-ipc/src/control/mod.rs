@@ -12,15 +12,16 @@ mod requests;
 use std::sync::Arc;
 
 use daemon_core::{
-    BoxError, Call, CheckKind, CommandInfo, Context, DaemonBase, DaemonStatus, Declared, EventAudit, HostStatus, ReloadReport, Result,
-    Transition, daemon,
+    BoxError, Call, CheckKind, CommandInfo, Context, DaemonBase, DaemonStatus, Declared, EventAudit, HostStatus,
+    ReloadReport, Result, Transition, daemon,
 };
 use serde_json::Value;
 
 pub use health::{CheckHealth, DaemonHealth, Health, Verdict};
 pub use log_level::{LogFilter, LogLevel};
 pub use requests::{
-    CallByName, DaemonInterval, DaemonName, DaemonSubscription, IntervalName, IntervalPeriod, Lines, SetLogLevel, ShuttingDown, Which,
+    CallByName, DaemonInterval, DaemonName, DaemonSubscription, IntervalName, IntervalPeriod, Lines, SetLogLevel,
+    ShuttingDown, Which,
 };
 
 use log_level::Logs;
@@ -245,7 +246,10 @@ impl DaemonName {
     /// Who stops what carries this call could not start it again.
     fn check_steerable(&self, cx: &Context) -> Result<()> {
         if self.daemon == cx.name() || self.daemon == <crate::IpcServer as Declared>::NAME {
-            let why = format!("`{}` carries the calls of operators, this one included; stop or restart the whole host", self.daemon);
+            let why = format!(
+                "`{}` carries the calls of operators, this one included; stop or restart the whole host",
+                self.daemon
+            );
             return Err(BoxError::from(why));
         }
         Ok(())

@@ -19,6 +19,7 @@ const FOR_EVER: Duration = Duration::from_secs(3_600);
 
 /// A program under test.
 #[derive(Parser)]
+#[command(name = "operated")]
 struct Args {
     /// What kind of host it is
     #[arg(long, default_value = "calm")]

@@ -47,7 +47,10 @@ fn every_answer_is_json_if_that_is_asked_for() -> Result {
 fn commands_are_called_with_json_and_answer_it_as_it_is() -> Result {
     let place = Place::started()?;
     assert_eq!(place.run(&["call", "clock.double", "-21"])?.expect(0).out, "-42\n");
-    assert_eq!(place.control(&["operated", "call", "clock.echo", "{\"a\": [1]}"])?.expect(0).out, "{\n  \"a\": [\n    1\n  ]\n}\n");
+    assert_eq!(
+        place.control(&["operated", "call", "clock.echo", "{\"a\": [1]}"])?.expect(0).out,
+        "{\n  \"a\": [\n    1\n  ]\n}\n"
+    );
     let exact = "[18446744073709551615,-9223372036854775808,\"\u{1f980}\"]";
     assert_eq!(place.run(&["call", "clock.echo", exact, "--json"])?.expect(0).out, format!("{exact}\n"));
     assert_eq!(place.run(&["call", "clock.echo"])?.expect(0).out, "", "null is nothing to read");

@@ -14,7 +14,10 @@ fn it_is_started_asked_restarted_and_stopped() -> Result {
     started.expect(0);
     let pid = place.pid().ok_or("it has a lock")?;
     assert!(started.out.starts_with(&format!("operated runs: PID {pid}, 4 daemons, ready in ")), "{started:?}");
-    assert_eq!(rustix::process::getsid(rustix::process::Pid::from_raw(pid.cast_signed()))?.as_raw_pid().cast_unsigned(), pid);
+    assert_eq!(
+        rustix::process::getsid(rustix::process::Pid::from_raw(pid.cast_signed()))?.as_raw_pid().cast_unsigned(),
+        pid
+    );
 
     let status = place.json(&["status"])?;
     assert_eq!((&status["state"], &status["pid"]), (&"running".into(), &pid.into()));
@@ -144,7 +147,10 @@ fn one_that_was_killed_is_not_running_and_starts_again() -> Result {
     let pid = place.pid().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed())).ok_or("it runs")?;
     rustix::process::kill_process(pid, Signal::KILL)?;
     while daemon_core::instance::is_daemon_alive(place.dir().join("daemon.lock")) {}
-    place.run(&["status"])?.expect(3).says(&format!("not running: nobody listens on the socket {}", place.dir().join("daemon.sock").display()));
+    place
+        .run(&["status"])?
+        .expect(3)
+        .says(&format!("not running: nobody listens on the socket {}", place.dir().join("daemon.sock").display()));
     assert_eq!(place.run(&["stop"])?.expect(0).out, "operated does not run\n");
     place.run(&["start"])?.expect(0);
     assert_eq!(place.json(&["status"])?["state"], "running");
@@ -177,6 +183,9 @@ fn the_log_level_is_changed_and_comes_back() -> Result {
     while !place.logged("log")?.contains("ticked") {}
     while level(place.json(&["log-level"])?).0 != "info" {}
     assert_eq!(level(place.json(&["log-level", "warn"])?), ("warn".into(), Value::Null));
-    place.run(&["log-level", "verbos"])?.expect(1).says("unknown level `verbos`; one of off, error, warn, info, debug, trace");
+    place
+        .run(&["log-level", "verbos"])?
+        .expect(1)
+        .says("unknown level `verbos`; one of off, error, warn, info, debug, trace");
     Ok(())
 }

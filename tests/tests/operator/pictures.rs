@@ -54,7 +54,13 @@ fn the_guide_shows_what_operators_see() -> Result {
         let said: Vec<_> = answered.out.lines().collect();
         assert!(said.iter().all(|line| line.chars().count() <= 80), "{command}: {answered:#?}");
         let bare = |lines: &[&str]| lines.iter().map(|line| without_numbers(line)).collect::<Vec<_>>();
-        assert_eq!(bare(&answer), bare(&said), "{command}: the guide shows\n{}\nand it says\n{}", answer.join("\n"), answered.out);
+        assert_eq!(
+            bare(&answer),
+            bare(&said),
+            "{command}: the guide shows\n{}\nand it says\n{}",
+            answer.join("\n"),
+            answered.out
+        );
     }
     Ok(())
 }
