@@ -38,18 +38,42 @@ struct Started {
     start: Option<StartReport>,
 }
 
-/// Starts the program in the background.
+/// Starts the program in the background. If another runs it is waited for, and if that ends this one has its turn.
 pub(crate) fn start(instance: &Instance, limit: Duration, out: Out) -> Result<(), Error> {
     let deadline = Deadline::new(limit);
-    if let Holder::Process(pid) = instance.holder() {
-        return give_way(instance, pid, deadline, out);
+    loop {
+        let first = match instance.holder() {
+            Holder::Process(pid) => pid,
+            Holder::Nobody | Holder::Unknown => match attempt(instance, deadline, out)? {
+                Attempt::Started => return Ok(()),
+                Attempt::Second(pid) => pid,
+            },
+        };
+        match block_on(verbs::until_ready(instance, deadline, first)) {
+            Err(error) if error.kind == Kind::NotRunning && !deadline.is_over() => {}
+            Err(error) => return Err(error),
+            Ok(status) => {
+                let pid = status.pid;
+                let text = || format!("{} runs already with PID {pid}\n", instance.name);
+                return out.answer(&Started { pid: Some(pid), started: false, start: None }, text);
+            }
+        }
     }
+}
+
+/// What an attempt to be the one that runs came to.
+enum Attempt {
+    Started,
+    /// Another was first.
+    Second(Option<u32>),
+}
+
+fn attempt(instance: &Instance, deadline: Deadline, out: Out) -> Result<Attempt, Error> {
     let output = instance.output_file()?;
     let (mut child, from) = spawn(&output)?;
     let pid = child.id();
     let lines = child.stdout.take().map(lines_of);
-    let settled = lines.map_or(Heard::End, |lines| listen(&lines, deadline));
-    match settled {
+    match lines.map_or(Heard::End, |lines| listen(&lines, deadline)) {
         Heard::Settled(Settled::Running(start)) => {
             let took = short(Duration::from_millis(start.took_ms));
             let text = format!(
@@ -57,9 +81,10 @@ pub(crate) fn start(instance: &Instance, limit: Duration, out: Out) -> Result<()
                 instance.name,
                 count(start.daemons.len(), "daemon")
             );
-            out.answer(&Started { pid: Some(pid), started: true, start: Some(start) }, || text)
+            out.answer(&Started { pid: Some(pid), started: true, start: Some(start) }, || text)?;
+            Ok(Attempt::Started)
         }
-        Heard::Settled(Settled::AlreadyRunning { pid, .. }) => give_way(instance, pid, deadline, out),
+        Heard::Settled(Settled::AlreadyRunning { pid, .. }) => Ok(Attempt::Second(pid)),
         Heard::Settled(settled) => {
             let status = ended(&mut child, deadline);
             Err(Error::new(exit_of(status), settled.to_string().trim_end().to_owned()))
@@ -73,16 +98,9 @@ pub(crate) fn start(instance: &Instance, limit: Duration, out: Out) -> Result<()
         }
         Heard::Nothing => {
             let text = format!("not ready, and still starting with PID {pid}; `wait --ready` goes on waiting");
-            Err(Error::timed_out(&text, limit))
+            Err(Error::timed_out(&text, deadline.limit))
         }
     }
-}
-
-/// Waits for another that was first.
-fn give_way(instance: &Instance, pid: Option<u32>, deadline: Deadline, out: Out) -> Result<(), Error> {
-    block_on(verbs::until_ready(instance, deadline, pid))?;
-    let with = pid.map_or_else(String::new, |pid| format!(" with PID {pid}"));
-    out.answer(&Started { pid, started: false, start: None }, || format!("{} runs already{with}\n", instance.name))
 }
 
 /// Executes this program anew with the same arguments; returns from where on it prints to its file.

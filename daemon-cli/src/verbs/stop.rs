@@ -81,13 +81,16 @@ async fn shut_down(instance: &Instance, deadline: Deadline) -> Result<u32, Error
     session.heard(reply).map(|stopping| stopping.pid)
 }
 
-/// Whether the process still has the lock, or where there is none whether it lives.
+/// Whether the process still has the lock, or where there is none its socket.
 fn still_runs(instance: &Instance, pid: Option<u32>) -> bool {
     match instance.holder() {
         Holder::Nobody => false,
         // Another has it by now if the number is another.
         Holder::Process(now) => now == pid || now.is_none(),
-        Holder::Unknown => pid.is_some_and(daemon_core::instance::is_process_alive),
+        Holder::Unknown => {
+            let has_socket = instance.socket().is_ok_and(|socket| socket.exists());
+            has_socket && pid.is_some_and(daemon_core::instance::is_process_alive)
+        }
     }
 }
 

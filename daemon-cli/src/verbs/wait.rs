@@ -32,7 +32,7 @@ pub(super) async fn wait(asked: &Asked<'_>, state: Awaited) -> Result<(), Error>
     asked.out.answer(&Reached { ready: false, pid: None }, || format!("{name} does not run\n"))
 }
 
-/// Waits until an instance is ready. If it is to be that of a certain process, it is an error that this is gone.
+/// Waits until an instance is ready. If that is to be a certain process, it is an error, `NotRunning`, that it is gone.
 pub(crate) async fn until_ready(instance: &Instance, deadline: Deadline, of: Option<u32>) -> Result<HostStatus, Error> {
     let mut last = Error::failed("starting");
     loop {
@@ -44,7 +44,8 @@ pub(crate) async fn until_ready(instance: &Instance, deadline: Deadline, of: Opt
             Err(error) => last = error,
         }
         if let Some(pid) = of.filter(|_| instance.holder() == Holder::Nobody) {
-            return Err(Error::failed(format!("process {pid}, which was first, ended before it was ready")));
+            let text = format!("process {pid}, which was first, ended before it was ready");
+            return Err(Error::new(Kind::NotRunning, text));
         }
         if deadline.is_over() {
             return Err(Error::timed_out(&format!("not ready ({})", last.message), deadline.limit));

@@ -133,6 +133,21 @@ fn two_stops_at_once_both_wait_for_the_end() -> Result {
 }
 
 #[test]
+fn a_start_while_it_stops_has_its_turn() -> Result {
+    let place = Place::new()?;
+    place.run(&["--kind", "lingers", "start"])?.expect(0);
+    let before = place.pid();
+    let stopping = place.begin(&["stop"])?;
+    while place.json(&["status"])?["state"] != "stopping" {}
+    let started = place.json(&["start"])?;
+    assert_eq!(started["started"], true);
+    assert_ne!(place.pid(), before);
+    done(stopping)?.expect(0);
+    assert_eq!(place.json(&["status"])?["state"], "running");
+    Ok(())
+}
+
+#[test]
 fn a_stop_that_takes_too_long_says_so_and_goes_on() -> Result {
     let place = Place::new()?;
     place.run(&["--kind", "lingers", "start"])?.expect(0);
