@@ -103,11 +103,20 @@ pub struct DaemonStatus {
     pub reason: Option<String>,
     /// How often it was started again.
     pub restarts: u64,
+    /// How long its last start took; `None` until it first ran.
+    #[serde(rename = "start_took_us", with = "us::option")]
+    pub start_took: Option<Duration>,
+    /// How long its last stop took, if it was ever stopped.
+    #[serde(rename = "stop_took_us", with = "us::option")]
+    pub stop_took: Option<Duration>,
     /// What it does without: each handler or interval whose last three calls failed, and, while it runs, each daemon it wants
     /// that is in this host and does not run.
     pub degraded: Vec<String>,
     /// Its event handlers and run-time subscriptions.
     pub subscriptions: Vec<SubscriptionStatus>,
+    /// What became of the events of run-time subscriptions that have ended, by topic: of the first 256 topics, and of all others
+    /// together.
+    pub ended: Vec<EndedSubscriptions>,
     /// How many guards it registered with [`Context::register_subscription`](crate::Context::register_subscription).
     pub guards: usize,
     /// Its intervals.
@@ -120,6 +129,25 @@ pub struct DaemonStatus {
     pub errors: u64,
     /// Panics caught in its handlers, ticks, tasks and hooks.
     pub panics: u64,
+}
+
+/// What became of the events that run-time subscriptions of one topic were offered which have ended. What was still queued then is
+/// abandoned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct EndedSubscriptions {
+    /// The topic or pattern; `(others)` for those that are not told apart.
+    pub topic: String,
+    /// Events published that they should have got.
+    pub offered: u64,
+    /// Events that were received.
+    pub handled: u64,
+    /// Events for which a filter or key of theirs panicked.
+    pub failed: u64,
+    /// Events lost to a bound, a refused wait or a publish given up.
+    pub dropped: u64,
+    /// Events that came, or were still there, when the subscriber stopped.
+    pub abandoned: u64,
 }
 
 /// Whether an interval ticks.
@@ -169,6 +197,8 @@ pub struct IntervalStatus {
     pub last_error: Option<String>,
     /// How long after they were due ticks began, but for those that waited for another to end or were run by hand.
     pub lateness: Histogram,
+    /// How long ticks took, whatever their outcome.
+    pub times: Histogram,
 }
 
 /// What a piece of work is.
@@ -378,12 +408,13 @@ mod tests {
             "name": "app", "pid": 7, "state": "running", "uptime_ms": 61_000, "reloads": 0, "blocked": [],
             "daemons": [{
                 "name": "store", "state": "running", "plane": "workers", "wave": 1, "requires": [], "wants": [], "optional": false,
-                "reason": null, "restarts": 0, "degraded": [], "subscriptions": [], "guards": 0, "commands": ["stats"],
+                "reason": null, "restarts": 0, "start_took_us": 322, "stop_took_us": null, "degraded": [], "subscriptions": [],
+                "ended": [], "guards": 0, "commands": ["stats"],
                 "errors": 0, "panics": 0,
                 "intervals": [{
                     "name": "sweep", "schedule": "5s", "period_ms": 5_000, "state": "paused", "ticks": 3, "failed": 0,
                     "skipped": 1, "running": 0, "last_run_ms": 1_200, "next_run_ms": null, "last_duration_us": 15,
-                    "last_error": null, "lateness": {"max_ns": 0, "buckets": []},
+                    "last_error": null, "lateness": {"max_ns": 0, "buckets": []}, "times": {"max_ns": 0, "buckets": []},
                 }],
                 "tasks": [{
                     "name": "pump", "kind": "task", "spawned_at": "src/main.rs:1", "polls": 2, "age_ms": 10, "idle_ms": 3,

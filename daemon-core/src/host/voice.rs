@@ -14,6 +14,8 @@ use super::settled::{OnSettled, Settled};
 use crate::error::DaemonError;
 use crate::reload::ReloadReport;
 use crate::status::BlockedWork;
+use crate::task::drop_quietly;
+use crate::unwind::quietly;
 
 /// How long a clean end waits for its report to be written, if the budget allows.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
@@ -147,7 +149,7 @@ impl Voice {
 fn tell(waits: Option<OnSettled>, settled: impl FnOnce() -> Settled) {
     let Some(waits) = waits else { return };
     let settled = settled();
-    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || waits(&settled))).is_err() {
+    if !quietly(move || waits(&settled)) {
         tracing::warn!("what `on_settled` was given panicked");
     }
 }
@@ -186,6 +188,11 @@ pub(super) fn give_back(board: Arc<Board>, patience: Duration) {
         }
     });
     let _ = given_back.recv_timeout(patience); // late: go on
+}
+
+/// Drops a board, which holds what is the user's, such as retained events and filters. Nobody waits for that.
+pub(super) fn let_go(board: Arc<Board>) {
+    drop(aside(move || drop_quietly(board)));
 }
 
 /// Does something on a thread of its own; the receiver hears when it is done.

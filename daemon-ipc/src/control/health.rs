@@ -129,7 +129,8 @@ mod tests {
     fn daemon(name: &str, state: &str, optional: bool, degraded: &[&str]) -> Value {
         json!({
             "name": name, "state": state, "plane": "workers", "wave": 1, "requires": [], "wants": [], "optional": optional,
-            "reason": if state == "failed" { Some("the disk is full") } else { None }, "restarts": 0, "degraded": degraded,
+            "reason": if state == "failed" { Some("the disk is full") } else { None }, "restarts": 0, "start_took_us": null, "stop_took_us": null,
+            "degraded": degraded, "ended": [],
             "subscriptions": [], "guards": 0, "intervals": [], "tasks": [], "commands": [], "errors": 0, "panics": 0,
         })
     }
