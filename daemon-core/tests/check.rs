@@ -206,10 +206,7 @@ async fn a_daemon_that_is_added_is_checked_in_the_same_words() {
         (refusal(Host::new("t").daemon(Plain), Twice).await, Host::new("t").daemon(Plain).daemon(Twice)),
         (refusal(Host::new("t"), Itself).await, Host::new("t").daemon(Itself)),
         (refusal(budget(S(7)), Top).await, budget(S(7)).daemon(Top)),
-        (
-            refusal(budget(S(9)).shutdown_timeout(S(2)), Top).await,
-            budget(S(9)).shutdown_timeout(S(2)).daemon(Top),
-        ),
+        (refusal(budget(S(9)).shutdown_timeout(S(2)), Top).await, budget(S(9)).shutdown_timeout(S(2)).daemon(Top)),
     ];
     for (refused, host) in same {
         let faults = faults(host);

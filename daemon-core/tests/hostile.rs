@@ -10,9 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{self, Poll, Wake, Waker};
 use std::time::Duration;
 
-use daemon_core::{
-    Context, DaemonBase, Event, Host, Result, ShutdownReport, State, daemon,
-};
+use daemon_core::{Context, DaemonBase, Event, Host, Result, ShutdownReport, State, daemon};
 use probe::{Bomb, Log, MS, S, assert_nothing_left, until};
 
 /// Panics, and so does the destructor of what it panics with, and so on.
@@ -118,8 +116,10 @@ async fn panics_whose_payloads_panic_are_panics_like_others() {
     handle.publish(Poke).await.unwrap();
     log.said("blocking: the task panicked: a panic without a message").await;
     log.said("tick").await;
-    until("both handlers failed", || handle.status().daemon("panics").unwrap().subscriptions.iter().all(|s| s.failed == 1))
-        .await;
+    until("both handlers failed", || {
+        handle.status().daemon("panics").unwrap().subscriptions.iter().all(|s| s.failed == 1)
+    })
+    .await;
     assert!(Panics::client(&handle).ask().await.is_err());
     assert!(handle.run_checks().await[0].failure.is_some());
     let daemon = handle.status().daemon("panics").unwrap().clone();
@@ -196,8 +196,10 @@ async fn wakers_that_panic_keep_no_daemon_from_its_cleanup() {
     let host = Host::new("t").daemon(Woken { cx: Mutex::default(), log: log.clone() }).start().await.unwrap();
     let handle = host.handle();
     let cx = handle.daemon::<Woken>().unwrap().cx.lock().unwrap().take().unwrap();
-    until("the innocent task waits", || handle.status().daemon("woken").unwrap().tasks.iter().any(|task| task.polls > 0))
-        .await;
+    until("the innocent task waits", || {
+        handle.status().daemon("woken").unwrap().tasks.iter().any(|task| task.polls > 0)
+    })
+    .await;
     for _ in 0..2 {
         handle.publish(Poke).await.unwrap(); // one under way, one queued
         tokio::time::sleep(MS(1)).await;

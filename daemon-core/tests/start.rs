@@ -432,7 +432,8 @@ async fn a_value_that_was_not_initialised_in_time_is_not_cleaned_up() {
 
 #[tokio::test(start_paused = true)]
 async fn who_backs_off_does_not_outlast_the_start_budget() {
-    const PATIENT: RestartPolicy = RestartPolicy::new(Restart::OnFailure).backoff(Duration::from_secs(60), Duration::from_secs(60));
+    const PATIENT: RestartPolicy =
+        RestartPolicy::new(Restart::OnFailure).backoff(Duration::from_secs(60), Duration::from_secs(60));
     /// Runs, and breaks while the host still starts.
     #[derive(Default)]
     struct Breaks;

@@ -4,7 +4,7 @@
 mod probe;
 
 use daemon_core::{Context, DaemonBase, Error, Event, Host, PublishError, Result, State, daemon};
-use probe::{Bomb, Log, Says, MS, S, assert_nothing_left, until};
+use probe::{Bomb, Log, MS, S, Says, assert_nothing_left, until};
 use std::future::pending;
 use std::sync::Mutex;
 use std::time::Duration;

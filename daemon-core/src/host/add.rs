@@ -77,10 +77,13 @@ impl Board {
         if let Some(missing) = faults.iter().find_map(Fault::missing) {
             return Err(Error::UnknownDaemon { name: missing.to_owned(), known: self.names().join(", ") });
         }
-        let mut faults: Vec<_> = faults_of(unit, &outline).into_iter().chain(faults.into_iter().map(Fault::into_text)).collect();
+        let mut faults: Vec<_> =
+            faults_of(unit, &outline).into_iter().chain(faults.into_iter().map(Fault::into_text)).collect();
         let indexes = |names: &[String]| names.iter().filter_map(|on| roster.at(on)).collect();
-        let known = |slot: &Arc<Slot>| {
-            Edges { name: slot.name.clone(), requires: indexes(&slot.requires), wants: indexes(&slot.wants) }
+        let known = |slot: &Arc<Slot>| Edges {
+            name: slot.name.clone(),
+            requires: indexes(&slot.requires),
+            wants: indexes(&slot.wants),
         };
         let new = Edges { name: name.clone(), requires: requires.clone(), wants: wants.clone() };
         let graph = graph(slots.iter().map(known).chain([new]).collect()).unwrap_or_else(|cycles| {

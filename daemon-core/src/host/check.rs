@@ -122,10 +122,12 @@ impl Checker<'_> {
 
     /// What each daemon depends on, as far as it is there.
     fn edges(&mut self, report: &mut CheckReport) -> Vec<Edges> {
-        let roster = Roster::new(self.units.iter().zip(&self.outlines).map(|(unit, outline)| outline.known(unit.name())));
+        let roster =
+            Roster::new(self.units.iter().zip(&self.outlines).map(|(unit, outline)| outline.known(unit.name())));
         let mut edges = Vec::new();
         for (unit, outline) in self.units.iter().zip(&self.outlines) {
-            let Named { requires, wants, faults, notes } = roster.named(unit.name(), unit.declaration(), &outline.ready);
+            let Named { requires, wants, faults, notes } =
+                roster.named(unit.name(), unit.declaration(), &outline.ready);
             self.faults.extend(faults.into_iter().map(Fault::into_text));
             report.notes.extend(notes);
             edges.push(Edges { name: unit.name().clone(), requires, wants });

@@ -341,7 +341,11 @@ mod tests {
     #[test]
     fn a_chain_of_a_hundred_thousand() {
         let size = 100_000;
-        let edges = |at: usize| Edges { name: "x".into(), requires: at.checked_sub(1).into_iter().collect(), wants: Vec::new() };
+        let edges = |at: usize| Edges {
+            name: "x".into(),
+            requires: at.checked_sub(1).into_iter().collect(),
+            wants: Vec::new(),
+        };
         let graph = Graph::new((0..size).map(edges).collect()).expect("acyclic");
         assert_eq!(graph.nodes[size - 1].wave as usize, size);
         let chain = graph.longest_chains(&[size - 1], |_| Duration::from_secs(1));

@@ -24,9 +24,9 @@ mod models;
 mod overdue;
 mod phase;
 mod process;
+mod references;
 #[cfg(feature = "testing")]
 mod rehearsal;
-mod references;
 mod reload;
 mod report;
 mod run;

@@ -82,7 +82,9 @@ impl Roster {
         for on in declaration.requires {
             match self.find(from, on, "requires") {
                 Ok(Some(at)) => named.requires.push(at),
-                Ok(None) => named.misses(on, format!("`{from}` requires `{}`, which is missing here; add it", on.name())),
+                Ok(None) => {
+                    named.misses(on, format!("`{from}` requires `{}`, which is missing here; add it", on.name()))
+                }
                 Err(fault) => named.faults.push(Fault::Wrong(fault)),
             }
         }
@@ -152,6 +154,11 @@ fn told(edges: &[Edges], cycle: &[usize]) -> String {
         return format!("dependency cycle: `{}` {} itself; remove it", name(first), verb(first, first));
     }
     let next = cycle.iter().skip(1).chain([&first]);
-    let steps: Vec<_> = cycle.iter().zip(next).map(|(&from, &to)| format!("{} `{}`", verb(from, to), name(to))).collect();
-    format!("dependency cycle: `{}` {}; remove one, or use `#[on_ready(..)]` for it", name(first), steps.join(", which "))
+    let steps: Vec<_> =
+        cycle.iter().zip(next).map(|(&from, &to)| format!("{} `{}`", verb(from, to), name(to))).collect();
+    format!(
+        "dependency cycle: `{}` {}; remove one, or use `#[on_ready(..)]` for it",
+        name(first),
+        steps.join(", which ")
+    )
 }

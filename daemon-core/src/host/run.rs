@@ -117,7 +117,6 @@ impl Host {
     }
 }
 
-
 /// Waits for whichever comes first: the host's end, the end of its budget, or a signal that forces the exit. Returns also
 /// when the process must have ended.
 async fn watch(

@@ -208,8 +208,7 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
                     value.ok_or("the host has stopped")?
                 }
             };
-            let lived: Box<dyn Lived> =
-                Box::new(LivedOf::new(daemon, definition, wiring, on_error));
+            let lived: Box<dyn Lived> = Box::new(LivedOf::new(daemon, definition, wiring, on_error));
             Ok(lived)
         })
     }

@@ -130,11 +130,22 @@ fn play_overdue(seed: u64) -> bool {
     if code == std::process::ExitCode::SUCCESS {
         faults.push("G9: no start ended in time, and the exit code is 0".to_owned());
     }
-    if !ended.status.daemons.iter().any(|daemon| daemon.reason.as_ref().is_some_and(|reason| reason.contains("no thread is free"))) {
+    if !ended
+        .status
+        .daemons
+        .iter()
+        .any(|daemon| daemon.reason.as_ref().is_some_and(|reason| reason.contains("no thread is free")))
+    {
         faults.push(format!("start: nobody is told to have blocked all threads, after {took:?}"));
     }
     if !faults.is_empty() {
-        eprintln!("overdue seed {seed} breaks:\n  {}\n{}\n{}\n{}", faults.join("\n  "), stage.plan, stage.trace, ended.told());
+        eprintln!(
+            "overdue seed {seed} breaks:\n  {}\n{}\n{}\n{}",
+            faults.join("\n  "),
+            stage.plan,
+            stage.trace,
+            ended.told()
+        );
     }
     !faults.is_empty()
 }
@@ -215,7 +226,8 @@ async fn run(stage: &Arc<Stage>) -> Option<Ended> {
 
 /// In the end all that run have the configuration in force, whatever went wrong with reloads.
 async fn all_agree(stage: &Stage, handle: &HostHandle) {
-    let end = tokio::time::Instant::now() + if stage.plan.blocks { Duration::from_secs(9) } else { Duration::from_secs(900) };
+    let end =
+        tokio::time::Instant::now() + if stage.plan.blocks { Duration::from_secs(9) } else { Duration::from_secs(900) };
     loop {
         let status = handle.status();
         let Some(fault) = stage.disagrees(&status).filter(|_| status.state == State::Running) else { return };

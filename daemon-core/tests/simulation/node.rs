@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daemon_core::{
-    Check, CheckKind, Command, Configuration, Context, DaemonBase, Declaration, Declared, Definition, Dependency, Envelope, Error,
-    Event, EventHandler, Host, HostHandle, Interval, Key, Overflow, Result, Schedule, Task, Wired, place,
+    Check, CheckKind, Command, Configuration, Context, DaemonBase, Declaration, Declared, Definition, Dependency,
+    Envelope, Error, Event, EventHandler, Host, HostHandle, Interval, Key, Overflow, Result, Schedule, Task, Wired,
+    place,
 };
 
 use crate::actor::{Actor, HANDLERS};

@@ -124,7 +124,8 @@ impl Reading<'_> {
         if self.seen[node].has.is_some_and(|known| known != has) {
             self.fault(format!("n{node} is shown {has} as what it has, which it has not"));
         }
-        let lacks = self.plan.nodes[node].requires.iter().find(|on| self.seen[**on].up && self.seen[**on].has != Some(next));
+        let lacks =
+            self.plan.nodes[node].requires.iter().find(|on| self.seen[**on].up && self.seen[**on].has != Some(next));
         // One that has just begun to run catches up, and beside others where there are threads.
         if let Some(on) = lacks.filter(|_| !self.plan.blocks) {
             self.fault(format!("n{node} is given {next} before n{on}, which it requires"));

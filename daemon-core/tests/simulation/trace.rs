@@ -36,7 +36,11 @@ pub(crate) enum Moment {
     /// It is asked about one, or given one, while it has one.
     Asked(Turn),
     /// Its answer; `stops`: which the end of its life cut short, if anything did.
-    Answered { turn: Turn, end: End, stops: bool },
+    Answered {
+        turn: Turn,
+        end: End,
+        stops: bool,
+    },
 }
 
 /// A daemon's turn in a reload.
@@ -49,7 +53,11 @@ pub(crate) enum Turn {
 #[derive(Clone, Debug)]
 pub(crate) enum Line {
     Note(String),
-    Node { node: usize, life: u32, moment: Moment },
+    Node {
+        node: usize,
+        life: u32,
+        moment: Moment,
+    },
     /// The configuration of that number is being loaded.
     Load(u64),
     /// The next reload is over.

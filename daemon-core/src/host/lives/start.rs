@@ -1,8 +1,8 @@
 //! The start of a life: its value made, initialised, its work begun.
 
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
