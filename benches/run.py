@@ -14,6 +14,8 @@ import sys
 import time
 from pathlib import Path
 
+from ipc import Ipc
+
 HERE = Path(__file__).resolve().parent
 OUT = HERE / "out"
 NODE = HERE / "node"
@@ -126,6 +128,11 @@ class Bench:
             else:
                 self.one_idle(number, contender, [str(self.program(program))])
 
+    def ipc(self, number):
+        if number == 0:
+            self.ipc_suite = Ipc(self)
+        self.ipc_suite.run(number)
+
     def one_idle(self, number, contender, command):
         begun = time.perf_counter()
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -133,7 +140,7 @@ class Bench:
             child.wait()
             return self.skip(f"{contender} did not start")
         up = time.perf_counter() - begun
-        time.sleep(0.3)
+        time.sleep(2)  # a host looks after its workers until they have slept for a second
         before = wakes(child.pid)
         time.sleep(1)
         woken = wakes(child.pid) - before
@@ -162,7 +169,7 @@ def wakes(pid):
     return total
 
 
-SUITES = ["events", "intervals", "units", "idle"]
+SUITES = ["events", "intervals", "units", "idle", "ipc"]
 
 
 def main():

@@ -224,11 +224,11 @@ async fn wakers_that_panic_keep_no_daemon_from_its_cleanup() {
 }
 
 #[daemon(name = "held", no_handlers)]
-struct Held(Arc<()>);
+struct Held(#[expect(dead_code, reason = "held, so that its end shows")] Arc<()>);
 impl DaemonBase for Held {}
 
 #[daemon(name = "slow", requires(Held))]
-struct Slow(Arc<()>);
+struct Slow(#[expect(dead_code, reason = "held, so that its end shows")] Arc<()>);
 #[daemon]
 impl Slow {
     #[command]
@@ -297,7 +297,7 @@ impl Drop for Tar {
 
 #[derive(Event)]
 #[event("hostile:last", local, retain)]
-struct Last(#[expect(dead_code, reason = "held for its destructor")] Tar);
+struct Last(Tar);
 
 #[daemon(name = "keeps", no_handlers)]
 struct Keeps;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::board::{Board, Happening};
 use super::factory::Source;
-use super::faults::faults_of;
+use super::faults::{faults_of, plane_fault};
 use super::graph::{Edges, Graph};
 use super::references::{Fault, Named, Roster, graph};
 use super::slot::Slot;
@@ -80,12 +80,19 @@ impl Board {
         let mut faults: Vec<_> =
             faults_of(unit, &outline).into_iter().chain(faults.into_iter().map(Fault::into_text)).collect();
         let indexes = |names: &[String]| names.iter().filter_map(|on| roster.at(on)).collect();
-        let known = |slot: &Arc<Slot>| Edges {
-            name: slot.name.clone(),
-            requires: indexes(&slot.requires),
-            wants: indexes(&slot.wants),
+        let known = |slot: &Arc<Slot>| {
+            let (requires, wants) = (indexes(&slot.requires), indexes(&slot.wants));
+            Edges { name: slot.name.clone(), requires, wants, plane: slot.plane }
         };
-        let new = Edges { name: name.clone(), requires: requires.clone(), wants: wants.clone() };
+        let plane = unit.declaration().plane;
+        if self.leaving.takes(plane) {
+            let on = requires.iter().chain(&wants).filter_map(|&on| slots.get(on));
+            faults.extend(on.filter_map(|on| plane_fault(unit, &on.name, on.plane)));
+        } else {
+            let fault = "it runs on the operations plane, and this host began without one; have one such daemon from the beginning";
+            faults.push(fault.to_owned());
+        }
+        let new = Edges { name: name.clone(), requires: requires.clone(), wants: wants.clone(), plane };
         let graph = graph(slots.iter().map(known).chain([new]).collect()).unwrap_or_else(|cycles| {
             faults.extend(cycles);
             Graph::default()

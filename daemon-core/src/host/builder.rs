@@ -275,7 +275,8 @@ impl Host {
             (self.budget().min(FOREVER), self.limits.start_timeout.unwrap_or(DEFAULT_START_TIMEOUT));
         let blocked_after = self.blocked_after();
         let (limits, farewell) = (self.limits, Farewell::new(self.handlers, self.limits.shutdown_timeout));
-        let words = Words { name: self.name, notes: report.notes, limits, blocked_after, farewell };
+        let scope = self.wanted.scope;
+        let words = Words { name: self.name, scope, notes: report.notes, limits, blocked_after, farewell };
         let (first, load) = self.configuration;
         let settings = Settings::new(first, load, start_timeout.min(FOREVER));
         let board = Board::new(words, slots, settings, bus.clone(), clock, journal, sender);

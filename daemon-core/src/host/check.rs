@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::faults::faults_of;
+use super::faults::{faults_of, plane_fault};
 use super::graph::{Edges, Graph};
 use super::limits::Limits;
 use super::references::{Fault, Named, Roster, graph};
@@ -130,7 +130,10 @@ impl Checker<'_> {
                 roster.named(unit.name(), unit.declaration(), &outline.ready);
             self.faults.extend(faults.into_iter().map(Fault::into_text));
             report.notes.extend(notes);
-            edges.push(Edges { name: unit.name().clone(), requires, wants });
+            let plane = unit.declaration().plane;
+            let on = requires.iter().chain(&wants).map(|&on| &self.units[on]);
+            self.faults.extend(on.filter_map(|on| plane_fault(&**unit, on.name(), on.declaration().plane)));
+            edges.push(Edges { name: unit.name().clone(), requires, wants, plane });
         }
         edges
     }

@@ -5,6 +5,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::declaration::Plane;
+
 /// One daemon as the graph sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
@@ -14,9 +16,15 @@ pub(crate) struct Node {
     /// Both kinds of dependents.
     pub(crate) dependents: Vec<usize>,
     pub(crate) wave: u32,
+    pub(crate) plane: Plane,
 }
 
 impl Node {
+    /// Of what a daemon names, before its place is known.
+    fn new(Edges { name, requires, wants, plane }: Edges) -> Self {
+        Self { name, requires, wants, dependents: Vec::new(), wave: 0, plane }
+    }
+
     /// What it requires, then what it wants.
     pub(crate) fn dependencies(&self) -> impl Iterator<Item = usize> + '_ {
         self.requires.iter().chain(&self.wants).copied()
@@ -35,15 +43,13 @@ pub(crate) struct Edges {
     pub(crate) name: Arc<str>,
     pub(crate) requires: Vec<usize>,
     pub(crate) wants: Vec<usize>,
+    pub(crate) plane: Plane,
 }
 
 impl Graph {
     /// Builds the graph; the error holds each cycle once, as the daemons along it.
     pub(crate) fn new(edges: Vec<Edges>) -> Result<Self, Vec<Vec<usize>>> {
-        let mut nodes: Vec<Node> = edges
-            .into_iter()
-            .map(|Edges { name, requires, wants }| Node { name, requires, wants, dependents: Vec::new(), wave: 0 })
-            .collect();
+        let mut nodes: Vec<Node> = edges.into_iter().map(Node::new).collect();
         for at in 0..nodes.len() {
             let on: Vec<_> = nodes[at].dependencies().collect();
             for dependency in on {
@@ -83,7 +89,7 @@ impl Graph {
     }
 
     /// One cycle for each group of daemons that depend on each other, shortest first from its first member. Those that
-    /// could be ordered are on none.
+    /// could be ordered are on none, nor are those that only depend on one.
     fn cycles(&self, ordered: &[usize]) -> Vec<Vec<usize>> {
         let mut told = vec![false; self.nodes.len()];
         ordered.iter().for_each(|&at| told[at] = true);
@@ -161,8 +167,7 @@ impl Graph {
     /// Adds a daemon that depends on those already there, and gives it its wave.
     pub(crate) fn add(&mut self, edges: Edges) -> usize {
         let at = self.nodes.len();
-        let Edges { name, requires, wants } = edges;
-        let mut node = Node { name, requires, wants, dependents: Vec::new(), wave: 0 };
+        let mut node = Node::new(edges);
         let on: Vec<_> = node.dependencies().collect();
         node.wave = 1 + on.iter().map(|&on| self.nodes[on].wave).max().unwrap_or(0);
         for on in on {
@@ -207,6 +212,7 @@ mod tests {
             name: (*name).into(),
             requires: requires.to_vec(),
             wants: wants.to_vec(),
+            plane: Plane::Workers,
         });
         Graph::new(edges.collect())
     }
@@ -234,7 +240,13 @@ mod tests {
     /// A graph of `size` daemons that may name any other: an entry of `edges` for each pair, 1 for `requires`, 2 for `wants`.
     fn tangled(size: usize, edges: &[u8]) -> Vec<Edges> {
         let of = |at: usize, kind| (0..size).filter(|on| edges[at * size + on] == kind).collect();
-        (0..size).map(|at| Edges { name: at.to_string().into(), requires: of(at, 1), wants: of(at, 2) }).collect()
+        let edges = |at: usize| Edges {
+            name: at.to_string().into(),
+            requires: of(at, 1),
+            wants: of(at, 2),
+            plane: Plane::Workers,
+        };
+        (0..size).map(edges).collect()
     }
 
     /// Which daemon reaches which over any number of steps, by repetition until nothing is new.
@@ -345,6 +357,7 @@ mod tests {
             name: "x".into(),
             requires: at.checked_sub(1).into_iter().collect(),
             wants: Vec::new(),
+            plane: Plane::Workers,
         };
         let graph = Graph::new((0..size).map(edges).collect()).expect("acyclic");
         assert_eq!(graph.nodes[size - 1].wave as usize, size);

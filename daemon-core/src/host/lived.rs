@@ -5,13 +5,11 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::reload::Step;
 use super::unit::{BoundCheck, Lived};
 use super::watched::Watched;
 use crate::BoxFuture;
-use crate::call::CallError;
+use crate::call::{CallError, Carried};
 use crate::configuration::Configuration;
 use crate::context::{AnyDaemon, Context, Life};
 use crate::daemon::DaemonBase;
@@ -174,10 +172,15 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
         Ok(())
     }
 
-    fn command(&self, name: &str, request: Value, cx: Context) -> Option<BoxFuture<'static, Result<Value, CallError>>> {
-        let at = self.definition.commands.iter().position(|command| command.name == name)?;
+    fn command(
+        &self,
+        name: &str,
+        request: Carried,
+        cx: Context,
+    ) -> Option<BoxFuture<'static, Result<Carried, CallError>>> {
+        let at = self.definition.commands.iter().position(|command| command.outline.signature.name == name)?;
         let (daemon, definition) = (self.daemon.clone(), self.definition.clone());
-        Some(Box::pin(async move { definition.commands[at].call.call(&daemon, request, &cx).await }))
+        Some(Box::pin(async move { definition.commands[at].run(&daemon, request, &cx).await }))
     }
 
     fn checks(&self, cx: &Context) -> Vec<BoundCheck> {

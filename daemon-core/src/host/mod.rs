@@ -15,6 +15,7 @@ mod farewell;
 mod faults;
 mod graph;
 mod journal;
+mod leaving;
 mod limits;
 mod link;
 mod lived;
@@ -23,6 +24,7 @@ mod lives;
 mod models;
 mod overdue;
 mod phase;
+mod planes;
 mod process;
 mod references;
 #[cfg(feature = "testing")]

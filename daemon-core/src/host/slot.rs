@@ -19,6 +19,8 @@ use super::references::Known;
 use super::report::Cut;
 use super::unit::{Intake, Lived, Unit};
 use crate::context::{Life, Readiness};
+use crate::declaration::Plane;
+use crate::definition::CommandOutline;
 use crate::event::SubscriptionStatus;
 use crate::status::State;
 use crate::sync::{Mutex, MutexGuard, watch};
@@ -30,6 +32,7 @@ pub(crate) struct Slot {
     pub(crate) name: Arc<str>,
     pub(crate) type_id: TypeId,
     type_name: &'static str,
+    pub(crate) plane: Plane,
     pub(crate) wave: u32,
     pub(crate) requires: Vec<String>,
     pub(crate) wants: Vec<String>,
@@ -38,7 +41,7 @@ pub(crate) struct Slot {
     pub(crate) start_timeout: Option<Duration>,
     /// How long its stop may take, where the daemon says so.
     pub(super) stop_timeout: Option<Duration>,
-    pub(crate) commands: Vec<&'static str>,
+    pub(crate) commands: Vec<CommandOutline>,
     pub(crate) intake: Arc<dyn Intake>,
     pub(crate) tally: Arc<Tally>,
     /// What those who wait have been told.
@@ -96,6 +99,7 @@ impl Slot {
             name: unit.name().clone(),
             type_id: outline.type_id,
             type_name: outline.type_name,
+            plane: unit.declaration().plane,
             wave,
             requires,
             wants,
@@ -111,6 +115,11 @@ impl Slot {
             journal,
             inner: Mutex::default(),
         }
+    }
+
+    /// The names of its commands.
+    pub(crate) fn command_names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.commands.iter().map(|command| command.signature.name)
     }
 
     /// What others name it by.

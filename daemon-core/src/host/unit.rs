@@ -5,19 +5,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::factory::Source;
 use super::lived::LivedOf;
 use super::references::Known;
 use super::reload::Step;
 use crate::BoxFuture;
-use crate::call::CallError;
+use crate::call::{CallError, Carried};
 use crate::configuration::Configuration;
 use crate::context::{AnyDaemon, Context, Life};
 use crate::daemon::DaemonBase;
 use crate::declaration::{Declaration, Dependency};
-use crate::definition::Definition;
+use crate::definition::{CommandOutline, Definition};
 use crate::error::{Error, Result};
 use crate::event::{Bus, Listener, SubscribeError, SubscriptionStatus, TypedTopic};
 use crate::policy::{OnError, RestartPolicy};
@@ -41,7 +39,7 @@ pub(crate) struct Outline {
     pub(crate) deferred: Vec<&'static str>,
     pub(crate) tasks: Vec<(&'static str, RestartPolicy)>,
     pub(crate) checks: Vec<(&'static str, Duration)>,
-    pub(crate) commands: Vec<&'static str>,
+    pub(crate) commands: Vec<CommandOutline>,
 }
 
 impl Outline {
@@ -116,7 +114,12 @@ pub(crate) trait Lived: Send + Sync {
     fn ask(&self);
     /// Registers what begins once the daemon is ready.
     fn begin(&self, life: &Arc<Life>) -> Result<(), Error>;
-    fn command(&self, name: &str, request: Value, cx: Context) -> Option<BoxFuture<'static, Result<Value, CallError>>>;
+    fn command(
+        &self,
+        name: &str,
+        request: Carried,
+        cx: Context,
+    ) -> Option<BoxFuture<'static, Result<Carried, CallError>>>;
     fn checks(&self, cx: &Context) -> Vec<BoundCheck>;
 }
 
@@ -182,7 +185,7 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
             deferred: definition.deferred.iter().map(|row| row.name).collect(),
             tasks: definition.tasks.iter().map(|row| (row.name, row.restart)).collect(),
             checks: definition.checks.iter().map(|row| (row.name, row.timeout)).collect(),
-            commands: definition.commands.iter().map(|row| row.name).collect(),
+            commands: definition.commands.iter().map(|row| row.outline).collect(),
         }
     }
 

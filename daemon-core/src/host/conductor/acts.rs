@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::Conducting;
+use super::{Conducting, Then};
 use crate::BoxFuture;
+use crate::declaration::Plane;
 use crate::host::budget::share;
 use crate::host::lives::{Lifecycle, Order, StartLimits, stop_ceiling};
 use crate::host::phase::{Action, Stage};
@@ -16,8 +17,8 @@ use crate::task::{FOREVER, aside};
 use crate::unwind::quietly;
 
 impl Conducting {
-    /// Does what is to be done; returns whether that was the last of it.
-    pub(super) fn act(&mut self, action: &Action) -> bool {
+    /// Does what is to be done now; returns what is to follow, if that is not to wait for what happens.
+    pub(super) fn act(&mut self, action: &Action) -> Option<Then> {
         match action {
             Action::Start(at) => self.start(*at),
             Action::Stop(at) => {
@@ -52,10 +53,12 @@ impl Conducting {
                 let stopping = self.board.stopping.clone();
                 self.aside(move || stopping.cancel());
                 self.hurry();
+                self.last_call = self.last_call();
             }
-            Action::HostStopped => return true,
+            Action::SayFarewell => return Some(Then::SayFarewell),
+            Action::HostStopped => return Some(Then::End),
         }
-        false
+        None
     }
 
     /// Shows on the board the states of those that have no life under way to show it.
@@ -84,7 +87,7 @@ impl Conducting {
 
     /// Does on the workers what may run user code, such as the wakers of those who wait.
     pub(super) fn aside(&self, work: impl FnOnce() + Send + 'static) {
-        drop(aside(&self.runtime, async move { work() }));
+        drop(aside(self.planes.workers(), async move { work() }));
     }
 
     fn tell_settled(&mut self, started: bool) {
@@ -124,6 +127,7 @@ impl Conducting {
         if let Some(by) = must {
             self.overdue.expect(by, at, player.lives);
         }
+        let runtime = self.planes.of(declaration.plane);
         let lifecycle = Lifecycle {
             at,
             slot,
@@ -132,11 +136,11 @@ impl Conducting {
             number: self.count,
             limits,
             stop: player.order.subscribe(),
-            runtime: self.runtime.clone(),
+            runtime: runtime.clone(),
             unit: player.unit.clone(),
         };
         let life: BoxFuture<'static, ()> = Box::pin(lifecycle.run());
-        let task = self.lives.spawn_on(life, &self.runtime);
+        let task = self.lives.spawn_on(life, runtime);
         self.at.insert(task.id(), at);
     }
 
@@ -150,9 +154,39 @@ impl Conducting {
         let ceiling = |at: usize| stop_ceiling(&*self.players[at].unit);
         let Some(since) = self.board.stopping_since() else { return ceiling(at) };
         let remaining = (since + self.stop_budget).saturating_duration_since(Instant::now());
-        let weight = |on: usize| if self.machine.is_up(on) { ceiling(on) } else { Duration::ZERO };
-        let chain: Duration = self.machine.graph().longest_chains(&[at], weight).into_iter().sum();
-        share(ceiling(at), remaining, chain + self.board.farewell.ceiling())
+        let plane = self.plane(at);
+        let mut chain = self.chain(at) + self.board.farewell.ceiling();
+        if plane == Plane::Workers {
+            chain += self.ceiling_of_operations();
+        }
+        share(ceiling(at), remaining, chain)
+    }
+
+    /// When the time begins that a stop keeps for the operations plane, if it has any.
+    fn last_call(&self) -> Option<Instant> {
+        let last = self.ceiling_of_operations();
+        let workers = (0..self.players.len()).filter(|at| self.plane(*at) == Plane::Workers);
+        let chain = workers.map(|at| self.chain(at)).max().unwrap_or_default() + self.board.farewell.ceiling() + last;
+        let kept = share(last, self.stop_budget, chain);
+        if last.is_zero() { None } else { self.until().checked_sub(kept) }
+    }
+
+    pub(super) fn plane(&self, at: usize) -> Plane {
+        self.machine.graph().nodes[at].plane
+    }
+
+    /// The sum of the ceilings along the longest chain of one plane that is still up and begins with `at`.
+    fn chain(&self, at: usize) -> Duration {
+        let plane = self.plane(at);
+        let counts = |on: usize| self.machine.is_up(on) && self.plane(on) == plane;
+        let weight = |on: usize| if counts(on) { stop_ceiling(&*self.players[on].unit) } else { Duration::ZERO };
+        self.machine.graph().longest_chains(&[at], weight).into_iter().sum()
+    }
+
+    /// What is to be kept of a stop's time for the operations plane, which stops last.
+    fn ceiling_of_operations(&self) -> Duration {
+        let last = (0..self.players.len()).filter(|at| self.plane(*at) == Plane::Operations);
+        last.map(|at| self.chain(at)).max().unwrap_or_default()
     }
 
     /// Gives those that stop already, in a restart, no more time than the shutdown has for them.

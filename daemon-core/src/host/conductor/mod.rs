@@ -10,7 +10,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -20,9 +19,11 @@ use super::graph::{Edges, Graph};
 use super::lives::{Deadline, StopOrder};
 use super::overdue::Overdue;
 use super::phase::{Action, Input, Machine, Stage, Verdict};
+use super::planes::Planes;
 use super::report::StartReport;
 use super::supervisor::{Decision, Ending, History};
 use super::unit::Unit;
+use crate::declaration::Plane;
 use crate::event::Bus;
 use crate::status::State;
 use crate::task::chance;
@@ -71,6 +72,15 @@ impl Player {
     }
 }
 
+/// What follows once all that is to be done now is done.
+#[derive(Clone, Copy)]
+enum Then {
+    /// What happens is waited for.
+    Wait,
+    SayFarewell,
+    End,
+}
+
 /// A host under way.
 struct Conducting {
     board: Arc<Board>,
@@ -82,22 +92,30 @@ struct Conducting {
     start_timeout: Duration,
     /// When the whole start must have ended, and how long it could take.
     start_by: Option<(Instant, Duration)>,
-    runtime: Handle,
+    planes: Planes,
     settled: Option<oneshot::Sender<StartReport>>,
     lives: JoinSet<()>,
     at: HashMap<tokio::task::Id, usize>,
     /// Who waits for a restart, and until when.
     backing_off: Vec<(Instant, usize)>,
     overdue: Overdue,
+    /// When the operations plane is told to stop, whatever else is still up.
+    last_call: Option<Instant>,
     count: u64,
 }
 
 impl Conductor {
+    /// Whether a daemon of it runs on the operations plane.
+    pub(crate) fn has_operations(&self) -> bool {
+        self.units.iter().any(|unit| unit.declaration().plane == Plane::Operations)
+    }
+
     /// Runs the host to its end. `settled` hears once every daemon has started or failed to.
     ///
     /// Returns whether a daemon that the host requires failed.
-    pub(crate) async fn conduct(self, runtime: Handle, settled: oneshot::Sender<StartReport>) -> bool {
-        self.board.settings.run_on(&runtime);
+    pub(crate) async fn conduct(self, planes: Planes, settled: oneshot::Sender<StartReport>) -> bool {
+        self.board.settings.run_on(planes.workers());
+        self.board.run_on(&planes);
         let units = self.units;
         let machine = Machine::new(self.graph, |at| units[at].declaration().optional);
         let conducting = Conducting {
@@ -109,12 +127,13 @@ impl Conductor {
             stop_budget: self.stop_budget,
             start_timeout: self.start_timeout,
             start_by: self.start_budget.map(|budget| (Instant::now() + budget, budget)),
-            runtime,
+            planes,
             settled: Some(settled),
             lives: JoinSet::new(),
             at: HashMap::new(),
             backing_off: Vec::new(),
             overdue: Overdue::default(),
+            last_call: None,
             count: 0,
         };
         conducting.run().await
@@ -126,21 +145,34 @@ impl Conducting {
         self.board.set_state(State::Starting);
         let mut actions = self.machine.begin();
         loop {
-            let mut over = false;
+            let mut then = Then::Wait;
             for action in actions {
-                over |= self.act(&action);
+                then = self.act(&action).unwrap_or(then);
             }
             self.show();
-            if over {
-                break;
-            }
-            actions = self.next().await;
+            actions = match then {
+                Then::Wait => self.next().await,
+                Then::SayFarewell => self.say_farewell().await,
+                Then::End => break,
+            };
         }
-        let since = self.board.stopping_since().unwrap_or_else(Instant::now);
-        self.board.farewell.say(&self.runtime, since + self.stop_budget).await;
+        // Late, if at all: it has been said unless there was no time for it.
+        self.board.farewell.say(self.planes.workers(), self.until()).await;
         self.release().await;
         self.board.set_state(State::Stopped);
         self.machine.has_failed()
+    }
+
+    /// Says what the program does last; the operations plane stops after that, in the time that is kept for it.
+    async fn say_farewell(&mut self) -> Vec<Action> {
+        let by = self.last_call.take().unwrap_or_else(|| self.until());
+        self.board.farewell.say(self.planes.workers(), by).await;
+        self.machine.step(Input::FarewellSaid)
+    }
+
+    /// When the whole stop must have ended.
+    fn until(&self) -> Instant {
+        self.board.stopping_since().unwrap_or_else(Instant::now) + self.stop_budget
     }
 
     /// Waits for the next thing to happen, and returns what is to be done about it.
@@ -158,6 +190,10 @@ impl Conducting {
                 }
                 Err(error) => self.life_died(error.id()),
             },
+            () = reached(self.last_call) => {
+                self.last_call = None;
+                self.machine.step(Input::FarewellSaid)
+            }
             (_, at) = due(next_overdue) => self.overdue(at),
             restart = due(next_restart) => {
                 self.backing_off.retain(|other| *other != restart);
@@ -191,9 +227,9 @@ impl Conducting {
             Happening::Restart(at) => Input::Renew(at),
             Happening::Add { unit, requires, wants } => {
                 let name = unit.name().clone();
-                let optional = unit.declaration().optional;
+                let (optional, plane) = (unit.declaration().optional, unit.declaration().plane);
                 self.players.push(Player::new(unit));
-                return self.machine.add(Edges { name, requires, wants }, optional);
+                return self.machine.add(Edges { name, requires, wants, plane }, optional);
             }
             Happening::Shutdown => Input::Shutdown,
         };
@@ -226,7 +262,8 @@ impl Conducting {
     /// A start that nobody ended in time fails, and the host with it: no worker is free to do anything. If one that starts
     /// blocks them, it is that one.
     fn overdue(&mut self, late: usize) -> Vec<Action> {
-        let blocking: Vec<_> = self.board.polled().into_iter().map(|polled| polled.work).collect();
+        let blocking: Vec<_> =
+            self.board.polled(Some(self.plane(late))).into_iter().map(|polled| polled.work).collect();
         let blocks = |at: &usize| {
             let name = &self.machine.graph().nodes[*at].name;
             self.machine.stage(*at) == Stage::Starting && blocking.iter().any(|work| *work.daemon == **name)
@@ -247,6 +284,14 @@ impl Conducting {
         }
         self.board.slot(at).inner().reason = Some("its lifecycle task died".to_owned());
         self.machine.step(Input::StartFailed { at, cancelled: false, verdict: Verdict::GiveUp })
+    }
+}
+
+/// Waits until then, if ever. Cancel safe.
+async fn reached(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::Conducting;
 use crate::host::board::Happening;
 use crate::host::lives::destructor_failed;
@@ -28,8 +26,7 @@ impl Conducting {
         let units: Vec<_> = self.players.drain(..).map(|player| player.unit).chain(late).collect();
         let mut ended: Vec<_> = self.board.slots().into_iter().zip(units).collect();
         ended.sort_by_key(|(slot, _)| std::cmp::Reverse(slot.wave));
-        let since = self.board.stopping_since().unwrap_or_else(Instant::now);
-        let until = since + self.stop_budget + LEAVING;
+        let until = self.until() + LEAVING;
         let mut ended = ended.into_iter().peekable();
         while let Some(wave) = ended.peek().map(|(slot, _)| slot.wave) {
             let of_wave = std::iter::from_fn(|| ended.next_if(|(slot, _)| slot.wave == wave));
@@ -39,15 +36,15 @@ impl Conducting {
             }
         }
         // Values of earlier lives may still be leaving.
-        drop(tokio::time::timeout_at(until, self.board.all_gone()).await);
+        drop(tokio::time::timeout_at(until, self.board.leaving.all_gone()).await);
         drop(tokio::time::timeout_at(until, self.board.settings.release()).await);
         let bus = self.bus.clone();
-        drop(aside(&self.runtime, async move { bus.end_taps() })); // it wakes those who look on, and nobody waits for that
+        drop(aside(self.planes.workers(), async move { bus.end_taps() })); // it wakes those who look on, and nobody waits for that
     }
 
     fn let_go(&self, slot: Arc<Slot>, unit: Arc<dyn Unit>) -> impl Future<Output = ()> + use<> {
         let told = slot.clone();
-        self.board.let_go(&self.runtime, &slot.name, move || {
+        self.board.let_go(&slot, move || {
             told.intake.close();
             // The value that lives through restarts, then what makes values.
             for ended in [unit.release(), attempt(|| drop(unit))] {

@@ -1,7 +1,16 @@
 //! The machine: what each input does to the daemons, and what can be done then.
 
 use super::{Action, Fate, Input, Stage, Verdict};
+use crate::declaration::Plane;
 use crate::host::graph::{Edges, Graph};
+
+/// How far what the program does last has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Farewell {
+    Unsaid,
+    BeingSaid,
+    Said,
+}
 
 #[derive(Clone, Debug)]
 struct Member {
@@ -17,6 +26,7 @@ pub(crate) struct Machine {
     members: Vec<Member>,
     running: bool,
     stopping: bool,
+    farewell: Farewell,
     stopped: bool,
     /// The first required daemon that failed, or any that blocked the start.
     failed: Option<usize>,
@@ -26,7 +36,8 @@ impl Machine {
     pub(crate) fn new(graph: Graph, optional: impl Fn(usize) -> bool) -> Self {
         let member = |at| Member { stage: Stage::Waiting, fate: Fate::Stay, optional: optional(at) };
         let members = (0..graph.nodes.len()).map(member).collect();
-        Self { graph, members, running: false, stopping: false, stopped: false, failed: None }
+        let farewell = Farewell::Unsaid;
+        Self { graph, members, running: false, stopping: false, farewell, stopped: false, failed: None }
     }
 
     pub(crate) fn graph(&self) -> &Graph {
@@ -63,6 +74,12 @@ impl Machine {
         self.members.push(Member { stage: Stage::Waiting, fate: Fate::Stay, optional });
         self.stopped = false;
         self.advance()
+    }
+
+    /// Whether nothing ends the daemon's life but the host's end.
+    #[cfg(test)]
+    pub(super) fn stays(&self, at: usize) -> bool {
+        self.members[at].fate == Fate::Stay
     }
 
     /// Whether another life of the daemon follows the one that ends.
@@ -115,6 +132,7 @@ impl Machine {
             Input::Wake(at) => self.wake(at),
             Input::Renew(at) => self.renew(at),
             Input::Shutdown => self.begin_stop(&mut actions),
+            Input::FarewellSaid => self.farewell = Farewell::Said,
         }
         actions.extend(self.advance());
         actions
@@ -257,15 +275,28 @@ impl Machine {
             }
         }
         self.stop_what_can(&mut actions);
-        if self.stopping && !self.stopped && self.members.iter().all(|member| member.stage.is_over()) {
+        if self.stopping && self.farewell == Farewell::Unsaid && self.plane(Plane::Workers).all(Stage::is_over) {
+            self.farewell = Farewell::BeingSaid;
+            actions.push(Action::SayFarewell);
+        }
+        let over = self.farewell == Farewell::Said && self.members.iter().all(|member| member.stage.is_over());
+        if self.stopping && !self.stopped && over {
             self.stopped = true;
             actions.push(Action::HostStopped);
         }
         actions
     }
 
+    /// Where the daemons of a plane are.
+    fn plane(&self, plane: Plane) -> impl Iterator<Item = Stage> {
+        let members = self.members.iter().zip(&self.graph.nodes);
+        members.filter(move |(_, node)| node.plane == plane).map(|(member, _)| member.stage)
+    }
+
     fn start_what_can(&mut self, actions: &mut Vec<Action>) {
-        for at in 0..self.members.len() {
+        let all = 0..self.members.len();
+        let (first, then): (Vec<_>, Vec<_>) = all.partition(|&at| self.graph.nodes[at].plane == Plane::Operations);
+        for at in first.into_iter().chain(then) {
             if self.members[at].stage != Stage::Waiting {
                 continue;
             }
@@ -292,7 +323,8 @@ impl Machine {
         for at in 0..self.members.len() {
             let member = &self.members[at];
             let may = matches!(member.stage, Stage::Starting | Stage::Running);
-            if !may || !(self.stopping || member.fate != Fate::Stay) {
+            let stays_for_others = self.graph.nodes[at].plane == Plane::Operations && self.farewell != Farewell::Said;
+            if !may || !((self.stopping && !stays_for_others) || member.fate != Fate::Stay) {
                 continue;
             }
             let holds = |on: &usize| {

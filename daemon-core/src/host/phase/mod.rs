@@ -5,6 +5,8 @@
 //! 2. A daemon stops only when none that requires it is up and, in a shutdown, none that wants it either.
 //! 3. Once the shutdown has begun nothing starts.
 //! 4. A restart stops and starts again exactly those that require, over any number of steps, the daemon that failed.
+//! 5. In a shutdown no daemon of the operations plane stops before all others have and the farewell is said, or there is no time left
+//!    to wait for that.
 
 mod machine;
 #[cfg(test)]
@@ -94,6 +96,8 @@ pub(crate) enum Input {
     Renew(usize),
     /// Somebody asked for the shutdown.
     Shutdown,
+    /// The farewell is said, or has no time any more.
+    FarewellSaid,
 }
 
 /// What is to be done.
@@ -109,6 +113,8 @@ pub(crate) enum Action {
     HostRunning,
     /// The shutdown has begun.
     HostStopping,
+    /// All but the operations plane has stopped: what the program does last may begin.
+    SayFarewell,
     /// Nothing is left to do.
     HostStopped,
 }
