@@ -43,7 +43,8 @@ async fn every_error_is_the_one_that_a_call_inside_the_process_has() {
         let outside = Call::call::<_, Value>(&connection, daemon, command, request).await.unwrap_err();
         assert_eq!(std::mem::discriminant(&inside), std::mem::discriminant(&outside), "{inside:?} {outside:?}");
         // Text has places that values have not.
-        let same = texts(&inside).into_iter().zip(texts(&outside)).all(|(inside, outside)| outside.starts_with(&inside));
+        let same =
+            texts(&inside).into_iter().zip(texts(&outside)).all(|(inside, outside)| outside.starts_with(&inside));
         assert!(same && texts(&inside).len() == texts(&outside).len(), "{inside:?} {outside:?}");
     }
     let unfit = Call::call::<_, String>(&connection, "room", "double", &7).await.unwrap_err();
