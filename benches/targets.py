@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 MPSC, BROADCAST, OURS = "tokio mpsc", "tokio broadcast", "daemon-core"
+RAW, IPC = "raw, tokio", "daemon-ipc"
 ACTORS = ["actix", "ractor", "kameo", "node EventEmitter", "eventemitter2"]
 
 
@@ -63,7 +64,7 @@ TARGETS = [
     Target("round trip, 1 subscriber: of mpsc", worst([ratio(f"{r}/roundtrip/1", "ns", MPSC) for r in RUNTIMES]), 1.10),
     Target("handlers that suspend, 100 or more: of mpsc with plain ones",
            worst([ratio(f"{r}/burst/{n}", "ns", MPSC, f"{OURS}, suspending") for r in RUNTIMES for n in (100, 1000)]), 0.70),
-    Target("1,000 topics by name: of a map of mpsc", worst([ratio(f"{r}/topics/1000", "ns", MPSC) for r in RUNTIMES]), 0.80),
+    Target("100 topics by name: of a map of mpsc", worst([ratio(f"{r}/topics/100", "ns", MPSC) for r in RUNTIMES]), 0.80),
     Target("p50 beside a slow subscriber: of broadcast", ratio("isolation", "p50 us", BROADCAST), 1.2),
     Target("10 subscribers or more: of the best of actix, ractor, kameo and node",
            worst([beside(case, "ns", ACTORS) for case in EVERY]), 1),
@@ -79,10 +80,21 @@ TARGETS = [
     Target("idle: resident, of the same two threads by hand", ratio("idle", "resident KiB", "tokio, two threads"), 1.15),
     Target("idle: start, of the same two threads by hand", ratio("idle", "start ms", "tokio, two threads"), 1.25),
     Target("idle: wake-ups a second", plain("idle", "wakes"), 0),
+    Target("IPC, a request in turn: p50, of raw tokio", ratio("ipc/ct/sequential/64", "p50 us", RAW, IPC), 1.10),
+    Target("IPC, the blocking client: p50, of raw std", ratio("ipc/ct/sequential/64", "p50 us", "raw, std", f"{IPC}, blocking"), 1.35),
+    *(Target(f"IPC, 64 in flight: requests a second, of {name}", ratio("ipc/ct/in-flight/64", "a second", name, IPC), least, at_least=True)
+      for name, least in (("raw, tokio", 0.30), ("tarpc, bincode", 3.5), ("zlink", 7))),
+    Target("IPC, 64 in flight of 1 KiB: requests a second, of raw tokio", ratio("ipc/ct/in-flight/1024", "a second", RAW, IPC), 0.30, at_least=True),
+    Target("IPC, 64 KiB in turn: p50, of raw tokio", ratio("ipc/ct/sequential/65536", "p50 us", RAW, IPC), 2.2),
+    Target("IPC, 1 MiB in turn: p50, of raw tokio", ratio("ipc/ct/sequential/1048576", "p50 us", RAW, IPC), 3.3),
+    Target("IPC, instructions of the server for a request in turn", plain("ipc/ct/counts", "instructions", IPC), 6500),
+    Target("IPC, its system calls", plain("ipc/ct/counts", "calls", IPC), 3.05),
+    Target("IPC, resident KiB for an idle connection", plain("ipc/ct/idle", "KiB", IPC), 6),
+    Target("IPC on two workers, 64 in flight: requests a second, of JSON by hand", ratio("ipc/mt/in-flight/64", "a second", "JSON by hand", IPC), 3, at_least=True),
 ]
 
 # Those that do something else, or less than can be done without: they are shown, and nobody competes with them.
-NO_PEERS = ["a function call", "tokio mpsc, try_send", "tokio mpsc, suspending"]
+NO_PEERS = ["a function call", "tokio mpsc, try_send", "tokio mpsc, suspending", "raw, std", "raw, tokio"]
 
 
 @dataclass
@@ -118,5 +130,9 @@ WHY = [
     *(Why("units/1000", metric, "A daemon is more than a task or an actor: its own state machine, restart policy, mailbox, deadlines, place in the order and lines in both reports.",
           ours=f"{OURS}, whole daemons") for metric in ("start us", "asked B", "stop us")),
     Why("idle", "resident KiB", "The text of a larger program: mapped from its file, shared and given back at need. What is private differs by a tenth of a megabyte."),
+    Why("ipc/ct/sequential/64", "p50 us", "Each request is checked, bounded and given a deadline, and its answer is looked for among those that are awaited.", ours=IPC),
+    *(Why(f"ipc/ct/sequential/{size}", "p50 us", "Bincode and its like copy text as it is; JSON has to look at each byte for those to be escaped.", ours=IPC)
+      for size in (65536, 1048576)),
+    Why("ipc/ct/idle", "KiB", "What a connection has of its own: its task, its mailbox, its requests and its deadlines. No buffer is among it.", ours=IPC),
     Why("idle", "start ms", "Two threads instead of one, and a start that is told of in a receipt."),
 ]

@@ -65,6 +65,7 @@ mod sync;
 mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod unwind;
 
 #[doc(hidden)]
 #[path = "private.rs"]
@@ -95,8 +96,8 @@ pub use policy::{OnError, Restart, RestartPolicy};
 pub use reload::{DaemonReload, DaemonReloadOutcome, ReloadOutcome, ReloadReport};
 pub use schedule::{Missed, Overlap, Period, Schedule};
 pub use status::{
-    BlockedWork, CheckKind, CheckReport, DaemonStatus, EventAudit, HostStatus, IntervalState, IntervalStatus, State,
-    TaskKind, TaskStatus, Transition, Undeclared, Unfed, Unheard,
+    BlockedWork, CheckKind, CheckReport, DaemonStatus, EndedSubscriptions, EventAudit, HostStatus, IntervalState,
+    IntervalStatus, State, TaskKind, TaskStatus, Transition, Undeclared, Unfed, Unheard,
 };
 pub use task::{Attach, EventRow, Handler, place};
 

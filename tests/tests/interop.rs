@@ -61,7 +61,8 @@ fn look(dir: &TempDir) -> Result<Seen> {
     let mut running = program.args(arguments).start()?;
     let status = running.wait(SOON)?;
     let said = running.text(Source::Stdout);
-    serde_json::from_str(&said).map_err(|error| format!("{status}, {error}: {said}{}", running.text(Source::Stderr)).into())
+    serde_json::from_str(&said)
+        .map_err(|error| format!("{status}, {error}: {said}{}", running.text(Source::Stderr)).into())
 }
 
 #[derive(Deserialize)]

@@ -14,10 +14,10 @@ use serde::de::DeserializeOwned;
 pub(crate) use carried::Carried;
 pub use error::CallError;
 pub(crate) use schema::hash;
-pub(crate) use within::within;
 #[cfg(feature = "schema")]
 pub use schema::schema_of;
 pub use schema::{CommandInfo, SchemaOf, Signature, WithSchema, WithoutSchema};
+pub(crate) use within::within;
 
 /// How long a generated client waits for a reply unless it is told otherwise.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);

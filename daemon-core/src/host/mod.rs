@@ -9,6 +9,7 @@ mod check;
 mod claims;
 mod conductor;
 mod embed;
+mod exit;
 mod factory;
 mod farewell;
 mod faults;
@@ -17,6 +18,7 @@ mod journal;
 mod leaving;
 mod limits;
 mod link;
+mod lived;
 mod lives;
 #[cfg(all(test, daemon_loom))]
 mod models;

@@ -25,6 +25,7 @@ use crate::event::SubscriptionStatus;
 use crate::status::State;
 use crate::sync::{Mutex, MutexGuard, watch};
 use crate::task::{FOREVER, Tally};
+use crate::unwind::{quietly, woke_badly};
 
 /// One daemon on the board.
 pub(crate) struct Slot {
@@ -152,8 +153,14 @@ impl Slot {
         self.journal.book(Some(&self.name), state, cause);
     }
 
-    /// Tells those who wait how things are.
+    /// Tells those who wait how things are, by wakers that may be the user's.
     pub(crate) fn tell(&self) {
+        if !quietly(|| self.tell_all()) {
+            woke_badly();
+        }
+    }
+
+    fn tell_all(&self) {
         let (latest, rested) = (self.readiness(), self.inner().rested);
         self.readiness.send_if_modified(|told| {
             let news = latest.changes > told.changes;
