@@ -140,7 +140,7 @@ class Bench:
             child.wait()
             return self.skip(f"{contender} did not start")
         up = time.perf_counter() - begun
-        time.sleep(0.3)
+        time.sleep(2)  # a host looks after its workers until they have slept for a second
         before = wakes(child.pid)
         time.sleep(1)
         woken = wakes(child.pid) - before

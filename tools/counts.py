@@ -24,10 +24,12 @@ TIMES = (640, 1920)
 CALLS = " calls"
 CASES = {
     "publish-1": "a publish to one handler, and its call",
+    "roundtrip-1": "the same, waited for each time",
     "publish-10": "a publish to ten handlers of one daemon, and their calls",
     "publish-100": "a publish to ten handlers of each of ten daemons, and their calls",
     "publish-suspending": "a publish to a handler that suspends once, and its call",
     "tick": "a tick of an interval",
+    "tick-64": "a tick of one of 64 intervals that tick at the same times",
     "unit": "a piece of work that a daemon spawns, from its start to its end with the host",
     "ipc-request": "a request of 64 bytes over IPC, at the server, with what waits for it",
     "ipc-at-once": "one of 64 such requests that come at once",

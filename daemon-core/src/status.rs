@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::declaration::Plane;
 use crate::event::SubscriptionStatus;
 use crate::histogram::Histogram;
 
@@ -84,6 +85,8 @@ pub struct DaemonStatus {
     pub name: String,
     /// Its state.
     pub state: State,
+    /// Which threads it runs on.
+    pub plane: Plane,
     /// 1 + the highest wave of what it requires or wants.
     pub wave: u32,
     /// What it requires.
@@ -96,11 +99,18 @@ pub struct DaemonStatus {
     pub reason: Option<String>,
     /// How often it was started again.
     pub restarts: u64,
+    /// How long its last start took; `None` until it first ran.
+    pub start_took: Option<Duration>,
+    /// How long its last stop took, if it was ever stopped.
+    pub stop_took: Option<Duration>,
     /// What it does without: each handler or interval whose last three calls failed, and, while it runs, each daemon it wants
     /// that is in this host and does not run.
     pub degraded: Vec<String>,
     /// Its event handlers and run-time subscriptions.
     pub subscriptions: Vec<SubscriptionStatus>,
+    /// What became of the events of run-time subscriptions that have ended, by topic: of the first 256 topics, and of all others
+    /// together.
+    pub ended: Vec<EndedSubscriptions>,
     /// How many guards it registered with [`Context::register_subscription`](crate::Context::register_subscription).
     pub guards: usize,
     /// Its intervals.
@@ -113,6 +123,25 @@ pub struct DaemonStatus {
     pub errors: u64,
     /// Panics caught in its handlers, ticks, tasks and hooks.
     pub panics: u64,
+}
+
+/// What became of the events that run-time subscriptions of one topic were offered which have ended. What was still queued then is
+/// abandoned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct EndedSubscriptions {
+    /// The topic or pattern; `(others)` for those that are not told apart.
+    pub topic: String,
+    /// Events published that they should have got.
+    pub offered: u64,
+    /// Events that were received.
+    pub handled: u64,
+    /// Events for which a filter or key of theirs panicked.
+    pub failed: u64,
+    /// Events lost to a bound, a refused wait or a publish given up.
+    pub dropped: u64,
+    /// Events that came, or were still there, when the subscriber stopped.
+    pub abandoned: u64,
 }
 
 /// Whether an interval ticks.
@@ -158,6 +187,8 @@ pub struct IntervalStatus {
     pub last_error: Option<String>,
     /// How long after they were due ticks began, but for those that waited for another to end or were run by hand.
     pub lateness: Histogram,
+    /// How long ticks took, whatever their outcome.
+    pub times: Histogram,
 }
 
 /// What a piece of work is.
@@ -286,6 +317,8 @@ pub struct EventAudit {
     pub unheard: Vec<Unheard>,
     /// Subscriptions that were offered nothing.
     pub unfed: Vec<Unfed>,
+    /// What daemons published though they declare which events they publish, and do not name these.
+    pub undeclared: Vec<Undeclared>,
 }
 
 /// A topic on which something was published that nobody heard.
@@ -298,6 +331,18 @@ pub struct Unheard {
     pub publisher: String,
     /// How many there were.
     pub events: u64,
+}
+
+/// A type of event that its publisher does not name among those it publishes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Undeclared {
+    /// The daemon that published it.
+    pub publisher: String,
+    /// The type's own topic or pattern.
+    pub topic: String,
+    /// The type's name.
+    pub event: String,
 }
 
 /// A subscription to which nothing came.

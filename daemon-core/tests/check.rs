@@ -180,13 +180,60 @@ fn restarts_that_make_no_sense() {
     );
 }
 
+/// What keeps a daemon from being added to that host.
+async fn refusal(host: Host, daemon: impl DaemonBase) -> String {
+    let host = host.start().await.unwrap();
+    let refused = host.handle().add_daemon(daemon).await.unwrap_err();
+    let before = host.start_report().daemons.len();
+    assert_eq!(host.handle().status().daemons.len(), before, "what is refused leaves no trace");
+    assert!(host.shutdown().await.unwrap().is_clean());
+    refused.to_string()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_daemon_that_is_added_is_checked_in_the_same_words() {
-    let host = Host::new("t").daemon(Plain).start().await.unwrap();
-    let refused = host.handle().add_daemon(NoTime).await.unwrap_err().to_string();
+    let refused = refusal(Host::new("t").daemon(Plain), NoTime).await;
     for fault in ["the start timeout of `no-time` is zero", "the stop timeout of `no-time` is zero"] {
         assert!(refused.contains(fault), "{refused}");
     }
+    let several = || Host::new("t").daemon(Plain).daemon_as("eu", Plain);
+    let other = || Host::new("t").daemon_as("plain", Bottom);
+    let budget = |budget| Host::new("t").daemon(Middle).daemon(Bottom).stop_budget(budget);
+    // As a host that had it from the beginning says.
+    let same = [
+        (refusal(several(), NeedsPlain).await, several().daemon(NeedsPlain)),
+        (refusal(other(), WantsPlain).await, other().daemon(WantsPlain)),
+        (refusal(Host::new("t").daemon(Plain), Twice).await, Host::new("t").daemon(Plain).daemon(Twice)),
+        (refusal(Host::new("t"), Itself).await, Host::new("t").daemon(Itself)),
+        (refusal(budget(S(7)), Top).await, budget(S(7)).daemon(Top)),
+        (refusal(budget(S(9)).shutdown_timeout(S(2)), Top).await, budget(S(9)).shutdown_timeout(S(2)).daemon(Top)),
+    ];
+    for (refused, host) in same {
+        let faults = faults(host);
+        assert!(refused.ends_with(&format!(" cannot be added: {}", faults.join("; "))), "{refused}\n{faults:#?}");
+    }
+    let refused = refusal(Host::new("t").daemon(Plain), NeedsEu).await;
+    assert_eq!(refused, "no daemon named `eu`; this host has: plain");
+    assert!(matches!(refusal(Host::new("t").daemon(Plain), BadName).await, bad if bad.contains("Bad Name")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_fault_at_the_start_is_none_later() {
+    let host = Host::new("t").daemon(Middle).daemon(Bottom).stop_budget(S(8)).start_budget(S(8)).start().await.unwrap();
+    by_hand! {
+        // It comes after the start that the budget is for.
+        Patient "patient": Declaration::new("patient").start_timeout(S_9);
+    }
+    const S_9: Duration = Duration::from_secs(9);
+    host.handle().add_daemon(Top).await.expect("just enough");
+    host.handle().add_daemon(WantsPlain).await.expect("what it wants is absent");
+    host.handle().add_daemon(Patient).await.expect("the start is over");
+    host.handle().add_daemon(Plain).await.unwrap();
+    // What has been found stays found, though there are two now.
+    host.handle().add_daemon(NeedsPlain).await.unwrap();
+    host.handle().add_daemon_as("eu", Plain).await.unwrap();
+    host.handle().restart_daemon("needs-plain").await.unwrap();
+    host.handle().add_daemon(NeedsEu).await.unwrap();
     assert!(host.shutdown().await.unwrap().is_clean());
 }
 

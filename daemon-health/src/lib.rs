@@ -32,6 +32,8 @@
 
 mod check;
 mod checker;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod report;
 mod verdict;
 

@@ -21,17 +21,17 @@ use super::account::Account;
 use super::after::After;
 use super::counters::{Progress, SubscriptionStatus};
 use super::error::Fate;
-use super::event::AnyEvent;
+use super::event::{AnyEvent, discard};
 use super::key::Hashed;
+use super::message::{Message, Wait};
 use super::plan::MailboxPlan;
-use super::publish::{Message, Wait};
 use super::queue::Queue;
 use super::receipt;
 use super::routes::Route;
 use super::state::{Item, Lane, Phase, State, list};
 use super::store::Entry;
 use super::wait_graph::{Node, WaitGraph, Waiter};
-use super::waiting::{Full, Parked, Ticket};
+use super::waiting::{Crowd, Full, Line, Parked, Ticket};
 use crate::sync::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::fmt;
@@ -109,7 +109,7 @@ impl Mailbox {
         self: &Arc<Self>,
         routes: impl IntoIterator<Item = &'r Route>,
         message: &Message<'_>,
-        full: &mut Vec<Full>,
+        full: &mut Crowd,
     ) {
         let mut after = After::default();
         let mut state = self.lock();
@@ -125,7 +125,7 @@ impl Mailbox {
     }
 
     /// As [`Mailbox::offer`], for an event that only this lane gets.
-    pub(crate) fn offer_alone(self: &Arc<Self>, lane: u32, event: AnyEvent, full: &mut Vec<Full>) {
+    pub(crate) fn offer_alone(self: &Arc<Self>, lane: u32, event: AnyEvent, publisher: &str, full: &mut Crowd) {
         let mut after = After::default();
         let mut state = self.lock();
         if state.takes_whole(&self.progress, lane) {
@@ -138,7 +138,7 @@ impl Mailbox {
         }
         state.wake_consumer(&mut after);
         drop(state);
-        after.run();
+        after.run_for(publisher);
     }
 
     /// Offers an event to a lane whose queue tells events apart by a key. Such a queue makes nobody wait.
@@ -158,7 +158,7 @@ impl Mailbox {
         event: &AnyEvent,
         key: Hashed,
         (wait, message): (&Wait<'_>, &Message<'_>),
-        full: &mut Vec<Full>,
+        full: &mut Crowd,
     ) {
         let mut after = After::default();
         let mut state = self.lock();
@@ -199,36 +199,31 @@ impl Mailbox {
     }
 
     /// Offers an event again to a subscription that was full: it gets in, waits in line, or is refused (and counted as dropped).
-    pub(crate) fn insist(&self, to: u32, event: &AnyEvent, line: Option<(&Arc<Ticket>, Option<Waiter>)>) -> Insisted {
-        let mut after = After::default();
+    pub(crate) fn insist(&self, to: u32, event: &AnyEvent, line: Option<Line<'_>>, after: &mut After) -> Insisted {
         let mut state = self.lock();
-        let outcome = if state.offer_to(&self.progress, to, event, 0, &mut after) {
-            state.wake_consumer(&mut after);
-            Insisted::Done
-        } else {
-            let State { accounts, queues, lined, .. } = &mut *state;
-            let account = &mut accounts[to as usize];
-            let on = self.node(account.queue);
-            account.offered += 1;
-            match line {
-                Some((ticket, from)) if from.is_none_or(|from| self.graph.wait(from, on)) => {
-                    ticket.parked();
-                    let waiting = &mut queues[account.queue as usize].waiting;
-                    waiting.push_back(Parked { event: event.clone(), to, ticket: ticket.clone(), from });
-                    if waiting.len() == 1 {
-                        lined.push(account.queue);
-                    }
-                    Insisted::Parked
+        if state.offer_to(&self.progress, to, event, 0, after) {
+            state.wake_consumer(after);
+            return Insisted::Done;
+        }
+        let State { accounts, queues, lined, .. } = &mut *state;
+        let account = &mut accounts[to as usize];
+        let on = self.node(account.queue);
+        account.offered += 1;
+        match line {
+            Some((ticket, from)) if from.is_none_or(|from| self.graph.wait(from, on)) => {
+                ticket.parked();
+                let waiting = &mut queues[account.queue as usize].waiting;
+                waiting.push_back(Parked { event: event.clone(), to, ticket: ticket.clone(), from });
+                if waiting.len() == 1 {
+                    lined.push(account.queue);
                 }
-                _ => {
-                    account.dropped += 1;
-                    Insisted::Refused
-                }
+                Insisted::Parked
             }
-        };
-        drop(state);
-        after.run();
-        outcome
+            _ => {
+                account.dropped += 1;
+                Insisted::Refused
+            }
+        }
     }
 
     /// A publish was given up: its event leaves the line, counted as dropped.
@@ -246,6 +241,9 @@ impl Mailbox {
             }
         }
         drop(state);
+        if let Some(Parked { event, .. }) = withdrawn {
+            discard(event);
+        }
     }
 
     /// Gives the room there is to those who wait for it.

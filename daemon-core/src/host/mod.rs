@@ -9,18 +9,24 @@ mod check;
 mod claims;
 mod conductor;
 mod embed;
+mod exit;
 mod factory;
 mod farewell;
 mod faults;
 mod graph;
 mod journal;
+mod leaving;
+mod limits;
 mod link;
+mod lived;
 mod lives;
 #[cfg(all(test, daemon_loom))]
 mod models;
 mod overdue;
 mod phase;
+mod planes;
 mod process;
+mod references;
 #[cfg(feature = "testing")]
 mod rehearsal;
 mod reload;

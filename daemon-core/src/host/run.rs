@@ -9,22 +9,28 @@ use std::mem::ManuallyDrop;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::builder::Host;
 use super::conductor::Conductor;
 use super::embed::exit_code;
+use super::exit::exit;
+use super::planes::{self, Planes};
 use super::signals::{Meaning, Presses, Signals};
-use super::voice::{PATIENCE, Voice, give_back, show_logs};
+use super::voice::{PATIENCE, Voice, give_back, let_go, show_logs};
 use super::workers::{self, Lookout};
+use crate::declaration::Plane;
 use crate::reload::ReloadReport;
 use crate::schedule::Clock;
 
 /// How long after the stop budget the process may still take to end.
 const GRACE: Duration = Duration::from_millis(250);
-/// How much of that is kept for writing the report.
-const WRITING: Duration = Duration::from_millis(100);
+/// How much of that is kept for what comes last: the report, the lock, the exit.
+const LAST: Duration = Duration::from_millis(125);
+/// How much of that is kept for the exit.
+const EXITING: Duration = Duration::from_millis(25);
 /// How much of that is kept for giving back the lock.
 const GIVING_BACK: Duration = Duration::from_millis(25);
 /// How often a stop on a terminal says whom it waits for.
@@ -77,16 +83,18 @@ impl Host {
             Err(error) => return voice.refuse(name, &error),
         }
         let control = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let (control, (runtime, pulse)) = match (control, workers::runtime(workers)) {
-            (Ok(control), Ok(workers)) => (control, workers),
-            (Err(error), _) | (_, Err(error)) => {
+        let operations = conductor.has_operations().then(planes::operations).transpose();
+        let (control, (runtime, pulse), operations) = match (control, workers::runtime(workers), operations) {
+            (Ok(control), Ok(workers), Ok(operations)) => (control, workers, operations),
+            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
                 return voice.refuse(name, &format!("cannot start the runtime: {error}"));
             }
         };
         let board = conductor.board.clone();
         let budget = conductor.stop_budget;
         let mut lookout = Lookout::new(blocked_after, runtime.handle().clone(), pulse);
-        let end = control.block_on(watch(conductor, runtime.handle().clone(), budget, &mut lookout, &mut voice));
+        let planes = Planes::new(runtime.handle(), operations.as_ref());
+        let end = control.block_on(watch(conductor, planes, budget, &mut lookout, &mut voice));
         let (end, deadline) = match end {
             Ok(ended) => ended,
             Err(error) => return voice.refuse(name, &format!("cannot listen to signals: {error}")),
@@ -98,7 +106,7 @@ impl Host {
         };
         let patience = match end {
             End::Stopped { .. } => deadline.saturating_duration_since(Instant::now()).min(PATIENCE),
-            End::Overrun | End::Forced { .. } => WRITING,
+            End::Overrun | End::Forced { .. } => LAST - EXITING,
         };
         let mut report = board.shutdown_report(code);
         report.blocked_threads = lookout.unknown();
@@ -106,27 +114,20 @@ impl Host {
         voice.last_words(report, patience.saturating_sub(GIVING_BACK));
         give_back(board.clone(), until.saturating_duration_since(Instant::now()).max(GIVING_BACK));
         if matches!(end, End::Stopped { .. }) {
-            runtime.shutdown_background(); // never waits for a blocked thread
-            if board.was_cut() {
-                let _kept = ManuallyDrop::new(board); // it may hold values of the user's
-            }
+            // Never waits for a blocked thread.
+            operations.into_iter().chain([runtime]).for_each(Runtime::shutdown_background);
+            let_go(board);
             return ExitCode::from(code);
         }
-        exit(code)
+        exit(code, EXITING)
     }
-}
-
-/// Ends the process with threads that may be blocked still in it.
-#[expect(clippy::exit, reason = "returning would run the caller's destructors beside threads that are stuck")]
-pub(super) fn exit(code: u8) -> ! {
-    std::process::exit(i32::from(code))
 }
 
 /// Waits for whichever comes first: the host's end, the end of its budget, or a signal that forces the exit. Returns also
 /// when the process must have ended.
 async fn watch(
     conductor: Conductor,
-    runtime: tokio::runtime::Handle,
+    planes: Planes,
     budget: Duration,
     lookout: &mut Lookout,
     voice: &mut Voice,
@@ -135,7 +136,7 @@ async fn watch(
     let board = conductor.board.clone();
     let (sender, mut settled) = oneshot::channel();
     // Holds what users made, and is never dropped on this thread: a forced exit leaves it, an end has emptied it.
-    let mut conducted = ManuallyDrop::new(Box::pin(conductor.conduct(runtime, sender)));
+    let mut conducted = ManuallyDrop::new(Box::pin(conductor.conduct(planes, sender)));
     let mut presses = Presses::default();
     // One at a time, and however many signals come meanwhile, one more after it.
     let (mut reloading, mut again) = (None, None);
@@ -161,7 +162,7 @@ async fn watch(
                 Meaning::Reload => reloading = Some(board.begin_reload(signal.name)),
                 Meaning::Nothing => {}
             },
-            () = until(deadline.map(|deadline| deadline - WRITING)) => return Ok((End::Overrun, must_end)),
+            () = until(deadline.map(|deadline| deadline - LAST)) => return Ok((End::Overrun, must_end)),
             failed = &mut *conducted => return Ok((End::Stopped { failed }, must_end)),
             start = &mut settled, if !told => {
                 told = true;
@@ -185,7 +186,7 @@ async fn watch(
                     voice.reloaded(&report);
                 }
             }
-            words = lookout.next(|| board.polled()) => {
+            words = lookout.next(|| board.polled(Some(Plane::Workers))) => {
                 // The report tells who holds up the stop.
                 if began.is_none() {
                     voice.warn(words);

@@ -15,25 +15,33 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::journal::Journal;
+use super::references::Known;
 use super::report::Cut;
 use super::unit::{Intake, Lived, Unit};
 use crate::context::{Life, Readiness};
+use crate::declaration::Plane;
+use crate::definition::CommandOutline;
 use crate::event::SubscriptionStatus;
 use crate::status::State;
 use crate::sync::{Mutex, MutexGuard, watch};
 use crate::task::{FOREVER, Tally};
+use crate::unwind::{quietly, woke_badly};
 
 /// One daemon on the board.
 pub(crate) struct Slot {
     pub(crate) name: Arc<str>,
     pub(crate) type_id: TypeId,
+    type_name: &'static str,
+    pub(crate) plane: Plane,
     pub(crate) wave: u32,
     pub(crate) requires: Vec<String>,
     pub(crate) wants: Vec<String>,
     pub(crate) optional: bool,
     /// How long a start may take, where the daemon says so; and a reload.
     pub(crate) start_timeout: Option<Duration>,
-    pub(crate) commands: Vec<&'static str>,
+    /// How long its stop may take, where the daemon says so.
+    pub(super) stop_timeout: Option<Duration>,
+    pub(crate) commands: Vec<CommandOutline>,
     pub(crate) intake: Arc<dyn Intake>,
     pub(crate) tally: Arc<Tally>,
     /// What those who wait have been told.
@@ -90,11 +98,14 @@ impl Slot {
         Self {
             name: unit.name().clone(),
             type_id: outline.type_id,
+            type_name: outline.type_name,
+            plane: unit.declaration().plane,
             wave,
             requires,
             wants,
             optional: unit.declaration().optional,
             start_timeout: unit.declaration().start_timeout.map(|timeout| timeout.min(FOREVER)),
+            stop_timeout: unit.declaration().stop_timeout,
             commands: outline.commands,
             intake,
             tally: Arc::default(),
@@ -104,6 +115,16 @@ impl Slot {
             journal,
             inner: Mutex::default(),
         }
+    }
+
+    /// The names of its commands.
+    pub(crate) fn command_names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.commands.iter().map(|command| command.signature.name)
+    }
+
+    /// What others name it by.
+    pub(super) fn known(&self) -> Known {
+        Known { name: self.name.clone(), type_id: self.type_id, type_name: self.type_name }
     }
 
     pub(crate) fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -132,8 +153,14 @@ impl Slot {
         self.journal.book(Some(&self.name), state, cause);
     }
 
-    /// Tells those who wait how things are.
+    /// Tells those who wait how things are, by wakers that may be the user's.
     pub(crate) fn tell(&self) {
+        if !quietly(|| self.tell_all()) {
+            woke_badly();
+        }
+    }
+
+    fn tell_all(&self) {
         let (latest, rested) = (self.readiness(), self.inner().rested);
         self.readiness.send_if_modified(|told| {
             let news = latest.changes > told.changes;

@@ -13,6 +13,7 @@ use super::report::{ShutdownReport, spawned_at};
 use crate::error::DaemonError;
 use crate::reload::ReloadReport;
 use crate::status::BlockedWork;
+use crate::task::drop_quietly;
 
 /// How long a clean end waits for its report to be written, if the budget allows.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
@@ -152,6 +153,11 @@ pub(super) fn give_back(board: Arc<Board>, patience: Duration) {
         }
     });
     let _ = given_back.recv_timeout(patience); // late: go on
+}
+
+/// Drops a board, which holds what is the user's, such as retained events and filters. Nobody waits for that.
+pub(super) fn let_go(board: Arc<Board>) {
+    drop(aside(move || drop_quietly(board)));
 }
 
 /// Does something on a thread of its own; the receiver hears when it is done.

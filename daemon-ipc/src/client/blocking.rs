@@ -1,14 +1,22 @@
 //! A client for programs without a runtime, such as command lines: one request at a time, each with a deadline.
 
 use super::{
+    command::call_error,
     dial::refusal,
     greeting::Greeting,
     link::{Digits, number_of},
 };
 use crate::{
     BadFrame, ConnectionError, Decoder, Envelope, Failure, Frame, FrameError, Hello, Json, Kind, Limits, RequestError,
-    body::Body, codec::encode, error::with_sources, json, outbox::Outbox, transport::Blocking,
+    body::Body,
+    codec::encode,
+    command::{Ask, Published, Subscribe},
+    error::with_sources,
+    json,
+    outbox::Outbox,
+    transport::Blocking,
 };
+use daemon_core::CallError;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     io,
@@ -217,6 +225,29 @@ impl Connection {
         let until = Until::of(self.timeout);
         let number = self.request(body, None, Some(WINDOW), &until)?;
         Ok(Replies { connection: self, number, taken: 0, is_over: false, item: PhantomData })
+    }
+
+    /// Calls a command of a host's daemon, and waits for its reply.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
+    pub fn call_command<Q, A>(&mut self, daemon: &str, command: &str, request: &Q) -> Result<A, CallError>
+    where
+        Q: Serialize + ?Sized,
+        A: DeserializeOwned,
+    {
+        let reply = self.call(&Ask { daemon, command, request });
+        reply.map_err(|error| call_error(error, daemon, command, self.timeout))
+    }
+
+    /// Subscribes to the events of a host, as [`Connection::subscribe`](crate::Connection::subscribe) does.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] if the request cannot be sent; that the pattern is none comes from the [`Replies`].
+    pub fn subscribe(&mut self, pattern: &str) -> Result<Replies<'_, Published>, RequestError> {
+        self.stream(&Subscribe { subscribe: pattern })
     }
 
     fn ask(&mut self, body: Body) -> Result<Frame, RequestError> {

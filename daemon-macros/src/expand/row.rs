@@ -163,7 +163,7 @@ fn same_topic(topic: &LitStr, event: &Type, local: bool) -> TokenStream {
 }
 
 fn command_row(call: &Call, command: &Command) -> TokenStream {
-    let Command { name, doc, request, reply, .. } = command;
+    let Command { name, doc, request, reply, timeout, .. } = command;
     let (ty, pattern, input) = match request {
         Some(request) => {
             let ty = &request.ty;
@@ -176,5 +176,18 @@ fn command_row(call: &Call, command: &Command) -> TokenStream {
     let closure = quote_spanned! {at(call.method.span())=>
         |daemon, #pattern, #cx| __private::boxed(async move { #replied })
     };
-    quote!(definition.command(__private::Command::<Self>::new::<#ty, #reply>(#name, #doc, #closure)))
+    let timeout = timeout.map(|time| duration(&quote!(__private), time)).map(|time| quote!(.timeout(#time)));
+    let (request, answer) = (schema(&ty), schema(reply));
+    quote!(definition.command(
+        __private::Command::<Self>::new::<#ty, #reply>(#name, #doc, #closure) #timeout .schemas(#request, #answer)
+    ))
+}
+
+/// How the JSON Schema of a type is made, if that can be: one of two traits answers for each type.
+pub(super) fn schema(ty: &TokenStream) -> TokenStream {
+    quote! {{
+        #[allow(unused_imports)]
+        use __private::{WithSchema as _, WithoutSchema as _};
+        (&__private::SchemaOf::<#ty>::ASK).schema()
+    }}
 }

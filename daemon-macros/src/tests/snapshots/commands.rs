@@ -26,12 +26,24 @@ where
                     StatsRequest,
                     Stats,
                 >(
-                    "stats",
-                    "How many there are.\n\nCounted, not guessed.",
-                    |daemon, request, cx| __private::boxed(async move {
-                        __private::reply(Self::stats(daemon, request, cx).await)
-                    }),
-                ),
+                        "stats",
+                        "How many there are.\n\nCounted, not guessed.",
+                        |daemon, request, cx| __private::boxed(async move {
+                            __private::reply(Self::stats(daemon, request, cx).await)
+                        }),
+                    )
+                    .schemas(
+                        {
+                            #[allow(unused_imports)]
+                            use __private::{WithSchema as _, WithoutSchema as _};
+                            (&__private::SchemaOf::<StatsRequest>::ASK).schema()
+                        },
+                        {
+                            #[allow(unused_imports)]
+                            use __private::{WithSchema as _, WithoutSchema as _};
+                            (&__private::SchemaOf::<Stats>::ASK).schema()
+                        },
+                    ),
             );
         #[cfg(feature = "admin")]
         definition
@@ -42,12 +54,28 @@ where
                     (),
                     <Cleared as ::other::core::__private::Reply>::Reply,
                 >(
-                    "clear-all",
-                    "",
-                    |daemon, (), _| __private::boxed(async move {
-                        __private::reply(Self::clear(daemon))
-                    }),
-                ),
+                        "clear-all",
+                        "",
+                        |daemon, (), _| __private::boxed(async move {
+                            __private::reply(Self::clear(daemon))
+                        }),
+                    )
+                    .timeout(__private::Duration::new(300u64, 0u32))
+                    .schemas(
+                        {
+                            #[allow(unused_imports)]
+                            use __private::{WithSchema as _, WithoutSchema as _};
+                            (&__private::SchemaOf::<()>::ASK).schema()
+                        },
+                        {
+                            #[allow(unused_imports)]
+                            use __private::{WithSchema as _, WithoutSchema as _};
+                            (&__private::SchemaOf::<
+                                <Cleared as ::other::core::__private::Reply>::Reply,
+                            >::ASK)
+                                .schema()
+                        },
+                    ),
             );
     }
 }
@@ -56,7 +84,7 @@ where
 pub struct CacheClient<C> {
     call: C,
     daemon: &'static ::other::core::__private::str,
-    timeout: ::other::core::__private::Duration,
+    timeout: ::other::core::__private::Option<::other::core::__private::Duration>,
 }
 #[automatically_derived]
 impl<C: ::other::core::__private::Clone> ::other::core::__private::Clone
@@ -91,12 +119,13 @@ impl<C: ::other::core::__private::Call> CacheClient<C> {
         self.daemon = name;
         self
     }
-    /// Waits this long for each reply, instead of 30 s; after it a call is given up with `CallError::Timeout`.
+    /// Waits this long for each reply; after it a call is given up with `CallError::Timeout`. Otherwise as long as the command
+    /// may take, or 30 s if that is not limited.
     ///
     /// A command that was called goes on all the same.
     #[must_use]
     pub fn timeout(mut self, limit: ::other::core::__private::Duration) -> Self {
-        self.timeout = limit;
+        self.timeout = ::other::core::__private::Option::Some(limit);
         self
     }
     /// How many there are.
@@ -111,10 +140,11 @@ impl<C: ::other::core::__private::Call> CacheClient<C> {
         request: &StatsRequest,
     ) -> ::other::core::__private::Result<Stats, ::other::core::__private::CallError> {
         use ::other::core::__private as __private;
+        let limit = self.timeout.unwrap_or(__private::DEFAULT_TIMEOUT);
         __private::ask::<
             StatsRequest,
             Stats,
-        >(&self.call, self.daemon, "stats", request, self.timeout)
+        >(&self.call, (self.daemon, "stats"), request, limit, Self::__commands)
             .await
     }
     #[cfg(feature = "admin")]
@@ -130,11 +160,56 @@ impl<C: ::other::core::__private::Call> CacheClient<C> {
         ::other::core::__private::CallError,
     > {
         use ::other::core::__private as __private;
+        let limit = self.timeout.unwrap_or(__private::Duration::new(300u64, 0u32));
         __private::ask::<
             (),
             <Cleared as ::other::core::__private::Reply>::Reply,
-        >(&self.call, self.daemon, "clear-all", &(), self.timeout)
+        >(&self.call, (self.daemon, "clear-all"), &(), limit, Self::__commands)
             .await
+    }
+    #[allow(unused_mut)]
+    fn __commands() -> ::other::core::__private::Vec<
+        ::other::core::__private::Signature,
+    > {
+        use ::other::core::__private as __private;
+        let mut commands = __private::Vec::new();
+        commands
+            .push(
+                __private::Signature::new(
+                    "stats",
+                    {
+                        #[allow(unused_imports)]
+                        use __private::{WithSchema as _, WithoutSchema as _};
+                        (&__private::SchemaOf::<StatsRequest>::ASK).schema()
+                    },
+                    {
+                        #[allow(unused_imports)]
+                        use __private::{WithSchema as _, WithoutSchema as _};
+                        (&__private::SchemaOf::<Stats>::ASK).schema()
+                    },
+                ),
+            );
+        #[cfg(feature = "admin")]
+        commands
+            .push(
+                __private::Signature::new(
+                    "clear-all",
+                    {
+                        #[allow(unused_imports)]
+                        use __private::{WithSchema as _, WithoutSchema as _};
+                        (&__private::SchemaOf::<()>::ASK).schema()
+                    },
+                    {
+                        #[allow(unused_imports)]
+                        use __private::{WithSchema as _, WithoutSchema as _};
+                        (&__private::SchemaOf::<
+                            <Cleared as ::other::core::__private::Reply>::Reply,
+                        >::ASK)
+                            .schema()
+                    },
+                ),
+            );
+        commands
     }
 }
 #[allow(dead_code, unreachable_pub, private_interfaces)]
@@ -148,7 +223,7 @@ impl<S: Store> Cache<S> {
         CacheClient {
             call,
             daemon: <Self as ::other::core::__private::Declared>::NAME,
-            timeout: ::other::core::__private::DEFAULT_TIMEOUT,
+            timeout: ::other::core::__private::Option::None,
         }
     }
 }

@@ -13,6 +13,7 @@ mod crowd;
 mod embedded;
 mod faulty;
 mod process;
+mod served;
 mod steps;
 mod stuck;
 
@@ -42,6 +43,7 @@ fn run() -> Result<ExitCode> {
         Some(("embedded", which)) => return embedded::run(host, which),
         Some(("faulty", which)) => faulty::of(host, which)?,
         Some(("process", which)) => return process::run(which),
+        Some(("served", which)) => served::of(host, which)?,
         Some(("steps", last)) => steps::of(host, last)?,
         Some(("stuck", which)) => stuck::of(host, which)?,
         _ => return Err(unknown(&kind)),

@@ -1,112 +1,15 @@
-//! Which daemon may start or stop next: a state machine without clock or I/O.
-//!
-//! Invariants:
-//! 1. A daemon starts only when all it requires are running and all it wants have settled.
-//! 2. A daemon stops only when none that requires it is up and, in a shutdown, none that wants it either.
-//! 3. Once the shutdown has begun nothing starts.
-//! 4. A restart stops and starts again exactly those that require, over any number of steps, the daemon that failed.
+//! The machine: what each input does to the daemons, and what can be done then.
 
-use std::sync::Arc;
+use super::{Action, Fate, Input, Stage, Verdict};
+use crate::declaration::Plane;
+use crate::host::graph::{Edges, Graph};
 
-use super::graph::{Edges, Graph};
-
-/// Where one daemon is.
+/// How far what the program does last has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    Waiting,
-    Starting,
-    Running,
-    Stopping,
-    BackingOff,
-    Stopped,
-    Failed,
-}
-
-impl Stage {
-    /// Whether those who merely want the daemon need wait no longer.
-    fn is_settled(self) -> bool {
-        matches!(self, Self::Running | Self::Stopped | Self::Failed)
-    }
-
-    fn is_over(self) -> bool {
-        matches!(self, Self::Stopped | Self::Failed)
-    }
-
-    /// Whether a life of the daemon is under way.
-    fn is_up(self) -> bool {
-        matches!(self, Self::Starting | Self::Running | Self::Stopping)
-    }
-}
-
-/// What becomes of a daemon once its life under way has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    /// No end is in sight.
-    Stay,
-    /// It starts again after its delay.
-    Retry,
-    /// It starts again at once.
-    Again,
-    /// It starts again as soon as what it requires runs.
-    Follow,
-    /// It rests until somebody starts it.
-    Rest,
-    /// It has failed for good.
-    Doomed,
-}
-
-/// What the supervisor says of a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Retry,
-    GiveUp,
-}
-
-/// What has happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Input {
-    /// A start ended well.
-    Started(usize),
-    /// A start ended badly, its own cleaning up included; `cancelled` if only because it was asked to stop.
-    StartFailed {
-        at: usize,
-        cancelled: bool,
-        verdict: Verdict,
-    },
-    /// A start did not end though its time is up.
-    Overdue(usize),
-    /// A stop ended.
-    Stopped(usize),
-    /// A running daemon cannot go on.
-    Broke {
-        at: usize,
-        verdict: Verdict,
-    },
-    /// The delay before a restart is over.
-    BackedOff(usize),
-    /// Somebody asked for one daemon to be stopped, started or stopped and started.
-    Rest(usize),
-    Wake(usize),
-    Renew(usize),
-    /// Somebody asked for the shutdown.
-    Shutdown,
-}
-
-/// What is to be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    Start(usize),
-    Stop(usize),
-    /// Tell when the delay before this daemon's restart is over.
-    BackOff(usize),
-    /// The daemon will not start, or stops for good, because one that it requires failed.
-    FailedBy(usize, Arc<str>),
-    /// Every daemon has settled and none that is required failed.
-    HostRunning,
-    /// The shutdown has begun.
-    HostStopping,
-    /// Nothing is left to do.
-    HostStopped,
+enum Farewell {
+    Unsaid,
+    BeingSaid,
+    Said,
 }
 
 #[derive(Clone, Debug)]
@@ -123,6 +26,7 @@ pub(crate) struct Machine {
     members: Vec<Member>,
     running: bool,
     stopping: bool,
+    farewell: Farewell,
     stopped: bool,
     /// The first required daemon that failed, or any that blocked the start.
     failed: Option<usize>,
@@ -132,7 +36,8 @@ impl Machine {
     pub(crate) fn new(graph: Graph, optional: impl Fn(usize) -> bool) -> Self {
         let member = |at| Member { stage: Stage::Waiting, fate: Fate::Stay, optional: optional(at) };
         let members = (0..graph.nodes.len()).map(member).collect();
-        Self { graph, members, running: false, stopping: false, stopped: false, failed: None }
+        let farewell = Farewell::Unsaid;
+        Self { graph, members, running: false, stopping: false, farewell, stopped: false, failed: None }
     }
 
     pub(crate) fn graph(&self) -> &Graph {
@@ -169,6 +74,12 @@ impl Machine {
         self.members.push(Member { stage: Stage::Waiting, fate: Fate::Stay, optional });
         self.stopped = false;
         self.advance()
+    }
+
+    /// Whether nothing ends the daemon's life but the host's end.
+    #[cfg(test)]
+    pub(super) fn stays(&self, at: usize) -> bool {
+        self.members[at].fate == Fate::Stay
     }
 
     /// Whether another life of the daemon follows the one that ends.
@@ -221,6 +132,7 @@ impl Machine {
             Input::Wake(at) => self.wake(at),
             Input::Renew(at) => self.renew(at),
             Input::Shutdown => self.begin_stop(&mut actions),
+            Input::FarewellSaid => self.farewell = Farewell::Said,
         }
         actions.extend(self.advance());
         actions
@@ -363,15 +275,28 @@ impl Machine {
             }
         }
         self.stop_what_can(&mut actions);
-        if self.stopping && !self.stopped && self.members.iter().all(|member| member.stage.is_over()) {
+        if self.stopping && self.farewell == Farewell::Unsaid && self.plane(Plane::Workers).all(Stage::is_over) {
+            self.farewell = Farewell::BeingSaid;
+            actions.push(Action::SayFarewell);
+        }
+        let over = self.farewell == Farewell::Said && self.members.iter().all(|member| member.stage.is_over());
+        if self.stopping && !self.stopped && over {
             self.stopped = true;
             actions.push(Action::HostStopped);
         }
         actions
     }
 
+    /// Where the daemons of a plane are.
+    fn plane(&self, plane: Plane) -> impl Iterator<Item = Stage> {
+        let members = self.members.iter().zip(&self.graph.nodes);
+        members.filter(move |(_, node)| node.plane == plane).map(|(member, _)| member.stage)
+    }
+
     fn start_what_can(&mut self, actions: &mut Vec<Action>) {
-        for at in 0..self.members.len() {
+        let all = 0..self.members.len();
+        let (first, then): (Vec<_>, Vec<_>) = all.partition(|&at| self.graph.nodes[at].plane == Plane::Operations);
+        for at in first.into_iter().chain(then) {
             if self.members[at].stage != Stage::Waiting {
                 continue;
             }
@@ -398,7 +323,8 @@ impl Machine {
         for at in 0..self.members.len() {
             let member = &self.members[at];
             let may = matches!(member.stage, Stage::Starting | Stage::Running);
-            if !may || !(self.stopping || member.fate != Fate::Stay) {
+            let stays_for_others = self.graph.nodes[at].plane == Plane::Operations && self.farewell != Farewell::Said;
+            if !may || !((self.stopping && !stays_for_others) || member.fate != Fate::Stay) {
                 continue;
             }
             let holds = |on: &usize| {
@@ -413,6 +339,3 @@ impl Machine {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -3,33 +3,30 @@
 //! The decisions are those of [`phase`](super::phase) and [`supervisor`](super::supervisor); this is their edge. It runs
 //! on the main thread, so it calls no user code, wakes no user task and logs nothing: lives do that, on the workers.
 
+mod acts;
+mod release;
+
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::board::{Board, Happening};
-use super::budget::share;
 use super::graph::{Edges, Graph};
-use super::lives::{Deadline, Lifecycle, Order, StartLimits, StopOrder, destructor_failed, stop_ceiling};
+use super::lives::{Deadline, StopOrder};
 use super::overdue::Overdue;
 use super::phase::{Action, Input, Machine, Stage, Verdict};
+use super::planes::Planes;
 use super::report::StartReport;
-use super::slot::Slot;
 use super::supervisor::{Decision, Ending, History};
 use super::unit::Unit;
-use crate::BoxFuture;
+use crate::declaration::Plane;
 use crate::event::Bus;
 use crate::status::State;
-use crate::task::{FOREVER, aside, chance};
-
-/// How much longer than the stop budget the values that live through restarts may take to be dropped.
-const LEAVING: Duration = Duration::from_millis(100);
+use crate::task::chance;
 
 /// A host that has been assembled and found sound.
 pub(crate) struct Conductor {
@@ -75,6 +72,15 @@ impl Player {
     }
 }
 
+/// What follows once all that is to be done now is done.
+#[derive(Clone, Copy)]
+enum Then {
+    /// What happens is waited for.
+    Wait,
+    SayFarewell,
+    End,
+}
+
 /// A host under way.
 struct Conducting {
     board: Arc<Board>,
@@ -86,22 +92,30 @@ struct Conducting {
     start_timeout: Duration,
     /// When the whole start must have ended, and how long it could take.
     start_by: Option<(Instant, Duration)>,
-    runtime: Handle,
+    planes: Planes,
     settled: Option<oneshot::Sender<StartReport>>,
     lives: JoinSet<()>,
     at: HashMap<tokio::task::Id, usize>,
     /// Who waits for a restart, and until when.
     backing_off: Vec<(Instant, usize)>,
     overdue: Overdue,
+    /// When the operations plane is told to stop, whatever else is still up.
+    last_call: Option<Instant>,
     count: u64,
 }
 
 impl Conductor {
+    /// Whether a daemon of it runs on the operations plane.
+    pub(crate) fn has_operations(&self) -> bool {
+        self.units.iter().any(|unit| unit.declaration().plane == Plane::Operations)
+    }
+
     /// Runs the host to its end. `settled` hears once every daemon has started or failed to.
     ///
     /// Returns whether a daemon that the host requires failed.
-    pub(crate) async fn conduct(self, runtime: Handle, settled: oneshot::Sender<StartReport>) -> bool {
-        self.board.settings.run_on(&runtime);
+    pub(crate) async fn conduct(self, planes: Planes, settled: oneshot::Sender<StartReport>) -> bool {
+        self.board.settings.run_on(planes.workers());
+        self.board.run_on(&planes);
         let units = self.units;
         let machine = Machine::new(self.graph, |at| units[at].declaration().optional);
         let conducting = Conducting {
@@ -113,12 +127,13 @@ impl Conductor {
             stop_budget: self.stop_budget,
             start_timeout: self.start_timeout,
             start_by: self.start_budget.map(|budget| (Instant::now() + budget, budget)),
-            runtime,
+            planes,
             settled: Some(settled),
             lives: JoinSet::new(),
             at: HashMap::new(),
             backing_off: Vec::new(),
             overdue: Overdue::default(),
+            last_call: None,
             count: 0,
         };
         conducting.run().await
@@ -130,157 +145,34 @@ impl Conducting {
         self.board.set_state(State::Starting);
         let mut actions = self.machine.begin();
         loop {
-            let mut over = false;
+            let mut then = Then::Wait;
             for action in actions {
-                over |= self.act(&action);
+                then = self.act(&action).unwrap_or(then);
             }
             self.show();
-            if over {
-                break;
-            }
-            actions = self.next().await;
+            actions = match then {
+                Then::Wait => self.next().await,
+                Then::SayFarewell => self.say_farewell().await,
+                Then::End => break,
+            };
         }
-        let since = self.board.stopping_since().unwrap_or_else(Instant::now);
-        self.board.farewell.say(&self.runtime, since + self.stop_budget).await;
+        // Late, if at all: it has been said unless there was no time for it.
+        self.board.farewell.say(self.planes.workers(), self.until()).await;
         self.release().await;
         self.board.set_state(State::Stopped);
         self.machine.has_failed()
     }
 
-    /// Does what is to be done; returns whether that was the last of it.
-    fn act(&mut self, action: &Action) -> bool {
-        match action {
-            Action::Start(at) => self.start(*at),
-            Action::Stop(at) => {
-                let share = self.share(*at);
-                let returns = self.machine.returns(*at);
-                self.players[*at].order.send_replace(Some(Order { share, returns }));
-            }
-            Action::BackOff(at) => {
-                self.backing_off.retain(|(_, other)| other != at); // a delay that was cut short by hand
-                self.backing_off.push((Instant::now() + self.players[*at].after, *at));
-            }
-            Action::FailedBy(at, on) => {
-                self.board.slot(*at).inner().reason = Some(format!("requires `{on}`, which failed"));
-            }
-            Action::HostRunning => {
-                self.board.set_state(State::Running);
-                self.show();
-                self.tell_settled(true);
-            }
-            Action::HostStopping => {
-                let failed = self.machine.culprit().map(|(name, optional)| {
-                    let which = if optional { "daemon" } else { "required daemon" };
-                    format!("{which} `{name}` failed")
-                });
-                self.board.set_cause(&failed.unwrap_or_else(|| "asked for".to_owned()));
-                self.show();
-                self.tell_settled(false);
-                self.board.set_state(State::Stopping);
-                let stopping = self.board.stopping.clone();
-                self.aside(move || stopping.cancel());
-                self.hurry();
-            }
-            Action::HostStopped => return true,
-        }
-        false
+    /// Says what the program does last; the operations plane stops after that, in the time that is kept for it.
+    async fn say_farewell(&mut self) -> Vec<Action> {
+        let by = self.last_call.take().unwrap_or_else(|| self.until());
+        self.board.farewell.say(self.planes.workers(), by).await;
+        self.machine.step(Input::FarewellSaid)
     }
 
-    /// Shows on the board the states of those that have no life under way to show it.
-    fn show(&mut self) {
-        let mut changed = Vec::new();
-        for (at, player) in self.players.iter_mut().enumerate() {
-            let state = match self.machine.stage(at) {
-                Stage::Waiting | Stage::Stopped => State::Stopped,
-                Stage::BackingOff => State::Backoff,
-                Stage::Failed => State::Failed,
-                Stage::Starting | Stage::Running | Stage::Stopping => continue,
-            };
-            if player.shown.replace(state) == Some(state) {
-                continue;
-            }
-            let slot = self.board.slot(at);
-            if slot.state() != state {
-                slot.book(state);
-                changed.push(slot);
-            }
-        }
-        if !changed.is_empty() {
-            self.aside(move || changed.iter().for_each(|slot| slot.tell()));
-        }
-    }
-
-    /// Does on the workers what may run user code, such as the wakers of those who wait.
-    fn aside(&self, work: impl FnOnce() + Send + 'static) {
-        drop(aside(&self.runtime, async move { work() }));
-    }
-
-    fn tell_settled(&mut self, started: bool) {
-        if let Some(settled) = self.settled.take() {
-            drop(settled.send(self.board.start_report(started))); // nobody may want it
-        }
-    }
-
-    fn start(&mut self, at: usize) {
-        let slot = self.board.slot(at);
-        let latest = self.machine.graph().nodes[at].dependencies().filter_map(|on| {
-            let on = self.board.slot(on);
-            let started = on.inner().started?;
-            Some((on.name.to_string(), started))
-        });
-        slot.inner().waited = latest.max_by_key(|(_, at)| *at);
-        self.count += 1;
-        let player = &mut self.players[at];
-        if player.lives > 0 {
-            slot.restarts.fetch_add(1, Ordering::Relaxed);
-        }
-        player.lives += 1;
-        player.shown = None;
-        player.began = Instant::now();
-        player.order = watch::Sender::new(None);
-        let declaration = player.unit.declaration();
-        let limits = StartLimits {
-            timeout: declaration.start_timeout.unwrap_or(self.start_timeout).min(FOREVER),
-            whole: self.start_by.filter(|_| !self.machine.has_run()),
-        };
-        // An optional daemon is waited for as long as its host's start may take.
-        player.deadline = Some(limits.deadline(player.began));
-        let whole = limits.whole.map(|(at, _)| at);
-        let must = if declaration.optional { whole } else { player.deadline.map(|deadline| deadline.at) };
-        if let Some(by) = must {
-            self.overdue.expect(by, at, player.lives);
-        }
-        let lifecycle = Lifecycle {
-            at,
-            slot,
-            board: self.board.clone(),
-            bus: self.bus.clone(),
-            number: self.count,
-            limits,
-            stop: player.order.subscribe(),
-            runtime: self.runtime.clone(),
-            unit: player.unit.clone(),
-        };
-        let life: BoxFuture<'static, ()> = Box::pin(lifecycle.run());
-        let task = self.lives.spawn_on(life, &self.runtime);
-        self.at.insert(task.id(), at);
-    }
-
-    /// What a daemon gets of the time that is left.
-    fn share(&self, at: usize) -> Duration {
-        let ceiling = |at: usize| stop_ceiling(&*self.players[at].unit);
-        let Some(since) = self.board.stopping_since() else { return ceiling(at) };
-        let remaining = (since + self.stop_budget).saturating_duration_since(Instant::now());
-        let weight = |on: usize| if self.machine.is_up(on) { ceiling(on) } else { Duration::ZERO };
-        let chain = self.machine.graph().longest_chain(at, &weight) + self.board.farewell.ceiling();
-        share(ceiling(at), remaining, chain)
-    }
-
-    /// Gives those that stop already, in a restart, no more time than the shutdown has for them.
-    fn hurry(&self) {
-        for at in (0..self.players.len()).filter(|at| self.machine.stage(*at) == Stage::Stopping) {
-            self.players[at].order.send_replace(Some(Order { share: self.share(at), returns: false }));
-        }
+    /// When the whole stop must have ended.
+    fn until(&self) -> Instant {
+        self.board.stopping_since().unwrap_or_else(Instant::now) + self.stop_budget
     }
 
     /// Waits for the next thing to happen, and returns what is to be done about it.
@@ -298,6 +190,10 @@ impl Conducting {
                 }
                 Err(error) => self.life_died(error.id()),
             },
+            () = reached(self.last_call) => {
+                self.last_call = None;
+                self.machine.step(Input::FarewellSaid)
+            }
             (_, at) = due(next_overdue) => self.overdue(at),
             restart = due(next_restart) => {
                 self.backing_off.retain(|other| *other != restart);
@@ -331,9 +227,9 @@ impl Conducting {
             Happening::Restart(at) => Input::Renew(at),
             Happening::Add { unit, requires, wants } => {
                 let name = unit.name().clone();
-                let optional = unit.declaration().optional;
+                let (optional, plane) = (unit.declaration().optional, unit.declaration().plane);
                 self.players.push(Player::new(unit));
-                return self.machine.add(Edges { name, requires, wants }, optional);
+                return self.machine.add(Edges { name, requires, wants, plane }, optional);
             }
             Happening::Shutdown => Input::Shutdown,
         };
@@ -366,7 +262,8 @@ impl Conducting {
     /// A start that nobody ended in time fails, and the host with it: no worker is free to do anything. If one that starts
     /// blocks them, it is that one.
     fn overdue(&mut self, late: usize) -> Vec<Action> {
-        let blocking: Vec<_> = self.board.polled().into_iter().map(|polled| polled.work).collect();
+        let blocking: Vec<_> =
+            self.board.polled(Some(self.plane(late))).into_iter().map(|polled| polled.work).collect();
         let blocks = |at: &usize| {
             let name = &self.machine.graph().nodes[*at].name;
             self.machine.stage(*at) == Stage::Starting && blocking.iter().any(|work| *work.daemon == **name)
@@ -388,45 +285,13 @@ impl Conducting {
         self.board.slot(at).inner().reason = Some("its lifecycle task died".to_owned());
         self.machine.step(Input::StartFailed { at, cancelled: false, verdict: Verdict::GiveUp })
     }
+}
 
-    /// Lets go of what outlives the lives, on the workers, those first that stopped first: values, whose destructors are
-    /// user code, and events kept for lives that will not come.
-    async fn release(&mut self) {
-        // What was added too late for this loop to hear of ends here too, and nothing is added after that.
-        self.happenings.close();
-        let late = std::iter::from_fn(|| self.happenings.try_recv().ok()).filter_map(|happening| match happening {
-            Happening::Add { unit, .. } => Some(unit),
-            _ => None,
-        });
-        let units: Vec<_> = self.players.drain(..).map(|player| player.unit).chain(late).collect();
-        let mut ended: Vec<_> = self.board.slots().into_iter().zip(units).collect();
-        ended.sort_by_key(|(slot, _)| std::cmp::Reverse(slot.wave));
-        let since = self.board.stopping_since().unwrap_or_else(Instant::now);
-        let until = since + self.stop_budget + LEAVING;
-        let mut ended = ended.into_iter().peekable();
-        while let Some(wave) = ended.peek().map(|(slot, _)| slot.wave) {
-            let of_wave = std::iter::from_fn(|| ended.next_if(|(slot, _)| slot.wave == wave));
-            let leaving: Vec<_> = of_wave.map(|(slot, unit)| self.let_go(slot, unit)).collect();
-            for gone in leaving {
-                drop(tokio::time::timeout_at(until, gone).await); // late: shown in the report
-            }
-        }
-        // Values of earlier lives may still be leaving.
-        drop(tokio::time::timeout_at(until, self.board.all_gone()).await);
-        drop(tokio::time::timeout_at(until, self.board.settings.release()).await);
-        let bus = self.bus.clone();
-        drop(aside(&self.runtime, async move { bus.end_taps() })); // it wakes those who look on, and nobody waits for that
-    }
-
-    fn let_go(&self, slot: Arc<Slot>, unit: Arc<dyn Unit>) -> impl Future<Output = ()> + use<> {
-        let told = slot.clone();
-        self.board.let_go(&self.runtime, &slot.name, move || {
-            told.intake.close();
-            if let Err(failure) = unit.release() {
-                told.inner().problems.push(destructor_failed(&failure));
-            }
-            drop(unit);
-        })
+/// Waits until then, if ever. Cancel safe.
+async fn reached(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 
