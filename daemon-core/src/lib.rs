@@ -66,6 +66,7 @@ mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod unwind;
+mod written;
 
 #[doc(hidden)]
 #[path = "private.rs"]
@@ -90,7 +91,7 @@ pub use event::{
 pub use histogram::Histogram;
 pub use host::{
     Async, CheckError, Cut, DaemonProcess, DaemonProcessBuilder, DaemonStart, DaemonStop, EventAccount, Factory,
-    HandlerStop, Host, HostCheck, Left, Plain, RunningHost, ShutdownReport, StartError, StartReport,
+    HandlerStop, Host, HostCheck, Left, Plain, RunningHost, Settled, ShutdownReport, StartError, StartReport,
 };
 pub use policy::{OnError, Restart, RestartPolicy};
 pub use reload::{DaemonReload, DaemonReloadOutcome, ReloadOutcome, ReloadReport};

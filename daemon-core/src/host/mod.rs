@@ -33,6 +33,7 @@ mod reload;
 mod report;
 mod run;
 mod settings;
+mod settled;
 mod signals;
 mod slot;
 mod supervisor;
@@ -52,6 +53,7 @@ pub use process::{DaemonProcess, DaemonProcessBuilder};
 #[cfg(feature = "testing")]
 pub(crate) use rehearsal::Outside;
 pub use report::{Cut, DaemonStart, DaemonStop, EventAccount, HandlerStop, Left, ShutdownReport, StartReport};
+pub use settled::Settled;
 #[cfg(feature = "testing")]
 pub(crate) use signals::Signal;
 
