@@ -45,6 +45,7 @@ pub(crate) struct Limits {
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) start_budget: Option<Duration>,
     pub(crate) workers: Option<usize>,
+    pub(crate) unready_delay: Duration,
     /// `Some(None)` if nobody is to be warned.
     pub(crate) blocked_after: Option<Option<Duration>>,
 }
@@ -144,6 +145,13 @@ impl Checker<'_> {
         }
         if limits.blocked_after.flatten().is_some_and(|limit| limit.is_zero()) {
             self.faults.push("blocked workers are to be warned of after no time; give them some, or `None`".to_owned());
+        }
+        let budget = limits.stop_budget.unwrap_or(super::DEFAULT_STOP_BUDGET);
+        if !budget.is_zero() && limits.unready_delay >= budget {
+            self.faults.push(format!(
+                "the unready delay of {:?} leaves nothing of the stop budget of {budget:?}; raise the budget or shorten the delay",
+                limits.unready_delay
+            ));
         }
         if limits.workers == Some(0) {
             self.faults.push("the host has no workers; give it at least one".to_owned());

@@ -42,6 +42,8 @@ pub(crate) struct Conductor {
     pub(crate) start_timeout: Duration,
     /// How long the whole start may take, if that is limited.
     pub(crate) start_budget: Option<Duration>,
+    /// How long a running host goes on once its shutdown is asked for.
+    pub(crate) unready_delay: Duration,
 }
 
 /// What the conductor keeps of one daemon.
@@ -93,6 +95,9 @@ struct Conducting {
     /// Who waits for a restart, and until when.
     backing_off: Vec<(Instant, usize)>,
     overdue: Overdue,
+    unready_delay: Duration,
+    /// When a shutdown begins that has been asked for.
+    unready_until: Option<Instant>,
     count: u64,
 }
 
@@ -119,6 +124,8 @@ impl Conductor {
             at: HashMap::new(),
             backing_off: Vec::new(),
             overdue: Overdue::default(),
+            unready_delay: self.unready_delay,
+            unready_until: None,
             count: 0,
         };
         conducting.run().await
@@ -176,6 +183,7 @@ impl Conducting {
                 self.board.set_cause(&failed.unwrap_or_else(|| "asked for".to_owned()));
                 self.show();
                 self.tell_settled(false);
+                self.unready_until = None;
                 self.board.set_state(State::Stopping);
                 let stopping = self.board.stopping.clone();
                 self.aside(move || stopping.cancel());
@@ -298,6 +306,10 @@ impl Conducting {
                 }
                 Err(error) => self.life_died(error.id()),
             },
+            () = reached(self.unready_until) => {
+                self.unready_until = None;
+                self.machine.step(Input::Shutdown)
+            }
             (_, at) = due(next_overdue) => self.overdue(at),
             restart = due(next_restart) => {
                 self.backing_off.retain(|other| *other != restart);
@@ -334,6 +346,11 @@ impl Conducting {
                 let optional = unit.declaration().optional;
                 self.players.push(Player::new(unit));
                 return self.machine.add(Edges { name, requires, wants }, optional);
+            }
+            Happening::Shutdown if self.board.state() == State::Running && !self.unready_delay.is_zero() => {
+                let since = self.board.stopping_since().unwrap_or_else(Instant::now);
+                self.unready_until = Some(since + self.unready_delay);
+                return Vec::new();
             }
             Happening::Shutdown => Input::Shutdown,
         };
@@ -427,6 +444,14 @@ impl Conducting {
             }
             drop(unit);
         })
+    }
+}
+
+/// Waits until then, if ever. Cancel safe.
+async fn reached(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

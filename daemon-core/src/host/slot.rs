@@ -17,6 +17,7 @@ use std::time::Duration;
 use super::journal::Journal;
 use super::report::Cut;
 use super::unit::{Intake, Lived, Unit};
+use crate::definition::CheckOptions;
 use crate::context::{Life, Readiness};
 use crate::event::SubscriptionStatus;
 use crate::status::State;
@@ -34,6 +35,7 @@ pub(crate) struct Slot {
     /// How long a start may take, where the daemon says so; and a reload.
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) commands: Vec<&'static str>,
+    pub(crate) checks: Vec<(&'static str, CheckOptions)>,
     pub(crate) intake: Arc<dyn Intake>,
     pub(crate) tally: Arc<Tally>,
     /// What those who wait have been told.
@@ -96,6 +98,7 @@ impl Slot {
             optional: unit.declaration().optional,
             start_timeout: unit.declaration().start_timeout.map(|timeout| timeout.min(FOREVER)),
             commands: outline.commands,
+            checks: outline.checks,
             intake,
             tally: Arc::default(),
             readiness: watch::Sender::default(),

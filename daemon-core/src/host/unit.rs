@@ -17,7 +17,7 @@ use crate::configuration::Configuration;
 use crate::context::{AnyDaemon, Context, Life};
 use crate::daemon::DaemonBase;
 use crate::declaration::{Declaration, Dependency};
-use crate::definition::{Check, Definition, RowCall};
+use crate::definition::{Check, CheckOptions, Definition, RowCall};
 use crate::error::{Error, Result};
 use crate::event::{Bus, Listener, SubscribeError, SubscriptionStatus, TypedTopic};
 use crate::policy::{OnError, RestartPolicy};
@@ -41,7 +41,7 @@ pub(crate) struct Outline {
     pub(crate) intervals: Vec<(&'static str, Option<String>)>,
     pub(crate) deferred: Vec<&'static str>,
     pub(crate) tasks: Vec<(&'static str, RestartPolicy)>,
-    pub(crate) checks: Vec<(&'static str, Duration)>,
+    pub(crate) checks: Vec<(&'static str, CheckOptions)>,
     pub(crate) commands: Vec<&'static str>,
 }
 
@@ -111,7 +111,8 @@ pub(crate) trait Lived: Send + Sync {
     /// Registers what begins once the daemon is ready.
     fn begin(&self, life: &Arc<Life>) -> Result<(), Error>;
     fn command(&self, name: &str, request: Value, cx: Context) -> Option<BoxFuture<'static, Result<Value, CallError>>>;
-    fn checks(&self, cx: &Context) -> Vec<BoundCheck>;
+    /// The calls of the checks that `of` picks.
+    fn checks(&self, cx: &Context, of: &dyn Fn(&str) -> bool) -> Vec<BoundCheck>;
 }
 
 /// A health check, ready to run.
@@ -175,7 +176,7 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
             intervals: definition.intervals.iter().map(|row| (row.name, row.fault())).collect(),
             deferred: definition.deferred.iter().map(|row| row.name).collect(),
             tasks: definition.tasks.iter().map(|row| (row.name, row.restart)).collect(),
-            checks: definition.checks.iter().map(|row| (row.name, row.timeout)).collect(),
+            checks: definition.checks.iter().map(|row| (row.name, row.options.clone())).collect(),
             commands: definition.commands.iter().map(|row| row.name).collect(),
         }
     }
@@ -362,13 +363,13 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
         Some(Box::pin(async move { definition.commands[at].call.call(&daemon, request, &cx).await }))
     }
 
-    fn checks(&self, cx: &Context) -> Vec<BoundCheck> {
+    fn checks(&self, cx: &Context, of: &dyn Fn(&str) -> bool) -> Vec<BoundCheck> {
         let check = |row: &Check<D>| BoundCheck {
             name: row.name,
-            kind: row.kind,
-            timeout: row.timeout,
+            kind: row.options.kind,
+            timeout: row.options.timeout,
             run: self.bind(cx, row.call)(),
         };
-        self.definition.checks.iter().map(check).collect()
+        self.definition.checks.iter().filter(|row| of(row.name)).map(check).collect()
     }
 }
