@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO ?= cargo
 HOST = $(shell rustc -vV | sed -n "s/^host: //p")
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust loom asan fuzz counts counts-update sim race deny hack typos compile-time bench bench-quick clean
+.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust loom asan fuzz counts counts-update sim race windows deny hack typos compile-time bench bench-quick clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ sim: ## random hosts with random faults: make sim SEEDS=n
 ROUNDS ?= 10000
 race: ## starters that race for a lock, and kill -9: make race ROUNDS=n
 	ROUNDS=$(ROUNDS) $(CARGO) test --locked -p tests --test instance
+
+windows: ## the core and IPC on Windows, under Wine (needs mingw-w64 and wine64)
+	CARGO=$(CARGO) tools/windows.sh -p daemon-core -p daemon-ipc -p daemon-health --no-fail-fast
 
 counts: ## instructions of what must stay cheap, against their limits (needs valgrind)
 	CARGO=$(CARGO) tools/instructions.py

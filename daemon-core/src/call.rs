@@ -74,14 +74,14 @@ pub enum CallError {
         /// The daemon asked.
         daemon: String,
     },
-    /// No reply came in time. The command may have taken effect, and may still be under way.
+    /// No reply came in time. The command may have taken effect, and may still be under way, unless the limit was its own.
     #[error("`{daemon}.{command}` did not answer within {limit:?}")]
     Timeout {
         /// The daemon asked.
         daemon: String,
         /// The command asked for.
         command: String,
-        /// How long the caller waited.
+        /// How long the caller waited, or the command may take.
         limit: Duration,
     },
     /// Commands call each other without end: this one waits, over that many steps, for itself.
@@ -133,8 +133,7 @@ impl CallError {
     }
 }
 
-/// Calls a command, and gives up after `limit`, counted from the first poll. The clock is looked at only once the call has to
-/// wait, and not at all outside a tokio runtime.
+/// Calls a command, and waits for its reply no longer than `limit`.
 pub(crate) async fn call_within<Q, A>(
     call: &impl Call,
     daemon: &str,
@@ -146,11 +145,16 @@ where
     Q: Serialize + Send + Sync,
     A: DeserializeOwned + Send,
 {
-    let reply = Within { call: call.call(daemon, command, request), limit, timer: None };
-    reply.await.unwrap_or_else(|| {
+    within(limit, call.call(daemon, command, request)).await.unwrap_or_else(|| {
         let (daemon, command) = (daemon.to_owned(), command.to_owned());
         Err(CallError::Timeout { daemon, command, limit })
     })
+}
+
+/// What `call` comes to within `limit`, counted from the first poll; `None`, and it is dropped, if that is not enough. The clock is
+/// looked at only once it has to wait, and not at all outside a tokio runtime.
+pub(crate) fn within<F: Future>(limit: Duration, call: F) -> impl Future<Output = Option<F::Output>> {
+    Within { call, limit, timer: None }
 }
 
 pin_project_lite::pin_project! {

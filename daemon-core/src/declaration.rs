@@ -3,6 +3,8 @@
 use std::any::TypeId;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::Event;
 use crate::policy::{Restart, RestartPolicy};
 
@@ -17,6 +19,19 @@ pub trait Declared: Send + Sync + Sized + 'static {
     const DECLARATION: Declaration;
     /// The name under which the host knows the daemon.
     const NAME: &'static str = Self::DECLARATION.name;
+}
+
+/// Which threads a daemon runs on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Plane {
+    /// The workers of its host.
+    #[default]
+    Workers,
+    /// A thread of its own, which it shares with the others of this plane and which no worker can block: for what must answer while user
+    /// code blocks. It starts before the workers' daemons, and stops after them and after the shutdown handlers.
+    Operations,
 }
 
 /// A daemon's name, dependencies and limits, all known at compile time.
@@ -45,8 +60,11 @@ pub struct Declaration {
     pub optional: bool,
     /// When it is started again after it failed.
     pub restart: RestartPolicy,
-    /// The events it publishes; `None` if it does not say. Nothing keeps it from publishing others.
+    /// The events it publishes; `None` if it does not say. Nothing keeps it from publishing others, which is noticed: see
+    /// [`EventAudit::undeclared`](crate::EventAudit::undeclared).
     pub publishes: Option<&'static [Published]>,
+    /// Which threads it runs on.
+    pub plane: Plane,
 }
 
 impl Declaration {
@@ -63,6 +81,7 @@ impl Declaration {
             optional: false,
             restart,
             publishes: None,
+            plane: Plane::Workers,
         }
     }
 
@@ -105,6 +124,15 @@ impl Declaration {
     #[must_use]
     pub const fn restart(mut self, policy: RestartPolicy) -> Self {
         self.restart = policy;
+        self
+    }
+
+    /// Sets which threads it runs on [the workers].
+    ///
+    /// An embedded host has one runtime, which all its daemons share; only the order of start and stop is kept there.
+    #[must_use]
+    pub const fn plane(mut self, plane: Plane) -> Self {
+        self.plane = plane;
         self
     }
 

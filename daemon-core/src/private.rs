@@ -20,7 +20,7 @@ pub use crate::call::{Call, CallError};
 pub use crate::const_check::{Leaves, Text, Trail, assembled, period, report, topic};
 pub use crate::context::Context;
 pub use crate::daemon::Wired;
-pub use crate::declaration::{Declaration, Declared, Dependency, Published};
+pub use crate::declaration::{Declaration, Declared, Dependency, Plane, Published};
 pub use crate::definition::{Check, CheckOptions, Command, Deferred, Definition, Interval, OnReady, Task};
 pub use crate::event::{Envelope, Event, Filter, Key, Overflow};
 pub use crate::policy::{OnError, Restart, RestartPolicy};

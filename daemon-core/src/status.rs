@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::declaration::Plane;
 use crate::event::SubscriptionStatus;
 use crate::histogram::Histogram;
 
@@ -84,6 +85,8 @@ pub struct DaemonStatus {
     pub name: String,
     /// Its state.
     pub state: State,
+    /// Which threads it runs on.
+    pub plane: Plane,
     /// 1 + the highest wave of what it requires or wants.
     pub wave: u32,
     /// What it requires.
@@ -286,6 +289,8 @@ pub struct EventAudit {
     pub unheard: Vec<Unheard>,
     /// Subscriptions that were offered nothing.
     pub unfed: Vec<Unfed>,
+    /// What daemons published though they declare which events they publish, and do not name these.
+    pub undeclared: Vec<Undeclared>,
 }
 
 /// A topic on which something was published that nobody heard.
@@ -298,6 +303,18 @@ pub struct Unheard {
     pub publisher: String,
     /// How many there were.
     pub events: u64,
+}
+
+/// A type of event that its publisher does not name among those it publishes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Undeclared {
+    /// The daemon that published it.
+    pub publisher: String,
+    /// The type's own topic or pattern.
+    pub topic: String,
+    /// The type's name.
+    pub event: String,
 }
 
 /// A subscription to which nothing came.

@@ -1,6 +1,7 @@
 //! The audit of events: what nobody hears and who hears nothing, as declared and as it was.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test states what it expects")]
 
+mod log;
 mod probe;
 
 use daemon_core::{
@@ -142,6 +143,55 @@ async fn what_nobody_heard_and_who_heard_nothing_is_counted() {
         "{report}"
     );
     assert_nothing_left(&report);
+}
+
+/// Publishes more than it says, and restarts.
+#[daemon(name = "gossip", publishes(Opened, Said), no_handlers)]
+struct Gossip;
+impl DaemonBase for Gossip {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        cx.publish(Opened).await?;
+        cx.publish_to("rooms:kitchen:said", Said).await?;
+        for _ in 0..3 {
+            cx.publish(Closed).await?;
+        }
+        cx.try_publish_to("users:ada:left", Left)?;
+        cx.publish_and_wait(Kept).await?;
+        Ok(())
+    }
+}
+
+#[derive(Event)]
+#[event("users:*:left", local)]
+struct Left;
+
+#[derive(Event)]
+#[event("users:latest", local, retain)]
+struct Kept;
+
+#[tokio::test]
+async fn what_a_daemon_publishes_beyond_its_word_is_noticed_once() {
+    let (log, _listening) = log::listen();
+    let host = Host::new("t").daemon(Gossip).daemon(Chatty).start().await.unwrap();
+    host.handle().restart_daemon("gossip").await.unwrap();
+    host.handle().publish(Closed).await.unwrap();
+
+    let undeclared = host.handle().audit().undeclared;
+    let told: Vec<_> = undeclared.iter().map(|of| (&*of.publisher, &*of.topic, &*of.event)).collect();
+    let expected = [
+        ("gossip", "rooms:closed", "audit::Closed"),
+        ("gossip", "users:*:left", "audit::Left"),
+        ("gossip", "users:latest", "audit::Kept"),
+    ];
+    assert_eq!(told, expected, "of `chatty` and the host nothing is known");
+    let lines = log.text();
+    for (publisher, topic, event) in expected {
+        let line = format!(
+            "published, though the daemon's `publishes(..)` does not name it publisher=\"{publisher}\" topic=\"{topic}\" event=\"{event}\""
+        );
+        assert_eq!(lines.matches(&line).count(), 1, "{lines}");
+    }
+    host.shutdown().await.unwrap();
 }
 
 #[tokio::test]

@@ -4,9 +4,9 @@
 mod probe;
 
 use daemon_core::{
-    BoxFuture, Check, CheckKind, Context, DaemonBase, Declaration, Declared, Definition, Dependency, Event,
-    EventHandler, Host, Interval, OnReady, Restart, RestartPolicy, Result, Schedule, StartError, Task, Wired, daemon,
-    place,
+    BoxFuture, Check, CheckKind, CheckOptions, Context, DaemonBase, Declaration, Declared, Definition, Dependency,
+    Event, EventHandler, Host, Interval, OnError, OnReady, Restart, RestartPolicy, Result, Schedule, StartError, Task,
+    Wired, daemon, place,
 };
 use probe::S;
 use std::sync::Arc;
@@ -180,13 +180,60 @@ fn restarts_that_make_no_sense() {
     );
 }
 
+/// What keeps a daemon from being added to that host.
+async fn refusal(host: Host, daemon: impl DaemonBase) -> String {
+    let host = host.start().await.unwrap();
+    let refused = host.handle().add_daemon(daemon).await.unwrap_err();
+    let before = host.start_report().daemons.len();
+    assert_eq!(host.handle().status().daemons.len(), before, "what is refused leaves no trace");
+    assert!(host.shutdown().await.unwrap().is_clean());
+    refused.to_string()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_daemon_that_is_added_is_checked_in_the_same_words() {
-    let host = Host::new("t").daemon(Plain).start().await.unwrap();
-    let refused = host.handle().add_daemon(NoTime).await.unwrap_err().to_string();
+    let refused = refusal(Host::new("t").daemon(Plain), NoTime).await;
     for fault in ["the start timeout of `no-time` is zero", "the stop timeout of `no-time` is zero"] {
         assert!(refused.contains(fault), "{refused}");
     }
+    let several = || Host::new("t").daemon(Plain).daemon_as("eu", Plain);
+    let other = || Host::new("t").daemon_as("plain", Bottom);
+    let budget = |budget| Host::new("t").daemon(Middle).daemon(Bottom).stop_budget(budget);
+    // As a host that had it from the beginning says.
+    let same = [
+        (refusal(several(), NeedsPlain).await, several().daemon(NeedsPlain)),
+        (refusal(other(), WantsPlain).await, other().daemon(WantsPlain)),
+        (refusal(Host::new("t").daemon(Plain), Twice).await, Host::new("t").daemon(Plain).daemon(Twice)),
+        (refusal(Host::new("t"), Itself).await, Host::new("t").daemon(Itself)),
+        (refusal(budget(S(7)), Top).await, budget(S(7)).daemon(Top)),
+        (refusal(budget(S(9)).shutdown_timeout(S(2)), Top).await, budget(S(9)).shutdown_timeout(S(2)).daemon(Top)),
+    ];
+    for (refused, host) in same {
+        let faults = faults(host);
+        assert!(refused.ends_with(&format!(" cannot be added: {}", faults.join("; "))), "{refused}\n{faults:#?}");
+    }
+    let refused = refusal(Host::new("t").daemon(Plain), NeedsEu).await;
+    assert_eq!(refused, "no daemon named `eu`; this host has: plain");
+    assert!(matches!(refusal(Host::new("t").daemon(Plain), BadName).await, bad if bad.contains("Bad Name")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_fault_at_the_start_is_none_later() {
+    let host = Host::new("t").daemon(Middle).daemon(Bottom).stop_budget(S(8)).start_budget(S(8)).start().await.unwrap();
+    by_hand! {
+        // It comes after the start that the budget is for.
+        Patient "patient": Declaration::new("patient").start_timeout(S_9);
+    }
+    const S_9: Duration = Duration::from_secs(9);
+    host.handle().add_daemon(Top).await.expect("just enough");
+    host.handle().add_daemon(WantsPlain).await.expect("what it wants is absent");
+    host.handle().add_daemon(Patient).await.expect("the start is over");
+    host.handle().add_daemon(Plain).await.unwrap();
+    // What has been found stays found, though there are two now.
+    host.handle().add_daemon(NeedsPlain).await.unwrap();
+    host.handle().add_daemon_as("eu", Plain).await.unwrap();
+    host.handle().restart_daemon("needs-plain").await.unwrap();
+    host.handle().add_daemon(NeedsEu).await.unwrap();
     assert!(host.shutdown().await.unwrap().is_clean());
 }
 
@@ -273,7 +320,12 @@ impl Wired for Rows {
             .on_ready(OnReady::new("react", Dependency::on::<Plain>(), nothing))
             .check(Check::new("well", CheckKind::Readiness, nothing))
             .check(Check::new("well", CheckKind::Liveness, nothing))
-            .check(Check::new("hasty", CheckKind::Liveness, nothing).timeout(Duration::ZERO));
+            .check(Check::new("hasty", CheckOptions::default().timeout(Duration::ZERO), nothing))
+            .check(Check::new("never", CheckOptions::default().every(Duration::ZERO), nothing))
+            .check(Check::new("brittle", CheckOptions::default().fails(0), nothing))
+            .check(Check::new("easy", CheckOptions::default().passes(0), nothing))
+            .check(Check::new("grouped", CheckOptions::default().group("no group"), nothing))
+            .check(Check::new("both", CheckOptions::default().soft().on_error(OnError::Restart), nothing));
     }
 }
 impl DaemonBase for Rows {}
@@ -282,7 +334,7 @@ impl DaemonBase for Rows {}
 fn every_fault_of_a_definition_is_told_at_once() {
     let error = Host::new("t").workers(0).daemon(Rows).check().unwrap_err();
     let text = error.to_string();
-    assert!(text.starts_with("this host cannot start, for 8 faults\n  - "), "{text}");
+    assert!(text.starts_with("this host cannot start, for 13 faults\n  - "), "{text}");
     for says in [
         "the host has no workers",
         "`rows` has two intervals named `beat`; rename one",
@@ -291,6 +343,11 @@ fn every_fault_of_a_definition_is_told_at_once() {
         "an interval of `rows`: ",
         "`rows` has two checks named `well`; rename one",
         "check `hasty` of `rows` has a timeout of zero",
+        "check `never` of `rows` has a period of zero",
+        "check `brittle` of `rows` fails after no failure",
+        "check `easy` of `rows` passes after no pass",
+        "check `grouped` of `rows` has a group whose name does not serve: ",
+        "check `both` of `rows` is soft, so its failures have no consequences",
         "`rows` reacts to the readiness of `plain`, which is missing here; add it",
     ] {
         assert!(text.contains(says), "{text}\ndoes not say: {says}");

@@ -62,6 +62,16 @@ impl Calculator {
         self.0.say("stuck begins");
         pending().await
     }
+    #[command(timeout = "2s")]
+    async fn bounded(&self, stuck: bool) -> Result<()> {
+        let _gone = self.0.on_drop("bounded is gone");
+        if stuck { pending().await } else { Ok(()) }
+    }
+    #[command(timeout = "1h")]
+    async fn patient(&self) -> Result<()> {
+        tokio::time::sleep(S(60)).await;
+        Ok(())
+    }
 }
 impl DaemonBase for Calculator {
     async fn initialize(&self, _cx: &Context) -> Result<()> {
@@ -127,7 +137,7 @@ async fn each_way_a_call_can_fail_has_its_own_error() {
     assert!(matches!(error, CallError::UnknownCommand { .. }));
     assert_eq!(
         error.to_string(),
-        "daemon `calculator` has no command `sun`; it has: sum, divide-by-zero, burst, unwritable, slow, stuck"
+        "daemon `calculator` has no command `sun`; it has: sum, divide-by-zero, burst, unwritable, slow, stuck, bounded, patient"
     );
 
     let error = handle.call::<_, i64>("calculator", "sum", &NotASum { of: "many" }).await.unwrap_err();
@@ -236,6 +246,33 @@ async fn a_caller_that_gives_up_changes_nothing() {
     log.at("slow begins");
     until("the command has ended", || handle.status().daemon("calculator").unwrap().tasks.len() == 1).await;
     assert!(host.shutdown().await.unwrap().is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_may_take_as_long_as_it_says_whoever_waits() {
+    let calculator = Calculator::default();
+    let log = calculator.0.clone();
+    let host = Host::new("t").daemon(calculator).start().await.unwrap();
+    let handle = host.handle();
+    let client = Calculator::client(&handle);
+    client.bounded(&false).await.unwrap();
+    log.at("bounded is gone");
+
+    // a caller that does not limit itself is told by the host, not by its own patience
+    let begun = Instant::now();
+    let error = handle.call::<_, ()>("calculator", "bounded", &true).await.unwrap_err();
+    assert_eq!(begun.elapsed(), S(2));
+    assert_eq!(error.to_string(), "`calculator.bounded` did not answer within 2s");
+    assert!(error.is_timeout());
+    assert_eq!(log.count("bounded is gone"), 2, "it was dropped");
+    let last = handle.status().daemon("calculator").unwrap().tasks.len();
+    assert_eq!(last, 1, "nothing of it is under way");
+
+    // nor does a client give up on a command that may take longer than 30 s, unless it is told to
+    client.patient().await.unwrap();
+    let error = client.timeout(S(5)).patient().await.unwrap_err();
+    assert_eq!(error.to_string(), "`calculator.patient` did not answer within 5s");
+    host.shutdown().await.unwrap();
 }
 
 #[daemon(name = "patient")]

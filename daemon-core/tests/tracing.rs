@@ -1,52 +1,11 @@
 //! What a log shows of daemons: whose work an event came from, and what the host warns about.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+mod log;
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use daemon_core::{Context, DaemonBase, Declaration, Definition, Event, Host, Result, Wired, daemon};
-use tracing_subscriber::fmt::MakeWriter;
-
-/// A log that can be read.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-
-    fn line(&self, with: &str) -> Option<String> {
-        self.text().lines().find(|line| line.contains(with)).map(str::to_owned)
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
-
-fn listen() -> (Log, tracing::subscriber::DefaultGuard) {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
-    (log, tracing::subscriber::set_default(subscriber))
-}
+use log::listen;
 
 #[derive(Event)]
 #[event("work:comes", local)]

@@ -15,7 +15,6 @@ use crate::{
 };
 use daemon_core::{BoxError, CheckKind, CheckOptions};
 use std::{
-    error::Error,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -72,7 +71,12 @@ pub(crate) struct Pending {
 }
 
 impl Entry {
-    pub(crate) fn new(check: Arc<dyn HealthCheck>, name: Arc<str>, options: CheckOptions, history: Arc<History>) -> Self {
+    pub(crate) fn new(
+        check: Arc<dyn HealthCheck>,
+        name: Arc<str>,
+        options: CheckOptions,
+        history: Arc<History>,
+    ) -> Self {
         let state = State { tracker: Tracker::new(), last: None, asked: None, call: None, calls: 0 };
         Self { name, options, check, history, state: Mutex::new(state) }
     }
@@ -237,8 +241,14 @@ impl Pending {
         // The runtime went down with the call, or nobody answered: it has no other answer.
         if !matches!(answered, Ok(Ok(_))) {
             let limit = self.entry.limit();
-            let verdict = if answered.is_ok() { Verdict::unknown("the runtime is shutting down") } else { no_answer(limit) };
-            self.entry.settle(self.number, self.until.checked_sub(limit).unwrap_or(self.until), verdict, answered.is_err());
+            let verdict =
+                if answered.is_ok() { Verdict::unknown("the runtime is shutting down") } else { no_answer(limit) };
+            self.entry.settle(
+                self.number,
+                self.until.checked_sub(limit).unwrap_or(self.until),
+                verdict,
+                answered.is_err(),
+            );
         }
     }
 }
@@ -256,7 +266,7 @@ fn no_answer(limit: Duration) -> Verdict {
 }
 
 /// The error and what it comes from, as one line.
-fn with_sources(error: &dyn Error) -> String {
+fn with_sources(error: &dyn std::error::Error) -> String {
     let sources = std::iter::successors(error.source(), |error| error.source());
     sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
 }

@@ -68,7 +68,13 @@ mod tests {
     fn walk(fails: u32, passes: u32, answers: &[HealthStatus]) -> Vec<HealthStatus> {
         let options = CheckOptions::default().fails(fails).passes(passes);
         let mut tracker = Tracker::new();
-        answers.iter().map(|answer| { tracker.record(*answer, &options); tracker.status() }).collect()
+        answers
+            .iter()
+            .map(|answer| {
+                tracker.record(*answer, &options);
+                tracker.status()
+            })
+            .collect()
     }
 
     #[test]
@@ -96,9 +102,12 @@ mod tests {
     fn whatever_comes_a_fall_follows_fails_failures_and_a_rise_passes_passes() {
         for (fails, passes) in [(1, 1), (2, 1), (1, 2), (3, 2)] {
             for code in 0..2_u32.pow(8) {
-                let answers: Vec<_> = (0..8).map(|bit| if code >> bit & 1 == 1 { Unhealthy } else { Healthy }).collect();
+                let answers: Vec<_> =
+                    (0..8).map(|bit| if code >> bit & 1 == 1 { Unhealthy } else { Healthy }).collect();
                 let statuses = walk(fails, passes, &answers);
-                let row = |end: usize, of: HealthStatus| answers[..=end].iter().rev().take_while(|a| **a == of).count() as u32;
+                let row = |end: usize, of: HealthStatus| {
+                    answers[..=end].iter().rev().take_while(|a| **a == of).count() as u32
+                };
                 for at in 0..8 {
                     let before = if at == 0 { Unknown } else { statuses[at - 1] };
                     let expected = if row(at, Unhealthy) >= fails {
@@ -116,7 +125,10 @@ mod tests {
 
     #[test]
     fn what_is_soft_degrades_and_no_more() {
-        assert_eq!([Healthy, Degraded, Unknown, Unhealthy].map(|status| softened(status, true)), [Healthy, Degraded, Degraded, Degraded]);
+        assert_eq!(
+            [Healthy, Degraded, Unknown, Unhealthy].map(|status| softened(status, true)),
+            [Healthy, Degraded, Degraded, Degraded]
+        );
         assert_eq!(softened(Unhealthy, false), Unhealthy);
     }
 }

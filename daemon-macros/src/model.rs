@@ -24,6 +24,7 @@ pub(crate) struct Declared {
     pub(crate) restart: Option<Restart>,
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) stop_timeout: Option<Duration>,
+    pub(crate) operations: bool,
     pub(crate) optional: bool,
     pub(crate) no_handlers: bool,
 }
@@ -85,6 +86,7 @@ pub(crate) struct Command {
     pub(crate) method: Ident,
     pub(crate) request: Option<Request>,
     pub(crate) reply: TokenStream,
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// What a command takes.

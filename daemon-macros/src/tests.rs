@@ -22,7 +22,7 @@ fn snapshot(name: &str, expanded: TokenStream) {
 #[test]
 fn declaration() {
     let args = quote! {
-        name = "user", requires(DataDaemon, Cache as "cache-eu"), wants(Metrics), publishes(UserCreated), start_timeout = "10s", optional,
+        name = "user", requires(DataDaemon, Cache as "cache-eu"), wants(Metrics), publishes(UserCreated), start_timeout = "10s", plane = operations, optional,
         restart(on_failure, backoff = "1s..1m", limit = "10/1h")
     };
     snapshot(
@@ -121,7 +121,7 @@ fn commands() {
             async fn stats(&self, request: StatsRequest, cx: &Context) -> Result<Stats> { todo() }
 
             #[cfg(feature = "admin")]
-            #[command(name = "clear-all")]
+            #[command(name = "clear-all", timeout = "5m")]
             fn clear(&self) -> Cleared { todo() }
         }
     };

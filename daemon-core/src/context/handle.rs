@@ -255,6 +255,13 @@ impl HostHandle {
         self.link.host_readiness()
     }
 
+    /// The runtime that the workers are of: where what users wrote runs, for a daemon of another [plane](crate::Plane) that has some to
+    /// run. `None` before the host begins to start.
+    #[must_use]
+    pub fn workers(&self) -> Option<tokio::runtime::Handle> {
+        self.link.workers()
+    }
+
     /// The health checks that the daemons declare, whether or not they run.
     #[must_use]
     pub fn checks(&self) -> Vec<DeclaredCheck> {

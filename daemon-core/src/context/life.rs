@@ -90,6 +90,8 @@ pub(crate) struct Birth {
     pub(crate) clock: Arc<Clock>,
     pub(crate) required: Vec<(TypeId, Arc<str>, AnyDaemon)>,
     pub(crate) configured: Configured,
+    /// The types of event that it says it publishes, if it says so.
+    pub(crate) publishes: Option<Box<[TypeId]>>,
 }
 
 impl Life {
@@ -100,7 +102,10 @@ impl Life {
         Self {
             tasks: Tasks::new(birth.runtime, owner),
             span,
-            publisher: birth.bus.publisher(&birth.daemon),
+            publisher: match birth.publishes {
+                Some(types) => birth.bus.publisher_of(&birth.daemon, types),
+                None => birth.bus.publisher(&birth.daemon),
+            },
             daemon: birth.daemon,
             number: birth.number,
             bus: birth.bus,

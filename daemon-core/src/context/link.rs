@@ -63,6 +63,8 @@ pub(crate) trait HostLink: Any + Send + Sync {
     fn order(&self, daemon: &str, interval: &str, order: Order) -> Result<(), Error>;
     /// Calls a command.
     fn call(&self, daemon: &str, command: &str, request: Value) -> BoxFuture<'_, Result<Value, CallError>>;
+    /// Where its daemons run, once they may.
+    fn workers(&self) -> Option<tokio::runtime::Handle>;
     /// The health checks that the daemons declare.
     fn checks(&self) -> Vec<DeclaredCheck>;
     /// Runs one health check.

@@ -134,7 +134,9 @@ impl CheckOptions {
         let group = self.group.as_deref().and_then(|group| daemon_grammar::name::check(group).err());
         let faults = [
             self.timeout.is_zero().then(|| "has a timeout of zero; give it some time".to_owned()),
-            self.every.is_some_and(|every| every.is_zero()).then(|| "has a period of zero; give it a positive one".to_owned()),
+            self.every
+                .is_some_and(|every| every.is_zero())
+                .then(|| "has a period of zero; give it a positive one".to_owned()),
             (self.fails == 0).then(|| "fails after no failure; give it at least 1".to_owned()),
             (self.passes == 0).then(|| "passes after no pass; give it at least 1".to_owned()),
             group.map(|error| format!("has a group whose name does not serve: {error}")),
@@ -160,6 +162,8 @@ pub struct DeclaredCheck {
     pub daemon: String,
     /// The check's name.
     pub name: String,
+    /// Whether the host goes on without the daemon.
+    pub optional: bool,
     /// When it is asked, and what its answers lead to.
     pub options: CheckOptions,
 }

@@ -21,11 +21,13 @@ use super::routes::{Route, Routes, TopicEntry, Topics};
 use super::state::Phase;
 use super::tap::Taps;
 use super::topic::Topic;
+use super::undeclared::{Slip, Undeclared};
 use super::unheard::Unheard;
 use super::wait_graph::WaitGraph;
 use crate::sync::{Mutex, MutexGuard};
 use arc_swap::ArcSwapOption;
 use daemon_grammar::topic::{check_pattern, is_pattern, matches};
+use std::any::TypeId;
 use std::sync::{Arc, PoisonError};
 
 /// Carries events from publishers to subscriptions.
@@ -37,6 +39,7 @@ pub struct Bus {
     registry: Mutex<Registry>,
     graph: Arc<WaitGraph>,
     pub(super) unheard: Unheard,
+    pub(super) undeclared: Undeclared,
     pub(super) retained: Retained,
     pub(super) taps: Taps,
 }
@@ -51,7 +54,17 @@ impl Bus {
     /// A handle that publishes in the name of `name`.
     #[must_use]
     pub fn publisher(self: &Arc<Self>, name: &str) -> Publisher {
-        Publisher::new(self.clone(), name.into())
+        Publisher::new(self.clone(), name.into(), None)
+    }
+
+    /// As [`publisher`](Self::publisher), of a daemon that says which types it publishes.
+    pub(crate) fn publisher_of(self: &Arc<Self>, name: &str, declared: Box<[TypeId]>) -> Publisher {
+        Publisher::new(self.clone(), name.into(), Some(declared))
+    }
+
+    /// The events that publishers had not declared, though they had declared others.
+    pub(crate) fn undeclared(&self) -> Vec<(String, Slip)> {
+        self.undeclared.all()
     }
 
     /// How many topics have an entry.

@@ -3,7 +3,7 @@
 use super::bus::Bus;
 use super::event::AnyEvent;
 use super::gate::Verdict;
-use super::publish::{Message, Retaining};
+use super::message::{Message, Retaining};
 use super::registry::{Interest, routes_of};
 use super::routes::{Route, Routes, TopicEntry, TypeTag};
 use super::topic::{Topic, hash};
@@ -89,6 +89,7 @@ impl Bus {
     pub(crate) fn offer_retained(&self, topic: Topic, message: &mut Message<'_>) -> Result<Vec<Full>, TypeTag> {
         let name = topic.as_str();
         message.wrap(|| topic.clone());
+        let from = if message.is_patient { Full::publisher(self.graph()) } else { None };
         loop {
             let there = self.there(&topic);
             if let Some(expected) = there.routes.expects
@@ -103,7 +104,8 @@ impl Bus {
             }
             let number = shelf.next();
             message.retaining = Some(Retaining::new(number));
-            let full = offer_judged(&there.routes, verdicts, message);
+            let mut full = offer_judged(&there.routes, verdicts, message);
+            message.insist(&mut full, from);
             let forgotten = message.kept(number).map(|kept| shelf.keep(message.kind, name, kept));
             drop(shelf);
             if let Some(retaining) = message.retaining.take() {

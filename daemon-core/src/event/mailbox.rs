@@ -23,15 +23,15 @@ use super::counters::{Progress, SubscriptionStatus};
 use super::error::Fate;
 use super::event::AnyEvent;
 use super::key::Hashed;
+use super::message::{Message, Wait};
 use super::plan::MailboxPlan;
-use super::publish::{Message, Wait};
 use super::queue::Queue;
 use super::receipt;
 use super::routes::Route;
 use super::state::{Item, Lane, Phase, State, list};
 use super::store::Entry;
 use super::wait_graph::{Node, WaitGraph, Waiter};
-use super::waiting::{Full, Parked, Ticket};
+use super::waiting::{Full, Line, Parked, Ticket};
 use crate::sync::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::fmt;
@@ -199,36 +199,31 @@ impl Mailbox {
     }
 
     /// Offers an event again to a subscription that was full: it gets in, waits in line, or is refused (and counted as dropped).
-    pub(crate) fn insist(&self, to: u32, event: &AnyEvent, line: Option<(&Arc<Ticket>, Option<Waiter>)>) -> Insisted {
-        let mut after = After::default();
+    pub(crate) fn insist(&self, to: u32, event: &AnyEvent, line: Option<Line<'_>>, after: &mut After) -> Insisted {
         let mut state = self.lock();
-        let outcome = if state.offer_to(&self.progress, to, event, 0, &mut after) {
-            state.wake_consumer(&mut after);
-            Insisted::Done
-        } else {
-            let State { accounts, queues, lined, .. } = &mut *state;
-            let account = &mut accounts[to as usize];
-            let on = self.node(account.queue);
-            account.offered += 1;
-            match line {
-                Some((ticket, from)) if from.is_none_or(|from| self.graph.wait(from, on)) => {
-                    ticket.parked();
-                    let waiting = &mut queues[account.queue as usize].waiting;
-                    waiting.push_back(Parked { event: event.clone(), to, ticket: ticket.clone(), from });
-                    if waiting.len() == 1 {
-                        lined.push(account.queue);
-                    }
-                    Insisted::Parked
+        if state.offer_to(&self.progress, to, event, 0, after) {
+            state.wake_consumer(after);
+            return Insisted::Done;
+        }
+        let State { accounts, queues, lined, .. } = &mut *state;
+        let account = &mut accounts[to as usize];
+        let on = self.node(account.queue);
+        account.offered += 1;
+        match line {
+            Some((ticket, from)) if from.is_none_or(|from| self.graph.wait(from, on)) => {
+                ticket.parked();
+                let waiting = &mut queues[account.queue as usize].waiting;
+                waiting.push_back(Parked { event: event.clone(), to, ticket: ticket.clone(), from });
+                if waiting.len() == 1 {
+                    lined.push(account.queue);
                 }
-                _ => {
-                    account.dropped += 1;
-                    Insisted::Refused
-                }
+                Insisted::Parked
             }
-        };
-        drop(state);
-        after.run();
-        outcome
+            _ => {
+                account.dropped += 1;
+                Insisted::Refused
+            }
+        }
     }
 
     /// A publish was given up: its event leaves the line, counted as dropped.

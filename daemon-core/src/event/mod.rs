@@ -11,10 +11,10 @@
 //!   them to those who come later.
 //! * What waits, and what becomes of it: `plan` says what a mailbox is made of; in `mailbox`, `state`, `life` and `carry` events wait in
 //!   a `queue`, which may have a `store` of its own, and are counted on the `account` of each subscription.
-//! * What a publisher does: `publish`; `waiting` and `wait_graph` about a full queue; `receipt` is how it learns that its event was
+//! * What a publisher does: `publish`, and `message` is what it sends; `waiting` and `wait_graph` about a full queue; `receipt` is how it learns that its event was
 //!   handled, `stall` tells of it where either takes long.
 //! * Besides: `subscription` is for events that are pulled, and `ledger` keeps their accounts; `tap` is for looking on; `audit` and
-//!   `unheard` find what nobody hears.
+//!   `unheard` find what nobody hears, `undeclared` what nobody said would be published.
 //!
 //! Not here: how handlers run (the task room), and who starts and stops daemons (the host).
 
@@ -37,6 +37,7 @@ mod late;
 mod ledger;
 mod life;
 mod mailbox;
+mod message;
 mod plan;
 mod policy;
 mod publish;
@@ -52,6 +53,7 @@ mod subscription;
 mod tap;
 mod times;
 mod topic;
+mod undeclared;
 mod unheard;
 mod wait_graph;
 mod waiting;
@@ -81,4 +83,5 @@ pub(crate) use receipt::{Tracked, take_out};
 pub(crate) use routes::TypeTag;
 pub(crate) use state::{Item, Phase, Ready, WHOLE_LANE};
 pub(crate) use subscription::Handles;
+pub(crate) use undeclared::Slip;
 pub(crate) use wait_graph::{Waiter, current as current_handler, set_current};

@@ -15,10 +15,11 @@ use super::error::{Fate, Unhandled};
 use super::event::AnyEvent;
 use super::stall::Stall;
 use super::wait_graph::{Node, WaitGraph, Waiter};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 use std::any::Any;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 

@@ -3,8 +3,8 @@
 //! Invariants:
 //! 1. A retained event is published, and a subscription made, under the lock of the shelf. So a subscription either gets an event
 //!    from its publisher, or finds it (or a later one of its topic) on the shelf, and never both.
-//! 2. Of two events published on one topic at the same moment, the one that stays on the shelf comes last to every subscriber
-//!    with room.
+//! 2. Of two events published on one topic at the same moment, the one that stays on the shelf comes last to every subscriber: who
+//!    finds no room takes a place in line under that lock, too.
 //! 3. Under the lock no user code runs: gates are asked before, wakers called and events dropped after.
 //! 4. Lock order: the registry, the shelf, a mailbox.
 
@@ -12,11 +12,12 @@ use super::Event;
 use super::envelope::Envelope;
 use super::event::{AnyEvent, discard};
 use super::routes::TypeTag;
+use crate::sync::{Mutex, MutexGuard};
 use daemon_grammar::topic::{is_pattern, matches};
 use rustc_hash::FxHashMap;
 use std::any::TypeId;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 /// Of how many topics one type's last events are kept; beyond it the one published longest ago is forgotten.
 pub(crate) const TOPICS: usize = 1024;

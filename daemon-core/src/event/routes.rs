@@ -3,7 +3,7 @@
 use super::event::AnyEvent;
 use super::gate::{Gate, Verdict};
 use super::mailbox::Mailbox;
-use super::publish::Message;
+use super::message::Message;
 use super::topic::{Topic, hash};
 use super::unheard::Silence;
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};

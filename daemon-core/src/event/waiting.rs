@@ -1,5 +1,6 @@
 //! A publish that finds queues full: what it does about each, the ticket its parked events share, and the future that waits.
 
+use super::after::After;
 use super::event::AnyEvent;
 use super::mailbox::{Insisted, Mailbox};
 use super::stall::Stall;
@@ -71,11 +72,21 @@ pub(crate) struct Full {
     mailbox: Arc<Mailbox>,
     to: u32,
     event: AnyEvent,
+    insisted: Option<Early>,
 }
+
+/// What came of insisting where that could not be left for later.
+struct Early {
+    outcome: Insisted,
+    ticket: Option<Arc<Ticket>>,
+}
+
+/// Where the events of a publish that waits stand in line.
+pub(crate) type Line<'a> = (&'a Arc<Ticket>, Option<Waiter>);
 
 impl Full {
     pub(crate) fn new(mailbox: Arc<Mailbox>, to: u32, event: AnyEvent) -> Self {
-        Self { mailbox, to, event }
+        Self { mailbox, to, event, insisted: None }
     }
 
     /// The call that publishes, once its own mailbox is settled (see [`wait_graph`], invariant 3).
@@ -87,35 +98,61 @@ impl Full {
         Some(waiter)
     }
 
-    /// Offers the event again; `waiting` notes its place in line, without one it does not wait.
-    ///
-    /// # Errors
-    ///
-    /// It was refused: the full subscription.
-    pub(crate) fn insist(self, waiting: Option<(&mut Waiting, Option<Waiter>)>) -> Result<(), Arc<str>> {
-        let Self { mailbox, to, event } = self;
-        let Some((waiting, from)) = waiting else {
-            return match mailbox.insist(to, &event, None) {
-                Insisted::Done | Insisted::Parked => Ok(()),
-                Insisted::Refused => Err(mailbox.label(to)),
-            };
-        };
-        match mailbox.insist(to, &event, Some((&waiting.ticket, from))) {
-            Insisted::Done => Ok(()),
-            Insisted::Parked => {
-                waiting.places.push((mailbox, to));
-                Ok(())
-            }
-            Insisted::Refused => Err(mailbox.label(to)),
+    /// Offers the event again at once, so that no event of another publisher comes in between; without a line it does not wait.
+    /// What must happen without locks is given out.
+    pub(crate) fn insist_early(&mut self, line: Option<Line<'_>>) -> After {
+        let mut after = After::default();
+        let outcome = self.mailbox.insist(self.to, &self.event, line, &mut after);
+        self.insisted = Some(Early { outcome, ticket: line.map(|(ticket, _)| ticket.clone()) });
+        after
+    }
+
+    /// Offers the event again, unless that has been done; without a line it does not wait.
+    fn insist(&mut self, line: Option<Line<'_>>) -> Insisted {
+        if let Some(Early { outcome, .. }) = self.insisted.take() {
+            return outcome;
         }
+        let mut after = After::default();
+        let outcome = self.mailbox.insist(self.to, &self.event, line, &mut after);
+        after.run();
+        outcome
     }
 }
 
+/// Offers an event again wherever there was no room for it, without waiting; says where it was refused.
+pub(crate) fn refuse(full: Vec<Full>) -> Option<Arc<str>> {
+    let mut refused = None;
+    for mut full in full {
+        if let Insisted::Refused = full.insist(None) {
+            refused.get_or_insert_with(|| full.mailbox.label(full.to));
+        }
+    }
+    refused
+}
+
+/// Puts an event in line wherever there was no room for it, and says where waiting would be hopeless.
+pub(crate) fn park(full: Vec<Full>, graph: &WaitGraph) -> (Waiting, Option<Arc<str>>) {
+    let early = full.first().and_then(|full| full.insisted.as_ref());
+    let ticket = early.and_then(|early| early.ticket.clone()).unwrap_or_default();
+    let from = if early.is_some() { None } else { Full::publisher(graph) };
+    let (mut waiting, mut refused) = (Waiting { ticket, places: Vec::new() }, None);
+    for mut full in full {
+        match full.insist(Some((&waiting.ticket, from))) {
+            Insisted::Done => {}
+            Insisted::Parked => waiting.places.push((full.mailbox, full.to)),
+            Insisted::Refused => {
+                refused.get_or_insert_with(|| full.mailbox.label(full.to));
+            }
+        }
+    }
+    (waiting, refused)
+}
+
 /// The parked events of one publish; dropping it takes back those still in line, counted as dropped.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Waiting {
-    pub(crate) ticket: Arc<Ticket>,
-    pub(crate) places: Vec<(Arc<Mailbox>, u32)>,
+    ticket: Arc<Ticket>,
+    places: Vec<(Arc<Mailbox>, u32)>,
 }
 
 impl Waiting {

@@ -5,22 +5,23 @@ use std::sync::{Arc, Mutex};
 
 use super::board::{Board, Happening};
 use super::factory::Source;
-use super::faults::faults_of;
+use super::faults::{faults_of, plane_fault};
+use super::graph::{Edges, Graph};
+use super::references::{Fault, Named, Roster, graph};
 use super::slot::Slot;
 use super::unit::{Unit, UnitOf};
 use crate::context::{HostHandle, HostLink, Wish};
 use crate::daemon::DaemonBase;
-use crate::declaration::Dependency;
 use crate::error::Error;
 
 impl HostHandle {
     /// Adds a daemon to the running host under its own name, starts it, and waits until it runs. From then on it is as
-    /// if it had been there from the beginning.
+    /// if it had been there from the beginning; but who wants it and was there before neither waits for it nor stops before it.
     ///
     /// # Errors
     /// [`Error::NameTaken`]; [`Error::UnknownDaemon`] if it requires, or reacts to, a daemon that is not there;
-    /// [`Error::Refused`] if its definition has faults; [`Error::DaemonFailed`] if its start fails;
-    /// [`Error::Stopping`] once the host shuts down.
+    /// [`Error::Refused`] with all else that [`Host::check`](crate::Host::check) would find wrong with it;
+    /// [`Error::DaemonFailed`] if its start fails; [`Error::Stopping`] once the host shuts down.
     ///
     /// # Cancel safety
     /// Once polled the daemon is added even if the future is dropped.
@@ -51,43 +52,69 @@ impl Board {
     fn enlist(&self, unit: Arc<dyn Unit>) -> Result<(), Error> {
         let name = unit.name().to_string();
         daemon_grammar::name::check(&name)?;
-        let outline = unit.outline();
-        let faults = faults_of(&*unit, &outline);
-        if !faults.is_empty() {
-            return Err(Error::Refused { daemon: name, fault: faults.join("; ") });
-        }
-        let declaration = *unit.declaration();
-        let requires = declaration.requires.iter().map(|on| self.index_of(on)).collect::<Result<Vec<_>, _>>()?;
-        let wants: Vec<_> = declaration.wants.iter().filter_map(|on| self.index_of(on).ok()).collect();
-        for on in &outline.ready {
-            self.index_of(on)?;
-        }
         if self.stopping_since().is_some() {
             return Err(Error::Stopping { daemon: name });
         }
-        if self.find(&name).is_some() {
-            return Err(Error::NameTaken { name });
-        }
+        let Place { requires, wants, wave } = self.place_of(&*unit)?;
         let intake = unit
             .subscribe(&self.bus)
             .map_err(|error| Error::Refused { daemon: name.clone(), fault: error.to_string() })?;
-        let wave = requires.iter().chain(&wants).map(|&on| self.slot(on).wave).max().unwrap_or(0) + 1;
         let names = |on: &[usize]| on.iter().map(|&on| self.slot(on).name.to_string()).collect();
         let slot = Slot::new(&*unit, wave, names(&requires), names(&wants), intake.clone(), self.journal.clone());
-        // Told under the lock that orders slots, so that the conductor counts them as the board does.
-        let told = self.add(slot, || Happening::Add { unit, requires, wants });
-        if !told {
-            intake.close();
-            return Err(Error::NameTaken { name });
-        }
-        Ok(())
+        let added = self.add(slot, || Happening::Add { unit, requires, wants });
+        added.inspect_err(|_| intake.close())
     }
 
-    /// Where the daemon is that a dependency names.
-    fn index_of(&self, dependency: &Dependency) -> Result<usize, Error> {
-        match self.find(dependency.name()) {
-            Some((at, slot)) if slot.type_id == dependency.type_id() => Ok(at),
-            _ => Err(Error::UnknownDaemon { name: dependency.name().to_owned(), known: self.names().join(", ") }),
+    /// Finds a place for a daemon among those there are, as [`Host::check`](crate::Host::check) does before the start.
+    fn place_of(&self, unit: &dyn Unit) -> Result<Place, Error> {
+        let (name, outline, slots) = (unit.name(), unit.outline(), self.slots());
+        if slots.iter().any(|slot| slot.name == *name) {
+            return Err(Error::NameTaken { name: name.to_string() });
         }
+        let (at, new) = (slots.len(), outline.known(name));
+        let roster = Roster::new(slots.iter().map(|slot| slot.known()).chain([new]));
+        let Named { requires, wants, faults, notes } = roster.named(name, unit.declaration(), &outline.ready);
+        if let Some(missing) = faults.iter().find_map(Fault::missing) {
+            return Err(Error::UnknownDaemon { name: missing.to_owned(), known: self.names().join(", ") });
+        }
+        let mut faults: Vec<_> =
+            faults_of(unit, &outline).into_iter().chain(faults.into_iter().map(Fault::into_text)).collect();
+        let indexes = |names: &[String]| names.iter().filter_map(|on| roster.at(on)).collect();
+        let known = |slot: &Arc<Slot>| {
+            let (requires, wants) = (indexes(&slot.requires), indexes(&slot.wants));
+            Edges { name: slot.name.clone(), requires, wants, plane: slot.plane }
+        };
+        let plane = unit.declaration().plane;
+        if self.leaving.takes(plane) {
+            let on = requires.iter().chain(&wants).filter_map(|&on| slots.get(on));
+            faults.extend(on.filter_map(|on| plane_fault(unit, &on.name, on.plane)));
+        } else {
+            let fault = "it runs on the operations plane, and this host began without one; have one such daemon from the beginning";
+            faults.push(fault.to_owned());
+        }
+        let new = Edges { name: name.clone(), requires: requires.clone(), wants: wants.clone(), plane };
+        let graph = graph(slots.iter().map(known).chain([new]).collect()).unwrap_or_else(|cycles| {
+            faults.extend(cycles);
+            Graph::default()
+        });
+        if faults.is_empty() {
+            let stop_timeout = unit.declaration().stop_timeout;
+            let declared = |on: usize| slots.get(on).map_or(stop_timeout, |slot| slot.stop_timeout);
+            faults.extend(self.limits.stop_fault(&graph, &[at], declared));
+        }
+        if !faults.is_empty() {
+            return Err(Error::Refused { daemon: name.to_string(), fault: faults.join("; ") });
+        }
+        for note in notes {
+            tracing::info!(daemon = &**name, "{note}");
+        }
+        Ok(Place { requires, wants, wave: graph.nodes[at].wave })
     }
+}
+
+/// A daemon's place among the others.
+struct Place {
+    requires: Vec<usize>,
+    wants: Vec<usize>,
+    wave: u32,
 }

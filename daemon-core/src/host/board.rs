@@ -1,9 +1,8 @@
 //! What is known of the host at any moment, readable by anyone without waiting for user code.
 
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -11,15 +10,17 @@ use tokio_util::sync::CancellationToken;
 use super::claims::{Claimed, Wanted};
 use super::farewell::Farewell;
 use super::journal::Journal;
+use super::leaving::Leaving;
+use super::limits::Limits;
+use super::planes::Planes;
 use super::settings::Settings;
 use super::slot::Slot;
 use super::unit::Unit;
-use crate::error::{DaemonError, DaemonErrorCode};
+use crate::error::{DaemonError, DaemonErrorCode, Error};
 use crate::event::Bus;
 use crate::schedule::Clock;
-use crate::status::{State, TaskKind, TaskStatus};
+use crate::status::State;
 use crate::sync::{Mutex, MutexGuard};
-use crate::task::{Label, Owner, Tasks};
 
 /// What happens to a host: told by lives, daemons and operators, heard by the conductor.
 pub(crate) enum Happening {
@@ -57,6 +58,7 @@ struct Whole {
 pub(crate) struct Words {
     pub(crate) name: String,
     pub(crate) notes: Vec<String>,
+    pub(super) limits: Limits,
     /// How long a poll may take before it counts as blocking its thread.
     pub(crate) blocked_after: Duration,
     /// What is done last.
@@ -68,6 +70,8 @@ pub(crate) struct Board {
     pub(crate) name: String,
     pub(crate) since: Instant,
     pub(crate) notes: Vec<String>,
+    /// Those that were set explicitly.
+    pub(super) limits: Limits,
     pub(crate) blocked_after: Duration,
     pub(super) farewell: Arc<Farewell>,
     /// What it has claimed of the machine.
@@ -81,8 +85,8 @@ pub(crate) struct Board {
     /// How often somebody wished to steer a daemon.
     wishes: Mutex<u64>,
     whole: Mutex<Whole>,
-    /// Values being dropped, each under its daemon's name.
-    pub(super) leaving: OnceLock<Arc<Tasks>>,
+    /// Values being dropped.
+    pub(super) leaving: Leaving,
     /// Cancelled once the shutdown has begun, for those who wait for that.
     pub(crate) stopping: CancellationToken,
     /// Tells the main thread, which counts from then on, that the shutdown has begun.
@@ -102,7 +106,7 @@ impl Board {
         journal: Arc<Journal>,
         happenings: mpsc::UnboundedSender<Happening>,
     ) -> Arc<Self> {
-        let Words { name, notes, blocked_after, farewell } = words;
+        let Words { name, notes, limits, blocked_after, farewell } = words;
         let slots = RwLock::new(slots.into_iter().map(Arc::new).collect());
         let since = journal.since();
         Arc::new(Self {
@@ -110,6 +114,7 @@ impl Board {
             since,
             slots,
             notes,
+            limits,
             blocked_after,
             farewell,
             claimed: Claimed::default(),
@@ -120,7 +125,7 @@ impl Board {
             happenings,
             wishes: Mutex::default(),
             whole: Mutex::default(),
-            leaving: OnceLock::new(),
+            leaving: Leaving::default(),
             stopping: CancellationToken::new(),
             began: Notify::new(),
             #[cfg(feature = "testing")]
@@ -147,15 +152,19 @@ impl Board {
         slots.iter().position(|slot| *slot.name == *name).map(|at| (at, slots[at].clone()))
     }
 
-    /// Adds a slot and tells the conductor of it, unless its name is taken.
-    pub(crate) fn add(&self, slot: Slot, happening: impl FnOnce() -> Happening) -> bool {
+    /// Adds a slot and tells the conductor of it, unless its name is taken or the host has ended.
+    pub(crate) fn add(&self, slot: Slot, happening: impl FnOnce() -> Happening) -> Result<(), Error> {
+        // Told under the lock that orders slots, so that the conductor counts them as the board does.
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
         if slots.iter().any(|other| other.name == slot.name) {
-            return false;
+            return Err(Error::NameTaken { name: slot.name.to_string() });
         }
-        slots.push(Arc::new(slot));
-        self.tell(happening());
-        true
+        let refused = self.happenings.send(happening()).map_err(|refused| (refused, slot.name.to_string()));
+        if refused.is_ok() {
+            slots.push(Arc::new(slot));
+        }
+        drop(slots); // before what was refused, which is the user's
+        refused.map_err(|(_, daemon)| Error::Stopping { daemon })
     }
 
     pub(crate) fn by_wave(&self) -> Vec<Arc<Slot>> {
@@ -215,42 +224,24 @@ impl Board {
         daemons.iter().filter(up).map(|slot| slot.name.to_string()).chain(handlers).collect()
     }
 
-    /// Drops a value of the daemon `name` on the workers, since its destructor is user code. The future ends when it is
-    /// gone; until then it [is shown](Self::leaving).
-    pub(crate) fn let_go<F: FnOnce() + Send + 'static>(
+    /// Says where daemons run.
+    pub(super) fn run_on(&self, planes: &Planes) {
+        self.leaving.run_on(planes);
+    }
+
+    /// Drops a value of a daemon where it ran. The future ends when it is gone; until then it is shown as leaving.
+    pub(super) fn let_go<F: FnOnce() + Send + 'static>(
         &self,
-        on: &Handle,
-        name: &str,
+        slot: &Slot,
         drop: F,
     ) -> impl Future<Output = ()> + use<F> {
-        let tasks = self.leaving.get_or_init(|| Tasks::new(on.clone(), Owner::nobody()));
-        let label = Label::new(TaskKind::Destructor, name);
-        let drop: Box<dyn FnOnce() + Send> = Box::new(drop);
-        let leaving = tasks.spawn_with(label, Notify::new(), |_| async move { drop() });
-        async move {
-            // Never closed: it cannot be refused.
-            if let Some(leaving) = leaving {
-                leaving.end.notified().await;
-            }
-        }
-    }
-
-    /// Waits until no value is being dropped any more.
-    pub(crate) async fn all_gone(&self) {
-        if let Some(leaving) = self.leaving.get() {
-            leaving.idle(|_| true).await;
-        }
-    }
-
-    /// The values that are being dropped, under the names of their daemons.
-    pub(crate) fn leaving(&self) -> Vec<TaskStatus> {
-        self.leaving.get().map(|tasks| tasks.statuses()).unwrap_or_default()
+        self.leaving.let_go(slot.plane, &slot.name, Box::new(drop))
     }
 
     /// Whether any step of any stop was cut, or a value is still being dropped.
     pub(crate) fn was_cut(&self) -> bool {
         let any = self.slots().iter().any(|slot| !slot.inner().cut.is_empty()) || self.farewell.was_cut();
-        any || !self.leaving().is_empty() || !self.settings.under_way().is_empty()
+        any || !self.leaving.statuses().is_empty() || !self.settings.under_way().is_empty()
     }
 
     /// Whether a daemon that the host requires, or a shutdown handler, could not end without a problem.

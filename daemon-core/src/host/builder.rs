@@ -9,12 +9,13 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::board::{Board, Words};
-use super::check::{CheckError, CheckReport, Limits, check};
+use super::check::{CheckError, CheckReport, check};
 use super::claims::{Place, Wanted};
 use super::conductor::Conductor;
 use super::factory::{Factory, Source};
 use super::farewell::{Farewell, Handler};
 use super::journal::Journal;
+use super::limits::Limits;
 use super::settings::{Load, Settings};
 use super::slot::Slot;
 use super::unit::{Unit, UnitOf};
@@ -282,13 +283,23 @@ impl Host {
         let (stop_budget, start_timeout) =
             (self.budget().min(FOREVER), self.limits.start_timeout.unwrap_or(DEFAULT_START_TIMEOUT));
         let blocked_after = self.blocked_after();
-        let farewell = Farewell::new(self.handlers, self.limits.shutdown_timeout);
-        let words = Words { name: self.name, notes: report.notes, blocked_after, farewell };
+        let (limits, farewell) = (self.limits, Farewell::new(self.handlers, self.limits.shutdown_timeout));
+        let words = Words { name: self.name, notes: report.notes, limits, blocked_after, farewell };
         let (first, load) = self.configuration;
         let settings = Settings::new(first, load, start_timeout.min(FOREVER));
         let board = Board::new(words, slots, settings, bus.clone(), clock, journal, sender);
         let start_budget = self.limits.start_budget.map(|budget| budget.min(FOREVER));
-        Ok(Conductor { board, bus, graph, units: self.units, happenings, stop_budget, start_timeout, start_budget, unready_delay })
+        Ok(Conductor {
+            board,
+            bus,
+            graph,
+            units: self.units,
+            happenings,
+            stop_budget,
+            start_timeout,
+            start_budget,
+            unready_delay,
+        })
     }
 }
 

@@ -30,7 +30,12 @@ impl Board {
             let count = slot.checks.len();
             (0..count).map(move |at| {
                 let (name, options) = &slot.checks[at];
-                DeclaredCheck { daemon: slot.name.to_string(), name: (*name).to_owned(), options: options.clone() }
+                DeclaredCheck {
+                    daemon: slot.name.to_string(),
+                    name: (*name).to_owned(),
+                    optional: slot.optional,
+                    options: options.clone(),
+                }
             })
         };
         self.by_wave().iter().flat_map(of).collect()
@@ -129,6 +134,12 @@ fn ask_of(daemon: &Arc<str>, alive: &Alive, check: BoundCheck) -> Asked {
     let BoundCheck { name, kind, timeout, run } = check;
     let (limit, since) = (timeout.min(FOREVER), Instant::now());
     let (sender, outcome) = oneshot::channel();
+    let asked = Asked { daemon: daemon.clone(), life: alive.life.number, name, kind, limit, since, outcome };
+    if still_blocks(alive, name, limit) {
+        let failure = Failure::Error("its last call still blocks its thread, and was not asked again".into());
+        drop(sender.send((Err(failure), Duration::ZERO))); // received below
+        return asked;
+    }
     let life = alive.life.clone();
     let work = life.call(name, move || run);
     let run = async move {
@@ -140,7 +151,15 @@ fn ask_of(daemon: &Arc<str>, alive: &Alive, check: BoundCheck) -> Asked {
         drop(sender.send((ended, since.elapsed()))); // the asker may have gone
     };
     drop(alive.life.spawn(Label::new(TaskKind::Check, name), run)); // refused: no outcome arrives
-    Asked { daemon: daemon.clone(), life: alive.life.number, name, kind, limit, since, outcome }
+    asked
+}
+
+/// Whether an earlier call of a check is in a poll that has lasted longer than any call of it may. One more would block one thread
+/// more.
+fn still_blocks(alive: &Alive, name: &str, limit: Duration) -> bool {
+    let is_long = |idle: Option<Duration>| idle.is_some_and(|idle| idle >= limit);
+    let polled = alive.life.tasks.polled();
+    polled.iter().any(|(_, task)| task.kind == TaskKind::Check && task.name == name && is_long(task.idle))
 }
 
 impl Asked {

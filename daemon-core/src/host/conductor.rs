@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -19,11 +18,13 @@ use super::graph::{Edges, Graph};
 use super::lives::{Deadline, Lifecycle, Order, StartLimits, StopOrder, destructor_failed, stop_ceiling};
 use super::overdue::Overdue;
 use super::phase::{Action, Input, Machine, Stage, Verdict};
+use super::planes::Planes;
 use super::report::StartReport;
 use super::slot::Slot;
 use super::supervisor::{Decision, Ending, History};
 use super::unit::Unit;
 use crate::BoxFuture;
+use crate::declaration::Plane;
 use crate::event::Bus;
 use crate::status::State;
 use crate::task::{FOREVER, aside, chance};
@@ -77,6 +78,15 @@ impl Player {
     }
 }
 
+/// What follows once all that is to be done now is done.
+#[derive(Clone, Copy)]
+enum Then {
+    /// What happens is waited for.
+    Wait,
+    SayFarewell,
+    End,
+}
+
 /// A host under way.
 struct Conducting {
     board: Arc<Board>,
@@ -88,7 +98,7 @@ struct Conducting {
     start_timeout: Duration,
     /// When the whole start must have ended, and how long it could take.
     start_by: Option<(Instant, Duration)>,
-    runtime: Handle,
+    planes: Planes,
     settled: Option<oneshot::Sender<StartReport>>,
     lives: JoinSet<()>,
     at: HashMap<tokio::task::Id, usize>,
@@ -98,15 +108,23 @@ struct Conducting {
     unready_delay: Duration,
     /// When a shutdown begins that has been asked for.
     unready_until: Option<Instant>,
+    /// When the operations plane is told to stop, whatever else is still up.
+    last_call: Option<Instant>,
     count: u64,
 }
 
 impl Conductor {
+    /// Whether a daemon of it runs on the operations plane.
+    pub(crate) fn has_operations(&self) -> bool {
+        self.units.iter().any(|unit| unit.declaration().plane == Plane::Operations)
+    }
+
     /// Runs the host to its end. `settled` hears once every daemon has started or failed to.
     ///
     /// Returns whether a daemon that the host requires failed.
-    pub(crate) async fn conduct(self, runtime: Handle, settled: oneshot::Sender<StartReport>) -> bool {
-        self.board.settings.run_on(&runtime);
+    pub(crate) async fn conduct(self, planes: Planes, settled: oneshot::Sender<StartReport>) -> bool {
+        self.board.settings.run_on(planes.workers());
+        self.board.run_on(&planes);
         let units = self.units;
         let machine = Machine::new(self.graph, |at| units[at].declaration().optional);
         let conducting = Conducting {
@@ -118,7 +136,7 @@ impl Conductor {
             stop_budget: self.stop_budget,
             start_timeout: self.start_timeout,
             start_by: self.start_budget.map(|budget| (Instant::now() + budget, budget)),
-            runtime,
+            planes,
             settled: Some(settled),
             lives: JoinSet::new(),
             at: HashMap::new(),
@@ -126,6 +144,7 @@ impl Conductor {
             overdue: Overdue::default(),
             unready_delay: self.unready_delay,
             unready_until: None,
+            last_call: None,
             count: 0,
         };
         conducting.run().await
@@ -137,25 +156,47 @@ impl Conducting {
         self.board.set_state(State::Starting);
         let mut actions = self.machine.begin();
         loop {
-            let mut over = false;
+            let mut then = Then::Wait;
             for action in actions {
-                over |= self.act(&action);
+                then = self.act(&action).unwrap_or(then);
             }
             self.show();
-            if over {
-                break;
-            }
-            actions = self.next().await;
+            actions = match then {
+                Then::Wait => self.next().await,
+                Then::SayFarewell => self.say_farewell().await,
+                Then::End => break,
+            };
         }
-        let since = self.board.stopping_since().unwrap_or_else(Instant::now);
-        self.board.farewell.say(&self.runtime, since + self.stop_budget).await;
+        // Late, if at all: it has been said unless there was no time for it.
+        self.board.farewell.say(self.planes.workers(), self.until()).await;
         self.release().await;
         self.board.set_state(State::Stopped);
         self.machine.has_failed()
     }
 
-    /// Does what is to be done; returns whether that was the last of it.
-    fn act(&mut self, action: &Action) -> bool {
+    /// Says what the program does last; the operations plane stops after that, in the time that is kept for it.
+    async fn say_farewell(&mut self) -> Vec<Action> {
+        let by = self.last_call.take().unwrap_or_else(|| self.until());
+        self.board.farewell.say(self.planes.workers(), by).await;
+        self.machine.step(Input::FarewellSaid)
+    }
+
+    /// When the whole stop must have ended.
+    fn until(&self) -> Instant {
+        self.board.stopping_since().unwrap_or_else(Instant::now) + self.stop_budget
+    }
+
+    /// When the time begins that a stop keeps for the operations plane, if it has any.
+    fn last_call(&self) -> Option<Instant> {
+        let last = self.ceiling_of_operations();
+        let workers = (0..self.players.len()).filter(|at| self.plane(*at) == Plane::Workers);
+        let chain = workers.map(|at| self.chain(at)).max().unwrap_or_default() + self.board.farewell.ceiling() + last;
+        let kept = share(last, self.stop_budget, chain);
+        if last.is_zero() { None } else { self.until().checked_sub(kept) }
+    }
+
+    /// Does what is to be done now; returns what is to follow, if that is not to wait for what happens.
+    fn act(&mut self, action: &Action) -> Option<Then> {
         match action {
             Action::Start(at) => self.start(*at),
             Action::Stop(at) => {
@@ -188,10 +229,12 @@ impl Conducting {
                 let stopping = self.board.stopping.clone();
                 self.aside(move || stopping.cancel());
                 self.hurry();
+                self.last_call = self.last_call();
             }
-            Action::HostStopped => return true,
+            Action::SayFarewell => return Some(Then::SayFarewell),
+            Action::HostStopped => return Some(Then::End),
         }
-        false
+        None
     }
 
     /// Shows on the board the states of those that have no life under way to show it.
@@ -220,7 +263,7 @@ impl Conducting {
 
     /// Does on the workers what may run user code, such as the wakers of those who wait.
     fn aside(&self, work: impl FnOnce() + Send + 'static) {
-        drop(aside(&self.runtime, async move { work() }));
+        drop(aside(self.planes.workers(), async move { work() }));
     }
 
     fn tell_settled(&mut self, started: bool) {
@@ -258,6 +301,7 @@ impl Conducting {
         if let Some(by) = must {
             self.overdue.expect(by, at, player.lives);
         }
+        let runtime = self.planes.of(declaration.plane);
         let lifecycle = Lifecycle {
             at,
             slot,
@@ -266,11 +310,11 @@ impl Conducting {
             number: self.count,
             limits,
             stop: player.order.subscribe(),
-            runtime: self.runtime.clone(),
+            runtime: runtime.clone(),
             unit: player.unit.clone(),
         };
         let life: BoxFuture<'static, ()> = Box::pin(lifecycle.run());
-        let task = self.lives.spawn_on(life, &self.runtime);
+        let task = self.lives.spawn_on(life, runtime);
         self.at.insert(task.id(), at);
     }
 
@@ -279,9 +323,30 @@ impl Conducting {
         let ceiling = |at: usize| stop_ceiling(&*self.players[at].unit);
         let Some(since) = self.board.stopping_since() else { return ceiling(at) };
         let remaining = (since + self.stop_budget).saturating_duration_since(Instant::now());
-        let weight = |on: usize| if self.machine.is_up(on) { ceiling(on) } else { Duration::ZERO };
-        let chain = self.machine.graph().longest_chain(at, &weight) + self.board.farewell.ceiling();
+        let plane = self.plane(at);
+        let mut chain = self.chain(at) + self.board.farewell.ceiling();
+        if plane == Plane::Workers {
+            chain += self.ceiling_of_operations();
+        }
         share(ceiling(at), remaining, chain)
+    }
+
+    fn plane(&self, at: usize) -> Plane {
+        self.machine.graph().nodes[at].plane
+    }
+
+    /// The sum of the ceilings along the longest chain of one plane that is still up and begins with `at`.
+    fn chain(&self, at: usize) -> Duration {
+        let plane = self.plane(at);
+        let counts = |on: usize| self.machine.is_up(on) && self.plane(on) == plane;
+        let weight = |on: usize| if counts(on) { stop_ceiling(&*self.players[on].unit) } else { Duration::ZERO };
+        self.machine.graph().longest_chains(&[at], weight).into_iter().sum()
+    }
+
+    /// What is to be kept of a stop's time for the operations plane, which stops last.
+    fn ceiling_of_operations(&self) -> Duration {
+        let last = (0..self.players.len()).filter(|at| self.plane(*at) == Plane::Operations);
+        last.map(|at| self.chain(at)).max().unwrap_or_default()
     }
 
     /// Gives those that stop already, in a restart, no more time than the shutdown has for them.
@@ -309,6 +374,10 @@ impl Conducting {
             () = reached(self.unready_until) => {
                 self.unready_until = None;
                 self.machine.step(Input::Shutdown)
+            }
+            () = reached(self.last_call) => {
+                self.last_call = None;
+                self.machine.step(Input::FarewellSaid)
             }
             (_, at) = due(next_overdue) => self.overdue(at),
             restart = due(next_restart) => {
@@ -343,9 +412,9 @@ impl Conducting {
             Happening::Restart(at) => Input::Renew(at),
             Happening::Add { unit, requires, wants } => {
                 let name = unit.name().clone();
-                let optional = unit.declaration().optional;
+                let (optional, plane) = (unit.declaration().optional, unit.declaration().plane);
                 self.players.push(Player::new(unit));
-                return self.machine.add(Edges { name, requires, wants }, optional);
+                return self.machine.add(Edges { name, requires, wants, plane }, optional);
             }
             Happening::Shutdown if self.board.state() == State::Running && !self.unready_delay.is_zero() => {
                 let since = self.board.stopping_since().unwrap_or_else(Instant::now);
@@ -383,7 +452,8 @@ impl Conducting {
     /// A start that nobody ended in time fails, and the host with it: no worker is free to do anything. If one that starts
     /// blocks them, it is that one.
     fn overdue(&mut self, late: usize) -> Vec<Action> {
-        let blocking: Vec<_> = self.board.polled().into_iter().map(|polled| polled.work).collect();
+        let blocking: Vec<_> =
+            self.board.polled(Some(self.plane(late))).into_iter().map(|polled| polled.work).collect();
         let blocks = |at: &usize| {
             let name = &self.machine.graph().nodes[*at].name;
             self.machine.stage(*at) == Stage::Starting && blocking.iter().any(|work| *work.daemon == **name)
@@ -418,8 +488,7 @@ impl Conducting {
         let units: Vec<_> = self.players.drain(..).map(|player| player.unit).chain(late).collect();
         let mut ended: Vec<_> = self.board.slots().into_iter().zip(units).collect();
         ended.sort_by_key(|(slot, _)| std::cmp::Reverse(slot.wave));
-        let since = self.board.stopping_since().unwrap_or_else(Instant::now);
-        let until = since + self.stop_budget + LEAVING;
+        let until = self.until() + LEAVING;
         let mut ended = ended.into_iter().peekable();
         while let Some(wave) = ended.peek().map(|(slot, _)| slot.wave) {
             let of_wave = std::iter::from_fn(|| ended.next_if(|(slot, _)| slot.wave == wave));
@@ -429,15 +498,15 @@ impl Conducting {
             }
         }
         // Values of earlier lives may still be leaving.
-        drop(tokio::time::timeout_at(until, self.board.all_gone()).await);
+        drop(tokio::time::timeout_at(until, self.board.leaving.all_gone()).await);
         drop(tokio::time::timeout_at(until, self.board.settings.release()).await);
         let bus = self.bus.clone();
-        drop(aside(&self.runtime, async move { bus.end_taps() })); // it wakes those who look on, and nobody waits for that
+        drop(aside(self.planes.workers(), async move { bus.end_taps() })); // it wakes those who look on, and nobody waits for that
     }
 
     fn let_go(&self, slot: Arc<Slot>, unit: Arc<dyn Unit>) -> impl Future<Output = ()> + use<> {
         let told = slot.clone();
-        self.board.let_go(&self.runtime, &slot.name, move || {
+        self.board.let_go(&slot, move || {
             told.intake.close();
             if let Err(failure) = unit.release() {
                 told.inner().problems.push(destructor_failed(&failure));

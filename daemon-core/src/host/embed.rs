@@ -1,6 +1,8 @@
 //! Running a host inside a runtime that the user already has.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -8,6 +10,7 @@ use tokio::task::JoinHandle;
 use super::builder::Host;
 use super::check::CheckError;
 use super::conductor::Conductor;
+use super::planes::Planes;
 use super::report::{ShutdownReport, StartReport};
 use crate::context::HostHandle;
 use crate::error::DaemonError;
@@ -39,6 +42,14 @@ pub enum StartError {
     /// Another instance runs, or the lock or the PID file that the host was given cannot be had.
     #[error(transparent)]
     Instance(#[from] DaemonError),
+    /// The current tokio runtime lacks what a host needs, or there is none.
+    #[error(
+        "a host needs a tokio runtime with timers and I/O, and this one has no {lacks}; build it with `enable_all()`"
+    )]
+    Runtime {
+        /// What it lacks.
+        lacks: &'static str,
+    },
     /// The host's own task died.
     #[error("the host's own task died")]
     Died,
@@ -49,7 +60,7 @@ impl StartError {
     pub(super) fn into_report(self) -> Option<ShutdownReport> {
         match self {
             Self::Failed { shutdown, .. } | Self::Stopped { shutdown, .. } => Some(*shutdown),
-            Self::Check(_) | Self::Instance(_) | Self::Died => None,
+            Self::Check(_) | Self::Instance(_) | Self::Runtime { .. } | Self::Died => None,
         }
     }
 }
@@ -71,24 +82,40 @@ pub struct RunningHost {
 impl Host {
     /// Starts the host in the current tokio runtime, and returns once every daemon runs.
     ///
-    /// The runtime needs its timers. With I/O enabled as well, on Linux, a suspend of the machine and a step of the clock are
-    /// noticed at once, otherwise within a minute.
+    /// The runtime needs its timers and its I/O, as `enable_all()` and `#[tokio::main]` give it.
     ///
     /// Signals, the exit of the process and the report's printing are left to the caller. So is the guarantee that
     /// needs a thread of its own: if user code blocks all of the runtime's threads, the stop cannot begin.
     ///
     /// # Errors
-    /// [`StartError`]: the host is not sound, another instance has the lock it was given, or a required daemon failed. All failures come together, and what had
+    /// [`StartError`]: the runtime lacks something, the host is not sound, another instance has the lock it was given, or a required daemon failed. All failures come together, and what had
     /// started has been stopped.
     ///
     /// # Cancel safety
     /// If the future is dropped the host is shut down.
     pub async fn start(self) -> Result<RunningHost, StartError> {
+        if let Some(lacks) = lacks() {
+            return Err(StartError::Runtime { lacks });
+        }
         let wanted = self.wanted.clone();
         let conductor = self.assemble(Clock::new())?;
         conductor.board.claim(wanted).await?;
         launch(conductor, std::future::pending()).await
     }
+}
+
+/// What the current runtime lacks. Tokio tells of its drivers by a panic only, which goes by the program's panic hook.
+fn lacks() -> Option<&'static str> {
+    let has = |made: &dyn Fn()| catch_unwind(AssertUnwindSafe(made)).is_ok();
+    if !has(&|| drop(tokio::time::sleep(Duration::ZERO))) {
+        return Some("timers");
+    }
+    // for the alarm of the clocks
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if !has(&|| drop(tokio::net::UnixDatagram::unbound())) {
+        return Some("I/O");
+    }
+    None
 }
 
 /// Starts a host in the current runtime. It ends when it has stopped, or at once when `forced` does, with the code that brings.
@@ -99,14 +126,14 @@ pub(super) async fn launch(
     let (board, bus) = (conductor.board.clone(), conductor.bus.clone());
     let handle = HostHandle::new(board.clone(), bus.publisher("host"));
     let (sender, settled) = oneshot::channel();
-    let runtime = tokio::runtime::Handle::current();
+    let planes = Planes::shared(tokio::runtime::Handle::current());
     let task = tokio::spawn({
         let board = board.clone();
         async move {
             let code = tokio::select! {
                 biased;
                 code = forced => code,
-                failed = conductor.conduct(runtime, sender) => exit_code(failed || board.ended_badly(), board.was_cut()),
+                failed = conductor.conduct(planes, sender) => exit_code(failed || board.ended_badly(), board.was_cut()),
             };
             let mut report = board.shutdown_report(code);
             board.claimed.give_back();

@@ -1,6 +1,7 @@
 //! Finds what is wrong with one daemon by itself: with its limits, its restarts and its rows.
 
 use super::unit::{Outline, Unit};
+use crate::declaration::Plane;
 use crate::policy::{Restart, RestartPolicy};
 
 /// What is wrong with a daemon, whatever else its host has.
@@ -18,6 +19,18 @@ pub(super) fn faults_of(unit: &dyn Unit, outline: &Outline) -> Vec<String> {
     }
     faults.extend(row_faults(name, outline));
     faults
+}
+
+/// Why a daemon cannot depend on another, for the plane that is of.
+pub(super) fn plane_fault(unit: &dyn Unit, on: &str, plane: Plane) -> Option<String> {
+    let is_fault = unit.declaration().plane == Plane::Operations && plane != Plane::Operations;
+    is_fault.then(|| {
+        format!(
+            "`{}` runs on the operations plane, which starts first and stops last, and depends on `{on}`, which does not; use \
+             `#[on_ready(..)]` and `cx.try_daemon()` for it",
+            unit.name()
+        )
+    })
 }
 
 /// What makes no sense in a restart policy.

@@ -1,8 +1,11 @@
 //! The dependency graph of a host: pure, built from names, never changed.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+
+use crate::declaration::Plane;
 
 /// One daemon as the graph sees it.
 #[derive(Clone, Debug)]
@@ -13,9 +16,15 @@ pub(crate) struct Node {
     /// Both kinds of dependents.
     pub(crate) dependents: Vec<usize>,
     pub(crate) wave: u32,
+    pub(crate) plane: Plane,
 }
 
 impl Node {
+    /// Of what a daemon names, before its place is known.
+    fn new(Edges { name, requires, wants, plane }: Edges) -> Self {
+        Self { name, requires, wants, dependents: Vec::new(), wave: 0, plane }
+    }
+
     /// What it requires, then what it wants.
     pub(crate) fn dependencies(&self) -> impl Iterator<Item = usize> + '_ {
         self.requires.iter().chain(&self.wants).copied()
@@ -34,36 +43,35 @@ pub(crate) struct Edges {
     pub(crate) name: Arc<str>,
     pub(crate) requires: Vec<usize>,
     pub(crate) wants: Vec<usize>,
+    pub(crate) plane: Plane,
 }
 
 impl Graph {
-    /// Builds the graph; the error holds each cycle once, as the names along it.
-    pub(crate) fn new(edges: Vec<Edges>) -> Result<Self, Vec<Vec<Arc<str>>>> {
-        let mut nodes: Vec<Node> = edges
-            .into_iter()
-            .map(|Edges { name, requires, wants }| Node { name, requires, wants, dependents: Vec::new(), wave: 0 })
-            .collect();
+    /// Builds the graph; the error holds each cycle once, as the daemons along it.
+    pub(crate) fn new(edges: Vec<Edges>) -> Result<Self, Vec<Vec<usize>>> {
+        let mut nodes: Vec<Node> = edges.into_iter().map(Node::new).collect();
         for at in 0..nodes.len() {
             let on: Vec<_> = nodes[at].dependencies().collect();
             for dependency in on {
-                if !nodes[dependency].dependents.contains(&at) {
+                // Named once more by the same it is named last.
+                if nodes[dependency].dependents.last() != Some(&at) {
                     nodes[dependency].dependents.push(at);
                 }
             }
         }
         let mut graph = Self { nodes };
-        let cycles = graph.cycles();
-        if !cycles.is_empty() {
-            return Err(cycles);
+        let order = graph.order();
+        if order.len() < graph.nodes.len() {
+            return Err(graph.cycles(&order));
         }
-        for at in graph.order() {
+        for at in order {
             let wave = graph.nodes[at].dependencies().map(|on| graph.nodes[on].wave).max().unwrap_or(0);
             graph.nodes[at].wave = wave + 1;
         }
         Ok(graph)
     }
 
-    /// Every node after all that it depends on. Only for an acyclic graph.
+    /// Every node after all that it depends on, but for those on a cycle and those that depend on one.
     fn order(&self) -> Vec<usize> {
         let mut missing: Vec<usize> = self.nodes.iter().map(|node| node.dependencies().count()).collect();
         let mut order: Vec<usize> = (0..self.nodes.len()).filter(|&at| missing[at] == 0).collect();
@@ -80,17 +88,39 @@ impl Graph {
         order
     }
 
-    /// One cycle for each group of daemons that depend on each other, shortest first from its first member.
-    fn cycles(&self) -> Vec<Vec<Arc<str>>> {
-        let mut on_a_cycle: HashMap<usize, ()> = HashMap::new();
+    /// Every node before all that it depends on, but for those on a cycle and those that one depends on.
+    fn reverse_order(&self) -> Vec<usize> {
+        let mut left: Vec<usize> = self.nodes.iter().map(|node| node.dependents.len()).collect();
+        let mut order: Vec<usize> = (0..self.nodes.len()).filter(|&at| left[at] == 0).collect();
+        let mut next = 0;
+        while let Some(&done) = order.get(next) {
+            next += 1;
+            let mut on: Vec<_> = self.nodes[done].dependencies().collect();
+            on.sort_unstable();
+            on.dedup();
+            for on in on {
+                left[on] -= 1;
+                if left[on] == 0 {
+                    order.push(on);
+                }
+            }
+        }
+        order
+    }
+
+    /// One cycle for each group of daemons that depend on each other, shortest first from its first member. Those that
+    /// could be ordered are on none, nor are those that only depend on one.
+    fn cycles(&self, ordered: &[usize]) -> Vec<Vec<usize>> {
+        let mut told = vec![false; self.nodes.len()];
+        ordered.iter().chain(&self.reverse_order()).for_each(|&at| told[at] = true);
         let mut cycles = Vec::new();
         for start in 0..self.nodes.len() {
-            if on_a_cycle.contains_key(&start) {
+            if told[start] {
                 continue;
             }
             if let Some(path) = self.way_back(start) {
-                on_a_cycle.extend(path.iter().map(|&at| (at, ())));
-                cycles.push(path.iter().map(|&at| self.nodes[at].name.clone()).collect());
+                path.iter().for_each(|&at| told[at] = true);
+                cycles.push(path);
             }
         }
         cycles
@@ -99,7 +129,7 @@ impl Graph {
     /// The shortest way from `start` along dependencies back to it.
     fn way_back(&self, start: usize) -> Option<Vec<usize>> {
         let mut from: HashMap<usize, usize> = HashMap::new();
-        let mut queue = std::collections::VecDeque::from([start]);
+        let mut queue = VecDeque::from([start]);
         while let Some(at) = queue.pop_front() {
             for next in self.nodes[at].dependencies() {
                 if next == start {
@@ -110,8 +140,8 @@ impl Graph {
                     path.reverse();
                     return Some(path);
                 }
-                if next != start && !from.contains_key(&next) {
-                    from.insert(next, at);
+                if let Entry::Vacant(place) = from.entry(next) {
+                    place.insert(at);
                     queue.push_back(next);
                 }
             }
@@ -131,10 +161,10 @@ impl Graph {
     }
 
     fn reach(&self, from: usize, next: impl Fn(usize) -> Vec<usize>) -> Vec<usize> {
-        let (mut reached, mut queue) = (Vec::new(), vec![from]);
+        let (mut reached, mut queue, mut seen) = (Vec::new(), vec![from], vec![false; self.nodes.len()]);
         while let Some(at) = queue.pop() {
             for on in next(at) {
-                if !reached.contains(&on) {
+                if !std::mem::replace(&mut seen[on], true) {
                     reached.push(on);
                     queue.push(on);
                 }
@@ -146,8 +176,7 @@ impl Graph {
     /// Adds a daemon that depends on those already there, and gives it its wave.
     pub(crate) fn add(&mut self, edges: Edges) -> usize {
         let at = self.nodes.len();
-        let Edges { name, requires, wants } = edges;
-        let mut node = Node { name, requires, wants, dependents: Vec::new(), wave: 0 };
+        let mut node = Node::new(edges);
         let on: Vec<_> = node.dependencies().collect();
         node.wave = 1 + on.iter().map(|&on| self.nodes[on].wave).max().unwrap_or(0);
         for on in on {
@@ -159,23 +188,23 @@ impl Graph {
         at
     }
 
-    /// The greatest sum of `weight` along a chain of dependencies that begins with `from`.
-    pub(crate) fn longest_chain(&self, from: usize, weight: &dyn Fn(usize) -> Duration) -> Duration {
-        fn walk(
-            graph: &Graph,
-            at: usize,
-            weight: &dyn Fn(usize) -> Duration,
-            known: &mut [Option<Duration>],
-        ) -> Duration {
-            if let Some(known) = known[at] {
-                return known;
+    /// The greatest sum of `weight` along a chain of dependencies that begins with each of those `from`.
+    pub(crate) fn longest_chains(&self, from: &[usize], weight: impl Fn(usize) -> Duration) -> Vec<Duration> {
+        let mut sums: HashMap<usize, Duration> = HashMap::new();
+        // A stack of its own: chains may be as long as there are daemons.
+        let mut stack = from.to_vec();
+        while let Some(&at) = stack.last() {
+            let open = stack.len();
+            if !sums.contains_key(&at) {
+                stack.extend(self.nodes[at].dependencies().filter(|on| !sums.contains_key(on)));
             }
-            let below = graph.nodes[at].dependencies().map(|on| walk(graph, on, weight, known)).max();
-            let sum = weight(at).saturating_add(below.unwrap_or_default());
-            known[at] = Some(sum);
-            sum
+            if stack.len() == open {
+                stack.pop();
+                let below = self.nodes[at].dependencies().map(|on| sums[&on]).max();
+                sums.entry(at).or_insert_with(|| weight(at).saturating_add(below.unwrap_or_default()));
+            }
         }
-        walk(self, from, weight, &mut vec![None; self.nodes.len()])
+        from.iter().map(|at| sums[at]).collect()
     }
 }
 
@@ -187,14 +216,14 @@ mod tests {
 
     use super::*;
 
-    fn graph(edges: &[(&str, &[usize], &[usize])]) -> Result<Graph, Vec<Vec<String>>> {
+    fn graph(edges: &[(&str, &[usize], &[usize])]) -> Result<Graph, Vec<Vec<usize>>> {
         let edges = edges.iter().map(|(name, requires, wants)| Edges {
             name: (*name).into(),
             requires: requires.to_vec(),
             wants: wants.to_vec(),
+            plane: Plane::Workers,
         });
         Graph::new(edges.collect())
-            .map_err(|cycles| cycles.iter().map(|cycle| cycle.iter().map(ToString::to_string).collect()).collect())
     }
 
     #[test]
@@ -214,13 +243,19 @@ mod tests {
     #[test]
     fn every_separate_cycle_is_found_through_either_kind() {
         let cycles = graph(&[("a", &[1], &[]), ("b", &[], &[0]), ("c", &[2], &[]), ("d", &[0], &[])]);
-        assert_eq!(cycles.expect_err("two cycles"), [vec!["a", "b"], vec!["c"]]);
+        assert_eq!(cycles.expect_err("two cycles"), [vec![0, 1], vec![2]]);
     }
 
     /// A graph of `size` daemons that may name any other: an entry of `edges` for each pair, 1 for `requires`, 2 for `wants`.
     fn tangled(size: usize, edges: &[u8]) -> Vec<Edges> {
         let of = |at: usize, kind| (0..size).filter(|on| edges[at * size + on] == kind).collect();
-        (0..size).map(|at| Edges { name: at.to_string().into(), requires: of(at, 1), wants: of(at, 2) }).collect()
+        let edges = |at: usize| Edges {
+            name: at.to_string().into(),
+            requires: of(at, 1),
+            wants: of(at, 2),
+            plane: Plane::Workers,
+        };
+        (0..size).map(edges).collect()
     }
 
     /// Which daemon reaches which over any number of steps, by repetition until nothing is new.
@@ -269,15 +304,14 @@ mod tests {
                     }
                 }
                 Err(cycles) => {
-                    let told: Vec<usize> = cycles.iter().flatten().map(|name| name.parse().expect("a number")).collect();
+                    let told: Vec<usize> = cycles.iter().flatten().copied().collect();
                     prop_assert!(told.iter().all(|at| cyclic.contains(at)));
                     // Whoever is on a cycle is told of, or can reach and be reached by somebody who is.
                     for at in cyclic {
                         prop_assert!(told.iter().any(|on| *on == at || (reach[at].contains(on) && reach[*on].contains(&at))));
                     }
                     for cycle in &cycles {
-                        for (at, next) in cycle.iter().zip(cycle.iter().cycle().skip(1)) {
-                            let (at, next): (usize, usize) = (at.parse().expect("one"), next.parse().expect("one"));
+                        for (&at, &next) in cycle.iter().zip(cycle.iter().cycle().skip(1)) {
                             prop_assert!(both(&edges[at]).contains(&next), "{cycle:?}");
                         }
                     }
@@ -303,13 +337,16 @@ mod tests {
                 Graph::new(edges.clone()).expect("acyclic")
             };
             let requires = closure(&edges, |edges| edges.requires.clone());
+            let all: Vec<_> = (0..size).collect();
+            let together = graph.longest_chains(&all, |at| Duration::from_secs(weights[at]));
             for at in 0..size {
                 let found: BTreeSet<_> = graph.what_it_requires(at).into_iter().collect();
                 prop_assert_eq!(&found, &requires[at]);
                 let found: BTreeSet<_> = graph.those_that_require(at).into_iter().collect();
                 prop_assert_eq!(found, (0..size).filter(|by| requires[*by].contains(&at)).collect::<BTreeSet<_>>());
-                let chain = graph.longest_chain(at, &|at| Duration::from_secs(weights[at]));
-                prop_assert_eq!(chain, Duration::from_secs(heaviest(&graph, at, &weights)));
+                let chain = graph.longest_chains(&[at], |at| Duration::from_secs(weights[at]));
+                prop_assert_eq!(&chain, &[Duration::from_secs(heaviest(&graph, at, &weights))]);
+                prop_assert_eq!(together[at], chain[0]);
             }
         }
     }
@@ -318,6 +355,26 @@ mod tests {
     fn the_longest_chain_follows_weights_not_counts() {
         let graph = graph(&[("a", &[], &[]), ("b", &[0], &[]), ("c", &[], &[]), ("d", &[1, 2], &[])]).expect("acyclic");
         let weight = |at: usize| Duration::from_secs([1, 1, 9, 1][at]);
-        assert_eq!(graph.longest_chain(3, &weight), Duration::from_secs(10));
+        assert_eq!(graph.longest_chains(&[3], weight), [Duration::from_secs(10)]);
+    }
+
+    /// As long as the stack of a thread would not be, nor patience.
+    #[test]
+    fn a_chain_of_a_hundred_thousand() {
+        let size = 100_000;
+        let edges = |at: usize| Edges {
+            name: "x".into(),
+            requires: at.checked_sub(1).into_iter().collect(),
+            wants: Vec::new(),
+            plane: Plane::Workers,
+        };
+        let graph = Graph::new((0..size).map(edges).collect()).expect("acyclic");
+        assert_eq!(graph.nodes[size - 1].wave as usize, size);
+        let chain = graph.longest_chains(&[size - 1], |_| Duration::from_secs(1));
+        assert_eq!(chain, [Duration::from_secs(size as u64)]);
+        assert_eq!(graph.those_that_require(0).len(), size - 1);
+        let mut tangled: Vec<_> = (0..size).map(edges).collect();
+        tangled[0].wants.push(1);
+        assert_eq!(Graph::new(tangled).expect_err("one cycle"), [[0, 1]]);
     }
 }

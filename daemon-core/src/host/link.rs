@@ -147,6 +147,10 @@ impl HostLink for Board {
         })
     }
 
+    fn workers(&self) -> Option<tokio::runtime::Handle> {
+        self.settings.runtime().cloned()
+    }
+
     fn checks(&self) -> Vec<DeclaredCheck> {
         self.declared_checks()
     }

@@ -15,13 +15,17 @@ mod farewell;
 mod faults;
 mod graph;
 mod journal;
+mod leaving;
+mod limits;
 mod link;
 mod lives;
 #[cfg(all(test, daemon_loom))]
 mod models;
 mod overdue;
 mod phase;
+mod planes;
 mod process;
+mod references;
 #[cfg(feature = "testing")]
 mod rehearsal;
 mod reload;

@@ -5,10 +5,13 @@
 //! 2. A daemon stops only when none that requires it is up and, in a shutdown, none that wants it either.
 //! 3. Once the shutdown has begun nothing starts.
 //! 4. A restart stops and starts again exactly those that require, over any number of steps, the daemon that failed.
+//! 5. In a shutdown no daemon of the operations plane stops before all others have and the farewell is said, or there is no time left
+//!    to wait for that.
 
 use std::sync::Arc;
 
 use super::graph::{Edges, Graph};
+use crate::declaration::Plane;
 
 /// Where one daemon is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +93,8 @@ pub(crate) enum Input {
     Renew(usize),
     /// Somebody asked for the shutdown.
     Shutdown,
+    /// The farewell is said, or has no time any more.
+    FarewellSaid,
 }
 
 /// What is to be done.
@@ -105,8 +110,18 @@ pub(crate) enum Action {
     HostRunning,
     /// The shutdown has begun.
     HostStopping,
+    /// All but the operations plane has stopped: what the program does last may begin.
+    SayFarewell,
     /// Nothing is left to do.
     HostStopped,
+}
+
+/// How far what the program does last has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Farewell {
+    Unsaid,
+    BeingSaid,
+    Said,
 }
 
 #[derive(Clone, Debug)]
@@ -123,6 +138,7 @@ pub(crate) struct Machine {
     members: Vec<Member>,
     running: bool,
     stopping: bool,
+    farewell: Farewell,
     stopped: bool,
     /// The first required daemon that failed, or any that blocked the start.
     failed: Option<usize>,
@@ -132,7 +148,8 @@ impl Machine {
     pub(crate) fn new(graph: Graph, optional: impl Fn(usize) -> bool) -> Self {
         let member = |at| Member { stage: Stage::Waiting, fate: Fate::Stay, optional: optional(at) };
         let members = (0..graph.nodes.len()).map(member).collect();
-        Self { graph, members, running: false, stopping: false, stopped: false, failed: None }
+        let farewell = Farewell::Unsaid;
+        Self { graph, members, running: false, stopping: false, farewell, stopped: false, failed: None }
     }
 
     pub(crate) fn graph(&self) -> &Graph {
@@ -221,6 +238,7 @@ impl Machine {
             Input::Wake(at) => self.wake(at),
             Input::Renew(at) => self.renew(at),
             Input::Shutdown => self.begin_stop(&mut actions),
+            Input::FarewellSaid => self.farewell = Farewell::Said,
         }
         actions.extend(self.advance());
         actions
@@ -363,15 +381,28 @@ impl Machine {
             }
         }
         self.stop_what_can(&mut actions);
-        if self.stopping && !self.stopped && self.members.iter().all(|member| member.stage.is_over()) {
+        if self.stopping && self.farewell == Farewell::Unsaid && self.plane(Plane::Workers).all(Stage::is_over) {
+            self.farewell = Farewell::BeingSaid;
+            actions.push(Action::SayFarewell);
+        }
+        let over = self.farewell == Farewell::Said && self.members.iter().all(|member| member.stage.is_over());
+        if self.stopping && !self.stopped && over {
             self.stopped = true;
             actions.push(Action::HostStopped);
         }
         actions
     }
 
+    /// Where the daemons of a plane are.
+    fn plane(&self, plane: Plane) -> impl Iterator<Item = Stage> {
+        let members = self.members.iter().zip(&self.graph.nodes);
+        members.filter(move |(_, node)| node.plane == plane).map(|(member, _)| member.stage)
+    }
+
     fn start_what_can(&mut self, actions: &mut Vec<Action>) {
-        for at in 0..self.members.len() {
+        let all = 0..self.members.len();
+        let (first, then): (Vec<_>, Vec<_>) = all.partition(|&at| self.graph.nodes[at].plane == Plane::Operations);
+        for at in first.into_iter().chain(then) {
             if self.members[at].stage != Stage::Waiting {
                 continue;
             }
@@ -398,7 +429,8 @@ impl Machine {
         for at in 0..self.members.len() {
             let member = &self.members[at];
             let may = matches!(member.stage, Stage::Starting | Stage::Running);
-            if !may || !(self.stopping || member.fate != Fate::Stay) {
+            let stays_for_others = self.graph.nodes[at].plane == Plane::Operations && self.farewell != Farewell::Said;
+            if !may || !((self.stopping && !stays_for_others) || member.fate != Fate::Stay) {
                 continue;
             }
             let holds = |on: &usize| {

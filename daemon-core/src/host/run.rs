@@ -9,15 +9,18 @@ use std::mem::ManuallyDrop;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::builder::Host;
 use super::conductor::Conductor;
 use super::embed::exit_code;
+use super::planes::{self, Planes};
 use super::signals::{Meaning, Presses, Signals};
 use super::voice::{PATIENCE, Voice, give_back, show_logs};
 use super::workers::{self, Lookout};
+use crate::declaration::Plane;
 use crate::reload::ReloadReport;
 use crate::schedule::Clock;
 
@@ -77,16 +80,18 @@ impl Host {
             Err(error) => return voice.refuse(name, &error),
         }
         let control = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let (control, (runtime, pulse)) = match (control, workers::runtime(workers)) {
-            (Ok(control), Ok(workers)) => (control, workers),
-            (Err(error), _) | (_, Err(error)) => {
+        let operations = conductor.has_operations().then(planes::operations).transpose();
+        let (control, (runtime, pulse), operations) = match (control, workers::runtime(workers), operations) {
+            (Ok(control), Ok(workers), Ok(operations)) => (control, workers, operations),
+            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
                 return voice.refuse(name, &format!("cannot start the runtime: {error}"));
             }
         };
         let board = conductor.board.clone();
         let budget = conductor.stop_budget;
         let mut lookout = Lookout::new(blocked_after, runtime.handle().clone(), pulse);
-        let end = control.block_on(watch(conductor, runtime.handle().clone(), budget, &mut lookout, &mut voice));
+        let planes = Planes::new(runtime.handle(), operations.as_ref());
+        let end = control.block_on(watch(conductor, planes, budget, &mut lookout, &mut voice));
         let (end, deadline) = match end {
             Ok(ended) => ended,
             Err(error) => return voice.refuse(name, &format!("cannot listen to signals: {error}")),
@@ -106,7 +111,8 @@ impl Host {
         voice.last_words(report, patience.saturating_sub(GIVING_BACK));
         give_back(board.clone(), until.saturating_duration_since(Instant::now()).max(GIVING_BACK));
         if matches!(end, End::Stopped { .. }) {
-            runtime.shutdown_background(); // never waits for a blocked thread
+            // Never waits for a blocked thread.
+            operations.into_iter().chain([runtime]).for_each(Runtime::shutdown_background);
             if board.was_cut() {
                 let _kept = ManuallyDrop::new(board); // it may hold values of the user's
             }
@@ -126,7 +132,7 @@ pub(super) fn exit(code: u8) -> ! {
 /// when the process must have ended.
 async fn watch(
     conductor: Conductor,
-    runtime: tokio::runtime::Handle,
+    planes: Planes,
     budget: Duration,
     lookout: &mut Lookout,
     voice: &mut Voice,
@@ -135,7 +141,7 @@ async fn watch(
     let board = conductor.board.clone();
     let (sender, mut settled) = oneshot::channel();
     // Holds what users made, and is never dropped on this thread: a forced exit leaves it, an end has emptied it.
-    let mut conducted = ManuallyDrop::new(Box::pin(conductor.conduct(runtime, sender)));
+    let mut conducted = ManuallyDrop::new(Box::pin(conductor.conduct(planes, sender)));
     let mut presses = Presses::default();
     // One at a time, and however many signals come meanwhile, one more after it.
     let (mut reloading, mut again) = (None, None);
@@ -185,7 +191,7 @@ async fn watch(
                     voice.reloaded(&report);
                 }
             }
-            words = lookout.next(|| board.polled()) => {
+            words = lookout.next(|| board.polled(Some(Plane::Workers))) => {
                 // The report tells who holds up the stop.
                 if began.is_none() {
                     voice.warn(words);

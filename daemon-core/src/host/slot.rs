@@ -15,10 +15,12 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::journal::Journal;
+use super::references::Known;
 use super::report::Cut;
 use super::unit::{Intake, Lived, Unit};
-use crate::definition::CheckOptions;
 use crate::context::{Life, Readiness};
+use crate::declaration::Plane;
+use crate::definition::CheckOptions;
 use crate::event::SubscriptionStatus;
 use crate::status::State;
 use crate::sync::{Mutex, MutexGuard, watch};
@@ -28,12 +30,16 @@ use crate::task::{FOREVER, Tally};
 pub(crate) struct Slot {
     pub(crate) name: Arc<str>,
     pub(crate) type_id: TypeId,
+    type_name: &'static str,
+    pub(crate) plane: Plane,
     pub(crate) wave: u32,
     pub(crate) requires: Vec<String>,
     pub(crate) wants: Vec<String>,
     pub(crate) optional: bool,
     /// How long a start may take, where the daemon says so; and a reload.
     pub(crate) start_timeout: Option<Duration>,
+    /// How long its stop may take, where the daemon says so.
+    pub(super) stop_timeout: Option<Duration>,
     pub(crate) commands: Vec<&'static str>,
     pub(crate) checks: Vec<(&'static str, CheckOptions)>,
     pub(crate) intake: Arc<dyn Intake>,
@@ -92,11 +98,14 @@ impl Slot {
         Self {
             name: unit.name().clone(),
             type_id: outline.type_id,
+            type_name: outline.type_name,
+            plane: unit.declaration().plane,
             wave,
             requires,
             wants,
             optional: unit.declaration().optional,
             start_timeout: unit.declaration().start_timeout.map(|timeout| timeout.min(FOREVER)),
+            stop_timeout: unit.declaration().stop_timeout,
             commands: outline.commands,
             checks: outline.checks,
             intake,
@@ -107,6 +116,11 @@ impl Slot {
             journal,
             inner: Mutex::default(),
         }
+    }
+
+    /// What others name it by.
+    pub(super) fn known(&self) -> Known {
+        Known { name: self.name.clone(), type_id: self.type_id, type_name: self.type_name }
     }
 
     pub(crate) fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::factory::Source;
+use super::references::Known;
 use super::reload::Step;
 use super::watched::Watched;
 use crate::BoxFuture;
@@ -43,6 +44,13 @@ pub(crate) struct Outline {
     pub(crate) tasks: Vec<(&'static str, RestartPolicy)>,
     pub(crate) checks: Vec<(&'static str, CheckOptions)>,
     pub(crate) commands: Vec<&'static str>,
+}
+
+impl Outline {
+    /// What others name it by.
+    pub(super) fn known(&self, name: &Arc<str>) -> Known {
+        Known { name: name.clone(), type_id: self.type_id, type_name: self.type_name }
+    }
 }
 
 /// A daemon in a host.
@@ -360,7 +368,7 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
     fn command(&self, name: &str, request: Value, cx: Context) -> Option<BoxFuture<'static, Result<Value, CallError>>> {
         let at = self.definition.commands.iter().position(|command| command.name == name)?;
         let (daemon, definition) = (self.daemon.clone(), self.definition.clone());
-        Some(Box::pin(async move { definition.commands[at].call.call(&daemon, request, &cx).await }))
+        Some(Box::pin(async move { definition.commands[at].run(&daemon, request, &cx).await }))
     }
 
     fn checks(&self, cx: &Context, of: &dyn Fn(&str) -> bool) -> Vec<BoundCheck> {

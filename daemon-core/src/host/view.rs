@@ -8,8 +8,11 @@ use super::blocked::Polled;
 use super::board::Board;
 use super::report::{Cut, DaemonStart, DaemonStop, EventAccount, Left, ShutdownReport, StartReport, millis};
 use super::slot::Slot;
-use crate::event::{SubscriptionStatus, Totals};
-use crate::status::{BlockedWork, DaemonStatus, EventAudit, HostStatus, State, TaskKind, TaskStatus, Unfed, Unheard};
+use crate::declaration::Plane;
+use crate::event::{Slip, SubscriptionStatus, Totals};
+use crate::status::{
+    BlockedWork, DaemonStatus, EventAudit, HostStatus, State, TaskKind, TaskStatus, Undeclared, Unfed, Unheard,
+};
 
 impl Board {
     pub(crate) fn start_report(&self, started: bool) -> StartReport {
@@ -34,7 +37,7 @@ impl Board {
     /// The report as things are now; complete once the host has stopped, truthful before.
     pub(crate) fn shutdown_report(&self, exit_code: u8) -> ShutdownReport {
         let (cause, since) = self.ending();
-        let leaving = self.leaving();
+        let leaving = self.leaving.statuses();
         let mut left = Left::default();
         let mut events = Vec::new();
         let mut daemons = Vec::new();
@@ -97,7 +100,13 @@ impl Board {
             unfed
                 .extend(silent.map(|of| Unfed { subscription: format!("{}.{}", slot.name, of.name), topic: of.topic }));
         }
-        EventAudit { unheard: self.unheard(), unfed }
+        let undeclared = self.bus.undeclared().into_iter();
+        let undeclared = undeclared.map(|(publisher, Slip { topic, event })| Undeclared {
+            publisher,
+            topic: topic.to_owned(),
+            event: event.to_owned(),
+        });
+        EventAudit { unheard: self.unheard(), unfed, undeclared: undeclared.collect() }
     }
 
     fn unheard(&self) -> Vec<Unheard> {
@@ -114,7 +123,7 @@ impl Board {
             uptime: self.since.elapsed(),
             reloads: self.settings.changes(),
             daemons: self.daemon_statuses(),
-            blocked: self.polled().into_iter().map(|polled| polled.work).filter(blocks).collect(),
+            blocked: self.polled(None).into_iter().map(|polled| polled.work).filter(blocks).collect(),
         }
     }
 
@@ -136,10 +145,10 @@ impl Board {
         slots.iter().map(status).collect()
     }
 
-    /// What threads poll right now.
-    pub(super) fn polled(&self) -> Vec<Polled> {
+    /// What threads poll right now; of one plane, or of all.
+    pub(super) fn polled(&self, only: Option<Plane>) -> Vec<Polled> {
         let mut all = Vec::new();
-        for slot in self.slots() {
+        for slot in self.slots().into_iter().filter(|slot| only.is_none_or(|only| only == slot.plane)) {
             let life = slot.inner().life.clone();
             let Some(life) = life else { continue };
             for (number, task) in life.tasks.polled() {
@@ -147,7 +156,7 @@ impl Board {
                 all.push(polled(&slot.name, life.number, number, &task, &busy));
             }
         }
-        let leaving = self.leaving.get().map(|tasks| tasks.polled()).unwrap_or_default();
+        let leaving = self.leaving.polled(only);
         all.extend(leaving.iter().map(|(number, value)| polled(&value.name, 0, *number, value, &[])));
         let own = self.settings.polled();
         all.extend(own.iter().map(|(number, task)| polled(&self.name, u64::MAX, *number, task, &[])));
@@ -187,6 +196,7 @@ fn daemon_status(slot: &Slot) -> DaemonStatus {
     DaemonStatus {
         name: slot.name.to_string(),
         state,
+        plane: slot.plane,
         wave: slot.wave,
         requires: slot.requires.clone(),
         wants: slot.wants.clone(),

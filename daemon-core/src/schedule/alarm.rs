@@ -10,7 +10,6 @@
 mod linux {
     use std::io;
     use std::os::fd::AsFd;
-    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::{Arc, Mutex, PoisonError, Weak};
 
     use rustix::io::Errno;
@@ -28,7 +27,7 @@ mod linux {
     pub(crate) struct Shared(Mutex<Weak<Alarm>>);
 
     impl Shared {
-        /// The alarm; `None` if it cannot be had: no such call here, or a runtime without I/O.
+        /// The alarm; `None` if it cannot be had, since there is no such call here.
         pub(crate) fn get(&self) -> Option<Arc<Alarm>> {
             let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(alarm) = shared.upgrade() {
@@ -44,11 +43,7 @@ mod linux {
         fn set() -> io::Result<Self> {
             let timer = timerfd_create(TimerfdClockId::Realtime, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
             arm(&timer)?;
-            // Tokio tells by a panic that a runtime has no I/O.
-            match catch_unwind(AssertUnwindSafe(|| Receiver::from_owned_fd_unchecked(timer))) {
-                Ok(timer) => Ok(Self(timer?)),
-                Err(_) => Err(io::ErrorKind::Unsupported.into()),
-            }
+            Ok(Self(Receiver::from_owned_fd_unchecked(timer)?))
         }
 
         /// Waits until it rings. Without an alarm it never does.

@@ -9,7 +9,7 @@
 //! 2. Nothing here wakes anybody on Linux but a change of the clocks.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
@@ -18,7 +18,6 @@ use tokio::time::Instant;
 use super::alarm::Alarm;
 use super::pace::{Moment, Now};
 use super::system::Reading;
-use crate::task::FOREVER;
 
 /// How long one waits at most without looking at the clocks, where nothing tells of their changes.
 const NAP: Duration = Duration::from_secs(60);
@@ -40,6 +39,8 @@ pub(crate) struct Clock {
     /// The system's clocks when this one began; `None` if a test moves this one.
     system: Option<Reading>,
     alarm: super::alarm::Shared,
+    /// Whether the alarm tells of changes of the system's clocks.
+    alarmed: AtomicBool,
 }
 
 impl Clock {
@@ -63,6 +64,7 @@ impl Clock {
             changes: watch::Sender::default(),
             system,
             alarm: super::alarm::Shared::default(),
+            alarmed: AtomicBool::new(false),
         }
     }
 
@@ -73,10 +75,24 @@ impl Clock {
         Now { moment: elapsed + self.asleep.load(Ordering::Relaxed), wall: wall.saturating_add_unsigned(elapsed) }
     }
 
-    /// When it will be `moment` by tokio's clock, if the machine does not sleep until then.
-    fn instant(&self, moment: Moment) -> Instant {
+    /// When it will be `moment` by tokio's clock, if the machine does not sleep until then; sooner where it has to be looked whether
+    /// it did.
+    pub(super) fn deadline(&self, moment: Moment) -> Instant {
         let after = moment.saturating_sub(self.asleep.load(Ordering::Relaxed));
-        self.origin + Duration::from_nanos(after).min(self.origin.elapsed() + FOREVER)
+        let deadline = self.origin + Duration::from_nanos(after);
+        if self.is_blind() { deadline.min(Instant::now() + NAP) } else { deadline }
+    }
+
+    /// Whether nothing tells of changes of the system's clocks.
+    fn is_blind(&self) -> bool {
+        self.system.is_some() && !self.alarmed.load(Ordering::Relaxed)
+    }
+
+    /// A [deadline](Self::deadline) has come: looks at the system's clocks, if nothing else does.
+    pub(super) fn woke(&self) {
+        if self.is_blind() {
+            self.look();
+        }
     }
 
     /// Compares with the system's clocks, and tells everybody if they have moved.
@@ -98,8 +114,9 @@ impl Clock {
     }
 
     /// Begins to watch it.
-    pub(crate) fn watch(self: &Arc<Self>) -> Watch {
+    pub(super) fn watch(self: &Arc<Self>) -> Watch {
         let alarm = if self.system.is_some() { self.alarm.get() } else { None };
+        self.alarmed.store(alarm.is_some(), Ordering::Relaxed);
         Watch { clock: self.clone(), changes: self.changes.subscribe(), alarm }
     }
 
@@ -113,8 +130,11 @@ impl Clock {
         let until = self.now().moment.saturating_add(nanos(time));
         let mut watch = self.watch();
         while self.now().moment < until {
-            watch.wait(Some(until)).await;
-            watch.has_jumped();
+            tokio::select! {
+                biased;
+                () = watch.moved() => {}
+                () = tokio::time::sleep_until(self.deadline(until)) => self.woke(),
+            }
         }
     }
 
@@ -147,53 +167,28 @@ fn nanos_since_1970(time: SystemTime) -> i64 {
     }
 }
 
-/// Somebody who goes by a clock and wants to know when it is moved.
-pub(crate) struct Watch {
+/// Somebody who wants to know when a clock is moved.
+pub(super) struct Watch {
     clock: Arc<Clock>,
     changes: watch::Receiver<u64>,
     alarm: Option<Arc<Alarm>>,
 }
 
 impl Watch {
-    pub(crate) fn now(&self) -> Now {
-        self.clock.now()
-    }
-
-    /// Whether the clock has been moved since this was last asked.
-    pub(crate) fn has_jumped(&mut self) -> bool {
-        let jumped = self.changes.has_changed().unwrap_or(false); // the sender is the clock, which is held here
-        if jumped {
-            self.changes.mark_unchanged();
-        }
-        jumped
-    }
-
-    /// Waits until `until`, or for ever, or until the clock is moved, and sometimes less. A move is waited for only once
-    /// those before it have been [asked after](Self::has_jumped).
+    /// Waits until the clock has been moved since this was last told.
     ///
     /// Cancel safe.
-    pub(crate) async fn wait(&mut self, until: Option<Moment>) {
-        let blind = self.alarm.is_none() && self.clock.system.is_some();
-        let until = until.map(|until| self.clock.instant(until));
-        // Who waits for nothing need not look, either: there is nothing to be late for.
-        let until = until.map(|until| if blind { until.min(Instant::now() + NAP) } else { until });
-        let timer = async {
-            match until {
-                Some(until) => tokio::time::sleep_until(until).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            _ = self.changes.changed() => self.changes.mark_changed(), // seen by whoever asks whether it jumped
-            ring = Alarm::ring(self.alarm.as_deref()) => {
-                if ring.is_err() {
-                    self.alarm = None;
-                }
-                self.clock.look();
-            }
-            () = timer => {
-                if blind {
+    pub(super) async fn moved(&mut self) {
+        loop {
+            tokio::select! {
+                biased;
+                _ = self.changes.changed() => return, // the sender is the clock, which is held here
+                ring = Alarm::ring(self.alarm.as_deref()) => {
+                    if ring.is_err() {
+                        self.alarm = None;
+                        self.clock.alarmed.store(false, Ordering::Relaxed);
+                        self.clock.tell(); // so that everybody naps from now on
+                    }
                     self.clock.look();
                 }
             }

@@ -4,6 +4,7 @@
 //! [driver](drive) sleeps until it has something to say and makes the calls. The clocks are an edge of their own.
 
 mod alarm;
+mod bell;
 mod book;
 mod clock;
 #[cfg(feature = "cron")]

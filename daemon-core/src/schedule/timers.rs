@@ -4,32 +4,34 @@
 //! 1. The lock is never held while user code runs or is dropped.
 //! 2. The driver is told whenever something is due earlier than it waits for.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::bell::Bell;
 use super::book::{Book, Cleared, Order, Step};
-use super::clock::{Clock, Watch};
+use super::clock::Clock;
 use super::pace::Now;
 use super::ticker::Ticker;
 use super::timetable::SlotId;
 use crate::error::Error;
 use crate::status::IntervalStatus;
+use crate::sync::{Mutex, MutexGuard};
 use crate::task::Stand;
 
 /// The intervals of one life.
 pub(crate) struct Timers {
     clock: Arc<Clock>,
     book: Mutex<Book>,
-    /// Tells the driver that something has changed.
-    changed: Notify,
+    /// Wakes the driver.
+    bell: Arc<Bell>,
     /// Tells those who wait that the last tick of an interval has ended.
     rested: Notify,
 }
 
 impl Timers {
     pub(crate) fn new(clock: Arc<Clock>) -> Self {
-        Self { clock, book: Mutex::new(Book::new()), changed: Notify::new(), rested: Notify::new() }
+        Self { clock, book: Mutex::new(Book::new()), bell: Arc::default(), rested: Notify::new() }
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -40,14 +42,16 @@ impl Timers {
         &self.clock
     }
 
-    pub(super) fn watch(&self) -> Watch {
-        self.clock.watch()
+    pub(super) fn bell(&self) -> &Arc<Bell> {
+        &self.bell
     }
 
-    /// Tells the driver if something is due before it wakes by itself.
-    fn hurry(&self, book: &mut Book) {
-        if book.is_early() {
-            self.changed.notify_one();
+    /// Lets go of what was changed, and tells the driver if something is due before it wakes by itself.
+    fn hurry(&self, mut book: MutexGuard<'_, Book>) {
+        let early = book.is_early();
+        drop(book);
+        if early {
+            self.bell.ring();
         }
     }
 
@@ -60,7 +64,7 @@ impl Timers {
         let now = self.clock.now();
         let mut book = self.book();
         let replaced = book.register(Arc::new(ticker), slot, now);
-        self.hurry(&mut book);
+        self.hurry(book);
         Ok(replaced)
     }
 
@@ -111,8 +115,7 @@ impl Timers {
     pub(super) fn ended(&self, slot: SlotId, now: Now) {
         let mut book = self.book();
         let awaited = book.ended(slot, now);
-        self.hurry(&mut book);
-        drop(book);
+        self.hurry(book);
         if awaited {
             self.rested.notify_waiters();
         }
@@ -135,19 +138,12 @@ impl Timers {
         step
     }
 
-    /// Waits until something changes. One waits at a time.
-    ///
-    /// Cancel safe.
-    pub(super) async fn changed(&self) {
-        self.changed.notified().await;
-    }
-
     /// Does what an operator wants; `None` if there is no such interval.
     pub(crate) fn order(&self, name: &str, order: Order) -> Option<Result<(), Error>> {
         let now = self.clock.now();
         let mut book = self.book();
         let done = book.order(name, order, now);
-        self.hurry(&mut book);
+        self.hurry(book);
         done
     }
 

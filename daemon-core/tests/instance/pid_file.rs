@@ -1,4 +1,5 @@
 use std::fs;
+#[cfg(unix)]
 use std::os::unix::fs::symlink;
 
 use daemon_core::DaemonErrorCode;
@@ -66,6 +67,7 @@ fn w12_the_lock_and_the_pid_file_may_be_one_file() {
     assert!(!exists(&path));
 }
 
+#[cfg(unix)]
 #[test]
 fn one_that_cannot_be_written_is_told_of() {
     let dir = TempDir::new().unwrap();

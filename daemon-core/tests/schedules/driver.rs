@@ -2,7 +2,7 @@
 
 use super::{MS, S, blank, interval};
 use daemon_core::testing::TestHost;
-use daemon_core::{Context, DaemonBase, Host, Overlap, Schedule, TaskKind, daemon};
+use daemon_core::{Context, DaemonBase, Host, Overlap, Schedule, StartError, TaskKind, daemon};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -63,18 +63,26 @@ async fn ten_thousand_intervals_share_one_task() {
     host.shutdown().await.assert_clean();
 }
 
-/// The host of a runtime that has timers, and no I/O that could tell of a suspend: tokio says so by a panic, which is caught.
 #[test]
-fn a_runtime_without_io_will_do() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(async {
-        let host = Host::new("t").daemon(Mixed::default()).start().await.unwrap();
-        tokio::time::sleep(S(3_600) + MS(1)).await;
-        let mixed = host.handle().daemon::<Mixed>().unwrap();
-        assert_eq!(mixed.0.load(Ordering::Relaxed), 3_600);
-        drop(mixed);
-        assert!(host.shutdown().await.unwrap().left.is_nothing());
-    });
+fn a_runtime_that_lacks_timers_or_io_is_refused_by_name() {
+    let start = |runtime: &mut tokio::runtime::Builder| {
+        let runtime = runtime.build().unwrap();
+        runtime.block_on(async {
+            let error = Host::new("t").daemon(Mixed::default()).start().await.unwrap_err();
+            assert!(matches!(error, StartError::Runtime { .. }), "{error}");
+            error.to_string()
+        })
+    };
+    let text = |lacks| {
+        format!(
+            "a host needs a tokio runtime with timers and I/O, and this one has no {lacks}; build it with `enable_all()`"
+        )
+    };
+    assert_eq!(start(&mut tokio::runtime::Builder::new_current_thread()), text("timers"));
+    assert_eq!(start(tokio::runtime::Builder::new_current_thread().enable_io()), text("timers"));
+    if cfg!(target_os = "linux") {
+        assert_eq!(start(tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time()), text("I/O"));
+    }
 }
 
 /// In real time: the first tick computes for so long that the next ones get tasks of their own.

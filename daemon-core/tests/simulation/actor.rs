@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use daemon_core::{BoxFuture, Call, Context, Overflow, PublishError, QueueOptions, Result};
+use daemon_core::{BoxFuture, Call, Configuration, Context, Error, Overflow, PublishError, QueueOptions, Result};
 
 use crate::node::{Flood, NAMES};
 use crate::plan::{Deed, Node, Registration, SPAWNED};
-use crate::stage::Stage;
-use crate::trace::{End, Moment};
+use crate::stage::{Settings, Stage, UNKNOWN};
+use crate::trace::{End, Moment, Turn};
 
 pub(crate) const PLAYED: &str = "a panic of the play";
 /// The name of what cleanup spawns.
@@ -21,7 +21,32 @@ pub(crate) struct Actor {
     pub(crate) at: usize,
     pub(crate) stage: Arc<Stage>,
     life: AtomicU32,
-    calls: [AtomicUsize; 11],
+    calls: [AtomicUsize; 13],
+}
+
+/// A turn in a reload, which writes down its end however that comes.
+struct Taking<'a> {
+    actor: &'a Arc<Actor>,
+    life: u32,
+    turn: Turn,
+    cx: &'a Context,
+    end: End,
+}
+
+impl Drop for Taking<'_> {
+    fn drop(&mut self) {
+        let end = if std::thread::panicking() { End::Panic } else { self.end };
+        if let Turn::Take { has, next } = self.turn {
+            let now = match end {
+                End::Well => next,
+                End::Error => has,
+                End::Panic | End::Cut => UNKNOWN,
+            };
+            self.actor.stage.configured[self.actor.at].store(now, Ordering::Relaxed);
+        }
+        let stops = self.cx.is_cancelled();
+        self.actor.moment(self.life, Moment::Answered { turn: self.turn, end, stops });
+    }
 }
 
 /// A piece of work under way, which writes down its end however that comes.
@@ -82,6 +107,9 @@ impl Actor {
         drop(self.stage.host.set(cx.host())); // the first of all starts does it
         let life = self.life.fetch_add(1, Ordering::Relaxed) + 1;
         self.moment(life, Moment::Initialize);
+        let has = cx.configuration().get::<Settings>()?.0;
+        self.stage.configured[self.at].store(has, Ordering::Relaxed);
+        self.moment(life, Moment::Configured(has));
         self.act("initialize", self.deed(0, &self.plan().initialize), cx).await?;
         self.moment(life, Moment::Initialized);
         Ok(())
@@ -98,6 +126,25 @@ impl Actor {
         self.moment(life, Moment::Cleanup);
         let _gone = Gone(self, life);
         self.act("cleanup", self.deed(1, &self.plan().cleanup), cx).await
+    }
+
+    pub(crate) async fn check_reload(self: &Arc<Self>, next: &Configuration, cx: &Context) -> Result<()> {
+        let turn = Turn::Check(next.get::<Settings>()?.0);
+        self.turn(turn, "check_reload", self.deed(11, &self.plan().check_reload), cx).await
+    }
+
+    pub(crate) async fn reload(self: &Arc<Self>, next: &Configuration, cx: &Context) -> Result<()> {
+        let (has, next) = (cx.configuration().get::<Settings>()?.0, next.get::<Settings>()?.0);
+        self.turn(Turn::Take { has, next }, "reload", self.deed(12, &self.plan().reload), cx).await
+    }
+
+    async fn turn(self: &Arc<Self>, turn: Turn, what: &'static str, deed: Deed, cx: &Context) -> Result<()> {
+        let life = self.life.load(Ordering::Relaxed);
+        self.moment(life, Moment::Asked(turn));
+        let mut taking = Taking { actor: self, life, turn, cx, end: End::Cut };
+        let done = self.work(what, deed, cx).await;
+        taking.end = if done.is_ok() { End::Well } else { End::Error };
+        done
     }
 
     /// Does a piece of work.
@@ -139,6 +186,13 @@ impl Actor {
             Deed::Register(registration) => self.register(registration, cx).await,
             Deed::Call(on) => drop(cx.call::<(), u64>(NAMES[on], "ask", &()).await),
             Deed::Checks => drop(cx.host().run_checks().await),
+            // From inside a reload it is refused at once, unless the host stops.
+            Deed::Reload if what.ends_with("reload") => match cx.host().reload().await {
+                Err(Error::Reloading | Error::Stopping { .. }) => {}
+                other => self.stage.fault(format!("reload: one from inside another comes to {other:?}")),
+            },
+            Deed::Reload if self.stage.reloads() => self.stage.reload(cx.host()).await,
+            Deed::Reload => {}
         }
         Ok(())
     }

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use daemon_core::{HostStatus, ShutdownReport, State, SubscriptionStatus, Transition};
+use daemon_core::{HostStatus, ReloadOutcome, ShutdownReport, State, SubscriptionStatus, Transition};
 
 use crate::actor::HANDLERS;
 use crate::node::NAMES;
 use crate::plan::{Node, Step};
 use crate::stage::Stage;
+use crate::starts;
 
 /// How a run ended.
 pub(crate) struct Ended {
@@ -33,8 +34,8 @@ impl Ended {
 }
 
 /// How much longer than the budget a stop may take; where time is real, on a busy machine.
-const GRACE: Duration = Duration::from_millis(250);
-const BUSY: Duration = Duration::from_secs(1);
+pub(crate) const GRACE: Duration = Duration::from_millis(250);
+pub(crate) const BUSY: Duration = Duration::from_secs(1);
 
 pub(crate) fn check(stage: &Stage, ended: &Ended) -> Vec<String> {
     let mut faults = Vec::new();
@@ -59,6 +60,11 @@ pub(crate) fn check(stage: &Stage, ended: &Ended) -> Vec<String> {
     // Who is stopped by hand is not waited for.
     let steered = stage.steps.lock().unwrap().iter().any(|(step, _)| matches!(step, Step::Stop(_) | Step::Restart(_)));
     faults.extend(journal_faults(&stage.plan.nodes, ended, steered));
+    faults.extend(starts::check(&stage.plan, ended));
+    let reloads = stage.reloads.lock().unwrap().1.iter().filter(|outcome| **outcome == ReloadOutcome::Reloaded).count();
+    if ended.status.reloads != reloads as u64 && !stage.plan.blocks {
+        faults.push(format!("reload: {reloads} were told of, and the status counts {}", ended.status.reloads));
+    }
     faults
 }
 

@@ -10,7 +10,7 @@ use crate::stage::Stage;
 use crate::trace::{End, Line, Moment};
 
 /// What may be under way only once at a time.
-const ALONE: [&str; 3] = ["tick", "late tick", "task"];
+const ALONE: [&str; 5] = ["tick", "late tick", "task", "check_reload", "reload"];
 
 /// What is known of one daemon while the trace is read.
 #[derive(Default)]
@@ -71,6 +71,7 @@ pub(crate) fn check(stage: &Stage) -> Vec<String> {
     let mut steered = false;
     for (number, (_, line)) in stage.trace.lines().into_iter().enumerate() {
         match line {
+            Line::Load(_) | Line::Reloaded(_) => {}
             Line::Note(text) => steered |= ["Restart", "Start", "Add"].iter().any(|step| text.starts_with(step)),
             Line::Node { node, life, moment } => {
                 let fault = moment_fault(plan, &mut seen, node, life, moment);
@@ -86,9 +87,10 @@ pub(crate) fn check(stage: &Stage) -> Vec<String> {
 
 fn end_faults(plan: &Plan, at: usize, seen: &Seen, steered: bool) -> Vec<String> {
     let mut faults = Vec::new();
-    for life in 1..=seen.life {
+    for life in 0..=seen.life {
         let cleanups = seen.cleanups.get(&life).copied().unwrap_or(0);
-        if cleanups != 1 {
+        // The number 0 is that of a value that was never initialised.
+        if cleanups != u32::from(life > 0) {
             faults.push(format!("G1: life {life} of n{at} was cleaned up {cleanups} times"));
         }
     }
@@ -151,6 +153,7 @@ fn moment_fault(plan: &Plan, seen: &mut [Seen], node: usize, life: u32, moment: 
             seen[node].guards -= 1;
             None
         }
+        Moment::Configured(_) | Moment::Asked(_) | Moment::Answered { .. } => None,
     }
 }
 

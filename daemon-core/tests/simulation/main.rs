@@ -9,21 +9,24 @@
 
 mod actor;
 mod dice;
+mod draw;
 mod ending;
 mod invariants;
 mod node;
 mod plan;
+mod reloads;
 mod stage;
+mod starts;
 mod trace;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use daemon_core::{Host, StartError, State};
+use daemon_core::{Host, HostHandle, StartError, State};
 use ending::Ended;
 use plan::{Plan, Step};
-use stage::Stage;
+use stage::{Settings, Stage};
 
 fn seeds(usual: u64) -> Vec<u64> {
     let number = |name| std::env::var(name).ok().map(|text: String| text.parse().unwrap());
@@ -33,8 +36,10 @@ fn seeds(usual: u64) -> Vec<u64> {
     }
 }
 
-/// The plans' own panics are part of the play.
+/// The plans' own panics and errors are part of the play.
 fn only_real_panics() {
+    // Another test may have set it.
+    drop(tracing::subscriber::set_global_default(tracing::subscriber::NoSubscriber::default()));
     std::panic::set_hook(Box::new(|info| {
         if info.payload().downcast_ref::<&str>().is_none_or(|text| *text != actor::PLAYED) {
             eprintln!("{info}");
@@ -59,6 +64,7 @@ fn play(title: &str, seed: u64, plan: Plan) -> (Vec<String>, usize) {
     let (faults, journal) = match ran {
         Ok(Some(ended)) => {
             let mut faults = invariants::check(&stage);
+            faults.extend(reloads::check(&stage));
             faults.extend(ending::check(&stage, &ended));
             (faults, ended.told())
         }
@@ -91,6 +97,53 @@ fn the_guarantees_hold_when_threads_are_blocked() {
 const INTERRUPTIONS: [Step; 4] = [Step::Shutdown, Step::Restart(0), Step::Stop(1), Step::Publish(0, 5)];
 
 #[test]
+fn starts_that_block_every_thread_end_in_time() {
+    only_real_panics();
+    let play = |seed: u64| std::thread::spawn(move || (seed, play_overdue(seed)));
+    let played: Vec<_> = seeds(8).into_iter().take(100).map(play).collect();
+    let failed: Vec<_> = played.into_iter().map(|play| play.join().unwrap()).filter(|(_, breaks)| *breaks).collect();
+    assert!(failed.is_empty(), "seeds {failed:?} fail; run one with SEED=n");
+}
+
+/// Plays a plan whose starts block all workers, with the host on a thread of its own, as in a program; returns whether it breaks
+/// something.
+fn play_overdue(seed: u64) -> bool {
+    let outside = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let stage = {
+        let _inside = outside.enter();
+        Stage::set(Plan::overdue(seed))
+    };
+    let begun = std::time::Instant::now();
+    let code = host(&stage).workers(1).without_lock().quiet().run();
+    let took = begun.elapsed();
+    let handle = stage.host.get().unwrap();
+    let ended = Ended { report: None, status: handle.status(), journal: handle.journal(), stop_took: None };
+    let mut faults = invariants::check(&stage);
+    faults.extend(ending::check(&stage, &ended));
+    if code == std::process::ExitCode::SUCCESS {
+        faults.push("G9: no start ended in time, and the exit code is 0".to_owned());
+    }
+    if !ended
+        .status
+        .daemons
+        .iter()
+        .any(|daemon| daemon.reason.as_ref().is_some_and(|reason| reason.contains("no thread is free")))
+    {
+        faults.push(format!("start: nobody is told to have blocked all threads, after {took:?}"));
+    }
+    if !faults.is_empty() {
+        eprintln!(
+            "overdue seed {seed} breaks:\n  {}\n{}\n{}\n{}",
+            faults.join("\n  "),
+            stage.plan,
+            stage.trace,
+            ended.told()
+        );
+    }
+    !faults.is_empty()
+}
+
+#[test]
 fn whatever_step_is_interrupted_the_end_is_clean() {
     only_real_panics();
     let mut failed = Vec::new();
@@ -106,12 +159,21 @@ fn whatever_step_is_interrupted_the_end_is_clean() {
     assert!(failed.is_empty(), "{failed:?}");
 }
 
-async fn run(stage: &Arc<Stage>) -> Option<Ended> {
-    let plan = &stage.plan;
-    let mut host = Host::new("simulation").stop_budget(plan.stop_budget).start_timeout(Duration::from_secs(20));
+fn host(stage: &Arc<Stage>) -> Host {
+    let (plan, loading) = (&stage.plan, stage.clone());
+    let mut host = Host::new("simulation").stop_budget(plan.stop_budget).start_timeout(plan.start_timeout);
+    if let Some(budget) = plan.start_budget {
+        host = host.start_budget(budget);
+    }
     for at in (0..plan.nodes.len()).filter(|at| !plan.nodes[*at].late) {
         host = node::add(host, at);
     }
+    host.configuration(Settings(0), move || loading.clone().load())
+}
+
+async fn run(stage: &Arc<Stage>) -> Option<Ended> {
+    let plan = &stage.plan;
+    let host = host(stage);
     // Asked for from outside while the start is under way, too.
     let started = tokio::select! {
         biased;
@@ -135,6 +197,7 @@ async fn run(stage: &Arc<Stage>) -> Option<Ended> {
                 stage.take(*step);
             }
             tokio::time::sleep(plan.run_for).await;
+            all_agree(stage, &handle).await;
             let (begun, was_running) = (tokio::time::Instant::now(), handle.status().state == State::Running);
             stage.trace.note("shutdown");
             let report = host.shutdown().await.unwrap();
@@ -152,6 +215,20 @@ async fn run(stage: &Arc<Stage>) -> Option<Ended> {
     }
     all_answered(stage).await;
     Some(Ended { report, status: handle.status(), journal: handle.journal(), stop_took })
+}
+
+/// In the end all that run have the configuration in force, whatever went wrong with reloads.
+async fn all_agree(stage: &Stage, handle: &HostHandle) {
+    let end =
+        tokio::time::Instant::now() + if stage.plan.blocks { Duration::from_secs(9) } else { Duration::from_secs(900) };
+    loop {
+        let status = handle.status();
+        let Some(fault) = stage.disagrees(&status).filter(|_| status.state == State::Running) else { return };
+        if tokio::time::Instant::now() > end {
+            return stage.fault(format!("reload: {fault}, for good"));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// Whoever asked something of the host has been answered once it has ended.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daemon_core::{
-    Check, CheckKind, Command, Context, DaemonBase, Declaration, Declared, Definition, Dependency, Envelope, Error,
-    Event, EventHandler, Host, HostHandle, Interval, Key, Overflow, Result, Schedule, Task, Wired, place,
+    Check, CheckKind, CheckOptions, Command, Configuration, Context, DaemonBase, Declaration, Declared, Definition,
+    Dependency, Envelope, Error, Event, EventHandler, Host, HostHandle, Interval, Key, Overflow, Result, Schedule,
+    Task, Wired, place,
 };
 
 use crate::actor::{Actor, HANDLERS};
@@ -82,6 +83,9 @@ impl<const N: usize> Wired for Node<N> {
             .requires(dependencies(&node.requires))
             .wants(dependencies(&node.wants))
             .restart(node.restart);
+        if let Some(timeout) = node.start_timeout {
+            declaration = declaration.start_timeout(timeout);
+        }
         if let Some(timeout) = node.stop_timeout {
             declaration = declaration.stop_timeout(timeout);
         }
@@ -132,16 +136,24 @@ impl<const N: usize> Wired for Node<N> {
                 Ok(7_u64)
             })
         }));
-        let check = Check::new("look", CheckKind::Liveness, |node: &Self, cx| {
+        let options = CheckOptions::new(CheckKind::Liveness).timeout(CHECK_TIMEOUT);
+        definition.check(Check::new("look", options, |node: &Self, cx| {
             node.0.work("check", node.0.deed(5, &node.0.plan().check), cx)
-        });
-        definition.check(check.timeout(CHECK_TIMEOUT));
+        }));
     }
 }
 
 impl<const N: usize> DaemonBase for Node<N> {
     async fn initialize(&self, cx: &Context) -> Result<()> {
         self.0.initialize(cx).await
+    }
+
+    async fn check_reload(&self, next: &Configuration, cx: &Context) -> Result<()> {
+        self.0.check_reload(next, cx).await
+    }
+
+    async fn reload(&self, next: &Configuration, cx: &Context) -> Result<()> {
+        self.0.reload(next, cx).await
     }
 
     async fn cleanup(&self, cx: &Context) -> Result<()> {

@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use daemon_core::{Call, HostHandle};
+use daemon_core::{Call, HostHandle, HostStatus, ReloadOutcome, Result, State};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::actor::PLAYED;
 use crate::node::{self, Flood, NAMES};
-use crate::plan::{Plan, Step};
+use crate::plan::{Deed, Plan, Step};
 use crate::trace::{End, Line, Moment, Trace};
 
 /// How much daemons publish, spawn, register and call in one run: what causes more of itself would go on for ever.
@@ -19,6 +20,15 @@ const STORM: usize = 600;
 
 /// How long a health check may take in these hosts.
 pub(crate) const CHECK_TIMEOUT: Duration = Duration::from_millis(300);
+
+/// How often daemons have their host reload in one run.
+const RELOADS: usize = 6;
+
+/// What the daemons are configured with: the how manieth that was loaded.
+pub(crate) struct Settings(pub(crate) u64);
+
+/// What stands for a configuration of which nobody knows.
+pub(crate) const UNKNOWN: u64 = u64::MAX;
 
 /// How calls of one handler ended: well, badly, cut.
 pub(crate) type Tally = [AtomicU64; 3];
@@ -36,8 +46,15 @@ pub(crate) struct Stage {
     /// Told when the start is to be given up.
     pub(crate) give_up: Notify,
     pub(crate) steps: Mutex<Vec<(Step, JoinHandle<()>)>>,
+    /// How many configurations were loaded, or not.
+    loads: AtomicU64,
+    /// Which one each daemon has.
+    pub(crate) configured: [AtomicU64; NAMES.len()],
+    /// How many requests to reload are under way, and what the answered ones came to.
+    pub(crate) reloads: Mutex<(usize, Vec<ReloadOutcome>)>,
     runtime: tokio::runtime::Handle,
     stirred: AtomicUsize,
+    reloaded: AtomicUsize,
 }
 
 thread_local! {
@@ -56,8 +73,12 @@ impl Stage {
             host: OnceLock::new(),
             give_up: Notify::new(),
             steps: Mutex::default(),
+            loads: AtomicU64::new(0),
+            configured: Default::default(),
+            reloads: Mutex::default(),
             runtime: tokio::runtime::Handle::current(),
             stirred: AtomicUsize::new(0),
+            reloaded: AtomicUsize::new(0),
         });
         STAGE.set(Some(stage.clone()));
         stage
@@ -86,6 +107,11 @@ impl Stage {
         self.stirred.fetch_add(1, Ordering::Relaxed) < STORM
     }
 
+    /// Whether a daemon may have the host reload once more.
+    pub(crate) fn reloads(&self) -> bool {
+        self.reloaded.fetch_add(1, Ordering::Relaxed) < RELOADS
+    }
+
     pub(crate) fn ended(&self, node: usize, handler: usize, end: End) {
         let which = match end {
             End::Well => 0,
@@ -110,7 +136,7 @@ impl Stage {
     }
 
     /// Whatever comes of it: the host may be stopping, or the daemon may fail.
-    async fn carry_out(&self, step: Step, host: &HostHandle) {
+    async fn carry_out(self: &Arc<Self>, step: Step, host: &HostHandle) {
         match step {
             Step::Restart(at) => drop(host.restart_daemon(NAMES[at]).await),
             Step::Stop(at) => drop(host.stop_daemon(NAMES[at]).await),
@@ -126,6 +152,7 @@ impl Stage {
                     }
                 }
             }
+            Step::Reload => self.reload(host.clone()).await,
             Step::Checks => {
                 let begun = Instant::now();
                 let reports = host.run_checks().await;
@@ -137,5 +164,56 @@ impl Stage {
             }
             Step::Add(_) | Step::Shutdown => {}
         }
+    }
+
+    /// Loads the next configuration.
+    pub(crate) async fn load(self: Arc<Self>) -> Result<Settings> {
+        let number = self.loads.fetch_add(1, Ordering::Relaxed) + 1;
+        self.trace.push(Line::Load(number));
+        let deeds = &self.plan.load;
+        match deeds[usize::try_from(number).unwrap() % deeds.len()] {
+            Deed::Error => return Err("an error of the play".into()),
+            Deed::Panic => std::panic::panic_any(PLAYED),
+            Deed::Slow(time) => tokio::time::sleep(time).await,
+            Deed::Hang => std::future::pending().await,
+            Deed::Block(time) => std::thread::sleep(time),
+            _ => {}
+        }
+        Ok(Settings(number))
+    }
+
+    /// Has the host reload. Requests are answered in their order, so the outcomes are in that of the loads; whoever asks may be cut
+    /// meanwhile.
+    pub(crate) async fn reload(self: &Arc<Self>, host: HostHandle) {
+        let stage = self.clone();
+        stage.reloads.lock().unwrap().0 += 1;
+        let asking = async move {
+            let outcome = host.reload().await.map_or(ReloadOutcome::Abandoned, |report| report.outcome);
+            let mut reloads = stage.reloads.lock().unwrap();
+            reloads.0 -= 1;
+            if outcome != ReloadOutcome::Abandoned {
+                reloads.1.push(outcome);
+                stage.trace.push(Line::Reloaded(outcome));
+            }
+        };
+        drop(self.runtime.spawn(asking).await); // it is a step that does not panic
+    }
+
+    /// The configuration in force, as far as that was told; `None` while a reload is under way.
+    fn in_force(&self) -> Option<u64> {
+        let reloads = self.reloads.lock().unwrap();
+        let last = reloads.1.iter().rposition(|outcome| *outcome == ReloadOutcome::Reloaded);
+        (reloads.0 == 0).then(|| last.map_or(0, |at| at as u64 + 1))
+    }
+
+    /// Whether all that run have the configuration in force; who has not.
+    pub(crate) fn disagrees(&self, status: &HostStatus) -> Option<String> {
+        let Some(in_force) = self.in_force() else { return Some("a reload is under way".to_owned()) };
+        let running = status.daemons.iter().filter(|daemon| daemon.state == State::Running);
+        running.into_iter().find_map(|daemon| {
+            let at = NAMES.iter().position(|name| *name == daemon.name).unwrap();
+            let has = self.configured[at].load(Ordering::Relaxed);
+            (has != in_force).then(|| format!("n{at} has configuration {has}, and {in_force} is in force"))
+        })
     }
 }

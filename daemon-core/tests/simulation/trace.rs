@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use daemon_core::ReloadOutcome;
 use tokio::time::Instant;
 
 /// How a piece of work ended.
@@ -30,12 +31,37 @@ pub(crate) enum Moment {
     Blocked(&'static str),
     Guard,
     GuardGone,
+    /// It starts with that configuration.
+    Configured(u64),
+    /// It is asked about one, or given one, while it has one.
+    Asked(Turn),
+    /// Its answer; `stops`: which the end of its life cut short, if anything did.
+    Answered {
+        turn: Turn,
+        end: End,
+        stops: bool,
+    },
+}
+
+/// A daemon's turn in a reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Check(u64),
+    Take { has: u64, next: u64 },
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Line {
     Note(String),
-    Node { node: usize, life: u32, moment: Moment },
+    Node {
+        node: usize,
+        life: u32,
+        moment: Moment,
+    },
+    /// The configuration of that number is being loaded.
+    Load(u64),
+    /// The next reload is over.
+    Reloaded(ReloadOutcome),
 }
 
 #[derive(Debug, Default)]
@@ -70,6 +96,7 @@ impl fmt::Display for Trace {
             let after: Duration = start.map_or(Duration::ZERO, |start| *at - start);
             match line {
                 Line::Note(text) => writeln!(f, "{number:>5} {after:>12.3?}  {text}")?,
+                Line::Load(_) | Line::Reloaded(_) => writeln!(f, "{number:>5} {after:>12.3?}  {line:?}")?,
                 Line::Node { node, life, moment } => {
                     writeln!(f, "{number:>5} {after:>12.3?}  n{node} life {life} {moment:?}")?;
                 }

@@ -47,6 +47,8 @@ struct Service {
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let dir = tempfile::tempdir()?;
 /// # let path = dir.path().join("daemon.sock");
+/// # #[cfg(windows)] // pipes have a place of their own
+/// # let path = std::path::PathBuf::from(format!(r"\\.\pipe\daemon-{}", std::process::id()));
 /// let double = from_fn(|request: Request| async move { Reply::of(&(2 * request.read::<i64>()?)) });
 /// let server = Server::builder(double).listen(&path)?;
 /// let handle = server.handle();

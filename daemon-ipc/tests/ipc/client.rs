@@ -277,7 +277,7 @@ async fn a_server_that_refuses_is_told_in_its_words() {
     let connection = Connection::connect(&place).await.unwrap();
     let error = connection.call::<_, ()>(&1).await.unwrap_err();
     let RequestError::Connection(ConnectionError::Rejected { failure, .. }) = error else { panic!("{error}") };
-    assert!(failure.has_code(code::FORBIDDEN) && failure.message.contains("does not talk to user"), "{failure}");
+    assert!(failure.has_code(code::FORBIDDEN) && failure.message.contains("does not talk to"), "{failure}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,6 +13,8 @@ mod extensions;
 mod fuzzed;
 mod http;
 mod limits;
+#[cfg(windows)]
+mod pipe;
 mod raw;
 #[cfg(unix)]
 mod socket;

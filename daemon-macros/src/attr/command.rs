@@ -1,24 +1,29 @@
-//! `#[command]`, `#[command(name = "..")]`.
+//! `#[command]`, `#[command(name = "..", timeout = "5s")]`.
 
 use crate::attr::args::{Args, Known};
+use crate::attr::time;
 use crate::errors::Faults;
 use proc_macro2::TokenStream;
+use std::time::Duration;
 use syn::LitStr;
 
 const KNOWN: Known = Known {
     attribute: "command",
-    options: &["name"],
-    later: &[
-        ("timeout", "today the caller sets how long it waits: `UserDaemon::client(cx).timeout(limit)`"),
-        ("concurrency", "today calls run side by side"),
-        ("isolated", "today every command runs on the workers"),
-    ],
+    options: &["name", "timeout"],
+    later: &[("concurrency", "today calls run side by side"), ("isolated", "today every command runs on the workers")],
 };
 
-/// Reads the arguments: the command's name, if given.
-pub(crate) fn parse(tokens: TokenStream, faults: &mut Faults) -> Option<LitStr> {
+/// What the marker says.
+pub(crate) struct Command {
+    pub(crate) name: Option<LitStr>,
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// Reads the arguments.
+pub(crate) fn parse(tokens: TokenStream, faults: &mut Faults) -> Command {
     let mut args = Args::split(tokens, &KNOWN, faults);
     let name = args.name("stats");
+    let timeout = time::timeout(&mut args, "timeout", "5s").map(|(time, _)| time);
     args.finish();
-    name
+    Command { name, timeout }
 }

@@ -20,11 +20,12 @@ const KNOWN: Known = Known {
         "restart",
         "start_timeout",
         "stop_timeout",
+        "plane",
         "optional",
         "no_handlers",
         "crate",
     ],
-    later: &[("plane", "today every daemon runs on the workers, so leave it out")],
+    later: &[],
 };
 
 /// What the attribute says.
@@ -38,6 +39,8 @@ pub(crate) struct DaemonAttr {
     pub(crate) restart: Option<Restart>,
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) stop_timeout: Option<Duration>,
+    /// Whether it runs on the operations plane.
+    pub(crate) operations: bool,
     pub(crate) optional: bool,
     pub(crate) no_handlers: bool,
 }
@@ -54,6 +57,7 @@ pub(crate) fn parse(tokens: TokenStream, faults: &mut Faults) -> DaemonAttr {
         restart: restart::parse(&mut args),
         start_timeout: time::timeout(&mut args, "start_timeout", "10s").map(|(time, _)| time),
         stop_timeout: time::timeout(&mut args, "stop_timeout", "5s").map(|(time, _)| time),
+        operations: args.word("plane", &["operations", "workers"], &[]) == Some("operations"),
         optional: args.flag("optional"),
         no_handlers: args.flag("no_handlers"),
     };

@@ -12,7 +12,17 @@ use syn::{LitInt, LitStr};
 const KNOWN: Known = Known {
     attribute: "health",
     options: &[
-        "readiness", "liveness", "startup", "timeout", "every", "cache", "fails", "passes", "group", "soft", "on_error",
+        "readiness",
+        "liveness",
+        "startup",
+        "timeout",
+        "every",
+        "cache",
+        "fails",
+        "passes",
+        "group",
+        "soft",
+        "on_error",
         "name",
     ],
     later: &[],

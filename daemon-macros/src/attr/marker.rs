@@ -5,7 +5,7 @@ use crate::attr::time::Time;
 use crate::attr::{command, cron, deferred, every, health, on_event, on_ready, task};
 use crate::errors::Faults;
 use proc_macro2::TokenStream;
-use syn::{LitStr, Meta, Path};
+use syn::{Meta, Path};
 
 /// Every marker, as users write it.
 pub(crate) const MARKERS: &[&str] = &["on_event", "every", "cron", "on_ready", "deferred", "task", "health", "command"];
@@ -19,7 +19,7 @@ pub(crate) enum Marker {
     Deferred(Option<Time>),
     Task(task::Task),
     Health(health::Health),
-    Command(Option<LitStr>),
+    Command(command::Command),
 }
 
 /// The marker that a path names, by its last segment: `every`, `daemon_core::every`.

@@ -3,7 +3,7 @@ use super::marker::{self, Marker};
 use super::on_error::OnError;
 use super::restart::{Ends, Restart};
 use super::schedule::{Missed, Overlap};
-use super::{daemon, event, health, on_event, task, time::Time};
+use super::{command, daemon, event, health, on_event, task, time::Time};
 use crate::errors::Faults;
 use proc_macro2::TokenStream;
 use std::time::Duration;
@@ -190,7 +190,8 @@ fn a_check_speaks_of_readiness_unless_it_says_otherwise() {
 
 #[test]
 fn a_check_reads_when_it_is_asked_and_what_follows() {
-    let text = "liveness, every = \"30s\", cache = \"0s\", fails = 5, passes = 2, group = \"stores\", on_error = restart";
+    let text =
+        "liveness, every = \"30s\", cache = \"0s\", fails = 5, passes = 2, group = \"stores\", on_error = restart";
     let (check, faults) = read(text, health::parse);
     assert!(faults.is_empty(), "{faults:?}");
     let options = check.options;
@@ -264,7 +265,9 @@ fn other_markers_read_their_options() {
     assert!(
         matches!(marked("task(finite, name = \"x\")").0, Some(Marker::Task(task)) if task.finite && task.name.is_some())
     );
-    assert!(matches!(marked("command").0, Some(Marker::Command(None))));
+    assert!(matches!(marked("command").0, Some(Marker::Command(command::Command { name: None, timeout: None }))));
+    let Some(Marker::Command(bounded)) = marked("command(timeout = \"5s\")").0 else { panic!("it is a command") };
+    assert_eq!(bounded.timeout, Some(Duration::from_secs(5)));
     assert!(matches!(marked("deferred(\"2s\")").0, Some(Marker::Deferred(Some(_)))));
     assert!(
         matches!(marked("on_ready(Pair<A, B> as \"x\",)").0, Some(Marker::OnReady(Some(of))) if of.instance.is_some())

@@ -1,6 +1,6 @@
 //! The typed client: one method per command, over whatever carries the call.
 
-use crate::expand::at;
+use crate::expand::{at, duration};
 use crate::model::{Client, Command, Request, Wired};
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
@@ -21,7 +21,8 @@ pub(crate) fn expand(model: &Wired, client: &Client) -> TokenStream {
     let of_make = " The daemon's commands, called through `call`: a context, a host's handle, or a test double.";
     let of_instance = " Calls the instance of this name instead of the type's own.";
     let of_timeout = [
-        " Waits this long for each reply, instead of 30 s; after it a call is given up with `CallError::Timeout`.",
+        " Waits this long for each reply; after it a call is given up with `CallError::Timeout`. Otherwise as long as the command",
+        " may take, or 30 s if that is not limited.",
         "",
         " A command that was called goes on all the same.",
     ];
@@ -33,7 +34,7 @@ pub(crate) fn expand(model: &Wired, client: &Client) -> TokenStream {
         pub struct #ident<C> {
             call: C,
             daemon: &'static #p::str,
-            timeout: #p::Duration,
+            timeout: #p::Option<#p::Duration>,
         }
         #[automatically_derived]
         impl<C: #p::Clone> #p::Clone for #ident<C> {
@@ -60,7 +61,7 @@ pub(crate) fn expand(model: &Wired, client: &Client) -> TokenStream {
             #(#[doc = #of_timeout])*
             #[must_use]
             pub fn timeout(mut self, limit: #p::Duration) -> Self {
-                self.timeout = limit;
+                self.timeout = #p::Option::Some(limit);
                 self
             }
             #(#methods)*
@@ -70,14 +71,15 @@ pub(crate) fn expand(model: &Wired, client: &Client) -> TokenStream {
             #[doc = #of_make]
             #[must_use]
             pub fn client<C: #p::Call>(call: C) -> #ident<C> #bound {
-                #ident { call, daemon: <Self as #p::Declared>::NAME, timeout: #p::DEFAULT_TIMEOUT }
+                #ident { call, daemon: <Self as #p::Declared>::NAME, timeout: #p::Option::None }
             }
         }
     }
 }
 
 fn method(p: &TokenStream, command: &Command) -> TokenStream {
-    let Command { name, cfgs, docs, method, request, reply, .. } = command;
+    let Command { name, cfgs, docs, method, request, reply, timeout, .. } = command;
+    let limit = timeout.map_or_else(|| quote!(__private::DEFAULT_TIMEOUT), |time| duration(&quote!(__private), time));
     let own = format!(" Calls the command `{}`.", name.value());
     let own = docs.is_empty().then(|| quote!(#[doc = #own]));
     let errors =
@@ -89,7 +91,7 @@ fn method(p: &TokenStream, command: &Command) -> TokenStream {
     // The types are written out, and the whole call stands at them, so that what they lack is shown once and there.
     let span = at(request.as_ref().map_or(method.span(), |request| request.ty.span()));
     let asked =
-        quote_spanned!(span=> __private::ask::<#ty, #reply>(&self.call, self.daemon, #name, #sent, self.timeout).await);
+        quote_spanned!(span=> __private::ask::<#ty, #reply>(&self.call, self.daemon, #name, #sent, limit).await);
     quote! {
         #(#[#cfgs])*
         #(#[#docs])*
@@ -97,6 +99,7 @@ fn method(p: &TokenStream, command: &Command) -> TokenStream {
         #(#[doc = #errors])*
         pub async fn #method(&self #parameter) -> #p::Result<#reply, #p::CallError> {
             use #p as __private;
+            let limit = self.timeout.unwrap_or(#limit);
             #asked
         }
     }

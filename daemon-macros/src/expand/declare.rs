@@ -23,6 +23,7 @@ pub(crate) fn hollow(model: Declared) -> TokenStream {
         restart: None,
         start_timeout: None,
         stop_timeout: None,
+        operations: false,
         ..model
     };
     let (declared, edges, wired) = (declared(&model), edges(&model), no_handlers(&model));
@@ -49,12 +50,13 @@ fn declared(model: &Declared) -> TokenStream {
     let start = timeout(quote!(start_timeout), model.start_timeout);
     let stop = timeout(quote!(stop_timeout), model.stop_timeout);
     let restart = model.restart.as_ref().map(|policy| restart(&p, policy));
+    let plane = model.operations.then(|| quote!(.plane(#p::Plane::Operations)));
     let optional = model.optional.then(|| quote!(.optional()));
     quote! {
         #[automatically_derived]
         impl #impl_generics #p::Declared for #ident #ty_generics #clause {
             const DECLARATION: #p::Declaration =
-                #p::Declaration::new(#name) #requires #wants #publishes #restart #start #stop #optional;
+                #p::Declaration::new(#name) #requires #wants #publishes #restart #start #stop #plane #optional;
             // Written out, so that naming a daemon never evaluates what that daemon depends on.
             const NAME: &'static #p::str = #name;
         }

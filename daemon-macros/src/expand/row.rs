@@ -180,7 +180,7 @@ fn check(call: &Call, name: &LitStr, options: &health::Options) -> TokenStream {
 }
 
 fn command_row(call: &Call, command: &Command) -> TokenStream {
-    let Command { name, doc, request, reply, .. } = command;
+    let Command { name, doc, request, reply, timeout, .. } = command;
     let (ty, pattern, input) = match request {
         Some(request) => {
             let ty = &request.ty;
@@ -193,5 +193,6 @@ fn command_row(call: &Call, command: &Command) -> TokenStream {
     let closure = quote_spanned! {at(call.method.span())=>
         |daemon, #pattern, #cx| __private::boxed(async move { #replied })
     };
-    quote!(definition.command(__private::Command::<Self>::new::<#ty, #reply>(#name, #doc, #closure)))
+    let timeout = timeout.map(|time| duration(&quote!(__private), time)).map(|time| quote!(.timeout(#time)));
+    quote!(definition.command(__private::Command::<Self>::new::<#ty, #reply>(#name, #doc, #closure) #timeout))
 }

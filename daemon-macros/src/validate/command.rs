@@ -1,11 +1,12 @@
 //! The rules of a command: what it takes and gives must be nameable by a client that knows no type parameter.
 
+use crate::attr::command;
 use crate::errors::{Faults, compact};
 use crate::model::{Call, Command, Request};
 use crate::parse::block::Method;
 use crate::validate::{names, shape};
 use quote::{ToTokens, quote};
-use syn::{Expr, ExprLit, GenericArgument, Lit, LitStr, Meta, Path, PathArguments, ReturnType, Type};
+use syn::{Expr, ExprLit, GenericArgument, Lit, Meta, Path, PathArguments, ReturnType, Type};
 
 /// Names of what is generated beside a command's method, and what they are.
 const RESERVED: &[(&str, &str)] = &[
@@ -22,7 +23,7 @@ const NO_RESULTS: &[&str] = &[
 
 /// Checks a command; `words` are `Self` and the parameters of the block.
 pub(crate) fn check(
-    name: Option<LitStr>,
+    said: command::Command,
     method: &Method,
     words: &[String],
     krate: &Path,
@@ -37,7 +38,7 @@ pub(crate) fn check(
         );
         faults.at(&method.sig.ident, text);
     }
-    let name = names::given_or_own(name, &method.sig.ident, "command", faults);
+    let name = names::given_or_own(said.name, &method.sig.ident, "command", faults);
     let shape = shape?;
     let request = shape.input.map(|input| Request {
         ty: shape::referent(&input).clone(),
@@ -54,6 +55,7 @@ pub(crate) fn check(
         method: method.sig.ident.clone(),
         request,
         reply: reply?,
+        timeout: said.timeout,
     };
     (faults.count() == before).then_some((shape.call, command))
 }

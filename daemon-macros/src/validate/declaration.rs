@@ -35,6 +35,7 @@ pub(crate) fn declared(attr: DaemonAttr, item: Declaration, faults: &mut Faults)
         restart: attr.restart,
         start_timeout: attr.start_timeout,
         stop_timeout: attr.stop_timeout,
+        operations: attr.operations,
         optional: attr.optional,
         no_handlers: attr.no_handlers,
     }

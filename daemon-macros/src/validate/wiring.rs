@@ -26,7 +26,7 @@ pub(crate) fn wired(given: Option<Path>, block: Block, faults: &mut Faults) -> O
     for mut method in block.methods {
         let marker = std::mem::replace(&mut method.marker, Marker::OnReady(None));
         let row = match marker {
-            Marker::Command(name) => command::check(name, &method, &words, &krate, faults).map(|(call, command)| {
+            Marker::Command(said) => command::check(said, &method, &words, &krate, faults).map(|(call, command)| {
                 taken.add("a command", &command.name, &method, faults);
                 commands.push(command.clone());
                 Row { cfgs: method.cfgs.clone(), call, kind: RowKind::Command(Box::new(command)) }

@@ -1,5 +1,6 @@
 //! Work that blocks its thread is told of by name while the host runs.
 
+use daemon_core::State;
 use tests::{ProcessError, Signal, Source};
 
 use super::{Result, SOON, Subject};
@@ -88,5 +89,45 @@ fn who_does_not_want_to_be_warned_is_not() -> Result {
     subject.signal(Signal::TERM)?;
     let ended = subject.ends()?;
     assert!(ended.code == Some(0) && !ended.err.contains("worker thread"), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn the_operations_plane_answers_while_every_worker_is_blocked() -> Result {
+    let mut subject = Subject::start("blocked/operations", &["--blocked-after", "50"])?;
+    subject.says("operator is on \"daemon-ops\"")?;
+    subject.says("blocking")?;
+    subject.warns(&["all worker threads are blocked", "workers=1"])?;
+    subject.says("operator sees in-handler: event handler `asked`")?;
+    subject.says("operator hears: `in-handler.ping` did not answer within 50ms")?;
+    subject.running.write(b"\n")?;
+    subject.says("operator hears")?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(ended.out.contains("operator stops last: [\"operator\"]"), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn the_operations_plane_can_be_told_to_stop_and_stops_though_every_worker_is_blocked() -> Result {
+    let subject = Subject::start("blocked/operations", &["--budget", "400"])?;
+    subject.says("blocking")?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_eq!(ended.code, Some(75), "{ended:#?}");
+    let report = ended.report();
+    let state = |name: &str| report.daemons.iter().find(|daemon| daemon.name == name).map(|daemon| daemon.state);
+    assert_eq!(state("in-handler"), Some(State::Running), "it could not even begin: {ended:#?}");
+    assert_eq!(state("operator"), Some(State::Stopped), "{ended:#?}");
+    assert!(ended.out.contains("operator stops last: [\"in-handler\", \"operator\"]"), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn there_is_no_operations_plane_unless_there_was_one_from_the_beginning() -> Result {
+    let ended = Subject::start("blocked/no-operations", &[])?.ends()?;
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(ended.out.contains("late: ") && ended.out.contains("this host began without one"), "{ended:#?}");
     Ok(())
 }

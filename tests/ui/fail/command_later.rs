@@ -5,7 +5,7 @@ struct UserDaemon;
 
 #[daemon]
 impl UserDaemon {
-    #[command(concurrency = 2, timeout = "5s", nam = "x")]
+    #[command(concurrency = 2, isolated, nam = "x")]
     async fn a(&self) -> Result<()> {
         Ok(())
     }

@@ -22,6 +22,7 @@ use super::board::{Board, Happening};
 use super::slot::Slot;
 use super::unit::Unit;
 use crate::context::{Birth, HostLink, Life};
+use crate::declaration::Published;
 use crate::event::Bus;
 use crate::status::{State, TaskKind};
 use crate::task::{FOREVER, Failure};
@@ -111,6 +112,7 @@ impl Lifecycle {
             let daemon = self.board.running(type_id, Some(dependency.name()))?;
             Some((type_id, Arc::from(dependency.name()), daemon))
         });
+        let publishes = self.unit.declaration().publishes;
         Arc::new(Life::new(Birth {
             daemon: self.unit.name().clone(),
             number: self.number,
@@ -121,6 +123,7 @@ impl Lifecycle {
             clock: self.board.clock.clone(),
             required: required.collect(),
             configured: self.board.settings.in_force(),
+            publishes: publishes.map(|events| events.iter().map(Published::type_id).collect()),
         }))
     }
 

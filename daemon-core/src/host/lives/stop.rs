@@ -77,7 +77,7 @@ impl Lifecycle {
     /// Drops the daemon's value.
     fn let_go(&self) -> impl Future<Output = ()> {
         let (lived, slot) = (self.slot.inner().lived.take(), self.slot.clone());
-        self.board.let_go(&self.runtime, &self.slot.name, move || {
+        self.board.let_go(&self.slot, move || {
             if let Err(failure) = attempt(|| drop(lived)) {
                 slot.inner().problems.push(destructor_failed(&failure));
             }

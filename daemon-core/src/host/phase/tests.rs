@@ -29,6 +29,8 @@ struct World {
     backing_off: BTreeSet<usize>,
     running: bool,
     stopping: bool,
+    /// Whether the farewell is said, once that was begun.
+    farewell: Option<bool>,
     stopped: bool,
     said: Vec<String>,
 }
@@ -37,9 +39,16 @@ impl World {
     fn new(graph: Graph, optional: impl Fn(usize) -> bool) -> Self {
         let lives = vec![Life::None; graph.nodes.len()];
         let machine = Machine::new(graph, optional);
-        let (running, stopping, stopped) = (false, false, false);
-        let mut world =
-            Self { machine, lives, backing_off: BTreeSet::new(), running, stopping, stopped, said: Vec::new() };
+        let mut world = Self {
+            machine,
+            lives,
+            backing_off: BTreeSet::new(),
+            running: false,
+            stopping: false,
+            farewell: None,
+            stopped: false,
+            said: Vec::new(),
+        };
         let actions = world.machine.begin();
         world.obey(&actions);
         world
@@ -66,12 +75,14 @@ impl World {
             }
         }
         inputs.extend(self.backing_off.iter().map(|&at| Input::BackedOff(at)));
+        inputs.extend((self.farewell == Some(false)).then_some(Input::FarewellSaid));
         inputs
     }
 
     /// What somebody, or a fault, could add to that.
     fn meddling(&self) -> Vec<Input> {
         let mut inputs = vec![Input::Shutdown];
+        inputs.extend(self.stopping.then_some(Input::FarewellSaid));
         for (at, life) in self.lives.iter().enumerate() {
             inputs.extend([Input::Rest(at), Input::Wake(at), Input::Renew(at)]);
             if matches!(life, Life::Starting(_)) {
@@ -92,6 +103,7 @@ impl World {
             Input::BackedOff(at) => {
                 self.backing_off.remove(&at);
             }
+            Input::FarewellSaid => self.farewell = Some(true),
             _ => {}
         }
         let actions = self.machine.step(input);
@@ -103,7 +115,7 @@ impl World {
     fn add(&mut self, names: usize) {
         let at = self.lives.len();
         let of = |which| (0..at).filter(|on| names >> (2 * on) & 3 == which).collect();
-        let edges = Edges { name: at.to_string().into(), requires: of(1), wants: of(2) };
+        let edges = Edges { name: at.to_string().into(), requires: of(1), wants: of(2), plane: Plane::Workers };
         self.said.push(format!("add {edges:?}"));
         self.lives.push(Life::None);
         let actions = self.machine.add(edges, names & 1 == 0);
@@ -122,7 +134,14 @@ impl World {
                 Action::FailedBy(..) => {}
                 Action::HostRunning => assert!(!std::mem::replace(&mut self.running, true), "twice: {self:?}"),
                 Action::HostStopping => assert!(!std::mem::replace(&mut self.stopping, true), "twice: {self:?}"),
-                Action::HostStopped => self.stopped = true,
+                Action::SayFarewell => {
+                    assert_eq!(self.farewell.replace(false), None, "twice: {self:?}");
+                    assert!(self.workers_are_over(), "the farewell comes after the workers' daemons: {self:?}");
+                }
+                Action::HostStopped => {
+                    assert_eq!(self.farewell, Some(true), "{self:?}");
+                    self.stopped = true;
+                }
             }
         }
     }
@@ -152,6 +171,17 @@ impl World {
                 assert_eq!(self.lives[on], Life::None, "{at} stops before {on}: {self:?}");
             }
         }
+        if self.stopping && self.is_of_operations(at) && self.machine.members[at].fate == Fate::Stay {
+            assert_eq!(self.farewell, Some(true), "{at} stops before the farewell: {self:?}");
+        }
+    }
+
+    fn is_of_operations(&self, at: usize) -> bool {
+        self.machine.graph.nodes[at].plane == Plane::Operations
+    }
+
+    fn workers_are_over(&self) -> bool {
+        (0..self.lives.len()).all(|at| self.is_of_operations(at) || self.lives[at] == Life::None)
     }
 
     fn check(&self) {
@@ -199,16 +229,29 @@ impl std::fmt::Debug for World {
     }
 }
 
-/// A graph of `size` daemons; for each pair, `kind` says whether the later one names the earlier one and how.
-fn graph(size: usize, kind: impl Fn(usize, usize) -> usize) -> Graph {
+/// A graph of `size` daemons, the first few of the operations plane; for each pair, `kind` says whether the later one names the earlier
+/// one and how.
+fn planes(size: usize, operations: usize, kind: impl Fn(usize, usize) -> usize) -> Graph {
     let of = |at: usize, which| (0..at).filter(|&on| kind(at, on) == which).collect();
-    let edges = (0..size).map(|at| Edges { name: at.to_string().into(), requires: of(at, 1), wants: of(at, 2) });
-    Graph::new(edges.collect()).expect("acyclic by construction")
+    let plane = |at| if at < operations { Plane::Operations } else { Plane::Workers };
+    let edges =
+        |at: usize| Edges { name: at.to_string().into(), requires: of(at, 1), wants: of(at, 2), plane: plane(at) };
+    Graph::new((0..size).map(edges).collect()).expect("acyclic by construction")
+}
+
+/// As [`planes`], all on the workers.
+fn graph(size: usize, kind: impl Fn(usize, usize) -> usize) -> Graph {
+    planes(size, 0, kind)
 }
 
 /// Every graph of three daemons: for each of the three pairs nothing, `requires` or `wants`.
 fn graphs_of_three() -> impl Iterator<Item = Graph> {
-    (0..27).map(|code: usize| graph(3, |at, on| code / 3_usize.pow((at + on - 1) as u32) % 3))
+    graphs_with(0)
+}
+
+/// As [`graphs_of_three`], the first few daemons of the operations plane.
+fn graphs_with(operations: usize) -> impl Iterator<Item = Graph> {
+    (0..27).map(move |code: usize| planes(3, operations, |at, on| code / 3_usize.pow((at + on - 1) as u32) % 3))
 }
 
 fn every_walk(world: &World, depth: usize, walked: &mut u64) {
@@ -231,7 +274,7 @@ fn every_walk(world: &World, depth: usize, walked: &mut u64) {
 #[test]
 fn every_walk_of_three_steps_from_the_start_and_from_running_keeps_the_rules() {
     let mut walked = 0;
-    for graph in graphs_of_three() {
+    for graph in (0..2).flat_map(graphs_with) {
         let world = World::new(graph, |at| at == 1);
         every_walk(&world, 3, &mut walked);
         let mut running = world;
@@ -315,10 +358,11 @@ proptest! {
     fn long_random_walks_over_random_graphs_keep_the_rules(
         size in 1_usize..8,
         edges in proptest::collection::vec(0_usize..5, 64),
+        operations in 0_usize..3,
         optional in any::<u8>(),
         steps in proptest::collection::vec((0_u8..9, any::<prop::sample::Index>()), 0..120),
     ) {
-        let graph = graph(size, |at, on| edges[at * 8 + on]);
+        let graph = planes(size, operations, |at, on| edges[at * 8 + on]);
         let mut world = World::new(graph, |at| optional >> at & 1 == 1);
         for (kind, which) in steps {
             if world.stopped {

@@ -42,12 +42,13 @@ where
                     (),
                     <Cleared as ::other::core::__private::Reply>::Reply,
                 >(
-                    "clear-all",
-                    "",
-                    |daemon, (), _| __private::boxed(async move {
-                        __private::reply(Self::clear(daemon))
-                    }),
-                ),
+                        "clear-all",
+                        "",
+                        |daemon, (), _| __private::boxed(async move {
+                            __private::reply(Self::clear(daemon))
+                        }),
+                    )
+                    .timeout(__private::Duration::new(300u64, 0u32)),
             );
     }
 }
@@ -56,7 +57,7 @@ where
 pub struct CacheClient<C> {
     call: C,
     daemon: &'static ::other::core::__private::str,
-    timeout: ::other::core::__private::Duration,
+    timeout: ::other::core::__private::Option<::other::core::__private::Duration>,
 }
 #[automatically_derived]
 impl<C: ::other::core::__private::Clone> ::other::core::__private::Clone
@@ -91,12 +92,13 @@ impl<C: ::other::core::__private::Call> CacheClient<C> {
         self.daemon = name;
         self
     }
-    /// Waits this long for each reply, instead of 30 s; after it a call is given up with `CallError::Timeout`.
+    /// Waits this long for each reply; after it a call is given up with `CallError::Timeout`. Otherwise as long as the command
+    /// may take, or 30 s if that is not limited.
     ///
     /// A command that was called goes on all the same.
     #[must_use]
     pub fn timeout(mut self, limit: ::other::core::__private::Duration) -> Self {
-        self.timeout = limit;
+        self.timeout = ::other::core::__private::Option::Some(limit);
         self
     }
     /// How many there are.
@@ -111,10 +113,11 @@ impl<C: ::other::core::__private::Call> CacheClient<C> {
         request: &StatsRequest,
     ) -> ::other::core::__private::Result<Stats, ::other::core::__private::CallError> {
         use ::other::core::__private as __private;
+        let limit = self.timeout.unwrap_or(__private::DEFAULT_TIMEOUT);
         __private::ask::<
             StatsRequest,
             Stats,
-        >(&self.call, self.daemon, "stats", request, self.timeout)
+        >(&self.call, self.daemon, "stats", request, limit)
             .await
     }
     #[cfg(feature = "admin")]
@@ -130,10 +133,11 @@ impl<C: ::other::core::__private::Call> CacheClient<C> {
         ::other::core::__private::CallError,
     > {
         use ::other::core::__private as __private;
+        let limit = self.timeout.unwrap_or(__private::Duration::new(300u64, 0u32));
         __private::ask::<
             (),
             <Cleared as ::other::core::__private::Reply>::Reply,
-        >(&self.call, self.daemon, "clear-all", &(), self.timeout)
+        >(&self.call, self.daemon, "clear-all", &(), limit)
             .await
     }
 }
@@ -148,7 +152,7 @@ impl<S: Store> Cache<S> {
         CacheClient {
             call,
             daemon: <Self as ::other::core::__private::Declared>::NAME,
-            timeout: ::other::core::__private::DEFAULT_TIMEOUT,
+            timeout: ::other::core::__private::Option::None,
         }
     }
 }

@@ -25,6 +25,7 @@ impl ::daemon_core::__private::Declared for UserDaemon {
                 .limit(10u32, ::daemon_core::__private::Duration::new(3600u64, 0u32)),
         )
         .start_timeout(::daemon_core::__private::Duration::new(10u64, 0u32))
+        .plane(::daemon_core::__private::Plane::Operations)
         .optional();
     const NAME: &'static ::daemon_core::__private::str = "user";
 }

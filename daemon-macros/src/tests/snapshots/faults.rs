@@ -23,7 +23,7 @@ impl ::daemon_core::__private::Wired for UserDaemon {
 pub struct UserDaemonClient<C> {
     call: C,
     daemon: &'static ::daemon_core::__private::str,
-    timeout: ::daemon_core::__private::Duration,
+    timeout: ::daemon_core::__private::Option<::daemon_core::__private::Duration>,
 }
 #[automatically_derived]
 impl<C: ::daemon_core::__private::Clone> ::daemon_core::__private::Clone
@@ -58,12 +58,13 @@ impl<C: ::daemon_core::__private::Call> UserDaemonClient<C> {
         self.daemon = name;
         self
     }
-    /// Waits this long for each reply, instead of 30 s; after it a call is given up with `CallError::Timeout`.
+    /// Waits this long for each reply; after it a call is given up with `CallError::Timeout`. Otherwise as long as the command
+    /// may take, or 30 s if that is not limited.
     ///
     /// A command that was called goes on all the same.
     #[must_use]
     pub fn timeout(mut self, limit: ::daemon_core::__private::Duration) -> Self {
-        self.timeout = limit;
+        self.timeout = ::daemon_core::__private::Option::Some(limit);
         self
     }
     /// Calls the command `stats`.
@@ -75,8 +76,8 @@ impl<C: ::daemon_core::__private::Call> UserDaemonClient<C> {
         &self,
     ) -> ::daemon_core::__private::Result<Stats, ::daemon_core::__private::CallError> {
         use ::daemon_core::__private as __private;
-        __private::ask::<(), Stats>(&self.call, self.daemon, "stats", &(), self.timeout)
-            .await
+        let limit = self.timeout.unwrap_or(__private::DEFAULT_TIMEOUT);
+        __private::ask::<(), Stats>(&self.call, self.daemon, "stats", &(), limit).await
     }
 }
 #[allow(dead_code, unreachable_pub, private_interfaces)]
@@ -87,7 +88,7 @@ impl UserDaemon {
         UserDaemonClient {
             call,
             daemon: <Self as ::daemon_core::__private::Declared>::NAME,
-            timeout: ::daemon_core::__private::DEFAULT_TIMEOUT,
+            timeout: ::daemon_core::__private::Option::None,
         }
     }
 }

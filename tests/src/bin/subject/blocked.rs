@@ -1,6 +1,8 @@
 //! Hosts in which user code blocks its thread for as long as nobody writes a line to standard input.
 
-use daemon_core::{Context, DaemonBase, Event, Host, Result, daemon};
+use std::time::Duration;
+
+use daemon_core::{Context, DaemonBase, Event, Host, Result, State, daemon};
 
 use super::{FOR_EVER, unknown};
 
@@ -9,6 +11,8 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
         "handler" => host.workers(2).daemon(InHandler).daemon(Onlooker),
         "only-worker" => host.workers(1).daemon(InHandler),
         "unknown" => host.workers(2).daemon(Elsewhere).daemon(Onlooker),
+        "operations" => host.workers(1).daemon(InHandler).daemon(Operator),
+        "no-operations" => host.workers(1).daemon(Adder),
         "start" => host.workers(1).daemon(InStart),
         _ => return Err(unknown(which)),
     })
@@ -34,6 +38,11 @@ impl InHandler {
     #[on_event]
     async fn asked(&self, _event: &Asked) {
         block();
+    }
+
+    #[command]
+    fn ping(&self) -> Result<()> {
+        Ok(())
     }
 
     #[deferred("1ms")]
@@ -81,3 +90,60 @@ impl DaemonBase for InStart {
         Ok(())
     }
 }
+
+/// Runs beside the workers, and says what it sees of them.
+#[daemon(name = "operator", plane = operations)]
+struct Operator;
+
+#[daemon]
+impl Operator {
+    #[every("50ms")]
+    async fn ask(&self, cx: &Context) {
+        let host = cx.host();
+        for blocked in host.status().blocked {
+            println!("operator sees {}: {}", blocked.daemon, blocked.work);
+        }
+        match InHandler::client(&host).timeout(Duration::from_millis(50)).ping().await {
+            Ok(()) => println!("operator hears"),
+            Err(error) => println!("operator hears: {error}"),
+        }
+    }
+}
+
+impl DaemonBase for Operator {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        println!("operator is on {:?}", std::thread::current().name().unwrap_or_default());
+        Ok(())
+    }
+
+    async fn cleanup(&self, cx: &Context) -> Result<()> {
+        let status = cx.host().status();
+        let up = status.daemons.iter().filter(|daemon| !matches!(daemon.state, State::Stopped));
+        println!("operator stops last: {:?}", up.map(|daemon| &*daemon.name).collect::<Vec<_>>());
+        Ok(())
+    }
+}
+
+/// Is to be added where nothing of its plane is.
+#[daemon(name = "late", plane = operations, no_handlers)]
+struct Late;
+
+impl DaemonBase for Late {}
+
+/// Adds it.
+#[daemon(name = "adder")]
+struct Adder;
+
+#[daemon]
+impl Adder {
+    #[deferred("1ms")]
+    async fn add(&self, cx: &Context) {
+        match cx.host().add_daemon(Late).await {
+            Ok(()) => println!("late runs"),
+            Err(error) => println!("late: {error}"),
+        }
+        cx.request_shutdown();
+    }
+}
+
+impl DaemonBase for Adder {}

@@ -1,0 +1,83 @@
+//! Values on their way out. A destructor is user code: it runs where its daemon ran, and whoever waits for it need not wait for ever.
+
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::Notify;
+
+use super::planes::Planes;
+use crate::declaration::Plane;
+use crate::status::{TaskKind, TaskStatus};
+use crate::task::{Label, Owner, Tasks};
+
+/// The values of one host that are being dropped, each under its daemon's name.
+#[derive(Debug, Default)]
+pub(super) struct Leaving(OnceLock<Places>);
+
+#[derive(Debug)]
+struct Places {
+    planes: Planes,
+    workers: Arc<Tasks>,
+    operations: Arc<Tasks>,
+}
+
+impl Places {
+    fn all(&self) -> [(Plane, &Arc<Tasks>); 2] {
+        [(Plane::Workers, &self.workers), (Plane::Operations, &self.operations)]
+    }
+}
+
+impl Leaving {
+    /// Says where daemons run. Before that none has a value.
+    pub(super) fn run_on(&self, planes: &Planes) {
+        let tasks = |plane| Tasks::new(planes.of(plane).clone(), Owner::nobody());
+        let places =
+            || Places { planes: planes.clone(), workers: tasks(Plane::Workers), operations: tasks(Plane::Operations) };
+        let _: &Places = self.0.get_or_init(places);
+    }
+
+    /// Whether daemons of the plane can run, as far as is known.
+    pub(super) fn takes(&self, plane: Plane) -> bool {
+        self.0.get().is_none_or(|places| places.planes.has(plane))
+    }
+
+    /// Drops a value of the daemon `name`. The future ends when it is gone; until then it [is shown](Self::statuses).
+    pub(super) fn let_go(
+        &self,
+        plane: Plane,
+        name: &str,
+        drop: Box<dyn FnOnce() + Send>,
+    ) -> impl Future<Output = ()> + use<> {
+        let leaving = self.tasks(Some(plane)).next().and_then(|tasks| {
+            let label = Label::new(TaskKind::Destructor, name);
+            tasks.spawn_with(label, Notify::new(), |_| async move { drop() })
+        });
+        async move {
+            // Never closed: it cannot be refused.
+            if let Some(leaving) = leaving {
+                leaving.end.notified().await;
+            }
+        }
+    }
+
+    /// Waits until no value is being dropped any more.
+    pub(super) async fn all_gone(&self) {
+        for tasks in self.tasks(None) {
+            tasks.idle(|_| true).await;
+        }
+    }
+
+    /// The values that are being dropped, under the names of their daemons.
+    pub(super) fn statuses(&self) -> Vec<TaskStatus> {
+        self.tasks(None).flat_map(|tasks| tasks.statuses()).collect()
+    }
+
+    /// Of these, those that a thread is dropping right now; of one plane, or of all.
+    pub(super) fn polled(&self, only: Option<Plane>) -> Vec<(u64, TaskStatus)> {
+        self.tasks(only).flat_map(|tasks| tasks.polled()).collect()
+    }
+
+    fn tasks(&self, only: Option<Plane>) -> impl Iterator<Item = &Arc<Tasks>> {
+        let all = self.0.get().map(Places::all).into_iter().flatten();
+        all.filter(move |(plane, _)| only.is_none_or(|only| only == *plane)).map(|(_, tasks)| tasks)
+    }
+}

@@ -1,0 +1,136 @@
+//! Which threads a daemon runs on: the operations plane starts first, stops last, and depends on nothing else.
+
+#![expect(clippy::unwrap_used, reason = "a test states what it expects")]
+
+use std::sync::{Arc, Mutex};
+
+use daemon_core::{
+    Context, DaemonBase, Declaration, Declared, Definition, Error, Host, Plane, Result, State, Wired, daemon,
+};
+
+type Log = Arc<Mutex<Vec<String>>>;
+
+fn add(log: &Log, what: impl Into<String>) {
+    log.lock().unwrap().push(what.into());
+}
+
+/// A daemon of the workers.
+#[daemon(no_handlers)]
+struct Worker(Log);
+
+impl DaemonBase for Worker {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        add(&self.0, "worker up");
+        Ok(())
+    }
+
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        add(&self.0, "worker down");
+        Ok(())
+    }
+}
+
+#[daemon(plane = operations)]
+struct Operator(Log);
+
+#[daemon]
+impl Operator {
+    #[command]
+    async fn states(&self, cx: &Context) -> Result<Vec<(String, State)>> {
+        Ok(cx.host().status().daemons.into_iter().map(|daemon| (daemon.name, daemon.state)).collect())
+    }
+}
+
+impl DaemonBase for Operator {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        add(&self.0, "operator up");
+        Ok(())
+    }
+
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        add(&self.0, "operator down");
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_operations_plane_starts_first_and_stops_after_the_shutdown_handlers() {
+    let log = Log::default();
+    let last = log.clone();
+    let host = Host::new("planes")
+        .daemon(Worker(log.clone()))
+        .daemon(Operator(log.clone()))
+        .on_shutdown(move || async move { add(&last, "shutdown handler") })
+        .start()
+        .await
+        .unwrap();
+    let status = host.handle().status();
+    let plane = |name: &str| status.daemon(name).unwrap().plane;
+    assert_eq!((plane("worker"), plane("operator")), (Plane::Workers, Plane::Operations));
+    let report = host.shutdown().await.unwrap();
+    assert_eq!(report.exit_code, 0);
+    let log = log.lock().unwrap();
+    assert_eq!(*log, ["operator up", "worker up", "worker down", "shutdown handler", "operator down"]);
+}
+
+/// Calls the operator when everything else has stopped.
+#[tokio::test]
+async fn the_operations_plane_still_answers_when_the_others_have_stopped() {
+    let log = Log::default();
+    let (sender, heard) = tokio::sync::oneshot::channel();
+    let handle: Arc<Mutex<Option<daemon_core::HostHandle>>> = Arc::default();
+    let asked = handle.clone();
+    let host = Host::new("planes").daemon(Worker(log.clone())).daemon(Operator(log)).on_shutdown(move || async move {
+        let handle = asked.lock().unwrap().take().unwrap();
+        drop(sender.send(Operator::client(handle).states().await.unwrap()));
+    });
+    let host = host.start().await.unwrap();
+    *handle.lock().unwrap() = Some(host.handle());
+    host.shutdown().await.unwrap();
+    let states = heard.await.unwrap();
+    assert_eq!(states, [("worker".to_owned(), State::Stopped), ("operator".to_owned(), State::Running)]);
+}
+
+/// By hand, and on the workers' plane all the same.
+struct ByHand;
+
+impl Declared for ByHand {
+    const DECLARATION: Declaration = Declaration::new("by-hand").plane(Plane::Operations);
+}
+
+impl Wired for ByHand {
+    fn wire(_: &mut Definition<Self>) {}
+}
+
+impl DaemonBase for ByHand {}
+
+#[daemon(name = "dependent", plane = operations, wants(Worker), requires(ByHand), no_handlers)]
+struct Dependent;
+
+impl DaemonBase for Dependent {}
+
+#[daemon(name = "above", requires(ByHand), plane = workers, no_handlers)]
+struct Above;
+
+impl DaemonBase for Above {}
+
+#[test]
+fn what_is_up_first_and_last_depends_on_nothing_that_is_not() {
+    let host = Host::new("planes").daemon(Worker(Log::default())).daemon(ByHand).daemon(Dependent).daemon(Above);
+    let faults = host.check().unwrap_err().faults;
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].starts_with("`dependent` runs on the operations plane"), "{faults:?}");
+    assert!(faults[0].contains("depends on `worker`, which does not; use `#[on_ready(..)]`"), "{faults:?}");
+    Host::new("planes").daemon(ByHand).daemon(Above).check().unwrap();
+}
+
+#[tokio::test]
+async fn a_daemon_that_is_added_is_held_to_the_same() {
+    let host = Host::new("planes").daemon(Worker(Log::default())).start().await.unwrap();
+    host.handle().add_daemon(ByHand).await.unwrap();
+    let error = host.handle().add_daemon(Dependent).await.unwrap_err();
+    assert!(matches!(&error, Error::Refused { fault, .. } if fault.contains("depends on `worker`")), "{error:?}");
+    let report = host.shutdown().await.unwrap();
+    let order: Vec<_> = report.daemons.iter().map(|daemon| (&*daemon.name, daemon.stopped_ms.is_some())).collect();
+    assert_eq!(order.len(), 2, "{order:?}");
+}

@@ -1,0 +1,58 @@
+//! What starts promise, as far as the journal shows whether it was kept: none takes longer than it may, nor do all together.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use daemon_core::{State, Transition};
+
+use crate::ending::{BUSY, Ended, GRACE};
+use crate::node::NAMES;
+use crate::plan::Plan;
+
+/// How long a daemon's stop may take that does not say so itself.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(crate) fn check(plan: &Plan, ended: &Ended) -> Vec<String> {
+    let grace = if plan.blocks { GRACE + BUSY + BUSY } else { GRACE };
+    let mut faults = Vec::new();
+    let mut since: HashMap<usize, Duration> = HashMap::new();
+    let (mut begun, mut settled, mut stops) = (None, None, 0);
+    for Transition { at_ms, daemon, state, .. } in &ended.journal {
+        let now = Duration::from_millis(*at_ms);
+        let Some(name) = daemon else {
+            match state {
+                State::Starting => begun = Some(now),
+                State::Running | State::Stopping => drop(settled.get_or_insert(now)),
+                _ => {}
+            }
+            continue;
+        };
+        let at = NAMES.iter().position(|known| known == name).unwrap();
+        let start = since.remove(&at);
+        let deadline = begun.zip(plan.start_budget).map(|(begun, budget)| begun + budget);
+        if let Some(start) = start {
+            let own = start + plan.nodes[at].start_timeout.unwrap_or(plan.start_timeout);
+            let by = if settled.is_none() { deadline.map_or(own, |all| all.min(own)) } else { own };
+            if now > by + grace {
+                faults.push(format!("start: that of n{at} ended after {:?}, and it had {:?}", now - start, by - start));
+            }
+            if *state == State::Running && settled.is_none() && deadline.is_some_and(|by| now > by + grace) {
+                faults.push(format!("start: n{at} began to run after the budget of all"));
+            }
+        }
+        match state {
+            State::Starting => drop(since.insert(at, now)),
+            State::Stopping if settled.is_none() => stops += 1,
+            _ => {}
+        }
+    }
+    // What is restarted meanwhile has the time of its stop besides.
+    let most = plan.start_budget.map(|budget| budget + STOP_TIMEOUT * stops + grace);
+    if let (Some(begun), Some(most)) = (begun, most) {
+        let took = settled.map(|settled| settled.saturating_sub(begun));
+        if took.is_none_or(|took| took > most) {
+            faults.push(format!("start: that of the host took {took:?}, and it had {most:?}"));
+        }
+    }
+    faults
+}
