@@ -146,7 +146,7 @@ impl Entry {
                 Err(_) => no_answer(entry.limit()),
             };
             entry.settle(number, now, verdict, late);
-            drop(told.send(true));
+            told.send_replace(true); // nobody may wait for it
         });
         let call = Call { number, until, task: task.abort_handle(), answered, late: false };
         let pending = self.pending(&call);
