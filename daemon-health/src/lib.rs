@@ -38,6 +38,8 @@ mod checker;
 mod entry;
 pub mod formats;
 mod history;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod monitor;
 mod report;
 mod tracker;

@@ -88,7 +88,7 @@ async fn readiness_follows_the_checks_by_their_thresholds_and_names_what_fails()
         changes.iter().filter(|change| change.check == "data.reachable").map(|change| change.to).collect();
     assert_eq!(of_check, [HealthStatus::Healthy, HealthStatus::Unhealthy, HealthStatus::Healthy]);
     let unknown = health.report(&HealthQuery::all().in_group("disks")).await.unwrap_err();
-    assert!(format!("{unknown:?}").contains("there are: stores"), "{unknown:?}");
+    assert!(unknown.to_string().contains("there are: stores"), "{unknown:?}");
     assert!(host.shutdown().await.is_clean());
 }
 

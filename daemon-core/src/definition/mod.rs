@@ -9,6 +9,7 @@ mod command;
 mod rows;
 
 pub use check::{Check, CheckOptions, DeclaredCheck};
+pub(crate) use command::CommandOutline;
 pub use command::{Command, CommandCall};
 pub use rows::{Deferred, Interval, OnReady, RowCall, Task};
 

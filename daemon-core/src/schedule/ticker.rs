@@ -38,8 +38,17 @@ pub(super) struct Ledger {
     pub(super) last_error: Option<String>,
     /// How many ticks in a row have failed.
     streak: u32,
-    /// How late ticks began; made with the first one, since most of ten thousand may not have come to that.
-    pub(super) lateness: Option<Box<Histogram>>,
+    /// Made with the first tick, since most of ten thousand may not have come to that.
+    pub(super) times: Option<Box<Times>>,
+}
+
+/// How ticks were in time.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Times {
+    /// How late they began.
+    pub(super) lateness: Histogram,
+    /// How long they took.
+    pub(super) took: Histogram,
 }
 
 /// How a tick ended.
@@ -115,7 +124,7 @@ impl Ledger {
     fn begun(&mut self, at: Moment, late: Option<u64>) {
         self.last_begun = Some(at);
         if let Some(late) = late {
-            self.lateness.get_or_insert_default().record(Duration::from_nanos(late));
+            self.times.get_or_insert_default().lateness.record(Duration::from_nanos(late));
         }
     }
 
@@ -127,6 +136,7 @@ impl Ledger {
         }
         self.ticks += 1;
         self.last_duration = Some(took);
+        self.times.get_or_insert_default().took.record(took);
         if let Outcome::Ran(result) = outcome {
             self.failed += u64::from(result.is_err());
             self.streak = if result.is_err() { before.saturating_add(1) } else { 0 };
