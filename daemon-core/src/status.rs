@@ -387,6 +387,9 @@ pub enum CheckKind {
 pub struct CheckReport {
     /// The daemon the check belongs to.
     pub daemon: String,
+    /// Which of its lives was asked.
+    #[serde(default)]
+    pub life: u64,
     /// The check's name.
     pub name: String,
     /// What it speaks of.
@@ -396,6 +399,20 @@ pub struct CheckReport {
     /// How long it took.
     #[serde(rename = "duration_us", with = "us")]
     pub duration: Duration,
+}
+
+/// Whether a host does its work, as far as the lives of its daemons tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct HostReadiness {
+    /// Whether it does: it runs, every daemon that it requires runs, and nobody has asked for its shutdown.
+    pub ready: bool,
+    /// Whether it has been running at all: whether its start is over.
+    pub started: bool,
+    /// Whether it has been asked to shut down, or has.
+    pub stopping: bool,
+    /// The daemons that it requires and that do not run.
+    pub down: Vec<String>,
 }
 
 #[cfg(test)]
