@@ -387,6 +387,9 @@ pub enum CheckKind {
 pub struct CheckReport {
     /// The daemon the check belongs to.
     pub daemon: String,
+    /// Which of its lives was asked.
+    #[serde(default)]
+    pub life: u64,
     /// The check's name.
     pub name: String,
     /// What it speaks of.
@@ -398,13 +401,35 @@ pub struct CheckReport {
     pub duration: Duration,
 }
 
+/// Whether a host does its work, as far as the lives of its daemons tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct HostReadiness {
+    /// Whether it does: it runs, every daemon that it requires runs, and nobody has asked for its shutdown.
+    pub ready: bool,
+    /// Whether it has been running at all: whether its start is over.
+    pub started: bool,
+    /// Whether it has been asked to shut down, or has.
+    pub stopping: bool,
+    /// The daemons that it requires and that do not run.
+    pub down: Vec<String>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_status_is_written_with_its_units_and_read_again() {
-        let json = r#"{
+        let json: serde_json::Value = serde_json::from_str(STATUS).unwrap();
+        let status: HostStatus = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!(status.uptime, Duration::from_secs(61));
+        let interval = &status.daemons[0].intervals[0];
+        assert_eq!((interval.last_duration, interval.next_run), (Some(Duration::from_micros(15)), None));
+        assert_eq!(serde_json::to_value(&status).unwrap(), json);
+    }
+
+    const STATUS: &str = r#"{
             "name": "app", "pid": 7, "state": "running", "uptime_ms": 61000, "reloads": 0, "blocked": [],
             "daemons": [{
                 "name": "store", "state": "running", "plane": "workers", "wave": 1, "requires": [], "wants": [], "optional": false,
@@ -414,7 +439,7 @@ mod tests {
                 "intervals": [{
                     "name": "sweep", "schedule": "5s", "period_ms": 5000, "state": "paused", "ticks": 3, "failed": 0,
                     "skipped": 1, "running": 0, "last_run_ms": 1200, "next_run_ms": null, "last_duration_us": 15,
-                    "last_error": null, "lateness": {"max_ns": 0, "buckets": []}, "times": {"max_ns": 0, "buckets": []}
+                    "last_error": null, "lateness": {"max_ns": 0, "total_ns": 0, "buckets": []}, "times": {"max_ns": 0, "total_ns": 0, "buckets": []}
                 }],
                 "tasks": [{
                     "name": "pump", "kind": "task", "spawned_at": "src/main.rs:1", "polls": 2, "age_ms": 10, "idle_ms": 3,
@@ -422,11 +447,4 @@ mod tests {
                 }]
             }]
         }"#;
-        let json: serde_json::Value = serde_json::from_str(json).unwrap();
-        let status: HostStatus = serde_json::from_value(json.clone()).unwrap();
-        assert_eq!(status.uptime, Duration::from_secs(61));
-        let interval = &status.daemons[0].intervals[0];
-        assert_eq!((interval.last_duration, interval.next_run), (Some(Duration::from_micros(15)), None));
-        assert_eq!(serde_json::to_value(&status).unwrap(), json);
-    }
 }

@@ -159,6 +159,14 @@ impl Host {
         self
     }
 
+    /// Sets how long a host that runs goes on as before once its shutdown is asked for \[not at all\], while its
+    /// [readiness](crate::HostHandle::readiness) says no already: so long those who send it work have to notice. It is a part of
+    /// the stop budget.
+    pub fn unready_delay(mut self, delay: Duration) -> Self {
+        self.limits.unready_delay = delay;
+        self
+    }
+
     /// Sets how long the start of a daemon may take that does not say so itself [60 s].
     pub fn start_timeout(mut self, timeout: Duration) -> Self {
         self.limits.start_timeout = Some(timeout);
@@ -318,6 +326,7 @@ impl Host {
         if !faults.is_empty() {
             return Err(CheckError { faults });
         }
+        let unready_delay = self.limits.unready_delay;
         let (stop_budget, start_timeout) =
             (self.budget().min(FOREVER), self.limits.start_timeout.unwrap_or(DEFAULT_START_TIMEOUT));
         let blocked_after = self.blocked_after();
@@ -328,7 +337,17 @@ impl Host {
         let settings = Settings::new(first, load, start_timeout.min(FOREVER));
         let board = Board::new(words, slots, settings, bus.clone(), clock, journal, sender);
         let start_budget = self.limits.start_budget.map(|budget| budget.min(FOREVER));
-        Ok(Conductor { board, bus, graph, units: self.units, happenings, stop_budget, start_timeout, start_budget })
+        Ok(Conductor {
+            board,
+            bus,
+            graph,
+            units: self.units,
+            happenings,
+            stop_budget,
+            start_timeout,
+            start_budget,
+            unready_delay,
+        })
     }
 }
 

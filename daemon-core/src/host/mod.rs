@@ -6,6 +6,7 @@ mod board;
 mod budget;
 mod builder;
 mod check;
+mod checks;
 mod claims;
 mod conductor;
 mod embed;
