@@ -5,7 +5,7 @@
 mod probe;
 
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{self, Poll, Wake, Waker};
 use std::time::Duration;
@@ -427,4 +427,160 @@ async fn everything_at_once_is_answered() {
     let report: ShutdownReport = host.shutdown().await.unwrap();
     assert_nothing_left(&report);
     assert!(report.is_clean(), "{report}");
+}
+
+/// Notices commands that begin while it is cleaned up, which takes until those who ask have asked again.
+#[daemon(name = "asked")]
+#[derive(Default)]
+struct Asked {
+    cleaning: AtomicBool,
+    asked: Arc<AtomicU32>,
+    late: AtomicU32,
+}
+#[daemon]
+impl Asked {
+    #[command]
+    async fn ask(&self) -> Result<()> {
+        self.late.fetch_add(u32::from(self.cleaning.load(Ordering::SeqCst)), Ordering::SeqCst);
+        Ok(())
+    }
+}
+impl DaemonBase for Asked {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        self.cleaning.store(true, Ordering::SeqCst);
+        let until = self.asked.load(Ordering::SeqCst) + 4_000;
+        while self.asked.load(Ordering::SeqCst) < until {
+            std::thread::yield_now();
+        }
+        self.cleaning.store(false, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+/// Who asks found the daemon running, and may come with the command only when it no longer is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_command_begins_beside_a_cleanup() {
+    let asked = Arc::new(AtomicU32::new(0));
+    let host = Host::new("t").daemon(Asked { asked: asked.clone(), ..Asked::default() }).start().await.unwrap();
+    let over = Arc::new(AtomicBool::new(false));
+    let callers: Vec<_> = (0..12)
+        .map(|_| {
+            let (handle, asked, over) = (host.handle(), asked.clone(), over.clone());
+            std::thread::spawn(move || {
+                while !over.load(Ordering::SeqCst) {
+                    let client = Asked::client(&handle);
+                    let call = pin!(client.ask());
+                    let _: Poll<_> = call.poll(&mut task::Context::from_waker(Waker::noop()));
+                    asked.fetch_add(1, Ordering::SeqCst);
+                }
+            })
+        })
+        .collect();
+    for _ in 0..30 {
+        host.handle().restart_daemon("asked").await.unwrap();
+    }
+    let late = host.handle().daemon::<Asked>().unwrap().late.load(Ordering::SeqCst);
+    let report = host.shutdown().await.unwrap();
+    over.store(true, Ordering::SeqCst);
+    callers.into_iter().for_each(|caller| caller.join().unwrap());
+    assert_eq!(late, 0, "commands ran beside a cleanup");
+    assert_nothing_left(&report);
+}
+
+/// Says on which thread it is dropped.
+#[daemon(name = "dropped", no_handlers)]
+struct Dropped(Arc<Mutex<Vec<std::thread::ThreadId>>>);
+impl DaemonBase for Dropped {}
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().push(std::thread::current().id());
+    }
+}
+
+#[daemon(name = "first", no_handlers)]
+struct First(std::sync::mpsc::Sender<daemon_core::HostHandle>);
+impl DaemonBase for First {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        Ok(self.0.send(cx.host())?)
+    }
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(MS(5)).await;
+        Ok(())
+    }
+}
+
+/// What is added in the very moment of the end is refused, or stopped and dropped on the workers.
+#[test]
+fn daemons_that_are_added_while_the_host_ends_are_all_dropped_and_none_on_its_thread() {
+    for round in 0..12 {
+        let (sender, handle) = std::sync::mpsc::channel();
+        let host = std::thread::spawn(move || {
+            let _code = Host::new("t").daemon(First(sender)).without_lock().quiet().workers(2).run();
+            std::thread::current().id()
+        });
+        let (handle, dropped) = (handle.recv().unwrap(), Arc::<Mutex<Vec<_>>>::default());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let adders: Vec<_> = (0..12)
+            .map(|adder| {
+                let (handle, dropped, inside) = (handle.clone(), Arc::clone(&dropped), runtime.handle().clone());
+                std::thread::spawn(move || {
+                    for number in 0.. {
+                        let name = format!("added-{adder}-{number}");
+                        let added = inside.block_on(handle.add_daemon_as(&name, Dropped(dropped.clone())));
+                        if added.is_err() {
+                            return number + 1;
+                        }
+                    }
+                    0
+                })
+            })
+            .collect();
+        while handle.status().daemons.len() < 20 + round {
+            std::thread::yield_now();
+        }
+        handle.request_shutdown();
+        let made: usize = adders.into_iter().map(|adder| adder.join().unwrap()).sum();
+        let host = host.join().unwrap();
+        let dropped = dropped.lock().unwrap();
+        assert_eq!(dropped.len(), made, "each is dropped once");
+        assert!(!dropped.contains(&host), "one was dropped on the main thread");
+        let status = handle.status();
+        let open = status.daemons.iter().find(|daemon| daemon.state != State::Stopped);
+        assert!(open.is_none(), "{open:?}");
+    }
+}
+
+/// Takes lines, and panics at one of them.
+struct Angry(&'static str);
+
+impl tracing::Subscriber for Angry {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Is(&'static str);
+        impl tracing::field::Visit for Is {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                assert!(field.name() != "message" || format!("{value:?}") != self.0, "a subscriber");
+            }
+        }
+        event.record(&mut Is(self.0));
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_that_panics_fails_a_daemon_and_holds_nobody_up() {
+    let _angry = tracing::subscriber::set_default(Angry("running"));
+    let host = Host::new("t").daemon(Made).start().await.unwrap();
+    let report = tokio::time::timeout(S(60), host.wait()).await.expect("it ends").unwrap();
+    let made = report.daemon("made").unwrap();
+    assert_eq!((made.state, made.reason.as_deref()), (State::Failed, Some("its lifecycle task died")), "{report}");
+    assert_ne!(report.exit_code, 0, "{report}");
 }
