@@ -82,11 +82,11 @@ race: ## starters that race for a lock, and kill -9: make race ROUNDS=n
 windows: ## the core and IPC on Windows, under Wine (needs mingw-w64 and wine64)
 	CARGO=$(CARGO) tools/windows.sh -p daemon-core -p daemon-ipc -p daemon-health --no-fail-fast
 
-counts: ## instructions of what must stay cheap, against their limits (needs valgrind)
-	CARGO=$(CARGO) tools/instructions.py
+counts: ## instructions and system calls of what must stay cheap, against their limits (needs valgrind, strace)
+	CARGO=$(CARGO) tools/counts.py
 
 counts-update: ## make what is counted now the limits
-	CARGO=$(CARGO) tools/instructions.py --update
+	CARGO=$(CARGO) tools/counts.py --update
 
 e2e: ## only the tests that drive real processes
 	$(CARGO) test --locked -p tests

@@ -39,6 +39,7 @@
 //! * `log` (default): [`Host::run`] shows warnings and errors on standard error where the program has installed no
 //!   tracing subscriber of its own; `RUST_LOG` says what to show.
 //! * `cron`: [`#[cron]`](macro@cron) and `Context::register_cron`, intervals told by cron expressions in time zones.
+//! * `schema`: commands tell the JSON Schema of what they take and give, where the types are `schemars::JsonSchema`.
 //! * `testing`: the module `testing`, a host under a paused clock for your own tests; a dev-dependency asks for it.
 
 mod call;
@@ -64,12 +65,16 @@ mod sync;
 mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod unwind;
+mod written;
 
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
 
-pub use call::{Call, CallError};
+#[cfg(feature = "schema")]
+pub use call::schema_of;
+pub use call::{Call, CallError, CommandInfo};
 pub use configuration::Configuration;
 pub use context::{Context, HostHandle, TaskEnded, TaskHandle, Unsubscribe};
 pub use daemon::{DaemonBase, Wired};
@@ -86,7 +91,7 @@ pub use event::{
 pub use histogram::Histogram;
 pub use host::{
     Async, CheckError, Cut, DaemonProcess, DaemonProcessBuilder, DaemonStart, DaemonStop, EventAccount, Factory,
-    HandlerStop, Host, HostCheck, Left, Plain, RunningHost, ShutdownReport, StartError, StartReport,
+    HandlerStop, Host, HostCheck, Left, Plain, RunningHost, Settled, ShutdownReport, StartError, StartReport,
 };
 pub use policy::{OnError, Restart, RestartPolicy};
 pub use reload::{DaemonReload, DaemonReloadOutcome, ReloadOutcome, ReloadReport};

@@ -9,6 +9,7 @@ macro_rules! documents {
 
 documents! {
     readme "README.md"
+    cli "docs/guide/cli.md"
     command "docs/guide/command.md"
     cron "docs/guide/cron.md"
     daemon "docs/guide/daemon.md"

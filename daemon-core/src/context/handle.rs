@@ -1,19 +1,22 @@
 //! A handle on a running host: what it looks like, and what can be asked of it from outside its daemons.
 
 use std::any::TypeId;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::oneshot;
 
 use super::link::{self, HostLink, Wish};
-use crate::call::{Call, CallError};
+use crate::call::{Call, CallError, Carried, CommandInfo};
 use crate::declaration::Declared;
 use crate::error::Error;
 use crate::event::{Event, PublishError, Publisher, SubscribeError, Tap};
-use crate::instance::DaemonLock;
+use crate::instance::{DaemonLock, Layout, PathError};
 use crate::schedule::{Order, Period};
 use crate::status::{CheckReport, EventAudit, HostStatus, Transition};
+use crate::task::aside;
 
 /// A handle on a host. Clones are cheap; a handle does not keep the host running.
 #[derive(Clone)]
@@ -245,6 +248,61 @@ impl HostHandle {
         Error: From<P::Error>,
     {
         self.link.order(daemon, interval, Order::Period(period.try_into()?))
+    }
+
+    /// The names of the daemons, in the order in which they were added.
+    #[must_use]
+    pub fn daemon_names(&self) -> Vec<String> {
+        self.link.names()
+    }
+
+    /// The commands of all daemons, running or not, in the order in which the daemons were added.
+    #[must_use]
+    pub fn commands(&self) -> Vec<CommandInfo> {
+        self.link.commands()
+    }
+
+    /// What the commands of each daemon that has some look like, as a hash over their names and their schemas as far as there are any: two
+    /// programs that were built from the same sources have the same. Programs without the feature `schema` know of names only.
+    #[must_use]
+    pub fn command_hashes(&self) -> BTreeMap<String, String> {
+        self.link.command_hashes()
+    }
+
+    /// Calls a command with JSON, and returns its reply as JSON: for who carries calls from elsewhere and does not know their types. The
+    /// request is read, the reply written and an error of the command put into words where the command runs, so that no code of its
+    /// daemon runs here.
+    ///
+    /// # Errors
+    /// [`CallError`]; the errors inside are text.
+    ///
+    /// # Cancel safety
+    /// As [`Call::call`].
+    pub async fn call_json(&self, daemon: &str, command: &str, request: String) -> Result<String, CallError> {
+        match self.link.call(daemon, command, Carried::Text(request)).await? {
+            Carried::Text(reply) => Ok(reply),
+            Carried::Value(reply) => Ok(reply.to_string()),
+        }
+    }
+
+    /// Runs `work` where the workers' daemons run, for who is on the [operations plane](crate::Plane::Operations) and has code of others to
+    /// run, such as writing an event as JSON. `None` if it panicked, or there are no workers any more.
+    ///
+    /// # Cancel safety
+    /// Once polled, the work is done even if the future is dropped.
+    pub async fn on_workers<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let (sender, done) = oneshot::channel();
+        // Nobody may wait for it any more.
+        drop(aside(&self.link.workers()?, async move { drop(sender.send(work())) }));
+        done.await.ok()
+    }
+
+    /// Where the files of this host are: its lock, its PID file, its socket, if it has not been told otherwise.
+    ///
+    /// # Errors
+    /// [`PathError`]: the host's name is none for files, or on Windows no variable names a directory for them.
+    pub fn layout(&self) -> Result<Layout, PathError> {
+        self.link.layout()
     }
 
     /// Runs the health checks of all running daemons, in parallel, each for no longer than its timeout.

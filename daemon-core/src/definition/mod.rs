@@ -7,6 +7,7 @@
 mod command;
 mod rows;
 
+pub(crate) use command::CommandOutline;
 pub use command::{Command, CommandCall};
 pub use rows::{Check, Deferred, Interval, OnReady, RowCall, Task};
 

@@ -18,6 +18,7 @@ use super::stall::Stall;
 use super::wait_graph::{Node, WaitGraph, Waiter};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, MutexGuard};
+use crate::unwind::wake;
 use std::any::Any;
 use std::future::poll_fn;
 use std::sync::{Arc, PoisonError};
@@ -99,7 +100,7 @@ impl Receipt {
         };
         self.end_wait(on);
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
     }
 
@@ -186,7 +187,7 @@ impl Tracked {
 
     /// It will reach no handler, for its subscriber stops. Told once it is dropped.
     pub(crate) fn abandon(&self) {
-        self.abandoned.store(true, Ordering::Relaxed);
+        self.abandoned.store(true, Ordering::Release);
     }
 
     fn tell(&self, fate: Option<Fate>) {
@@ -198,7 +199,7 @@ impl Tracked {
 
 impl Drop for Tracked {
     fn drop(&mut self) {
-        let abandoned = self.abandoned.load(Ordering::Relaxed);
+        let abandoned = self.abandoned.swap(false, Ordering::Acquire); // which sees the latest, whatever an `Arc` may order
         self.tell(Some(if abandoned { Fate::Abandoned } else { Fate::Dropped }));
     }
 }

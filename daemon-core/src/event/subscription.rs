@@ -201,7 +201,7 @@ impl Bus {
         lane.seats.push(SeatPlan { name: topic.to_owned(), queue: 0 });
         let plan = MailboxPlan {
             lanes: vec![lane],
-            queues: vec![QueuePlan { name: None, options, width: 1, is_own: true }],
+            queues: vec![QueuePlan { name: None, options, width: 1, is_own: true, is_quiet: is_tap }],
             isolated: false,
         };
         let registration = self.register(owner, Phase::Running, &plan)?;

@@ -18,6 +18,7 @@ use super::slot::Slot;
 use super::unit::Unit;
 use crate::error::{DaemonError, DaemonErrorCode, Error};
 use crate::event::Bus;
+use crate::instance::Scope;
 use crate::schedule::Clock;
 use crate::status::State;
 use crate::sync::{Mutex, MutexGuard};
@@ -55,6 +56,8 @@ struct Whole {
 /// What is said about a host, and when.
 pub(crate) struct Words {
     pub(crate) name: String,
+    /// Whose its files are.
+    pub(crate) scope: Scope,
     pub(crate) notes: Vec<String>,
     pub(super) limits: Limits,
     /// How long a poll may take before it counts as blocking its thread.
@@ -66,6 +69,7 @@ pub(crate) struct Words {
 /// The board of one host.
 pub(crate) struct Board {
     pub(crate) name: String,
+    pub(crate) scope: Scope,
     pub(crate) since: Instant,
     pub(crate) notes: Vec<String>,
     /// Those that were set explicitly.
@@ -104,11 +108,12 @@ impl Board {
         journal: Arc<Journal>,
         happenings: mpsc::UnboundedSender<Happening>,
     ) -> Arc<Self> {
-        let Words { name, notes, limits, blocked_after, farewell } = words;
+        let Words { name, scope, notes, limits, blocked_after, farewell } = words;
         let slots = RwLock::new(slots.into_iter().map(Arc::new).collect());
         let since = journal.since();
         Arc::new(Self {
             name,
+            scope,
             since,
             slots,
             notes,

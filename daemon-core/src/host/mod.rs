@@ -9,6 +9,7 @@ mod check;
 mod claims;
 mod conductor;
 mod embed;
+mod exit;
 mod factory;
 mod farewell;
 mod faults;
@@ -17,6 +18,7 @@ mod journal;
 mod leaving;
 mod limits;
 mod link;
+mod lived;
 mod lives;
 #[cfg(all(test, daemon_loom))]
 mod models;
@@ -31,6 +33,7 @@ mod reload;
 mod report;
 mod run;
 mod settings;
+mod settled;
 mod signals;
 mod slot;
 mod supervisor;
@@ -50,6 +53,7 @@ pub use process::{DaemonProcess, DaemonProcessBuilder};
 #[cfg(feature = "testing")]
 pub(crate) use rehearsal::Outside;
 pub use report::{Cut, DaemonStart, DaemonStop, EventAccount, HandlerStop, Left, ShutdownReport, StartReport};
+pub use settled::Settled;
 #[cfg(feature = "testing")]
 pub(crate) use signals::Signal;
 

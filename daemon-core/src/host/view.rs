@@ -120,6 +120,7 @@ impl Board {
         let blocks = |work: &BlockedWork| work.blocked >= self.blocked_after;
         HostStatus {
             name: self.name.clone(),
+            pid: std::process::id(),
             state: self.state(),
             uptime: self.since.elapsed(),
             reloads: self.settings.changes(),
@@ -214,7 +215,7 @@ fn daemon_status(slot: &Slot) -> DaemonStatus {
         guards: life.as_ref().map_or(0, |life| life.guards()),
         intervals: life.as_ref().map(|life| life.timers.statuses()).unwrap_or_default(),
         tasks: life.as_ref().map(|life| life.tasks.statuses()).unwrap_or_default(),
-        commands: slot.commands.iter().map(ToString::to_string).collect(),
+        commands: slot.command_names().map(ToOwned::to_owned).collect(),
         errors: load(&slot.tally.errors),
         panics: load(&slot.tally.panics),
         restarts: load(&slot.restarts),

@@ -10,6 +10,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::agenda::more;
 use super::pace::{Moment, Now, Pace};
 use super::period::Period;
 use super::schedule;
@@ -121,7 +122,10 @@ impl Book {
                 let id = self.table.insert(slot);
                 self.rests += 1;
                 self.names.insert(ticker.name.clone(), id);
-                self.rows.resize_with(self.rows.len().max(id as usize + 1), || None);
+                if id as usize == self.rows.len() {
+                    self.rows.reserve_exact(more(self.rows.len(), self.rows.capacity()));
+                    self.rows.push(None);
+                }
                 let name = ticker.name.clone();
                 self.rows[id as usize] =
                     Some(Row { name, at, ticker: Some(ticker), rested: self.rests, awaited: false });

@@ -1,6 +1,5 @@
 //! One of the calls of a handler that may be under way: where its future lives, and what wakes it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
@@ -11,6 +10,7 @@ use tracing::Span;
 use super::Handler;
 use crate::event::{Mailbox, Tracked};
 use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::unwind::quietly;
 
 pub(super) type BoxHandler<'d, E> = Pin<Box<dyn Handler<E> + Send + 'd>>;
 
@@ -91,7 +91,7 @@ impl<'d, E> Call<'d, E> {
 
 /// Drops the future of a call, ended or not.
 pub(super) fn clear<E>(handler: &mut BoxHandler<'_, E>, subscription: &str) {
-    if catch_unwind(AssertUnwindSafe(|| handler.as_mut().clear())).is_err() {
+    if !quietly(|| handler.as_mut().clear()) {
         tracing::error!(subscription, "the destructor of a handler's future panicked");
     }
 }

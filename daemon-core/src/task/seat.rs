@@ -20,7 +20,7 @@ use tracing::Span;
 use super::call::{BoxHandler, Call, Chair, Notes, clear};
 use super::desk::Desk;
 use super::sample::Sample;
-use super::{Failure, drop_quietly};
+use super::{Failure, panicked};
 use crate::error::Result;
 use crate::event::{AnyEvent, Linked, Progress, Published, Tracked, Waiter, set_current, take_out};
 
@@ -230,8 +230,7 @@ impl<'d, E> Seat<'d, E> {
     fn panicked_in(&mut self, place: u32, payload: Box<dyn Any + Send>, desk: &mut Desk<'_>) {
         let name = self.rest.name;
         clear(self.place(place).0, name);
-        self.end(place, Some(Failure::panic(&*payload)), desk);
-        drop_quietly(payload);
+        self.end(place, Some(panicked(payload)), desk);
     }
 
     /// A call begins that is timed, and may be that of an event whose publisher waits to know how it ends.

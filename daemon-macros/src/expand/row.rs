@@ -177,5 +177,17 @@ fn command_row(call: &Call, command: &Command) -> TokenStream {
         |daemon, #pattern, #cx| __private::boxed(async move { #replied })
     };
     let timeout = timeout.map(|time| duration(&quote!(__private), time)).map(|time| quote!(.timeout(#time)));
-    quote!(definition.command(__private::Command::<Self>::new::<#ty, #reply>(#name, #doc, #closure) #timeout))
+    let (request, answer) = (schema(&ty), schema(reply));
+    quote!(definition.command(
+        __private::Command::<Self>::new::<#ty, #reply>(#name, #doc, #closure) #timeout .schemas(#request, #answer)
+    ))
+}
+
+/// How the JSON Schema of a type is made, if that can be: one of two traits answers for each type.
+pub(super) fn schema(ty: &TokenStream) -> TokenStream {
+    quote! {{
+        #[allow(unused_imports)]
+        use __private::{WithSchema as _, WithoutSchema as _};
+        (&__private::SchemaOf::<#ty>::ASK).schema()
+    }}
 }

@@ -10,6 +10,8 @@ use crate::store::Location;
 
 /// A chat system of thirteen daemons: a database, the people and personas in it, and a source tree to talk about.
 ///
+/// Other processes call its commands and hear its events through the socket of its instance.
+///
 /// Every line on standard input becomes a chat message: `room: text`, or just text for the room `general`. The end of
 /// standard input stops nothing; Ctrl-C, SIGTERM and `--for` do.
 #[derive(Debug, Parser)]

@@ -101,7 +101,10 @@ impl DaemonBase for HealthDaemon {
         let writing = cx.clone();
         cx.register_interval("write-figures", Duration::from_secs(1), move || {
             let (path, figures, cx) = (path.clone(), figures.clone(), writing.clone());
-            async move { cx.spawn_blocking("write figures", move || write(&path, &figures))?.await?.map_err(Into::into) }
+            async move {
+                cx.spawn_blocking("write figures", move || write(&path, &figures))?.await??;
+                Result::Ok(())
+            }
         })?;
         Ok(())
     }
