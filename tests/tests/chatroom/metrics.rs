@@ -16,7 +16,7 @@ use crate::run::{PATIENCE, Place};
 fn is_there(program: &str) -> bool {
     let there = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     if !there {
-        println!("NOT RUN: {program} is not installed; see `make prometheus`");
+        tests::not_run(program, "it is not installed; see `make prometheus`");
     }
     there
 }
