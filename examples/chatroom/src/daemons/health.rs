@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fs, io};
 
-use daemon_core::{Context, DaemonBase, HostStatus, Result, daemon};
+use daemon_core::{BoxError, Context, DaemonBase, HostStatus, Result, daemon};
 use daemon_health::metrics::Metrics as Figures;
 use serde::{Deserialize, Serialize};
 
@@ -103,7 +103,7 @@ impl DaemonBase for HealthDaemon {
             let (path, figures, cx) = (path.clone(), figures.clone(), writing.clone());
             async move {
                 cx.spawn_blocking("write figures", move || write(&path, &figures))?.await??;
-                Result::Ok(())
+                Ok::<_, BoxError>(())
             }
         })?;
         Ok(())
