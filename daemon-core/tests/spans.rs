@@ -147,7 +147,8 @@ async fn a_handler_follows_from_what_published_its_event() {
     let host = TestHost::start(Mill::default()).await;
     for number in [2, 0, 3] {
         let request = tracing::info_span!("request");
-        let sent = tracing::Instrument::instrument(host.handle().publish(Grain(number)), request);
+        let handle = host.handle();
+        let sent = tracing::Instrument::instrument(handle.publish(Grain(number)), request);
         sent.await.unwrap();
     }
     host.advance("100ms").await;
