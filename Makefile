@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO ?= cargo
 HOST = $(shell rustc -vV | sed -n "s/^host: //p")
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust loom asan fuzz counts counts-update sim race windows deny hack typos compile-time bench bench-quick clean
+.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust loom asan fuzz counts counts-update sim race windows deny hack prometheus typos compile-time bench bench-quick clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,14 +82,18 @@ race: ## starters that race for a lock, and kill -9: make race ROUNDS=n
 windows: ## the core and IPC on Windows, under Wine (needs mingw-w64 and wine64)
 	CARGO=$(CARGO) tools/windows.sh -p daemon-core -p daemon-ipc -p daemon-health --no-fail-fast
 
-counts: ## instructions of what must stay cheap, against their limits (needs valgrind)
-	CARGO=$(CARGO) tools/instructions.py
+counts: ## instructions and system calls of what must stay cheap, against their limits (needs valgrind, strace)
+	CARGO=$(CARGO) tools/counts.py
 
 counts-update: ## make what is counted now the limits
-	CARGO=$(CARGO) tools/instructions.py --update
+	CARGO=$(CARGO) tools/counts.py --update
 
 e2e: ## only the tests that drive real processes
 	$(CARGO) test --locked -p tests
+
+prometheus: ## promtool and a real Prometheus on the figures of a chatroom (needs prometheus)
+	@command -v promtool prometheus >/dev/null || { echo 'prometheus: needs it; try: apt-get install prometheus' >&2; exit 1; }
+	$(CARGO) test --locked -p tests --test chatroom -- metrics --nocapture
 
 deny: ## licences, bans and sources of dependencies (needs cargo-deny)
 	$(CARGO) deny --locked check bans licenses sources

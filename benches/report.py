@@ -21,7 +21,7 @@ ROOT = HERE.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
 OURS = "daemon-core"
 PEERS = ["actix", "kameo", "kameo_actors", "kanal", "ractor", "task-supervisor", "tokio", "tokio-util", "tokio-cron-scheduler",
-         "tokio-graceful-shutdown"]
+         "tokio-graceful-shutdown", "jsonrpsee", "tarpc", "tonic", "zbus", "zlink"]
 
 
 class Results:
@@ -65,7 +65,7 @@ def table(head, rows):
 
 
 def bold(contender, cell):
-    return f"**{cell}**" if contender.startswith(OURS) else cell
+    return f"**{cell}**" if contender.startswith((OURS, "daemon-ipc")) else cell
 
 
 EVENTS = [(shape, count) for shape in ("roundtrip", "burst") for count in (1, 10, 100, 1000)] + [("topics", 100), ("topics", 1000)]
@@ -100,6 +100,31 @@ def plain(results, case, metrics, reference):
     return table(["contender", *(title for _, title in metrics)], rows)
 
 
+# Case, metric, title, and whether it is told beside the reference.
+IPC = [
+    ("ct/sequential/64", "p50 us", "64 B, p50 µs", True),
+    ("ct/sequential/65536", "p50 us", "64 KiB, p50 µs", True),
+    ("ct/sequential/1048576", "p50 us", "1 MiB, p50 µs", True),
+    ("ct/in-flight/64", "a second", "64 at once of 64 B, a second", True),
+    ("ct/in-flight/1024", "a second", "64 at once of 1 KiB, a second", True),
+    ("mt/in-flight/64", "a second", "two workers, 64 at once of 64 B, a second", True),
+    ("ct/idle", "KiB", "KiB an idle connection", False),
+    ("ct/counts", "instructions", "instructions a request", False),
+    ("ct/counts", "calls", "system calls a request", False),
+]
+
+
+def ipc(results):
+    def cell(name, case, metric, has_ratio):
+        ratio = results.ratio(f"ipc/{case}", name, metric, "raw, tokio") if has_ratio and name != "raw, tokio" else None
+        text = number(results.value(f"ipc/{case}", name, metric))
+        return text if ratio is None else f"{text} ({number(ratio)})"
+
+    names = results.contenders("ipc/ct/sequential/64")
+    rows = [[bold(name, name), *(bold(name, cell(name, case, metric, has)) for case, metric, _, has in IPC)] for name in names]
+    return table(["contender", *(title for _, _, title, _ in IPC)], rows)
+
+
 def not_first(results):
     """Where somebody else was faster or smaller, and why."""
     lines = {}
@@ -108,7 +133,7 @@ def not_first(results):
             ahead = []
             for name in results.contenders(case):
                 ratio = results.ratio(case, name, why.metric, why.ours)
-                if ratio is not None and ratio < 0.97 and not name.startswith(OURS) and name not in (*NO_PEERS, *why.but):
+                if ratio is not None and ratio < 0.97 and not name.startswith((OURS, why.ours)) and name not in (*NO_PEERS, *why.but):
                     ahead.append((ratio, name))
             if ahead:
                 names = ", ".join(f"{name} ({number(ratio)})" for ratio, name in sorted(ahead))
@@ -124,12 +149,13 @@ def order(case):
 
 
 def targets(results):
-    rows = []
-    for target in TARGETS:
-        value = target.value(results)
-        met = "–" if value is None else "yes" if target.met(value) else "**no**"
-        rows.append([target.text, target.limit_text, number(value), met])
-    return table(["what", "is to be", "is", "met"], rows) + "\n"
+    found = [(target, target.value(results)) for target in TARGETS]
+    met = {None: "–", True: "yes", False: "**no**"}
+    is_met = [value if value is None else target.met(value) for target, value in found]
+    rows = [[target.text, target.limit_text, number(value), met[is_so]] for (target, value), is_so in zip(found, is_met)]
+    why = [f"* *{target.text}.* {target.why}" for (target, _), is_so in zip(found, is_met) if is_so is False and target.why]
+    told = ["", "Why not, by profiles:", "", *why] if why else []
+    return "\n".join([table(["what", "is to be", "is", "met"], rows), *told]) + "\n"
 
 
 def machine():
@@ -151,7 +177,8 @@ def versions():
         node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip().lstrip("v")
         text.append(f"node {node}")
         packages = json.loads((HERE / "node" / "package.json").read_text())["dependencies"]
-        text += [f"{name} {version}" for name, version in packages.items()]
+        interop = json.loads((ROOT / "tests" / "interop" / "package.json").read_text())["dependencies"]
+        text += [f"{name} {version}" for name, version in (packages | interop).items()]
     except (OSError, subprocess.CalledProcessError):
         pass
     return ", ".join(text)
@@ -183,6 +210,7 @@ def page(results, cpu):
         "units": plain(results, "units/100000", units, "token + TaskTracker"),
         "daemons": plain(results, "units/1000", units, "token + TaskTracker"),
         "idle": plain(results, "idle", idle, "tokio, two threads"),
+        "ipc": ipc(results),
         "not_first": not_first(results),
         "targets": targets(results),
     }

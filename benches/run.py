@@ -14,6 +14,8 @@ import sys
 import time
 from pathlib import Path
 
+from ipc import Ipc
+
 HERE = Path(__file__).resolve().parent
 OUT = HERE / "out"
 NODE = HERE / "node"
@@ -126,6 +128,11 @@ class Bench:
             else:
                 self.one_idle(number, contender, [str(self.program(program))])
 
+    def ipc(self, number):
+        if number == 0:
+            self.ipc_suite = Ipc(self)
+        self.ipc_suite.run(number)
+
     def one_idle(self, number, contender, command):
         begun = time.perf_counter()
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -162,7 +169,7 @@ def wakes(pid):
     return total
 
 
-SUITES = ["events", "intervals", "units", "idle"]
+SUITES = ["events", "intervals", "units", "idle", "ipc"]
 
 
 def main():

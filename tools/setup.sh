@@ -19,9 +19,12 @@ case $missing in *gcc*) missing="$missing libc6-dev" ;; esac
 if [ "$what" = all ] && ! command -v npm >/dev/null; then missing="$missing npm"; fi
 [ -e /etc/ssl/certs/ca-certificates.crt ] || ! command -v apt-get >/dev/null || missing="$missing ca-certificates"
 
-# What counts instructions; where there is none they are not counted.
-if [ "$what" = all ] && ! command -v valgrind >/dev/null; then
-    if command -v apt-get >/dev/null; then missing="$missing valgrind"; else say 'no valgrind: instructions will not be counted'; fi
+# What counts instructions and system calls; where there is none they are not counted.
+if [ "$what" = all ]; then
+    for tool in valgrind strace; do
+        command -v "$tool" >/dev/null && continue
+        if command -v apt-get >/dev/null; then missing="$missing $tool"; else say "no $tool: what it counts will not be counted"; fi
+    done
 fi
 
 if [ -n "$missing" ]; then

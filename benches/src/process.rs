@@ -1,10 +1,15 @@
-//! What the system says of this process.
+//! What the system says of processes.
 
 use std::fs;
 
 /// Resident memory, in bytes.
 pub fn resident() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    resident_of(std::process::id())
+}
+
+/// That of another process.
+pub fn resident_of(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) * 1024
 }

@@ -23,18 +23,21 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(took.count(), 4);
 /// assert_eq!(took.quantile(0.5), Some(Duration::from_micros(4_096)));
 /// assert_eq!(took.max(), Some(Duration::from_millis(70)));
+/// assert_eq!(took.total(), Duration::from_millis(79));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Written", into = "Written")]
 pub struct Histogram {
     counts: [u64; Self::BUCKETS],
     max: Duration,
+    total: Duration,
 }
 
 /// How a histogram is written: its buckets that are not empty, the smallest first.
 #[derive(Clone, Serialize, Deserialize)]
 struct Written {
     max_ns: u64,
+    total_ns: u64,
     buckets: Vec<Bucket>,
 }
 
@@ -52,7 +55,7 @@ impl Histogram {
     /// An empty one.
     #[must_use]
     pub const fn new() -> Self {
-        Self { counts: [0; Self::BUCKETS], max: Duration::ZERO }
+        Self { counts: [0; Self::BUCKETS], max: Duration::ZERO, total: Duration::ZERO }
     }
 
     /// Counts one duration.
@@ -60,11 +63,12 @@ impl Histogram {
     pub fn record(&mut self, took: Duration) {
         self.counts[Self::index(took)] += 1;
         self.max = self.max.max(took);
+        self.total = self.total.saturating_add(took);
     }
 
     /// What was counted elsewhere, bucket by bucket.
-    pub(crate) fn of(counts: [u64; Self::BUCKETS], max: Duration) -> Self {
-        Self { counts, max }
+    pub(crate) fn of(counts: [u64; Self::BUCKETS], max: Duration, total: Duration) -> Self {
+        Self { counts, max, total }
     }
 
     /// The bucket that a duration belongs to.
@@ -85,6 +89,7 @@ impl Histogram {
             *count += more;
         }
         self.max = self.max.max(other.max);
+        self.total = self.total.saturating_add(other.total);
     }
 
     /// How many durations were counted.
@@ -97,6 +102,12 @@ impl Histogram {
     #[must_use]
     pub fn max(&self) -> Option<Duration> {
         (self.count() > 0).then_some(self.max)
+    }
+
+    /// All the durations that were counted, added up.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.total
     }
 
     /// All buckets, the smallest first: what each holds is below the duration, and how much it holds. The last one has no
@@ -128,12 +139,17 @@ impl Default for Histogram {
     }
 }
 
+fn nanos(of: Duration) -> u64 {
+    u64::try_from(of.as_nanos()).unwrap_or(u64::MAX)
+}
+
 impl From<Histogram> for Written {
     fn from(histogram: Histogram) -> Self {
         let micros = |below: Duration| u64::try_from(below.as_micros()).unwrap_or(u64::MAX);
         let bucket = |(below, count): (Option<Duration>, u64)| Bucket { below_us: below.map(micros), count };
         Self {
-            max_ns: u64::try_from(histogram.max.as_nanos()).unwrap_or(u64::MAX),
+            max_ns: nanos(histogram.max),
+            total_ns: nanos(histogram.total),
             buckets: histogram.buckets().filter(|(_, count)| *count > 0).map(bucket).collect(),
         }
     }
@@ -141,7 +157,11 @@ impl From<Histogram> for Written {
 
 impl From<Written> for Histogram {
     fn from(written: Written) -> Self {
-        let mut histogram = Self { max: Duration::from_nanos(written.max_ns), ..Self::new() };
+        let mut histogram = Self {
+            max: Duration::from_nanos(written.max_ns),
+            total: Duration::from_nanos(written.total_ns),
+            ..Self::new()
+        };
         for Bucket { below_us, count } in written.buckets {
             // Whatever lies just below the bound belongs to the bucket.
             let within = below_us.map_or(Duration::MAX, |below| Duration::from_micros(below.saturating_sub(1)));
@@ -193,7 +213,7 @@ mod tests {
             histogram.record(took);
         }
         let json = serde_json::to_value(&histogram).unwrap();
-        let expected = serde_json::json!({"max_ns": 86_400_000_000_000_u64, "buckets": [
+        let expected = serde_json::json!({"max_ns": 86_400_000_000_000_u64, "total_ns": 86_400_000_006_000_u64, "buckets": [
             {"below_us": 4, "count": 2}, {"below_us": null, "count": 1},
         ]});
         assert_eq!(json, expected);
@@ -214,6 +234,7 @@ mod tests {
             let (told, exact) = (histogram.quantile(share).unwrap(), all[rank - 1]);
             prop_assert!(told >= exact && told <= (exact * 2).max(US(1)), "{:?} for {:?}", told, exact);
             prop_assert_eq!(histogram.quantile(1.0), all.last().copied());
+            prop_assert_eq!(histogram.total(), all.iter().sum());
         }
 
         #[test]

@@ -39,6 +39,7 @@
 //! * `log` (default): [`Host::run`] shows warnings and errors on standard error where the program has installed no
 //!   tracing subscriber of its own; `RUST_LOG` says what to show.
 //! * `cron`: [`#[cron]`](macro@cron) and `Context::register_cron`, intervals told by cron expressions in time zones.
+//! * `schema`: commands tell the JSON Schema of what they take and give, where the types are `schemars::JsonSchema`.
 //! * `testing`: the module `testing`, a host under a paused clock for your own tests; a dev-dependency asks for it.
 
 mod call;
@@ -64,18 +65,23 @@ mod sync;
 mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod unwind;
+mod written;
 
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
 
-pub use call::{Call, CallError};
+#[cfg(feature = "schema")]
+pub use call::schema_of;
+pub use call::{Call, CallError, CommandInfo};
 pub use configuration::Configuration;
 pub use context::{Context, HostHandle, TaskEnded, TaskHandle, Unsubscribe};
 pub use daemon::{DaemonBase, Wired};
 pub use declaration::{Declaration, Declared, Dependency, Plane, Published};
 pub use definition::{
-    Check, Command, CommandCall, Deferred, Definition, EventHandler, Interval, OnReady, RowCall, Task,
+    Check, CheckOptions, Command, CommandCall, DeclaredCheck, Deferred, Definition, EventHandler, Interval, OnReady,
+    RowCall, Task,
 };
 pub use duration::IntoDuration;
 pub use error::{BoxError, DaemonError, DaemonErrorCode, Error, IntoOutcome, Result};
@@ -86,14 +92,14 @@ pub use event::{
 pub use histogram::Histogram;
 pub use host::{
     Async, CheckError, Cut, DaemonProcess, DaemonProcessBuilder, DaemonStart, DaemonStop, EventAccount, Factory,
-    HandlerStop, Host, HostCheck, Left, Plain, RunningHost, ShutdownReport, StartError, StartReport,
+    HandlerStop, Host, HostCheck, Left, Plain, RunningHost, Settled, ShutdownReport, StartError, StartReport,
 };
 pub use policy::{OnError, Restart, RestartPolicy};
 pub use reload::{DaemonReload, DaemonReloadOutcome, ReloadOutcome, ReloadReport};
 pub use schedule::{Missed, Overlap, Period, Schedule};
 pub use status::{
-    BlockedWork, CheckKind, CheckReport, DaemonStatus, EventAudit, HostStatus, IntervalState, IntervalStatus, State,
-    TaskKind, TaskStatus, Transition, Undeclared, Unfed, Unheard,
+    BlockedWork, CheckKind, CheckReport, DaemonStatus, EndedSubscriptions, EventAudit, HostReadiness, HostStatus,
+    IntervalState, IntervalStatus, State, TaskKind, TaskStatus, Transition, Undeclared, Unfed, Unheard,
 };
 pub use task::{Attach, EventRow, Handler, place};
 

@@ -12,16 +12,17 @@ pub use std::primitive::{bool, str};
 pub use std::result::Result;
 pub use std::sync::Arc;
 pub use std::time::Duration;
+pub use std::vec::Vec;
 
 pub use daemon_grammar::Percent;
 pub use serde_json;
 
-pub use crate::call::{Call, CallError};
+pub use crate::call::{Call, CallError, SchemaOf, Signature, WithSchema, WithoutSchema};
 pub use crate::const_check::{Leaves, Text, Trail, assembled, period, report, topic};
 pub use crate::context::Context;
 pub use crate::daemon::Wired;
 pub use crate::declaration::{Declaration, Declared, Dependency, Plane, Published};
-pub use crate::definition::{Check, Command, Deferred, Definition, Interval, OnReady, Task};
+pub use crate::definition::{Check, CheckOptions, Command, Deferred, Definition, Interval, OnReady, Task};
 pub use crate::event::{Envelope, Event, Filter, Key, Overflow};
 pub use crate::policy::{OnError, Restart, RestartPolicy};
 pub use crate::schedule::{Missed, Overlap, Period, Schedule};
@@ -83,16 +84,16 @@ pub const DEFAULT_TIMEOUT: Duration = crate::call::DEFAULT_TIMEOUT;
 /// What a generated client does: one call, with its types to the fore, so that what they lack is said once and of them.
 pub fn ask<'a, Q, A>(
     call: &'a impl Call,
-    daemon: &'a str,
-    command: &'a str,
+    command: (&'a str, &'a str),
     request: &'a Q,
     limit: Duration,
+    commands: fn() -> Vec<Signature>,
 ) -> impl Future<Output = Result<A, CallError>> + Send
 where
     Q: serde::Serialize + Send + Sync,
     A: serde::de::DeserializeOwned + Send,
 {
-    crate::call::call_within(call, daemon, command, request, limit)
+    crate::call::ask(call, command, request, limit, commands)
 }
 
 /// The filter that a handler names by its path: a plain function, so that one of another type is told of at that path.

@@ -119,7 +119,7 @@ async fn instances_are_told_apart() {
     let client = || Calculator::client(&handle);
     assert_eq!(client().instance("second").sum(&Sum { of: vec![5] }).await.unwrap(), 5);
     let unnamed = client().sum(&Sum { of: vec![] }).await.unwrap_err();
-    assert_eq!(unnamed.to_string(), "no daemon named `calculator`");
+    assert_eq!(unnamed.to_string(), "no daemon named `calculator`; this host has: first, second");
     assert!(host.shutdown().await.unwrap().is_clean());
 }
 
@@ -131,7 +131,7 @@ async fn each_way_a_call_can_fail_has_its_own_error() {
 
     let error = call("calculatr", "sum").await;
     assert!(matches!(error, CallError::UnknownDaemon { .. }));
-    assert_eq!(error.to_string(), "no daemon named `calculatr`");
+    assert_eq!(error.to_string(), "no daemon named `calculatr`; this host has: calculator");
 
     let error = call("calculator", "sun").await;
     assert!(matches!(error, CallError::UnknownCommand { .. }));
@@ -312,7 +312,7 @@ async fn checks_run_side_by_side_each_with_its_own_limit() {
         [
             ("well", None),
             ("ill", Some("a cold")),
-            ("mute", Some("did not end within 2s")),
+            ("mute", Some("no answer within 2s")),
             ("faints", Some("panicked: fell over")),
         ]
     );

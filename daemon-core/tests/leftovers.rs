@@ -4,7 +4,7 @@
 mod probe;
 
 use daemon_core::{BoxError, Context, DaemonBase, Error, Event, Host, Result, State, daemon};
-use probe::{Log, Says, account, assert_nothing_left};
+use probe::{Log, Says, account, assert_nothing_left, until};
 use std::future::pending;
 use std::sync::{Arc, Mutex, mpsc};
 use tokio::sync::Semaphore;
@@ -192,4 +192,70 @@ async fn what_fails_after_its_life_fails_no_later_one() {
     let ghost = status.daemon("ghost").unwrap();
     assert_eq!((ghost.state, ghost.errors, &ghost.reason), (State::Running, 1, &None), "{ghost:?}");
     host.shutdown().await.unwrap();
+}
+
+#[derive(Event)]
+#[event("leftovers:kept", local, retain)]
+struct Kept;
+
+#[daemon(name = "teller", no_handlers)]
+struct Teller;
+impl DaemonBase for Teller {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        Ok(cx.publish(Kept).await?)
+    }
+}
+
+/// What its filter does: says that it is asked, and waits.
+static ASKED: Mutex<Option<(mpsc::Sender<()>, mpsc::Receiver<()>)>> = Mutex::new(None);
+
+/// A new value begins with what is retained, and its filter is asked about that before it is initialised.
+#[daemon(name = "picky", requires(Teller), optional, restart(never), start_timeout = "50ms", stop_timeout = "100ms")]
+struct Picky {
+    log: Log,
+    _gone: Says,
+}
+#[daemon]
+impl Picky {
+    #[on_event(when = blocks)]
+    fn kept(&self, _kept: &Kept) {}
+}
+impl DaemonBase for Picky {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        self.log.say("initialize");
+        Ok(())
+    }
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        self.log.say("cleanup");
+        Ok(())
+    }
+}
+
+fn blocks(_kept: &Kept) -> bool {
+    if let Some((asked, go_on)) = ASKED.lock().unwrap().take() {
+        asked.send(()).ok();
+        go_on.recv().ok();
+    }
+    true
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_that_was_given_up_does_not_go_on_to_initialize() {
+    let log = Log::default();
+    let picky = log.clone();
+    let make = move || Ok::<_, BoxError>(Picky { log: picky.clone(), _gone: picky.on_drop("gone") });
+    let host = Host::new("t").daemon(Teller).daemon_with(make).start().await.unwrap();
+    let (asks, asked) = mpsc::channel();
+    let (go_on, waits) = mpsc::channel();
+    *ASKED.lock().unwrap() = Some((asks, waits));
+    let refused = host.handle().restart_daemon("picky").await.unwrap_err();
+    assert!(matches!(refused, Error::DaemonFailed { .. }), "{refused}");
+    assert!(asked.try_recv().is_ok(), "the filter was asked");
+    let report = host.shutdown().await.unwrap();
+    assert!(!report.daemon("picky").unwrap().cut[0].gone, "{report}");
+    let first = ["initialize", "cleanup", "gone"];
+    assert_eq!(log.lines(), first);
+    drop(go_on);
+    until("the second value is gone", || log.lines().len() > first.len()).await;
+    assert_eq!(log.lines()[first.len()..], ["gone"]);
 }

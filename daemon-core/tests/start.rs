@@ -4,8 +4,8 @@
 mod probe;
 
 use daemon_core::{
-    Context, DaemonBase, Declaration, Declared, Definition, Dependency, Error, Host, HostHandle, Result, StartError,
-    StartReport, State, Wired, daemon,
+    Context, DaemonBase, Declaration, Declared, Definition, Dependency, Error, Host, HostHandle, Restart,
+    RestartPolicy, Result, StartError, StartReport, State, Task, Wired, daemon,
 };
 use probe::{Bomb, Log, MS, S, assert_nothing_left};
 use std::future::pending;
@@ -399,6 +399,69 @@ async fn the_deadline_is_for_making_and_initialising_together() {
         Ok::<_, Error>(Slow)
     };
     fails_with(Host::new("t").daemon_with(make), "did not end within 10s").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_was_not_initialised_in_time_is_not_cleaned_up() {
+    #[daemon(name = "made", start_timeout = "10s", no_handlers)]
+    struct Late(Log);
+    impl DaemonBase for Late {
+        async fn initialize(&self, _cx: &Context) -> Result<()> {
+            self.0.say("initialize");
+            Ok(())
+        }
+        async fn cleanup(&self, _cx: &Context) -> Result<()> {
+            self.0.say("cleanup");
+            Ok(())
+        }
+    }
+    let log = Log::default();
+    let given = log.clone();
+    let make = move || {
+        let log = given.clone();
+        async move {
+            // The whole of its time is over before anybody else gets to run.
+            let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(std::pin::pin!(tokio::time::advance(S(10))).poll(&mut cx).is_pending());
+            Ok::<_, Error>(Late(log))
+        }
+    };
+    fails_with(Host::new("t").daemon_with(make), "did not end within 10s").await;
+    assert_eq!(log.count("initialize"), log.count("cleanup"), "{:?}", log.lines());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_backs_off_does_not_outlast_the_start_budget() {
+    const PATIENT: RestartPolicy =
+        RestartPolicy::new(Restart::OnFailure).backoff(Duration::from_secs(60), Duration::from_secs(60));
+    /// Runs, and breaks while the host still starts.
+    #[derive(Default)]
+    struct Breaks;
+    impl Declared for Breaks {
+        const DECLARATION: Declaration = Declaration::new("breaks").restart(PATIENT);
+    }
+    impl Wired for Breaks {
+        fn wire(definition: &mut Definition<Self>) {
+            let restart = RestartPolicy::new(Restart::Never);
+            definition.task(Task::new("break", |_, _| Box::pin(async { Err("broken".into()) })).restart(restart));
+        }
+    }
+    impl DaemonBase for Breaks {}
+    #[daemon(name = "slow", no_handlers)]
+    struct Slow;
+    impl DaemonBase for Slow {
+        async fn initialize(&self, _cx: &Context) -> Result<()> {
+            tokio::time::sleep(S(3)).await;
+            Ok(())
+        }
+    }
+    let begun = tokio::time::Instant::now();
+    let host = Host::new("t").daemon(Breaks).daemon(Slow).start_budget(S(10));
+    let (start, shutdown) = failed(host.start().await.unwrap_err());
+    assert!(begun.elapsed() < S(11), "{:?}", begun.elapsed());
+    let reason = daemon(&start, "breaks").reason.clone().unwrap();
+    assert_eq!(reason, "did not run within the host's start budget of 10s");
+    assert_eq!(shutdown.exit_code, 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@
 mod probe;
 
 use daemon_core::{Context, DaemonBase, Error, Event, Host, PublishError, Result, State, daemon};
-use probe::{Bomb, Log, MS, S, assert_nothing_left, until};
+use probe::{Bomb, Log, MS, S, Says, assert_nothing_left, until};
 use std::future::pending;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -508,6 +508,22 @@ async fn blocking_work_that_outlives_the_stop_is_named_as_left() {
     assert_eq!((report.left.tasks, report.exit_code), (1, 75));
 }
 
+#[daemon(name = "low", no_handlers)]
+struct Low(#[expect(dead_code, reason = "held for its destructor")] Says);
+impl DaemonBase for Low {}
+#[daemon(name = "high", requires(Low), no_handlers)]
+struct High(#[expect(dead_code, reason = "held for its destructor")] Says);
+impl DaemonBase for High {}
+
+#[tokio::test(start_paused = true)]
+async fn values_are_dropped_in_the_order_of_the_stop() {
+    let log = Log::default();
+    let (low, high) = (Low(log.on_drop("low")), High(log.on_drop("high")));
+    let host = Host::new("t").daemon(low).daemon(high).start().await.unwrap();
+    assert!(host.shutdown().await.unwrap().is_clean());
+    log.in_order(&["high", "low"]);
+}
+
 #[daemon(name = "greedy", no_handlers)]
 struct Greedy(Log);
 impl DaemonBase for Greedy {
@@ -541,6 +557,9 @@ async fn daemons_that_hang_one_after_the_other_share_the_budget() {
         let host = Host::new("t").stop_budget(budget).daemon(Greedy(log.clone())).daemon(Greedier(log.clone()));
         let report = host.start().await.unwrap().shutdown().await.unwrap();
         assert!(u128::from(report.stop_ms) <= budget.as_millis() + 50, "{budget:?}: {report}");
+        let took = ["greedier", "greedy"].map(|name| report.daemon(name).unwrap().stop_ms);
+        let fair = took.iter().all(|took| u128::from(*took) >= budget.as_millis() * 2 / 5);
+        assert!(fair || budget < S(1), "{took:?} of {budget:?}");
         log.in_order(&["greedier", "greedier guard", "greedy", "greedy guard"]);
         assert_eq!(report.exit_code, 75);
         assert_nothing_left(&report);

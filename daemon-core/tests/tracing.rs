@@ -1,7 +1,5 @@
 //! What a log shows of daemons: whose work an event came from, and what the host warns about.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 mod log;
 
 use std::time::Duration;

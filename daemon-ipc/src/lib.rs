@@ -31,7 +31,10 @@
 mod body;
 mod client;
 mod codec;
+mod command;
+pub mod control;
 mod error;
+mod host;
 mod json;
 mod limits;
 mod outbox;
@@ -46,7 +49,10 @@ pub use client::{Connection, ConnectionBuilder, Event, Events, Reconnect, Replie
 pub use codec::{
     BadFrame, Capabilities, Decoder, Envelope, Extensions, Frame, FrameError, Hello, Kind, PROTOCOL_VERSION, encode,
 };
+pub use command::Published;
+pub use control::ControlServer;
 pub use error::{BindError, ConnectionError, Failure, RequestError, code};
+pub use host::IpcServer;
 pub use json::Json;
 pub use limits::Limits;
 pub use peer::{Peer, Policy};

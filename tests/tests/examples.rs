@@ -179,3 +179,29 @@ fn an_echo_server_answers_and_leaves_no_socket() -> Result {
     assert!(client.text(Source::Stderr).contains("is the daemon running?"), "{}", client.text(Source::Stderr));
     Ok(())
 }
+
+/// Runs an example with its instance's files in `dir`; returns its code and what it says.
+fn run_in(dir: &tests::TempDir, example: &'static str, arguments: &[&str]) -> Result<(Option<i32>, String)> {
+    let program = Program::new(built("examples", Target::Example(example))?).runtime_dir(dir.path());
+    let mut running = program.args(arguments).start()?;
+    let code = running.wait(SOON)?.code();
+    Ok((code, running.text(Source::Stdout) + &running.text(Source::Stderr)))
+}
+
+#[test]
+fn a_command_is_called_from_another_process() -> Result {
+    let dir = tests::TempDir::new()?;
+    let (code, said) = run_in(&dir, "ipc_commands", &["ask", "divide", "1", "1"])?;
+    assert_eq!(code, Some(1));
+    assert!(said.starts_with("the call did not get through\n  cannot connect to"), "{said}");
+    let program = Program::new(built("examples", Target::Example("ipc_commands"))?).runtime_dir(dir.path());
+    let mut server = program.args(["serve"]).start()?;
+    server.wait_for_line(Source::Stderr, SOON, |line| line.starts_with("calculator started"))?;
+    assert_eq!(run_in(&dir, "ipc_commands", &["ask", "divide", "84", "2"])?, (Some(0), "42\n".to_owned()));
+    let (code, said) = run_in(&dir, "ipc_commands", &["ask", "divide", "1", "0"])?;
+    assert_eq!((code, &*said), (Some(1), "the command failed: cannot divide by zero\n"));
+    assert_eq!(run_in(&dir, "ipc_commands", &["ask", "close"])?.0, Some(0));
+    assert_eq!(server.wait(SOON)?.code(), Some(0));
+    assert_eq!(std::fs::read_dir(dir.path().join("calculator"))?.count(), 0);
+    Ok(())
+}

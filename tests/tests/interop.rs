@@ -5,10 +5,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use daemon_core::instance;
 use daemon_ipc::{Connection, Failure, Json, Reply, Request, RequestError, Server, blocking, from_fn};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tests::{Program, Running, Source, TempDir};
+use tests::{Program, Running, Signal, Source, TempDir};
 
 type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
@@ -25,8 +26,43 @@ fn bun() -> Result<PathBuf> {
 }
 
 fn run(script: &str, socket: &Path) -> Result<Running> {
-    let script = format!("{INTEROP}/{script}");
-    Ok(Program::new(bun()?).args([script.as_ref(), socket.as_os_str()]).current_dir(INTEROP).start()?)
+    Ok(program(script)?.args([socket]).start()?)
+}
+
+fn program(script: &str) -> Result<Program> {
+    Ok(Program::new(bun()?).args([format!("{INTEROP}/{script}")]).current_dir(INTEROP))
+}
+
+/// A host with a socket, in a directory of its own.
+fn host(dir: &TempDir) -> Result<Running> {
+    let subject = Program::new(env!("CARGO_BIN_EXE_subject")).runtime_dir(dir.path());
+    let running = subject.args(["served/calm@"]).start()?;
+    running.wait_for_line(Source::Stderr, SOON, |line| line.starts_with("subject started"))?;
+    Ok(running)
+}
+
+/// What its functions make of the instance `subject` in `dir`.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+struct Seen {
+    paths: [PathBuf; 4],
+    pid: Option<u32>,
+    alive: bool,
+    process_alive: bool,
+    acquired: String,
+    started: String,
+}
+
+fn look(dir: &TempDir) -> Result<Seen> {
+    let own = dir.path().join("subject");
+    let (lock, pid_file) = (own.join("daemon.lock"), own.join("daemon.pid"));
+    let program = program("instance.ts")?.runtime_dir(dir.path());
+    let arguments = ["look".as_ref(), "subject".as_ref(), lock.as_os_str(), pid_file.as_os_str()];
+    let mut running = program.args(arguments).start()?;
+    let status = running.wait(SOON)?;
+    let said = running.text(Source::Stdout);
+    serde_json::from_str(&said)
+        .map_err(|error| format!("{status}, {error}: {said}{}", running.text(Source::Stderr)).into())
 }
 
 #[derive(Deserialize)]
@@ -160,5 +196,65 @@ fn its_server_is_asked_by_the_client_that_blocks() -> Result {
     assert_eq!(connection.call::<_, u32>(&json!({"type": "echo", "value": 7}))?, 7);
     running.close_stdin();
     assert_eq!(running.wait(SOON)?.code(), Some(0));
+    Ok(())
+}
+
+#[test]
+fn its_client_calls_the_commands_of_a_host() -> Result {
+    let dir = TempDir::new()?;
+    let mut host = host(&dir)?;
+    let mut client = run("host.ts", &dir.path().join("subject/daemon.sock"))?;
+    let status = client.wait(SOON)?;
+    let said = client.text(Source::Stdout) + &client.text(Source::Stderr);
+    assert!(status.success(), "{said}");
+    assert_eq!(said, "all 14 are as they should be\n");
+    assert_eq!(host.wait(SOON)?.code(), Some(0), "it was asked to end");
+    Ok(())
+}
+
+/// Lock, PID file and socket are where its functions look, and say what they read.
+#[test]
+fn its_functions_read_the_lock_and_the_pid_file_of_a_host() -> Result {
+    let dir = TempDir::new()?;
+    let mut host = host(&dir)?;
+    let pid = u32::try_from(host.pid().as_raw_nonzero().get())?;
+    let own = dir.path().join("subject");
+    let paths = ["", "daemon.sock", "daemon.lock", "daemon.pid"]
+        .map(|file| if file.is_empty() { own.clone() } else { own.join(file) });
+    let seen = Seen {
+        paths: paths.clone(),
+        pid: Some(pid),
+        alive: true,
+        process_alive: true,
+        acquired: "LockError".to_owned(),
+        started: "ALREADY_RUNNING".to_owned(),
+    };
+    assert_eq!(look(&dir)?, seen);
+    host.signal(Signal::KILL)?;
+    host.wait(SOON)?;
+    let dead = Seen { alive: false, process_alive: false, acquired: "acquired".to_owned(), ..seen };
+    let killed = look(&dir)?;
+    // What it makes of a PID file that a dead process left is its own affair.
+    assert_eq!(Seen { started: dead.started.clone(), ..killed }, dead);
+    Ok(())
+}
+
+/// The PID it writes is read; as nobody has the lock of the kernel, it is no obstacle.
+#[test]
+fn its_lock_file_is_read_and_keeps_nobody_from_starting() -> Result {
+    let dir = TempDir::new()?;
+    let lock = dir.path().join("subject/daemon.lock");
+    std::fs::create_dir(dir.path().join("subject"))?;
+    let mut holder = program("instance.ts")?.args(["hold".as_ref(), lock.as_os_str()]).start()?;
+    let line = holder.wait_for_line(Source::Stdout, SOON, |line| line.starts_with("held by "))?;
+    let pid: u32 = line.trim_start_matches("held by ").parse()?;
+    assert_eq!(instance::read_lock_pid(&lock), Some(pid));
+    assert!(instance::is_process_alive(pid) && !instance::is_daemon_alive(&lock));
+    let mut host = host(&dir)?;
+    assert_eq!(instance::read_lock_pid(&lock), Some(u32::try_from(host.pid().as_raw_nonzero().get())?));
+    host.signal(Signal::TERM)?;
+    assert_eq!(host.wait(SOON)?.code(), Some(0));
+    holder.close_stdin();
+    holder.wait(SOON)?;
     Ok(())
 }

@@ -51,8 +51,16 @@ async fn paced<F: Future<Output = ()>>(mut publish: impl FnMut() -> F) {
 async fn with_mpsc(waits: Waits) {
     let (fast, mut fast_events) = mpsc::channel::<Arc<Moment>>(CAPACITY);
     let (slow, mut slow_events) = mpsc::channel::<Arc<Moment>>(CAPACITY);
-    tokio::spawn(async move { while slow_events.recv().await.is_some() { tokio::time::sleep(SLOW).await } });
-    tokio::spawn(async move { while let Some(moment) = fast_events.recv().await { waits.book(&moment) } });
+    tokio::spawn(async move {
+        while slow_events.recv().await.is_some() {
+            tokio::time::sleep(SLOW).await
+        }
+    });
+    tokio::spawn(async move {
+        while let Some(moment) = fast_events.recv().await {
+            waits.book(&moment)
+        }
+    });
     paced(async || {
         let moment = Arc::new(Moment(Instant::now()));
         drop(slow.try_send(moment.clone())); // who waited here would make the fast one wait

@@ -1,19 +1,23 @@
 //! A handle on a running host: what it looks like, and what can be asked of it from outside its daemons.
 
 use std::any::TypeId;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::oneshot;
 
 use super::link::{self, HostLink, Wish};
-use crate::call::{Call, CallError};
+use crate::call::{Call, CallError, Carried, CommandInfo};
 use crate::declaration::Declared;
+use crate::definition::DeclaredCheck;
 use crate::error::Error;
 use crate::event::{Event, PublishError, Publisher, SubscribeError, Tap};
-use crate::instance::DaemonLock;
+use crate::instance::{DaemonLock, Layout, PathError};
 use crate::schedule::{Order, Period};
-use crate::status::{CheckReport, EventAudit, HostStatus, Transition};
+use crate::status::{CheckReport, EventAudit, HostReadiness, HostStatus, Transition};
+use crate::task::aside;
 
 /// A handle on a host. Clones are cheap; a handle does not keep the host running.
 #[derive(Clone)]
@@ -245,6 +249,102 @@ impl HostHandle {
         Error: From<P::Error>,
     {
         self.link.order(daemon, interval, Order::Period(period.try_into()?))
+    }
+
+    /// Whether the host does its work now, as far as the lives of its daemons tell; their health checks may say more. It is
+    /// never ready while a daemon that it requires does not run, nor once it is to shut down.
+    #[must_use]
+    pub fn readiness(&self) -> HostReadiness {
+        self.link.host_readiness()
+    }
+
+    /// The runtime that the workers are of: where what users wrote runs, for a daemon of another [plane](crate::Plane) that has some to
+    /// run. `None` before the host begins to start.
+    #[must_use]
+    pub fn workers(&self) -> Option<tokio::runtime::Handle> {
+        self.link.workers()
+    }
+
+    /// The health checks that the daemons declare, whether or not they run.
+    #[must_use]
+    pub fn checks(&self) -> Vec<DeclaredCheck> {
+        self.link.checks()
+    }
+
+    /// Runs one health check, for no longer than its timeout. One that fails is an answer.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDaemon`]; [`Error::UnknownCheck`]; [`Error::NotRunning`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives the answer up; a check under way runs to its end or its timeout.
+    pub async fn run_check(&self, daemon: &str, check: &str) -> Result<CheckReport, Error> {
+        self.link.run_check(daemon, check).await
+    }
+
+    /// Tells the supervisor that a daemon cannot go on, for what watches over daemons from outside: it is restarted by its policy and
+    /// charged to its limit, as if a handler with `on_error = restart` had failed, or with `on_error = fail` if it is
+    /// `for_good`. Nothing happens if the daemon has come to another `life` since.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDaemon`].
+    pub fn fail_daemon(&self, daemon: &str, life: u64, reason: &str, for_good: bool) -> Result<(), Error> {
+        self.link.fail_daemon(daemon, life, reason.to_owned(), for_good)
+    }
+
+    /// The names of the daemons, in the order in which they were added.
+    #[must_use]
+    pub fn daemon_names(&self) -> Vec<String> {
+        self.link.names()
+    }
+
+    /// The commands of all daemons, running or not, in the order in which the daemons were added.
+    #[must_use]
+    pub fn commands(&self) -> Vec<CommandInfo> {
+        self.link.commands()
+    }
+
+    /// What the commands of each daemon that has some look like, as a hash over their names and their schemas as far as there are any: two
+    /// programs that were built from the same sources have the same. Programs without the feature `schema` know of names only.
+    #[must_use]
+    pub fn command_hashes(&self) -> BTreeMap<String, String> {
+        self.link.command_hashes()
+    }
+
+    /// Calls a command with JSON, and returns its reply as JSON: for who carries calls from elsewhere and does not know their types. The
+    /// request is read, the reply written and an error of the command put into words where the command runs, so that no code of its
+    /// daemon runs here.
+    ///
+    /// # Errors
+    /// [`CallError`]; the errors inside are text.
+    ///
+    /// # Cancel safety
+    /// As [`Call::call`].
+    pub async fn call_json(&self, daemon: &str, command: &str, request: String) -> Result<String, CallError> {
+        match self.link.call(daemon, command, Carried::Text(request)).await? {
+            Carried::Text(reply) => Ok(reply),
+            Carried::Value(reply) => Ok(reply.to_string()),
+        }
+    }
+
+    /// Runs `work` where the workers' daemons run, for who is on the [operations plane](crate::Plane::Operations) and has code of others to
+    /// run, such as writing an event as JSON. `None` if it panicked, or there are no workers any more.
+    ///
+    /// # Cancel safety
+    /// Once polled, the work is done even if the future is dropped.
+    pub async fn on_workers<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let (sender, done) = oneshot::channel();
+        // Nobody may wait for it any more.
+        drop(aside(&self.link.workers()?, async move { drop(sender.send(work())) }));
+        done.await.ok()
+    }
+
+    /// Where the files of this host are: its lock, its PID file, its socket, if it has not been told otherwise.
+    ///
+    /// # Errors
+    /// [`PathError`]: the host's name is none for files, or on Windows no variable names a directory for them.
+    pub fn layout(&self) -> Result<Layout, PathError> {
+        self.link.layout()
     }
 
     /// Runs the health checks of all running daemons, in parallel, each for no longer than its timeout.

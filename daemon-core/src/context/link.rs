@@ -1,18 +1,20 @@
 //! The narrow way from a context to its host.
 
 use std::any::{Any, TypeId};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use tokio::runtime::Handle;
 
 use crate::BoxFuture;
-use crate::call::CallError;
+use crate::call::{CallError, Carried, CommandInfo};
+use crate::definition::DeclaredCheck;
 use crate::error::Error;
-use crate::instance::DaemonLock;
+use crate::instance::{DaemonLock, Layout, PathError};
 use crate::schedule::Order;
-use crate::status::{CheckReport, EventAudit, HostStatus, State, Transition};
+use crate::status::{CheckReport, EventAudit, HostReadiness, HostStatus, State, Transition};
 use crate::sync::watch;
 
 /// A daemon's state and the number of its latest life. State, not an event: whoever looks late still sees it.
@@ -61,13 +63,29 @@ pub(crate) trait HostLink: Any + Send + Sync {
     /// What an operator wants of one interval.
     fn order(&self, daemon: &str, interval: &str, order: Order) -> Result<(), Error>;
     /// Calls a command.
-    fn call(&self, daemon: &str, command: &str, request: Value) -> BoxFuture<'_, Result<Value, CallError>>;
+    fn call(&self, daemon: &str, command: &str, request: Carried) -> BoxFuture<'_, Result<Carried, CallError>>;
+    /// The commands of all daemons.
+    fn commands(&self) -> Vec<CommandInfo>;
+    /// What the commands of each daemon look like, as a hash.
+    fn command_hashes(&self) -> BTreeMap<String, String>;
+    /// The health checks that the daemons declare.
+    fn checks(&self) -> Vec<DeclaredCheck>;
+    /// Runs one health check.
+    fn run_check(&self, daemon: &str, check: &str) -> BoxFuture<'_, Result<CheckReport, Error>>;
+    /// Fails one life of a daemon, from outside.
+    fn fail_daemon(&self, daemon: &str, life: u64, reason: String, for_good: bool) -> Result<(), Error>;
+    /// Whether the host does its work, as far as the lives of its daemons tell.
+    fn host_readiness(&self) -> HostReadiness;
     /// Runs the health checks of all running daemons.
     fn run_checks(&self) -> BoxFuture<'_, Vec<CheckReport>>;
     /// What can be seen of the host.
     fn status(&self) -> HostStatus;
     /// What was heard by nobody, and who heard nothing.
     fn audit(&self) -> EventAudit;
+    /// Where the workers' daemons run, once that is known.
+    fn workers(&self) -> Option<Handle>;
+    /// Where its files are.
+    fn layout(&self) -> Result<Layout, PathError>;
     /// The lock it holds.
     fn lock(&self) -> Option<DaemonLock>;
     /// Its latest transitions.
@@ -84,6 +102,8 @@ where
     A: DeserializeOwned + Send,
 {
     let request = serde_json::to_value(request).map_err(CallError::request)?;
-    let reply = link.call(daemon, command, request).await?;
-    serde_json::from_value(reply).map_err(CallError::reply)
+    match link.call(daemon, command, Carried::Value(request)).await? {
+        Carried::Value(reply) => serde_json::from_value(reply).map_err(CallError::reply),
+        Carried::Text(reply) => serde_json::from_str(&reply).map_err(CallError::reply),
+    }
 }

@@ -10,7 +10,7 @@ use std::task::{self, Poll, ready};
 use super::Context;
 use crate::error::{Error, Result};
 use crate::status::TaskKind;
-use crate::task::{Answer, Caught, Failure, Label, Record};
+use crate::task::{Answer, Caught, Failure, Label, Record, panicked};
 
 /// The result of spawned work, to be awaited or dropped; dropping it lets the work go on.
 #[must_use = "drop it on purpose if nobody needs the result: `drop(handle)`"]
@@ -87,7 +87,7 @@ impl Context {
         let record = self.life.tasks.spawn_blocking(label, Answer::default(), |record| {
             let record = record.clone();
             move || {
-                let ended = catch_unwind(AssertUnwindSafe(work)).map_err(|payload| Failure::panic(&*payload));
+                let ended = catch_unwind(AssertUnwindSafe(work)).map_err(panicked);
                 conclude(&record, ended);
             }
         });

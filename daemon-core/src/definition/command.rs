@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::BoxFuture;
-use crate::call::{CallError, within};
+use crate::call::{CallError, Carried, Signature, within};
 use crate::context::Context;
 use crate::error::Result;
 use crate::status::TaskKind;
@@ -19,15 +19,21 @@ pub type CommandCall<D, Q, A> = for<'a> fn(&'a D, Q, &'a Context) -> BoxFuture<'
 
 /// A method that can be called by name, with a request and a reply that serde can carry.
 pub struct Command<D> {
-    pub(crate) name: &'static str,
-    pub(crate) doc: &'static str,
+    pub(crate) outline: CommandOutline,
     call: Box<dyn Erased<D>>,
     timeout: Option<Duration>,
 }
 
-/// A command whose request and reply types are hidden behind JSON.
+/// What can be said of a command without its daemon's type.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CommandOutline {
+    pub(crate) signature: Signature,
+    pub(crate) doc: &'static str,
+}
+
+/// A command whose request and reply types are hidden.
 trait Erased<D>: Send + Sync {
-    fn call<'a>(&self, daemon: &'a D, request: Value, cx: &'a Context) -> BoxFuture<'a, Result<Value, CallError>>;
+    fn call<'a>(&self, daemon: &'a D, request: Carried, cx: &'a Context) -> BoxFuture<'a, Result<Carried, CallError>>;
 }
 
 struct Typed<D, Q, A>(CommandCall<D, Q, A>);
@@ -38,13 +44,9 @@ where
     Q: DeserializeOwned + Send + 'static,
     A: Serialize + Send + 'static,
 {
-    fn call<'a>(&self, daemon: &'a D, request: Value, cx: &'a Context) -> BoxFuture<'a, Result<Value, CallError>> {
+    fn call<'a>(&self, daemon: &'a D, request: Carried, cx: &'a Context) -> BoxFuture<'a, Result<Carried, CallError>> {
         let call = self.0;
-        Box::pin(async move {
-            let request = serde_json::from_value(request).map_err(CallError::request)?;
-            let reply = call(daemon, request, cx).await.map_err(CallError::failed)?;
-            serde_json::to_value(reply).map_err(CallError::reply)
-        })
+        Box::pin(request.answer(move |request| call(daemon, request, cx)))
     }
 }
 
@@ -56,7 +58,8 @@ impl<D: Sync + 'static> Command<D> {
         Q: DeserializeOwned + Send + 'static,
         A: Serialize + Send + 'static,
     {
-        Self { name, doc, call: Box::new(Typed(call)), timeout: None }
+        let outline = CommandOutline { signature: Signature::new(name, None, None), doc };
+        Self { outline, call: Box::new(Typed(call)), timeout: None }
     }
 }
 
@@ -68,14 +71,36 @@ impl<D> Command<D> {
         self
     }
 
+    /// Says how the JSON Schema is made of what it takes, for those who [ask](crate::HostHandle::commands).
+    #[must_use]
+    pub fn request_schema(mut self, make: fn() -> Value) -> Self {
+        self.outline.signature.request = Some(make);
+        self
+    }
+
+    /// Says how the JSON Schema is made of what it gives.
+    #[must_use]
+    pub fn reply_schema(mut self, make: fn() -> Value) -> Self {
+        self.outline.signature.reply = Some(make);
+        self
+    }
+
+    /// As both, where it is not known whether there is one.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn schemas(mut self, request: Option<fn() -> Value>, reply: Option<fn() -> Value>) -> Self {
+        self.outline.signature = Signature::new(self.outline.signature.name, request, reply);
+        self
+    }
+
     /// Makes one call.
-    pub(crate) async fn run(&self, daemon: &D, request: Value, cx: &Context) -> Result<Value, CallError> {
+    pub(crate) async fn run(&self, daemon: &D, request: Carried, cx: &Context) -> Result<Carried, CallError> {
         let call = self.call.call(daemon, request, cx);
         let Some(limit) = self.timeout else { return call.await };
-        let limit = limit.min(FOREVER);
+        let (limit, name) = (limit.min(FOREVER), self.outline.signature.name);
         within(limit, call).await.unwrap_or_else(|| {
-            cx.life.failed(TaskKind::Command, self.name, &Failure::Timeout(limit));
-            Err(CallError::Timeout { daemon: cx.name().to_owned(), command: self.name.to_owned(), limit })
+            cx.life.failed(TaskKind::Command, name, &Failure::Timeout(limit));
+            Err(CallError::Timeout { daemon: cx.name().to_owned(), command: name.to_owned(), limit })
         })
     }
 }
@@ -83,8 +108,8 @@ impl<D> Command<D> {
 impl<D> fmt::Debug for Command<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Command")
-            .field("name", &self.name)
-            .field("doc", &self.doc)
+            .field("name", &self.outline.signature.name)
+            .field("doc", &self.outline.doc)
             .field("timeout", &self.timeout)
             .finish()
     }

@@ -2,6 +2,7 @@
 
 use super::event::{AnyEvent, discard};
 use super::waiting::Ticket;
+use crate::unwind::wake;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -19,6 +20,8 @@ struct Rest {
     discarded: Vec<AnyEvent>,
     settled: Vec<Arc<Ticket>>,
     overflowed: Vec<Arc<str>>,
+    /// Subscriptions that begin to drop events, for want of room.
+    crowded: Vec<Arc<str>>,
 }
 
 impl After {
@@ -39,23 +42,34 @@ impl After {
         self.rest.get_or_insert_default().overflowed.push(subscription);
     }
 
+    /// Warns of a running queue that drops its first event.
+    pub(crate) fn crowded(&mut self, subscription: Arc<str>) {
+        self.rest.get_or_insert_default().crowded.push(subscription);
+    }
+
     #[inline]
     pub(crate) fn run(self) {
+        self.run_for("");
+    }
+
+    /// As [`run`](Self::run), after something was offered by `publisher`.
+    #[inline]
+    pub(crate) fn run_for(self, publisher: &str) {
         if let Some(waker) = self.waker {
-            waker.wake();
+            wake(waker);
         }
         if let Some(event) = self.evicted {
             discard(event);
         }
         if let Some(rest) = self.rest {
-            rest.run();
+            rest.run(publisher);
         }
     }
 }
 
 impl Rest {
     #[cold]
-    fn run(self) {
+    fn run(self, publisher: &str) {
         for ticket in self.settled {
             ticket.settle();
         }
@@ -63,6 +77,10 @@ impl Rest {
         for subscription in self.overflowed {
             let subscription = &*subscription;
             tracing::warn!(subscription, "startup buffer is full; the oldest events are dropped until it runs");
+        }
+        for subscription in self.crowded {
+            let subscription = &*subscription;
+            tracing::warn!(subscription, publisher, "queue is full; events are dropped from now on, and counted");
         }
     }
 }

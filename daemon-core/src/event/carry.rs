@@ -16,6 +16,7 @@ impl State {
         for (index, queue) in (0..).zip(&mut self.queues) {
             queue.kept = 0;
             queue.warned = false;
+            queue.is_crowded = false;
             if queue.is_own {
                 queue.own.append(&mut queue.early, &mut replaced);
                 queue.own.forget_places();

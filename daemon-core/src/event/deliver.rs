@@ -7,19 +7,14 @@ use super::message::{Message, Retaining};
 use super::registry::{Interest, routes_of};
 use super::routes::{Route, Routes, TopicEntry, TypeTag};
 use super::topic::{Topic, hash};
-use super::waiting::Full;
+use super::waiting::{Crowd, Full};
 use arc_swap::ArcSwapOption;
 use daemon_grammar::topic::matches;
 use std::sync::Arc;
 
 impl Bus {
     /// Offers a message on a type's own topic, checked by the caller.
-    pub(crate) fn offer(
-        &self,
-        hash: u64,
-        topic: &'static str,
-        message: &mut Message<'_>,
-    ) -> Result<Vec<Full>, TypeTag> {
+    pub(crate) fn offer(&self, hash: u64, topic: &'static str, message: &mut Message<'_>) -> Result<Crowd, TypeTag> {
         match self.topics.load(hash).get(hash, topic) {
             Some(entry) => self.deliver(entry, message),
             None => self.deliver(&self.entry_of_type(topic), message),
@@ -27,7 +22,7 @@ impl Bus {
     }
 
     /// Offers a message to everybody on a topic: one lock and at most one wake per mailbox, but for routes with keys.
-    pub(super) fn deliver(&self, entry: &TopicEntry, message: &mut Message<'_>) -> Result<Vec<Full>, TypeTag> {
+    pub(super) fn deliver(&self, entry: &TopicEntry, message: &mut Message<'_>) -> Result<Crowd, TypeTag> {
         let loaded = entry.routes.load();
         let made;
         let routes = match &*loaded {
@@ -48,11 +43,11 @@ impl Bus {
         if !routes.heard {
             entry.unheard.by(message.publisher());
         }
-        let mut full = Vec::new();
+        let mut full = Crowd::default();
         if let ([alone], false) = (&routes.routes[..], routes.has_gates)
             && let Some(event) = message.take_for(alone)
         {
-            alone.mailbox.offer_alone(alone.lane, event, &mut full);
+            alone.mailbox.offer_alone(alone.lane, event, message.publisher(), &mut full);
             return Ok(full);
         }
         for group in routes.routes.chunk_by(|a, b| Arc::ptr_eq(&a.mailbox, &b.mailbox)) {
@@ -62,14 +57,14 @@ impl Bus {
     }
 
     /// Offers a message on a topic made up at run time; `None` if it has no entry.
-    pub(crate) fn offer_to(&self, topic: &str, message: &mut Message<'_>) -> Option<Result<Vec<Full>, TypeTag>> {
+    pub(crate) fn offer_to(&self, topic: &str, message: &mut Message<'_>) -> Option<Result<Crowd, TypeTag>> {
         let hash = hash(topic);
         Some(self.deliver(self.topics.load(hash).get(hash, topic)?, message))
     }
 
     /// Offers a message on a topic without an entry, leaving nothing behind.
-    pub(crate) fn offer_to_patterns(&self, topic: &str, message: &mut Message<'_>) -> Vec<Full> {
-        let (mut full, mut heard) = (Vec::new(), false);
+    pub(crate) fn offer_to_patterns(&self, topic: &str, message: &mut Message<'_>) -> Crowd {
+        let (mut full, mut heard) = (Crowd::default(), false);
         for interest in self.patterns().iter().filter(|interest| matches(&interest.topic, topic)) {
             if interest.route.takes.is_none() {
                 message.wrap(|| Topic::Shared(topic.into()));
@@ -86,7 +81,7 @@ impl Bus {
 
     /// Offers a message, and keeps it as the last one of its topic. Gates are asked before the shelf is locked; if then its
     /// subscribers have changed, they are asked again.
-    pub(crate) fn offer_retained(&self, topic: Topic, message: &mut Message<'_>) -> Result<Vec<Full>, TypeTag> {
+    pub(crate) fn offer_retained(&self, topic: Topic, message: &mut Message<'_>) -> Result<Crowd, TypeTag> {
         let name = topic.as_str();
         message.wrap(|| topic.clone());
         let from = if message.is_patient { Full::publisher(self.graph()) } else { None };
@@ -103,13 +98,13 @@ impl Bus {
                 continue;
             }
             let number = shelf.next();
-            message.retaining = Some(Retaining::new(number));
+            message.retaining = Some(Box::new(Retaining::new(number)));
             let mut full = offer_judged(&there.routes, verdicts, message);
             message.insist(&mut full, from);
             let forgotten = message.kept(number).map(|kept| shelf.keep(message.kind, name, kept));
             drop(shelf);
             if let Some(retaining) = message.retaining.take() {
-                retaining.end();
+                retaining.end(message.publisher());
             }
             if let Some(forgotten) = forgotten {
                 forgotten.let_go();
@@ -166,8 +161,8 @@ fn judge_all(routes: &Routes, topic: &str, message: &Message<'_>) -> Vec<Verdict
 }
 
 /// Offers a message to everybody, with what their gates have said of it.
-fn offer_judged(routes: &Routes, verdicts: Vec<Verdict>, message: &Message<'_>) -> Vec<Full> {
-    let (mut full, mut verdicts) = (Vec::new(), verdicts.into_iter());
+fn offer_judged(routes: &Routes, verdicts: Vec<Verdict>, message: &Message<'_>) -> Crowd {
+    let (mut full, mut verdicts) = (Crowd::default(), verdicts.into_iter());
     for group in routes.routes.chunk_by(|a, b| Arc::ptr_eq(&a.mailbox, &b.mailbox)) {
         if routes.has_gates || message.wait.is_some() {
             offer_one_by_one(group, message, &mut full, |_, _| verdicts.next().unwrap_or(Verdict::Passes));
@@ -180,7 +175,7 @@ fn offer_judged(routes: &Routes, verdicts: Vec<Verdict>, message: &Message<'_>) 
 
 /// Offers a message to some lanes of one mailbox.
 #[inline]
-fn offer_to(group: &[Route], has_gates: bool, topic: &str, message: &Message<'_>, full: &mut Vec<Full>) {
+fn offer_to(group: &[Route], has_gates: bool, topic: &str, message: &Message<'_>, full: &mut Crowd) {
     if has_gates || message.wait.is_some() {
         offer_one_by_one(group, message, full, |route, event| route.judge(topic, event, message));
     } else {
@@ -193,7 +188,7 @@ fn offer_to(group: &[Route], has_gates: bool, topic: &str, message: &Message<'_>
 fn offer_one_by_one(
     group: &[Route],
     message: &Message<'_>,
-    full: &mut Vec<Full>,
+    full: &mut Crowd,
     mut judge: impl FnMut(&Route, &AnyEvent) -> Verdict,
 ) {
     // one bit for each lane, so that asking allocates nothing
@@ -204,7 +199,10 @@ fn offer_one_by_one(
             let Route { mailbox, lane, is_tap, .. } = route;
             match (judge(route, event), message.wait.filter(|_| !is_tap)) {
                 (Verdict::Passes, None) => passing |= 1 << at,
-                (Verdict::PassesAs(key), None) => mailbox.offer_keyed(*lane, event, key, message),
+                (Verdict::PassesAs(key), None) => {
+                    let linked = message.linked(event);
+                    mailbox.offer_keyed(*lane, linked.as_ref().unwrap_or(event), key, message);
+                }
                 (Verdict::Passes, Some(wait)) => mailbox.offer_tracked(*lane, event, 0, (wait, message), full),
                 (Verdict::PassesAs(key), Some(wait)) => mailbox.offer_tracked(*lane, event, key, (wait, message), full),
                 (Verdict::TurnsAway, _) => {}

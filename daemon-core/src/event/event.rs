@@ -1,8 +1,9 @@
 //! What an event is: a type with a topic.
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+
+use crate::unwind::quietly;
 
 /// An event of any type, as queues carry it.
 pub(crate) type AnyEvent = Arc<dyn Any + Send + Sync>;
@@ -44,14 +45,4 @@ pub(crate) fn discard(event: AnyEvent) {
     if !quietly(|| drop(event)) {
         tracing::error!("an event's destructor panicked");
     }
-}
-
-/// Runs user code; returns whether it came through without a panic. A payload that panics when it is dropped does no more harm.
-pub(crate) fn quietly(work: impl FnOnce()) -> bool {
-    let mut panicked = catch_unwind(AssertUnwindSafe(work));
-    let came_through = panicked.is_ok();
-    while let Err(payload) = panicked {
-        panicked = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-    }
-    came_through
 }

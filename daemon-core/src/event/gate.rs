@@ -4,10 +4,11 @@
 //! **Invariant:** code that panics costs its own subscription that event and nobody anything else: the event counts as
 //! offered and failed there, and the publisher and all other subscriptions go on.
 
-use super::event::{AnyEvent, quietly};
+use super::event::AnyEvent;
 use super::filter::Filter;
 use super::key::{Conflation, Hashed};
 use super::plan::LanePlan;
+use crate::unwind::bury;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -52,7 +53,7 @@ impl Gate {
         }));
         asked.unwrap_or_else(|payload| {
             self.tell(what, publisher);
-            quietly(|| drop(payload));
+            bury(payload);
             Verdict::Panicked
         })
     }

@@ -69,6 +69,11 @@ impl Ledger {
         }
     }
 
+    /// The accounts by topic of those that have ended.
+    pub(crate) fn ended(&self) -> BTreeMap<String, Totals> {
+        self.lock().ended.clone()
+    }
+
     /// The accounts by topic, those of open subscriptions included.
     pub(crate) fn accounts(&self) -> BTreeMap<String, Totals> {
         let (mut accounts, open) = {

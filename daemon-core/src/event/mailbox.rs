@@ -21,7 +21,7 @@ use super::account::Account;
 use super::after::After;
 use super::counters::{Progress, SubscriptionStatus};
 use super::error::Fate;
-use super::event::AnyEvent;
+use super::event::{AnyEvent, discard};
 use super::key::Hashed;
 use super::message::{Message, Wait};
 use super::plan::MailboxPlan;
@@ -31,7 +31,7 @@ use super::routes::Route;
 use super::state::{Item, Lane, Phase, State, list};
 use super::store::Entry;
 use super::wait_graph::{Node, WaitGraph, Waiter};
-use super::waiting::{Full, Line, Parked, Ticket};
+use super::waiting::{Crowd, Full, Line, Parked, Ticket};
 use crate::sync::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::fmt;
@@ -109,12 +109,14 @@ impl Mailbox {
         self: &Arc<Self>,
         routes: impl IntoIterator<Item = &'r Route>,
         message: &Message<'_>,
-        full: &mut Vec<Full>,
+        full: &mut Crowd,
     ) {
         let mut after = After::default();
         let mut state = self.lock();
         for route in routes {
             if let Some(event) = message.as_taken_by(route) {
+                let linked = message.linked(event);
+                let event = linked.as_ref().unwrap_or(event);
                 state.offer_to_lane(&self.progress, route.lane, event, &mut after, |to| {
                     full.push(Full::new(self.clone(), to, event.clone()));
                 });
@@ -125,7 +127,7 @@ impl Mailbox {
     }
 
     /// As [`Mailbox::offer`], for an event that only this lane gets.
-    pub(crate) fn offer_alone(self: &Arc<Self>, lane: u32, event: AnyEvent, full: &mut Vec<Full>) {
+    pub(crate) fn offer_alone(self: &Arc<Self>, lane: u32, event: AnyEvent, publisher: &str, full: &mut Crowd) {
         let mut after = After::default();
         let mut state = self.lock();
         if state.takes_whole(&self.progress, lane) {
@@ -138,7 +140,7 @@ impl Mailbox {
         }
         state.wake_consumer(&mut after);
         drop(state);
-        after.run();
+        after.run_for(publisher);
     }
 
     /// Offers an event to a lane whose queue tells events apart by a key. Such a queue makes nobody wait.
@@ -158,7 +160,7 @@ impl Mailbox {
         event: &AnyEvent,
         key: Hashed,
         (wait, message): (&Wait<'_>, &Message<'_>),
-        full: &mut Vec<Full>,
+        full: &mut Crowd,
     ) {
         let mut after = After::default();
         let mut state = self.lock();
@@ -173,6 +175,7 @@ impl Mailbox {
             } else {
                 wait.receipt.track(event, &label, on).map_or_else(|| event.clone(), |tracked| Arc::new(tracked))
             };
+            let event = message.linked(&event).unwrap_or(event);
             if stops {
                 receipt::abandon(&event);
             }
@@ -241,6 +244,9 @@ impl Mailbox {
             }
         }
         drop(state);
+        if let Some(Parked { event, .. }) = withdrawn {
+            discard(event);
+        }
     }
 
     /// Gives the room there is to those who wait for it.

@@ -7,10 +7,11 @@ use super::event::AnyEvent;
 use super::receipt::Receipt;
 use super::retained::Kept;
 use super::routes::{Route, TypeTag};
+use super::span::{Linked, Published};
 use super::state::State;
 use super::topic::Topic;
 use super::wait_graph::Waiter;
-use super::waiting::{Full, Ticket};
+use super::waiting::{Crowd, Ticket};
 use crate::sync::MutexGuard;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -23,12 +24,14 @@ pub(crate) struct Message<'a> {
     publisher: &'a Arc<str>,
     to_json: ToJson,
     envelope: Option<AnyEvent>,
+    /// Its span, if somebody looks.
+    published: Option<Arc<Published>>,
     /// Who wants to know what becomes of it.
     pub(crate) wait: Option<&'a Wait<'a>>,
     /// Whether its publisher waits for room.
     pub(crate) is_patient: bool,
     /// Set while it is published as one that is retained.
-    pub(crate) retaining: Option<Retaining>,
+    pub(crate) retaining: Option<Box<Retaining>>,
 }
 
 /// What is put off while an event is published under the lock of the shelf.
@@ -43,8 +46,8 @@ impl Retaining {
     }
 
     /// Does what was put off.
-    pub(crate) fn end(self) {
-        self.later.into_inner().into_iter().for_each(After::run);
+    pub(crate) fn end(self, publisher: &str) {
+        self.later.into_inner().into_iter().for_each(|after| after.run_for(publisher));
     }
 }
 
@@ -75,13 +78,14 @@ pub(crate) struct Wait<'a> {
 }
 
 impl<'a> Message<'a> {
-    pub(crate) fn new<E: Event>(event: E, publisher: &'a Arc<str>, until: Until<'a>) -> Self {
+    pub(crate) fn new<E: Event>(topic: &str, event: E, publisher: &'a Arc<str>, until: Until<'a>) -> Self {
         Self {
             kind: TypeTag::of::<E>(),
             event: Some(Arc::new(event)),
             publisher,
             to_json: envelope::to_json::<E>,
             envelope: None,
+            published: Published::now(topic, publisher),
             wait: until.handled(),
             is_patient: !matches!(until, Until::Offered),
             retaining: None,
@@ -91,25 +95,25 @@ impl<'a> Message<'a> {
     /// It was offered to a mailbox, which is to be unlocked.
     #[inline]
     pub(crate) fn offered(&self, mut state: MutexGuard<'_, State>, after: After) {
-        if let Some(Retaining { number, later }) = &self.retaining {
+        if let Some(retaining) = &self.retaining {
             if state.phase.stops() {
-                state.missed_from.get_or_insert(*number);
+                state.missed_from.get_or_insert(retaining.number);
             }
             drop(state);
-            later.borrow_mut().push(after);
+            retaining.later.borrow_mut().push(after);
         } else {
             drop(state);
-            after.run();
+            after.run_for(self.publisher);
         }
     }
 
     /// Has it take its places in line at once, under the lock of the shelf: so those who wait for room come in the order in which
     /// they came by the shelf.
-    pub(crate) fn insist(&self, full: &mut [Full], from: Option<Waiter>) {
-        let (Some(Retaining { later, .. }), false) = (&self.retaining, full.is_empty()) else { return };
+    pub(crate) fn insist(&self, full: &mut Crowd, from: Option<Waiter>) {
+        let (Some(retaining), false) = (&self.retaining, full.is_empty()) else { return };
         let ticket = Arc::<Ticket>::default();
         let line = self.is_patient.then_some((&ticket, from));
-        later.borrow_mut().extend(full.iter_mut().map(|full| full.insist_early(line)));
+        retaining.later.borrow_mut().extend(full.iter_mut().map(|full| full.insist_early(line)));
     }
 
     /// What stays of it on the shelf; it has an envelope.
@@ -143,6 +147,18 @@ impl<'a> Message<'a> {
     #[inline]
     pub(crate) fn take_for(&mut self, route: &Route) -> Option<AnyEvent> {
         let takes = route.takes.is_some_and(|kind| kind.id == self.kind.id);
-        if takes && self.wait.is_none() && self.retaining.is_none() { self.event.take() } else { None }
+        if !takes || self.wait.is_some() || self.retaining.is_some() {
+            return None;
+        }
+        match &self.published {
+            None => self.event.take(),
+            Some(published) => self.event.take().map(|event| Linked::wrap(event, published)),
+        }
+    }
+
+    /// What is queued in the place of `event`, which is what a route takes: itself with its span, if it has one.
+    #[inline]
+    pub(crate) fn linked(&self, event: &AnyEvent) -> Option<AnyEvent> {
+        self.published.as_ref().map(|published| Linked::wrap(event.clone(), published))
     }
 }

@@ -69,4 +69,6 @@ pub(crate) struct QueuePlan {
     /// How many of its events may be in flight at once.
     pub(crate) width: u32,
     pub(crate) is_own: bool,
+    /// Whether nobody is warned of what it drops.
+    pub(crate) is_quiet: bool,
 }

@@ -7,7 +7,7 @@ use super::message::{Message, Until, Wait};
 use super::receipt::Receipt;
 use super::routes::{TopicEntry, TypeTag};
 use super::topic::{Form, Topic, TopicOf};
-use super::waiting::{Full, park, refuse};
+use super::waiting::{Crowd, Full, park, refuse};
 use daemon_grammar::topic::{check_topic, is_pattern};
 use std::any::TypeId;
 use std::sync::{Arc, OnceLock};
@@ -138,7 +138,7 @@ impl Publisher {
         Wait { receipt: Receipt::new(self.bus.graph().clone(), from), held_up }
     }
 
-    async fn wait_for(&self, receipt: &Arc<Receipt>, full: Vec<Full>) -> Result<usize, PublishError> {
+    async fn wait_for(&self, receipt: &Arc<Receipt>, full: Crowd) -> Result<usize, PublishError> {
         let (_in_line, _) = park(full, self.bus.graph()); // what is refused tells so itself
         match receipt.settled(&self.name).await {
             (handled, unhandled) if unhandled.is_empty() => Ok(handled),
@@ -164,13 +164,13 @@ impl Publisher {
         full(self.offer_to(topic, event, Until::Offered)?)
     }
 
-    fn offer<E: Event>(&self, event: E, until: Until<'_>) -> Result<Vec<Full>, PublishError> {
+    fn offer<E: Event>(&self, event: E, until: Until<'_>) -> Result<Crowd, PublishError> {
         match TopicOf::<E>::FORM {
             Form::Topic => {}
             Form::Pattern => return Err(PublishError::PatternTopic { topic: E::TOPIC.to_owned() }),
             Form::Malformed => return Err(invalid(E::TOPIC)),
         }
-        let mut message = Message::new(event, &self.name, until);
+        let mut message = Message::new(E::TOPIC, event, &self.name, until);
         let offered = if E::RETAIN {
             self.compare(E::TOPIC, message.kind);
             self.bus.offer_retained(Topic::Static(E::TOPIC), &mut message)
@@ -183,8 +183,8 @@ impl Publisher {
         offered.map_err(|expected| mismatch(E::TOPIC, expected, message.kind))
     }
 
-    fn offer_to<E: Event>(&self, topic: &str, event: E, until: Until<'_>) -> Result<Vec<Full>, PublishError> {
-        let mut message = Message::new(event, &self.name, until);
+    fn offer_to<E: Event>(&self, topic: &str, event: E, until: Until<'_>) -> Result<Crowd, PublishError> {
+        let mut message = Message::new(topic, event, &self.name, until);
         self.compare(E::TOPIC, message.kind);
         if !E::RETAIN
             && let Some(offered) = self.bus.offer_to(topic, &mut message)
@@ -206,7 +206,7 @@ impl Publisher {
     }
 
     /// Waits for room wherever there was none.
-    async fn wait(&self, full: Vec<Full>) -> Result<(), PublishError> {
+    async fn wait(&self, full: Crowd) -> Result<(), PublishError> {
         let (waiting, refused) = park(full, self.bus.graph());
         waiting.done(&self.name).await;
         match refused {
@@ -220,7 +220,7 @@ impl Publisher {
 }
 
 /// What it comes to where a publish that does not wait has found no room.
-fn full(full: Vec<Full>) -> Result<(), PublishError> {
+fn full(full: Crowd) -> Result<(), PublishError> {
     refuse(full).map_or(Ok(()), |subscription| Err(PublishError::Full { subscription: subscription.to_string() }))
 }
 

@@ -36,6 +36,10 @@ pub(crate) struct Queue {
     /// How many of `early` were queued in the life before; they do not count against the startup bound.
     pub(crate) kept: usize,
     pub(crate) warned: bool,
+    /// Whether its reader hears of what it loses, and nobody else needs to.
+    is_quiet: bool,
+    /// Whether it has dropped an event in this life.
+    pub(crate) is_crowded: bool,
     pub(crate) waiting: VecDeque<Parked>,
 }
 
@@ -65,6 +69,8 @@ impl Queue {
             early: Store::new(conflates),
             kept: 0,
             warned: false,
+            is_quiet: plan.is_quiet,
+            is_crowded: false,
             waiting: VecDeque::new(),
         }
     }
@@ -103,6 +109,11 @@ impl Queue {
             Put::Added => None,
             Put::Replaced(out) | Put::Evicted(out) => Some(out),
         }
+    }
+
+    /// An event is dropped for want of room; whether that is to be told, as the first time in a life. Conflating is no want.
+    pub(crate) fn crowds(&mut self) -> bool {
+        self.overflow != Overflow::Latest && !self.is_quiet && !std::mem::replace(&mut self.is_crowded, true)
     }
 
     /// Keeps an event for when the subscriber runs.

@@ -13,10 +13,12 @@
 
 use super::error::{Fate, Unhandled};
 use super::event::AnyEvent;
+use super::span::Linked;
 use super::stall::Stall;
 use super::wait_graph::{Node, WaitGraph, Waiter};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, MutexGuard};
+use crate::unwind::wake;
 use std::any::Any;
 use std::future::poll_fn;
 use std::sync::{Arc, PoisonError};
@@ -98,7 +100,7 @@ impl Receipt {
         };
         self.end_wait(on);
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
     }
 
@@ -169,6 +171,7 @@ impl Drop for Waits<'_> {
 impl Tracked {
     /// The event itself, if it is tracked or not.
     pub(crate) fn inside(event: &AnyEvent) -> &AnyEvent {
+        let event = Linked::inside(event);
         event.downcast_ref::<Self>().map_or(event, |tracked| &tracked.event)
     }
 
@@ -184,7 +187,7 @@ impl Tracked {
 
     /// It will reach no handler, for its subscriber stops. Told once it is dropped.
     pub(crate) fn abandon(&self) {
-        self.abandoned.store(true, Ordering::Relaxed);
+        self.abandoned.store(true, Ordering::Release);
     }
 
     fn tell(&self, fate: Option<Fate>) {
@@ -196,14 +199,14 @@ impl Tracked {
 
 impl Drop for Tracked {
     fn drop(&mut self) {
-        let abandoned = self.abandoned.load(Ordering::Relaxed);
+        let abandoned = self.abandoned.swap(false, Ordering::Acquire); // which sees the latest, whatever an `Arc` may order
         self.tell(Some(if abandoned { Fate::Abandoned } else { Fate::Dropped }));
     }
 }
 
 /// Notes of an event, if it is tracked, that it will reach no handler.
 pub(crate) fn abandon(event: &AnyEvent) {
-    if let Some(tracked) = event.downcast_ref::<Tracked>() {
+    if let Some(tracked) = Linked::inside(event).downcast_ref::<Tracked>() {
         tracked.abandon();
     }
 }

@@ -209,6 +209,9 @@ impl State {
             Admission::Drop => {
                 account.offered += 1;
                 account.dropped += 1;
+                if queue.crowds() {
+                    after.crowded(account.label.clone());
+                }
             }
             Admission::Enter if queue.is_own => {
                 account.offered += 1;
@@ -216,6 +219,9 @@ impl State {
                 let out = queue.push_own(Entry { to, order: 0, event: event.clone() }, key);
                 list(queue, index, &mut self.ready);
                 if let Some(out) = out {
+                    if queue.crowds() {
+                        after.crowded(account.label.clone());
+                    }
                     drop_entry(&mut self.accounts, out, after);
                 }
             }

@@ -10,11 +10,12 @@ use std::time::Duration;
 pub(crate) struct Times {
     counts: [AtomicU64; Histogram::BUCKETS],
     max_ns: AtomicU64,
+    total_ns: AtomicU64,
 }
 
 impl Default for Times {
     fn default() -> Self {
-        Self { counts: array::from_fn(|_| AtomicU64::new(0)), max_ns: AtomicU64::new(0) }
+        Self { counts: array::from_fn(|_| AtomicU64::new(0)), max_ns: AtomicU64::new(0), total_ns: AtomicU64::new(0) }
     }
 }
 
@@ -24,6 +25,8 @@ impl Times {
         let count = &self.counts[Histogram::index(took)];
         count.store(count.load(Ordering::Relaxed) + calls, Ordering::Relaxed);
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        let total = self.total_ns.load(Ordering::Relaxed).saturating_add(nanos.saturating_mul(calls));
+        self.total_ns.store(total, Ordering::Relaxed);
         if nanos > self.max_ns.load(Ordering::Relaxed) {
             self.max_ns.store(nanos, Ordering::Relaxed);
         }
@@ -31,6 +34,7 @@ impl Times {
 
     pub(crate) fn read(&self) -> Histogram {
         let counts = array::from_fn(|index| self.counts[index].load(Ordering::Relaxed));
-        Histogram::of(counts, Duration::from_nanos(self.max_ns.load(Ordering::Relaxed)))
+        let nanos = |of: &AtomicU64| Duration::from_nanos(of.load(Ordering::Relaxed));
+        Histogram::of(counts, nanos(&self.max_ns), nanos(&self.total_ns))
     }
 }

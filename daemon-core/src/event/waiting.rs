@@ -1,12 +1,13 @@
 //! A publish that finds queues full: what it does about each, the ticket its parked events share, and the future that waits.
 
 use super::after::After;
-use super::event::AnyEvent;
+use super::event::{AnyEvent, discard};
 use super::mailbox::{Insisted, Mailbox};
 use super::stall::Stall;
 use super::wait_graph::{self, WaitGraph, Waiter};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::unwind::wake;
 use std::future::poll_fn;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -46,7 +47,7 @@ impl Ticket {
         if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
             let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(waker) = waker {
-                waker.wake();
+                wake(waker);
             }
         }
     }
@@ -119,31 +120,55 @@ impl Full {
     }
 }
 
+/// Where an event found no room: mostly nowhere, which costs nothing to drop.
+#[derive(Default)]
+pub(crate) struct Crowd(Option<Vec<Full>>);
+
+impl Crowd {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    #[cold]
+    pub(crate) fn push(&mut self, full: Full) {
+        self.0.get_or_insert_default().push(full);
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Full> {
+        self.0.iter_mut().flatten()
+    }
+}
+
 /// Offers an event again wherever there was no room for it, without waiting; says where it was refused.
-pub(crate) fn refuse(full: Vec<Full>) -> Option<Arc<str>> {
+pub(crate) fn refuse(Crowd(full): Crowd) -> Option<Arc<str>> {
     let mut refused = None;
-    for mut full in full {
+    for mut full in full.into_iter().flatten() {
         if let Insisted::Refused = full.insist(None) {
             refused.get_or_insert_with(|| full.mailbox.label(full.to));
         }
+        discard(full.event);
     }
     refused
 }
 
 /// Puts an event in line wherever there was no room for it, and says where waiting would be hopeless.
-pub(crate) fn park(full: Vec<Full>, graph: &WaitGraph) -> (Waiting, Option<Arc<str>>) {
+pub(crate) fn park(Crowd(full): Crowd, graph: &WaitGraph) -> (Waiting, Option<Arc<str>>) {
+    let full = full.unwrap_or_default();
     let early = full.first().and_then(|full| full.insisted.as_ref());
     let ticket = early.and_then(|early| early.ticket.clone()).unwrap_or_default();
     let from = if early.is_some() { None } else { Full::publisher(graph) };
     let (mut waiting, mut refused) = (Waiting { ticket, places: Vec::new() }, None);
     for mut full in full {
-        match full.insist(Some((&waiting.ticket, from))) {
+        let outcome = full.insist(Some((&waiting.ticket, from)));
+        let Full { mailbox, to, event, .. } = full;
+        match outcome {
             Insisted::Done => {}
-            Insisted::Parked => waiting.places.push((full.mailbox, full.to)),
             Insisted::Refused => {
-                refused.get_or_insert_with(|| full.mailbox.label(full.to));
+                refused.get_or_insert_with(|| mailbox.label(to));
             }
+            Insisted::Parked => waiting.places.push((mailbox, to)),
         }
+        discard(event);
     }
     (waiting, refused)
 }

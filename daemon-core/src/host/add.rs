@@ -86,7 +86,7 @@ impl Board {
         };
         let plane = unit.declaration().plane;
         if self.leaving.takes(plane) {
-            let on = requires.iter().chain(&wants).map(|&on| &slots[on]);
+            let on = requires.iter().chain(&wants).filter_map(|&on| slots.get(on));
             faults.extend(on.filter_map(|on| plane_fault(unit, &on.name, on.plane)));
         } else {
             let fault = "it runs on the operations plane, and this host began without one; have one such daemon from the beginning";

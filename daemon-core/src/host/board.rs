@@ -18,6 +18,7 @@ use super::slot::Slot;
 use super::unit::Unit;
 use crate::error::{DaemonError, DaemonErrorCode, Error};
 use crate::event::Bus;
+use crate::instance::Scope;
 use crate::schedule::Clock;
 use crate::status::State;
 use crate::sync::{Mutex, MutexGuard};
@@ -49,12 +50,16 @@ struct Whole {
     state: State,
     cause: Option<String>,
     start_took: Option<Duration>,
+    /// Whether it has been running.
+    has_run: bool,
     stopping_since: Option<Instant>,
 }
 
 /// What is said about a host, and when.
 pub(crate) struct Words {
     pub(crate) name: String,
+    /// Whose its files are.
+    pub(crate) scope: Scope,
     pub(crate) notes: Vec<String>,
     pub(super) limits: Limits,
     /// How long a poll may take before it counts as blocking its thread.
@@ -66,6 +71,7 @@ pub(crate) struct Words {
 /// The board of one host.
 pub(crate) struct Board {
     pub(crate) name: String,
+    pub(crate) scope: Scope,
     pub(crate) since: Instant,
     pub(crate) notes: Vec<String>,
     /// Those that were set explicitly.
@@ -104,11 +110,12 @@ impl Board {
         journal: Arc<Journal>,
         happenings: mpsc::UnboundedSender<Happening>,
     ) -> Arc<Self> {
-        let Words { name, notes, limits, blocked_after, farewell } = words;
+        let Words { name, scope, notes, limits, blocked_after, farewell } = words;
         let slots = RwLock::new(slots.into_iter().map(Arc::new).collect());
         let since = journal.since();
         Arc::new(Self {
             name,
+            scope,
             since,
             slots,
             notes,
@@ -187,6 +194,7 @@ impl Board {
     pub(crate) fn set_state(&self, state: State) {
         let mut whole = self.whole();
         whole.state = state;
+        whole.has_run |= state == State::Running;
         let cause = whole.cause.clone().filter(|_| state == State::Stopping);
         self.journal.book(None, state, cause);
         if whole.start_took.is_none() && !matches!(state, State::Stopped | State::Starting) {
@@ -262,6 +270,11 @@ impl Board {
 
     pub(crate) fn state(&self) -> State {
         self.whole().state
+    }
+
+    /// Whether it has been running.
+    pub(crate) fn has_run(&self) -> bool {
+        self.whole().has_run
     }
 
     pub(crate) fn start_took(&self) -> Option<Duration> {

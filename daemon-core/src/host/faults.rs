@@ -53,12 +53,13 @@ fn row_faults(daemon: &str, outline: &Outline) -> Vec<String> {
     let tasks: Vec<_> = outline.tasks.iter().map(|(name, _)| *name).collect();
     let intervals: Vec<_> = outline.intervals.iter().map(|(name, ..)| *name).collect();
     let checks: Vec<_> = outline.checks.iter().map(|(name, _)| *name).collect();
+    let commands: Vec<_> = outline.commands.iter().map(|command| command.signature.name).collect();
     let rows = [
         ("an interval", "intervals", &intervals),
         ("a deferred call", "deferred calls", &outline.deferred),
         ("a task", "tasks", &tasks),
         ("a check", "checks", &checks),
-        ("a command", "commands", &outline.commands),
+        ("a command", "commands", &commands),
     ];
     for (one, many, rows) in rows {
         for (at, row) in rows.iter().enumerate() {
@@ -72,8 +73,8 @@ fn row_faults(daemon: &str, outline: &Outline) -> Vec<String> {
     }
     let wrong = outline.intervals.iter().filter_map(|(_, fault)| fault.as_ref());
     faults.extend(wrong.map(|fault| format!("`{daemon}`: {fault}")));
-    for (check, _) in outline.checks.iter().filter(|(_, timeout)| timeout.is_zero()) {
-        faults.push(format!("check `{check}` of `{daemon}` has a timeout of zero; give it some time"));
+    for (check, options) in &outline.checks {
+        faults.extend(options.fault().map(|fault| format!("check `{check}` of `{daemon}` {fault}")));
     }
     faults
 }

@@ -89,10 +89,11 @@ impl Graph {
     }
 
     /// One cycle for each group of daemons that depend on each other, shortest first from its first member. Those that
-    /// could be ordered are on none.
+    /// could be ordered are on none, nor are those that only depend on one.
     fn cycles(&self, ordered: &[usize]) -> Vec<Vec<usize>> {
         let mut told = vec![false; self.nodes.len()];
         ordered.iter().for_each(|&at| told[at] = true);
+        self.mark_those_beyond(&mut told);
         let mut cycles = Vec::new();
         for start in 0..self.nodes.len() {
             if told[start] {
@@ -104,6 +105,16 @@ impl Graph {
             }
         }
         cycles
+    }
+
+    /// Marks those on whom nobody depends that is not marked, over and over: they depend on a cycle and are on none.
+    fn mark_those_beyond(&self, marked: &mut [bool]) {
+        let open = |at: usize, marked: &[bool]| self.nodes[at].dependents.iter().any(|&by| !marked[by]);
+        let mut ends: Vec<usize> = (0..self.nodes.len()).filter(|&at| !marked[at] && !open(at, marked)).collect();
+        while let Some(at) = ends.pop() {
+            marked[at] = true;
+            ends.extend(self.nodes[at].dependencies().filter(|&on| !marked[on] && !open(on, marked)));
+        }
     }
 
     /// The shortest way from `start` along dependencies back to it.

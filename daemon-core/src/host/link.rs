@@ -1,23 +1,24 @@
 //! What contexts and handles ask of the host, answered from the board.
 
 use std::any::TypeId;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::Value;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use super::board::{Board, Happening};
-use super::slot::Slot;
+use super::slot::{Alive, Slot};
 use crate::BoxFuture;
-use crate::call::CallError;
+use crate::call::{CallError, Carried, CommandInfo, hash};
 use crate::context::{AnyDaemon, Context, Errand, HostLink, Readiness, Wish};
+use crate::definition::{CommandOutline, DeclaredCheck};
 use crate::error::Error;
-use crate::instance::DaemonLock;
+use crate::instance::{DaemonLock, Environment, Layout, PathError};
 use crate::schedule::Order;
-use crate::status::{CheckReport, EventAudit, HostStatus, State, TaskKind, Transition};
+use crate::status::{CheckReport, EventAudit, HostReadiness, HostStatus, State, TaskKind, Transition};
 use crate::sync::watch;
-use crate::task::{FOREVER, Failure, Label, caught, current};
+use crate::task::{Label, caught, current};
 
 impl HostLink for Board {
     fn readiness(&self, daemon: &str) -> Option<watch::Receiver<Readiness>> {
@@ -108,80 +109,37 @@ impl HostLink for Board {
         life.order(interval, order)
     }
 
-    fn call(&self, daemon: &str, command: &str, request: Value) -> BoxFuture<'_, Result<Value, CallError>> {
+    fn call(&self, daemon: &str, command: &str, request: Carried) -> BoxFuture<'_, Result<Carried, CallError>> {
         let (daemon, command) = (daemon.to_owned(), command.to_owned());
         Box::pin(async move {
-            let Some((_, slot)) = self.find(&daemon) else { return Err(CallError::UnknownDaemon { daemon }) };
-            let Some(alive) = slot.running() else {
-                return Err(CallError::Unavailable { daemon, state: slot.state().to_string() });
-            };
-            let cx = Context { life: alive.life.clone() };
-            let Some(work) = alive.lived.command(&command, request, cx) else {
-                return Err(CallError::UnknownCommand { daemon, command, known: slot.commands.join(", ") });
-            };
-            let (errand, _waits) = Errand::begin(&slot.name, &command)?;
-            let work = errand.run(work);
-            let (sender, reply) = oneshot::channel();
-            let name = command.clone();
-            let label = Label::new(TaskKind::Command, &name);
-            let life = alive.life;
-            let watch = life.clone();
-            let run = async move {
-                let mut answer = None;
-                let ended = caught(|| async {
-                    answer = Some(work.await);
-                    Ok(())
-                });
-                let outcome = match (ended.await, answer) {
-                    (Ok(()), Some(answer)) => answer,
-                    (Ok(()), None) => return,
-                    (Err(failure), _) => {
-                        watch.failed(TaskKind::Command, &command, &failure);
-                        Err(CallError::Panicked(failure.to_string()))
-                    }
-                };
-                drop(sender.send(outcome)); // the caller may have gone
-            };
-            life.spawn(label, run).map_err(|_| CallError::ShuttingDown { daemon: daemon.clone() })?;
+            let (errand, reply) = self.begin_call(&daemon, command, request)?;
+            let _waits = errand;
             reply.await.unwrap_or(Err(CallError::ShuttingDown { daemon }))
         })
     }
 
+    fn checks(&self) -> Vec<DeclaredCheck> {
+        self.declared_checks()
+    }
+
+    fn run_check(&self, daemon: &str, check: &str) -> BoxFuture<'_, Result<CheckReport, Error>> {
+        let (daemon, check) = (daemon.to_owned(), check.to_owned());
+        Box::pin(async move { self.ask_check(&daemon, &check).await })
+    }
+
     fn run_checks(&self) -> BoxFuture<'_, Vec<CheckReport>> {
-        Box::pin(async move {
-            let mut under_way = Vec::new();
-            for slot in self.slots() {
-                let Some(alive) = slot.running() else { continue };
-                let cx = Context { life: alive.life.clone() };
-                for mut check in alive.lived.checks(&cx) {
-                    check.timeout = check.timeout.min(FOREVER);
-                    let (sender, outcome) = oneshot::channel();
-                    let life = alive.life.clone();
-                    let (name, kind, limit, since) = (check.name, check.kind, check.timeout, Instant::now());
-                    let work = life.call(name, move || check.run);
-                    let run = async move {
-                        let ended = tokio::time::timeout(limit, caught(|| work)).await;
-                        let ended = ended.unwrap_or(Err(Failure::Timeout(limit)));
-                        if let Err(failure @ Failure::Panic(_)) = &ended {
-                            life.failed(TaskKind::Check, name, failure);
-                        }
-                        drop(sender.send((ended, since.elapsed()))); // the asker may have gone
-                    };
-                    drop(alive.life.spawn(Label::new(TaskKind::Check, name), run)); // refused: no outcome arrives
-                    under_way.push((slot.name.to_string(), name, kind, limit, since, outcome));
-                }
-            }
-            let mut reports = Vec::with_capacity(under_way.len());
-            for (daemon, name, kind, limit, since, outcome) in under_way {
-                let (failure, duration) = match tokio::time::timeout_at(since + limit, outcome).await {
-                    Ok(Ok((outcome, took))) => (outcome.err().map(|failure| failure.to_string()), took),
-                    Ok(Err(_)) => (Some("its daemon is shutting down".to_owned()), since.elapsed()),
-                    Err(_) => (Some(Failure::Timeout(limit).to_string()), limit),
-                };
-                reports.push(CheckReport { daemon, name: name.to_owned(), kind, failure, duration });
-            }
-            reports
-        })
+        Box::pin(self.ask_checks())
+    }
+
+    fn fail_daemon(&self, daemon: &str, life: u64, reason: String, for_good: bool) -> Result<(), Error> {
+        let unknown = || Error::UnknownDaemon { name: daemon.to_owned(), known: self.names().join(", ") };
+        self.find(daemon).ok_or_else(unknown)?;
+        self.daemon_failed(daemon, life, reason, for_good);
+        Ok(())
+    }
+
+    fn host_readiness(&self) -> HostReadiness {
+        self.is_ready()
     }
 
     fn status(&self) -> HostStatus {
@@ -190,6 +148,36 @@ impl HostLink for Board {
 
     fn audit(&self) -> EventAudit {
         self.event_audit()
+    }
+
+    fn commands(&self) -> Vec<CommandInfo> {
+        let infos = |slot: &Arc<Slot>| {
+            let info = |command: &CommandOutline| CommandInfo {
+                daemon: slot.name.to_string(),
+                command: command.signature.name.to_owned(),
+                doc: command.doc.to_owned(),
+                request: command.signature.request.map(|make| make()),
+                reply: command.signature.reply.map(|make| make()),
+            };
+            slot.commands.iter().map(info).collect::<Vec<_>>()
+        };
+        self.slots().iter().flat_map(infos).collect()
+    }
+
+    fn command_hashes(&self) -> BTreeMap<String, String> {
+        let of = |slot: &Arc<Slot>| {
+            let signatures: Vec<_> = slot.commands.iter().map(|command| command.signature).collect();
+            (!signatures.is_empty()).then(|| (slot.name.to_string(), hash(&signatures)))
+        };
+        self.slots().iter().filter_map(of).collect()
+    }
+
+    fn workers(&self) -> Option<Handle> {
+        self.settings.runtime().cloned()
+    }
+
+    fn layout(&self) -> Result<Layout, PathError> {
+        Layout::new(&self.name, self.scope, Environment::current())
     }
 
     fn lock(&self) -> Option<DaemonLock> {
@@ -206,7 +194,52 @@ impl HostLink for Board {
     }
 }
 
+/// What a caller keeps while it waits for a reply: nothing of the daemon it calls, which may have to end meanwhile.
+type Calling = (Arc<()>, oneshot::Receiver<Result<Carried, CallError>>);
+
 impl Board {
+    /// Begins a command, as work of its daemon.
+    fn begin_call(&self, daemon: &str, command: String, request: Carried) -> Result<Calling, CallError> {
+        let daemon = daemon.to_owned();
+        let Some((_, slot)) = self.find(&daemon) else {
+            return Err(CallError::UnknownDaemon { daemon, known: self.names().join(", ") });
+        };
+        let unknown = |daemon, command| {
+            let known = slot.command_names().collect::<Vec<_>>().join(", ");
+            Err(CallError::UnknownCommand { daemon, command, known })
+        };
+        if slot.command_names().all(|name| name != command) {
+            return unknown(daemon, command);
+        }
+        let Some(Alive { life, lived }) = slot.running() else {
+            return Err(CallError::Unavailable { daemon, state: slot.state().to_string() });
+        };
+        let Some(work) = lived.command(&command, request, Context { life: life.clone() }) else {
+            return unknown(daemon, command);
+        };
+        let (errand, waits) = Errand::begin(&slot.name, &command)?;
+        let (sender, reply) = oneshot::channel();
+        let (work, name, watch) = (errand.run(work), command.clone(), life.clone());
+        let run = async move {
+            let mut answer = None;
+            let ended = caught(|| async {
+                answer = Some(work.await);
+                Ok(())
+            });
+            let outcome = match (ended.await, answer) {
+                (Ok(()), Some(answer)) => answer,
+                (Ok(()), None) => return,
+                (Err(failure), _) => {
+                    watch.failed(TaskKind::Command, &command, &failure);
+                    Err(CallError::Panicked(failure.to_string()))
+                }
+            };
+            drop(sender.send(outcome)); // the caller may have gone
+        };
+        life.spawn(Label::new(TaskKind::Command, &name), run).map_err(|_| CallError::ShuttingDown { daemon })?;
+        Ok((waits, reply))
+    }
+
     /// Whether the work that asks would wait for its own end: whether what it asks for cannot be before the daemon whose
     /// work it is has stopped, or has got on.
     fn waits_for_itself(&self, target: &Slot, wish: Wish) -> bool {

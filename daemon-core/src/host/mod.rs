@@ -6,9 +6,11 @@ mod board;
 mod budget;
 mod builder;
 mod check;
+mod checks;
 mod claims;
 mod conductor;
 mod embed;
+mod exit;
 mod factory;
 mod farewell;
 mod faults;
@@ -17,6 +19,7 @@ mod journal;
 mod leaving;
 mod limits;
 mod link;
+mod lived;
 mod lives;
 #[cfg(all(test, daemon_loom))]
 mod models;
@@ -31,6 +34,7 @@ mod reload;
 mod report;
 mod run;
 mod settings;
+mod settled;
 mod signals;
 mod slot;
 mod supervisor;
@@ -50,6 +54,7 @@ pub use process::{DaemonProcess, DaemonProcessBuilder};
 #[cfg(feature = "testing")]
 pub(crate) use rehearsal::Outside;
 pub use report::{Cut, DaemonStart, DaemonStop, EventAccount, HandlerStop, Left, ShutdownReport, StartReport};
+pub use settled::Settled;
 #[cfg(feature = "testing")]
 pub(crate) use signals::Signal;
 

@@ -16,9 +16,10 @@ use tokio::time::Instant;
 use super::builder::Host;
 use super::conductor::Conductor;
 use super::embed::exit_code;
+use super::exit::exit;
 use super::planes::{self, Planes};
 use super::signals::{Meaning, Presses, Signals};
-use super::voice::{PATIENCE, Voice, give_back, show_logs};
+use super::voice::{PATIENCE, Voice, give_back, let_go, show_logs};
 use super::workers::{self, Lookout};
 use crate::declaration::Plane;
 use crate::reload::ReloadReport;
@@ -26,8 +27,10 @@ use crate::schedule::Clock;
 
 /// How long after the stop budget the process may still take to end.
 const GRACE: Duration = Duration::from_millis(250);
-/// How much of that is kept for writing the report.
-const WRITING: Duration = Duration::from_millis(100);
+/// How much of that is kept for what comes last: the report, the lock, the exit.
+const LAST: Duration = Duration::from_millis(125);
+/// How much of that is kept for the exit.
+const EXITING: Duration = Duration::from_millis(25);
 /// How much of that is kept for giving back the lock.
 const GIVING_BACK: Duration = Duration::from_millis(25);
 /// How often a stop on a terminal says whom it waits for.
@@ -64,8 +67,9 @@ impl Host {
     /// # Panics
     /// If it is called from inside asynchronous code, where a thread may not be blocked; await
     /// [`start`](Self::start) there.
-    pub fn run(self) -> ExitCode {
-        let mut voice = Voice::new(self.quiet, self.report_file.clone(), self.warns_of_blocked());
+    pub fn run(mut self) -> ExitCode {
+        let waits = self.on_settled.take();
+        let mut voice = Voice::new(self.quiet, self.report_file.clone(), self.warns_of_blocked(), waits);
         show_logs();
         let name = self.name.clone();
         let (workers, blocked_after) = (self.worker_threads(), self.blocked_after());
@@ -96,6 +100,7 @@ impl Host {
             Ok(ended) => ended,
             Err(error) => return voice.refuse(name, &format!("cannot listen to signals: {error}")),
         };
+        voice.tell(|| board.start_report(false));
         let code = match end {
             End::Stopped { failed } => exit_code(failed || board.ended_badly(), board.was_cut()),
             End::Overrun => 75,
@@ -103,7 +108,7 @@ impl Host {
         };
         let patience = match end {
             End::Stopped { .. } => deadline.saturating_duration_since(Instant::now()).min(PATIENCE),
-            End::Overrun | End::Forced { .. } => WRITING,
+            End::Overrun | End::Forced { .. } => LAST - EXITING,
         };
         let mut report = board.shutdown_report(code);
         report.blocked_threads = lookout.unknown();
@@ -113,19 +118,11 @@ impl Host {
         if matches!(end, End::Stopped { .. }) {
             // Never waits for a blocked thread.
             operations.into_iter().chain([runtime]).for_each(Runtime::shutdown_background);
-            if board.was_cut() {
-                let _kept = ManuallyDrop::new(board); // it may hold values of the user's
-            }
+            let_go(board);
             return ExitCode::from(code);
         }
-        exit(code)
+        exit(code, EXITING)
     }
-}
-
-/// Ends the process with threads that may be blocked still in it.
-#[expect(clippy::exit, reason = "returning would run the caller's destructors beside threads that are stuck")]
-pub(super) fn exit(code: u8) -> ! {
-    std::process::exit(i32::from(code))
 }
 
 /// Waits for whichever comes first: the host's end, the end of its budget, or a signal that forces the exit. Returns also
@@ -167,12 +164,17 @@ async fn watch(
                 Meaning::Reload => reloading = Some(board.begin_reload(signal.name)),
                 Meaning::Nothing => {}
             },
-            () = until(deadline.map(|deadline| deadline - WRITING)) => return Ok((End::Overrun, must_end)),
-            failed = &mut *conducted => return Ok((End::Stopped { failed }, must_end)),
+            () = until(deadline.map(|deadline| deadline - LAST)) => return Ok((End::Overrun, must_end)),
+            failed = &mut *conducted => {
+                if let Ok(start) = settled.try_recv() {
+                    voice.tell(|| start); // the report says as much as the receipt would
+                }
+                return Ok((End::Stopped { failed }, must_end));
+            }
             start = &mut settled, if !told => {
                 told = true;
                 if let Ok(start) = start {
-                    voice.receipt(start.to_string(), start.started);
+                    voice.receipt(start);
                 }
             }
             () = board.began.notified(), if began.is_none() => {

@@ -20,10 +20,12 @@ use super::report::Cut;
 use super::unit::{Intake, Lived, Unit};
 use crate::context::{Life, Readiness};
 use crate::declaration::Plane;
+use crate::definition::{CheckOptions, CommandOutline};
 use crate::event::SubscriptionStatus;
 use crate::status::State;
 use crate::sync::{Mutex, MutexGuard, watch};
 use crate::task::{FOREVER, Tally};
+use crate::unwind::{quietly, woke_badly};
 
 /// One daemon on the board.
 pub(crate) struct Slot {
@@ -39,7 +41,8 @@ pub(crate) struct Slot {
     pub(crate) start_timeout: Option<Duration>,
     /// How long its stop may take, where the daemon says so.
     pub(super) stop_timeout: Option<Duration>,
-    pub(crate) commands: Vec<&'static str>,
+    pub(crate) commands: Vec<CommandOutline>,
+    pub(crate) checks: Vec<(&'static str, CheckOptions)>,
     pub(crate) intake: Arc<dyn Intake>,
     pub(crate) tally: Arc<Tally>,
     /// What those who wait have been told.
@@ -105,6 +108,7 @@ impl Slot {
             start_timeout: unit.declaration().start_timeout.map(|timeout| timeout.min(FOREVER)),
             stop_timeout: unit.declaration().stop_timeout,
             commands: outline.commands,
+            checks: outline.checks,
             intake,
             tally: Arc::default(),
             readiness: watch::Sender::default(),
@@ -113,6 +117,11 @@ impl Slot {
             journal,
             inner: Mutex::default(),
         }
+    }
+
+    /// The names of its commands.
+    pub(crate) fn command_names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.commands.iter().map(|command| command.signature.name)
     }
 
     /// What others name it by.
@@ -146,8 +155,14 @@ impl Slot {
         self.journal.book(Some(&self.name), state, cause);
     }
 
-    /// Tells those who wait how things are.
+    /// Tells those who wait how things are, by wakers that may be the user's.
     pub(crate) fn tell(&self) {
+        if !quietly(|| self.tell_all()) {
+            woke_badly();
+        }
+    }
+
+    fn tell_all(&self) {
         let (latest, rested) = (self.readiness(), self.inner().rested);
         self.readiness.send_if_modified(|told| {
             let news = latest.changes > told.changes;

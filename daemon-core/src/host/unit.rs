@@ -2,29 +2,25 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::factory::Source;
+use super::lived::LivedOf;
 use super::references::Known;
 use super::reload::Step;
-use super::watched::Watched;
 use crate::BoxFuture;
-use crate::call::CallError;
+use crate::call::{CallError, Carried};
 use crate::configuration::Configuration;
 use crate::context::{AnyDaemon, Context, Life};
 use crate::daemon::DaemonBase;
 use crate::declaration::{Declaration, Dependency};
-use crate::definition::{Check, Definition, RowCall};
+use crate::definition::{CheckOptions, CommandOutline, Definition};
 use crate::error::{Error, Result};
 use crate::event::{Bus, Listener, SubscribeError, SubscriptionStatus, TypedTopic};
 use crate::policy::{OnError, RestartPolicy};
-use crate::schedule::{Period, Ticker};
 use crate::status::{CheckKind, TaskKind};
-use crate::task::{Failure, Handlers, Label, Observer, Wiring, attempt};
+use crate::task::{Failure, Handlers, Wiring, attempt};
 
 /// What can be said of a definition without its type.
 #[derive(Clone, Debug)]
@@ -42,8 +38,8 @@ pub(crate) struct Outline {
     pub(crate) intervals: Vec<(&'static str, Option<String>)>,
     pub(crate) deferred: Vec<&'static str>,
     pub(crate) tasks: Vec<(&'static str, RestartPolicy)>,
-    pub(crate) checks: Vec<(&'static str, Duration)>,
-    pub(crate) commands: Vec<&'static str>,
+    pub(crate) checks: Vec<(&'static str, CheckOptions)>,
+    pub(crate) commands: Vec<CommandOutline>,
 }
 
 impl Outline {
@@ -118,8 +114,14 @@ pub(crate) trait Lived: Send + Sync {
     fn ask(&self);
     /// Registers what begins once the daemon is ready.
     fn begin(&self, life: &Arc<Life>) -> Result<(), Error>;
-    fn command(&self, name: &str, request: Value, cx: Context) -> Option<BoxFuture<'static, Result<Value, CallError>>>;
-    fn checks(&self, cx: &Context) -> Vec<BoundCheck>;
+    fn command(
+        &self,
+        name: &str,
+        request: Carried,
+        cx: Context,
+    ) -> Option<BoxFuture<'static, Result<Carried, CallError>>>;
+    /// The calls of the checks that `of` picks.
+    fn checks(&self, cx: &Context, of: &dyn Fn(&str) -> bool) -> Vec<BoundCheck>;
 }
 
 /// A health check, ready to run.
@@ -183,8 +185,8 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
             intervals: definition.intervals.iter().map(|row| (row.name, row.fault())).collect(),
             deferred: definition.deferred.iter().map(|row| row.name).collect(),
             tasks: definition.tasks.iter().map(|row| (row.name, row.restart)).collect(),
-            checks: definition.checks.iter().map(|row| (row.name, row.timeout)).collect(),
-            commands: definition.commands.iter().map(|row| row.name).collect(),
+            checks: definition.checks.iter().map(|row| (row.name, row.options.clone())).collect(),
+            commands: definition.commands.iter().map(|row| row.outline).collect(),
         }
     }
 
@@ -210,8 +212,7 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
                     value.ok_or("the host has stopped")?
                 }
             };
-            let lived: Box<dyn Lived> =
-                Box::new(LivedOf { daemon, definition, wiring, on_error, periods: OnceLock::new() });
+            let lived: Box<dyn Lived> = Box::new(LivedOf::new(daemon, definition, wiring, on_error));
             Ok(lived)
         })
     }
@@ -220,163 +221,5 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
         let Source::Value(value) = &*self.source else { return Ok(()) };
         let value = value.lock().unwrap_or_else(PoisonError::into_inner).take();
         attempt(|| drop(value))
-    }
-}
-
-struct LivedOf<D> {
-    daemon: Arc<D>,
-    definition: Arc<Definition<D>>,
-    wiring: Arc<OnceLock<Arc<Wiring<D, Context>>>>,
-    on_error: Arc<HashMap<&'static str, OnError>>,
-    /// What the daemon said the period of each interval is, where it is asked.
-    periods: OnceLock<Vec<Option<Period>>>,
-}
-
-/// Books what goes wrong in event handlers.
-struct Booked<'a> {
-    life: &'a Life,
-    on_error: &'a HashMap<&'static str, OnError>,
-}
-
-impl Observer for Booked<'_> {
-    fn failed(&self, subscription: &str, failure: Failure, in_a_row: u32) {
-        self.life.streak(subscription, in_a_row);
-        self.life.failed(TaskKind::Handlers, subscription, &failure);
-        let on_error = self.on_error.get(subscription).copied().unwrap_or_default();
-        self.life.on_error(on_error, subscription, &failure);
-    }
-
-    fn recovered(&self, subscription: &str) {
-        self.life.streak(subscription, 0);
-    }
-
-    #[expect(
-        clippy::misnamed_getters,
-        reason = "for its handlers a life is over once it is cut, not once its phase is"
-    )]
-    fn over(&self) -> &AtomicBool {
-        &self.life.cut
-    }
-
-    #[cfg(feature = "testing")]
-    fn fault(&self, subscription: &str) -> Option<crate::task::Fault> {
-        self.life.link.fault(&self.life.daemon, subscription)
-    }
-}
-
-impl<D: DaemonBase> LivedOf<D> {
-    /// Binds a row's function to this daemon and a context.
-    fn bind(
-        &self,
-        cx: &Context,
-        call: RowCall<D>,
-    ) -> impl Fn() -> BoxFuture<'static, Result<()>> + Send + Sync + use<D> {
-        let (daemon, cx) = (self.daemon.clone(), cx.clone());
-        move || {
-            let (daemon, cx) = (daemon.clone(), cx.clone());
-            Box::pin(async move { call(&daemon, &cx).await })
-        }
-    }
-}
-
-impl<D: DaemonBase> Lived for LivedOf<D> {
-    fn any(&self) -> AnyDaemon {
-        self.daemon.clone()
-    }
-
-    fn hook(&self, which: TaskKind, cx: Context) -> BoxFuture<'static, Result<()>> {
-        let (daemon, life) = (self.daemon.clone(), cx.life.clone());
-        match which {
-            TaskKind::Initialize => life.call("initialize", || Box::pin(async move { daemon.initialize(&cx).await })),
-            TaskKind::InitializeDeferred => Box::pin(async move { daemon.initialize_deferred(&cx).await }),
-            TaskKind::Cleanup => life.call("cleanup", || Box::pin(async move { daemon.cleanup(&cx).await })),
-            _ => Box::pin(std::future::ready(Ok(()))),
-        }
-    }
-
-    fn reload(&self, step: Step, next: Configuration, cx: Context) -> BoxFuture<'static, Result<()>> {
-        let (daemon, life) = (self.daemon.clone(), cx.life.clone());
-        life.call(step.name(), || {
-            Box::pin(async move {
-                match step {
-                    Step::Check => daemon.check_reload(&next, &cx).await,
-                    Step::Reload => daemon.reload(&next, &cx).await,
-                }
-            })
-        })
-    }
-
-    fn dispatch(&self, cx: Context) -> Vec<(Option<&'static str>, BoxFuture<'static, ()>)> {
-        let isolated = self.wiring.get().into_iter().flat_map(|wiring| wiring.isolated()).map(Some);
-        let dispatcher = |(at, name): (usize, Option<&'static str>)| {
-            let (daemon, wiring, on_error) = (self.daemon.clone(), self.wiring.clone(), self.on_error.clone());
-            let cx = cx.clone();
-            let run: BoxFuture<'static, ()> = Box::pin(async move {
-                let (Some(wiring), booked) = (wiring.get(), Booked { life: &cx.life, on_error: &on_error }) else {
-                    return;
-                };
-                let ran = match at.checked_sub(1) {
-                    None => wiring.run(&daemon, &cx, &booked).await,
-                    Some(isolated) => wiring.run_isolated(isolated, &daemon, &cx, &booked).await,
-                };
-                if let Err(error) = ran {
-                    tracing::error!(daemon = &*cx.life.daemon, %error, "events are not delivered");
-                }
-            });
-            (name, run)
-        };
-        std::iter::once(None).chain(isolated).enumerate().map(dispatcher).collect()
-    }
-
-    fn ask(&self) {
-        let asked = self.definition.intervals.iter().map(|row| Some(row.from?(&self.daemon)));
-        let _: &Vec<_> = self.periods.get_or_init(|| asked.collect());
-    }
-
-    fn begin(&self, life: &Arc<Life>) -> Result<(), Error> {
-        let cx = Context { life: life.clone() };
-        let late = self.hook(TaskKind::InitializeDeferred, cx.clone());
-        life.defer(TaskKind::InitializeDeferred, "initialize_deferred", Duration::ZERO, move || late)?;
-        let mut periods = self.periods.get().into_iter().flatten().copied();
-        for row in &self.definition.intervals {
-            let mut schedule = row.schedule.clone();
-            if let Some(period) = periods.next().flatten() {
-                schedule = schedule.with_period(period);
-            }
-            if let Some(skip) = row.skip_if {
-                let daemon = self.daemon.clone();
-                schedule = schedule.skip_if(move || skip(&daemon));
-            }
-            life.tick(Ticker::new(row.name, schedule, Arc::new(self.bind(&cx, row.call))))?;
-        }
-        for row in &self.definition.ready {
-            life.react(row.name, row.of.name(), Arc::new(self.bind(&cx, row.call)))?;
-        }
-        for row in &self.definition.deferred {
-            life.defer(TaskKind::Deferred, row.name, row.delay, self.bind(&cx, row.call))?;
-        }
-        for row in &self.definition.tasks {
-            let (life, work) = (life.clone(), self.bind(&cx, row.call));
-            let (name, finite, policy) = (row.name, row.finite, row.restart);
-            let label = Label::new(TaskKind::Task, name);
-            cx.life.spawn(label, async move { Watched { life: &life, name, finite, policy, work }.run().await })?;
-        }
-        Ok(())
-    }
-
-    fn command(&self, name: &str, request: Value, cx: Context) -> Option<BoxFuture<'static, Result<Value, CallError>>> {
-        let at = self.definition.commands.iter().position(|command| command.name == name)?;
-        let (daemon, definition) = (self.daemon.clone(), self.definition.clone());
-        Some(Box::pin(async move { definition.commands[at].run(&daemon, request, &cx).await }))
-    }
-
-    fn checks(&self, cx: &Context) -> Vec<BoundCheck> {
-        let check = |row: &Check<D>| BoundCheck {
-            name: row.name,
-            kind: row.kind,
-            timeout: row.timeout,
-            run: self.bind(cx, row.call)(),
-        };
-        self.definition.checks.iter().map(check).collect()
     }
 }

@@ -11,7 +11,8 @@ use super::slot::Slot;
 use crate::declaration::Plane;
 use crate::event::{Slip, SubscriptionStatus, Totals};
 use crate::status::{
-    BlockedWork, DaemonStatus, EventAudit, HostStatus, State, TaskKind, TaskStatus, Undeclared, Unfed, Unheard,
+    BlockedWork, DaemonStatus, EndedSubscriptions, EventAudit, HostStatus, State, TaskKind, TaskStatus, Undeclared,
+    Unfed, Unheard,
 };
 
 impl Board {
@@ -119,6 +120,7 @@ impl Board {
         let blocks = |work: &BlockedWork| work.blocked >= self.blocked_after;
         HostStatus {
             name: self.name.clone(),
+            pid: std::process::id(),
             state: self.state(),
             uptime: self.since.elapsed(),
             reloads: self.settings.changes(),
@@ -188,9 +190,11 @@ fn work(task: &TaskStatus, busy: &[SubscriptionStatus]) -> String {
 }
 
 fn daemon_status(slot: &Slot) -> DaemonStatus {
-    let (state, reason, life) = {
+    let (state, reason, life, start_took, stop_took) = {
         let inner = slot.inner();
-        (inner.state, inner.reason.clone(), inner.life.clone())
+        let started = inner.started.map(|_| inner.start_took);
+        let stopped = inner.stopped.map(|_| inner.stop_took);
+        (inner.state, inner.reason.clone(), inner.life.clone(), started, stopped)
     };
     let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     DaemonStatus {
@@ -207,15 +211,23 @@ fn daemon_status(slot: &Slot) -> DaemonStatus {
             all.extend(life.as_ref().map(|life| life.pulled()).unwrap_or_default());
             all
         },
+        ended: slot.tally.ledger.ended().into_iter().map(|(topic, totals)| ended(topic, totals)).collect(),
         guards: life.as_ref().map_or(0, |life| life.guards()),
         intervals: life.as_ref().map(|life| life.timers.statuses()).unwrap_or_default(),
         tasks: life.as_ref().map(|life| life.tasks.statuses()).unwrap_or_default(),
-        commands: slot.commands.iter().map(ToString::to_string).collect(),
+        commands: slot.command_names().map(ToOwned::to_owned).collect(),
         errors: load(&slot.tally.errors),
         panics: load(&slot.tally.panics),
         restarts: load(&slot.restarts),
+        start_took,
+        stop_took,
         degraded: slot.tally.degraded(),
     }
+}
+
+fn ended(topic: String, totals: Totals) -> EndedSubscriptions {
+    let Totals { offered, handled, failed, dropped, abandoned } = totals;
+    EndedSubscriptions { topic, offered, handled, failed, dropped, abandoned }
 }
 
 /// What keeps a life that is under way from ending: its work, or, where its stop could not even begin, what blocks.

@@ -8,6 +8,10 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "models are tests")]
 
 mod handoff;
+mod receipt;
+mod retained;
+mod schedule;
+mod taps;
 pub(crate) mod watch;
 mod work;
 
@@ -69,6 +73,11 @@ impl Level {
             std::mem::take(&mut level.1)
         };
         wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether it is so high.
+    fn is_at(&self, height: u64) -> bool {
+        self.0.lock().unwrap().0 >= height
     }
 
     /// Waits until it is so high.

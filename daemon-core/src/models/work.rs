@@ -12,7 +12,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// Lets the runtime do what it has been asked for.
-fn drive(runtime: &tokio::runtime::Runtime) {
+pub(super) fn drive(runtime: &tokio::runtime::Runtime) {
     runtime.block_on(async {
         for _ in 0..8 {
             tokio::task::yield_now().await;

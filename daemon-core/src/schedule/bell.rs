@@ -22,7 +22,9 @@ pub(super) struct Bell {
 impl Bell {
     /// Call without locks: it wakes.
     pub(super) fn ring(&self) {
-        self.rang.store(true, Ordering::Release);
+        if self.rang.swap(true, Ordering::AcqRel) {
+            return; // nobody waits, or is woken by who rang before
+        }
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(waiting) = waiting {
             waiting.wake();

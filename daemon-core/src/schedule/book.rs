@@ -10,11 +10,12 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::agenda::more;
 use super::pace::{Moment, Now, Pace};
 use super::period::Period;
 use super::schedule;
 use super::slot::Slot;
-use super::ticker::Ticker;
+use super::ticker::{Ticker, Times};
 use super::timetable::{Due, Look, SlotId, Timetable};
 use crate::error::Error;
 use crate::status::{IntervalState, IntervalStatus, TaskKind};
@@ -121,7 +122,10 @@ impl Book {
                 let id = self.table.insert(slot);
                 self.rests += 1;
                 self.names.insert(ticker.name.clone(), id);
-                self.rows.resize_with(self.rows.len().max(id as usize + 1), || None);
+                if id as usize == self.rows.len() {
+                    self.rows.reserve_exact(more(self.rows.len(), self.rows.capacity()));
+                    self.rows.push(None);
+                }
                 let name = ticker.name.clone();
                 self.rows[id as usize] =
                     Some(Row { name, at, ticker: Some(ticker), rested: self.rests, awaited: false });
@@ -247,6 +251,7 @@ impl Book {
 
 fn status(ticker: &Ticker, look: Look, now: Now) -> IntervalStatus {
     let ledger = ticker.ledger();
+    let Times { lateness, took } = ledger.times.as_deref().cloned().unwrap_or_default();
     let (schedule, period) = match &look.pace {
         Pace::Off => ("off".to_owned(), None),
         Pace::Every(nanos) => {
@@ -272,6 +277,7 @@ fn status(ticker: &Ticker, look: Look, now: Now) -> IntervalStatus {
         next_run: look.planned.map(|at| Duration::from_nanos(at.saturating_sub(now.moment))),
         last_duration: ledger.last_duration,
         last_error: ledger.last_error.clone(),
-        lateness: ledger.lateness.as_deref().cloned().unwrap_or_default(),
+        lateness,
+        times: took,
     }
 }

@@ -3,6 +3,7 @@
 //! A [`Timetable`](timetable) is pure: it is told the time, and tells what is due. [`Timers`] put names and a lock around it; the
 //! [driver](drive) sleeps until it has something to say and makes the calls. The clocks are an edge of their own.
 
+mod agenda;
 mod alarm;
 mod bell;
 mod book;

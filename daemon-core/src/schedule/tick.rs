@@ -21,6 +21,7 @@ use super::timetable::SlotId;
 use crate::BoxFuture;
 use crate::error::Result;
 use crate::status::TaskKind;
+use crate::sync::per_thread;
 use crate::task::{FOREVER, Failure, Label, Tasks, caught, drop_quietly, not_waiting, panicked};
 
 /// Whoever intervals belong to.
@@ -35,13 +36,13 @@ pub(crate) trait Owner: Send + Sync + 'static {
     fn booked(&self, ticker: &Ticker, failure: Option<&Failure>, in_a_row: u32);
 }
 
-thread_local! {
-    static INSIDE: Cell<Option<(usize, SlotId)>> = const { Cell::new(None) };
+per_thread! {
+    static INSIDE: Cell<Option<(usize, SlotId)>> = Cell::new(None);
 }
 
 /// The interval whose tick this thread polls.
 pub(super) fn inside() -> Option<(usize, SlotId)> {
-    INSIDE.get()
+    INSIDE.with(Cell::get)
 }
 
 /// Names `key` as what this thread polls, until dropped.
@@ -49,13 +50,13 @@ struct Inside(Option<(usize, SlotId)>);
 
 impl Inside {
     fn enter(key: (usize, SlotId)) -> Self {
-        Self(INSIDE.replace(Some(key)))
+        Self(INSIDE.with(|inside| inside.replace(Some(key))))
     }
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        INSIDE.set(self.0);
+        INSIDE.with(|inside| inside.set(self.0));
     }
 }
 

@@ -38,8 +38,17 @@ pub(super) struct Ledger {
     pub(super) last_error: Option<String>,
     /// How many ticks in a row have failed.
     streak: u32,
-    /// How late ticks began; made with the first one, since most of ten thousand may not have come to that.
-    pub(super) lateness: Option<Box<Histogram>>,
+    /// Made with the first tick, since most of ten thousand may not have come to that.
+    pub(super) times: Option<Box<Times>>,
+}
+
+/// How ticks were in time.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Times {
+    /// How late they began.
+    pub(super) lateness: Histogram,
+    /// How long they took.
+    pub(super) took: Histogram,
 }
 
 /// How a tick ended.
@@ -65,6 +74,24 @@ impl Ticker {
     pub(crate) fn new(name: &str, schedule: Schedule, tick: Bound) -> Self {
         let (heavy, ledger) = (AtomicBool::new(false), Mutex::default());
         Self { name: name.into(), at: Location::caller(), schedule, tick, heavy, ledger }
+    }
+
+    /// The span of a tick, for whoever looks at `daemon_core::ticks` at the level of debug; `None` if nobody does.
+    #[inline]
+    pub(crate) fn span(&self, daemon: &str) -> Option<tracing::Span> {
+        const TARGET: &str = "daemon_core::ticks";
+        tracing::span_enabled!(target: TARGET, tracing::Level::DEBUG).then(|| {
+            tracing::debug_span!(
+                target: TARGET,
+                "tick",
+                daemon,
+                interval = &*self.name,
+                otel.name = format_args!("tick {daemon}.{}", self.name),
+                otel.kind = "internal",
+                otel.status_code = tracing::field::Empty,
+                "error.type" = tracing::field::Empty,
+            )
+        })
     }
 
     pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -115,7 +142,7 @@ impl Ledger {
     fn begun(&mut self, at: Moment, late: Option<u64>) {
         self.last_begun = Some(at);
         if let Some(late) = late {
-            self.lateness.get_or_insert_default().record(Duration::from_nanos(late));
+            self.times.get_or_insert_default().lateness.record(Duration::from_nanos(late));
         }
     }
 
@@ -127,6 +154,7 @@ impl Ledger {
         }
         self.ticks += 1;
         self.last_duration = Some(took);
+        self.times.get_or_insert_default().took.record(took);
         if let Outcome::Ran(result) = outcome {
             self.failed += u64::from(result.is_err());
             self.streak = if result.is_err() { before.saturating_add(1) } else { 0 };

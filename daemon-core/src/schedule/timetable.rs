@@ -1,13 +1,12 @@
-//! All intervals of a life on one heap of timers. Pure: time is told, and what is to be done is told back.
+//! All intervals of a life, with their timers. Pure: time is told, and what is to be done is told back.
 //!
 //! Invariants:
-//! 1. An armed slot has a timer on the heap. One that does not fit its slot any more is stale, and dropped when it comes up.
+//! 1. An armed slot has a timer on the agenda. One that does not fit its slot any more is stale, and dropped when it comes up.
 //! 2. A slot that is ready stands in `ready`, once.
 
-use std::cmp::Reverse;
-use std::collections::binary_heap::PeekMut;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 
+use super::agenda::{Agenda, more};
 use super::pace::{Moment, Now, Pace};
 use super::slot::Slot;
 
@@ -40,15 +39,12 @@ pub(crate) struct Ended {
     pub(crate) gone: bool,
 }
 
-/// A slot's time on the heap. The moment goes first, for the order.
-type Timer = Reverse<(Moment, SlotId)>;
-
 /// The intervals of one life.
 #[derive(Default)]
 pub(crate) struct Timetable {
     slots: Vec<Slot>,
     free: Vec<SlotId>,
-    timers: BinaryHeap<Timer>,
+    timers: Agenda,
     ready: VecDeque<SlotId>,
     /// Whether it is the turn of those that wait, so that neither they nor timers have to stand back for long.
     waiting_first: bool,
@@ -65,6 +61,7 @@ impl Timetable {
             self.replace(id, slot);
             return id;
         }
+        self.slots.reserve_exact(more(self.slots.len(), self.slots.capacity()));
         self.slots.push(slot);
         (self.slots.len() - 1) as SlotId
     }
@@ -152,14 +149,14 @@ impl Timetable {
         Ended { skipped, idle, gone }
     }
 
-    /// Puts an armed slot's timer on the heap.
+    /// Sets an armed slot's timer.
     fn set_timer(&mut self, id: SlotId) {
         let Some(at) = self.slot(id).planned() else { return };
-        self.timers.push(Reverse((at, id)));
+        self.timers.push((at, id));
         // Stale timers are dropped as they come up; those of intervals that are changed all the time come up late.
         if self.timers.len() > 2 * self.slots.len() + 64 {
-            let timer = |(id, slot): (SlotId, &Slot)| Some(Reverse((slot.planned()?, id)));
-            self.timers = (0..).zip(&self.slots).filter_map(timer).collect();
+            let timer = |(id, slot): (SlotId, &Slot)| Some((slot.planned()?, id));
+            self.timers.refill((0..).zip(&self.slots).filter_map(timer));
         }
     }
 
@@ -199,11 +196,10 @@ impl Timetable {
 
     fn ringing(&mut self, now: Now, jumped: bool) -> Option<Due> {
         loop {
-            let mut timer = self.timers.peek_mut()?;
-            let Reverse((at, id)) = *timer;
+            let (at, id) = self.timers.first()?;
             let slot = &mut self.slots[id as usize];
             if slot.planned() != Some(at) {
-                PeekMut::pop(timer);
+                self.timers.pop();
                 continue;
             }
             if at > now.moment {
@@ -211,12 +207,8 @@ impl Timetable {
             }
             let (late, skipped) = slot.ring(now, jumped);
             match slot.planned() {
-                // One that goes on stays on the heap, and only sinks to its new place.
-                Some(next) => {
-                    timer.0.0 = next;
-                    drop(timer);
-                }
-                None => drop(PeekMut::pop(timer)),
+                Some(next) => self.timers.put_off(next),
+                None => drop(self.timers.pop()),
             }
             if late.is_some() {
                 self.list(id);
@@ -234,12 +226,11 @@ impl Timetable {
             return Some(0);
         }
         loop {
-            let timer = self.timers.peek_mut()?;
-            let Reverse((at, id)) = *timer;
+            let (at, id) = self.timers.first()?;
             if self.slots[id as usize].planned() == Some(at) {
                 return Some(at);
             }
-            PeekMut::pop(timer);
+            self.timers.pop();
         }
     }
 

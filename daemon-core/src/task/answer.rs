@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::record::End;
 use crate::sync::{Mutex, MutexGuard};
+use crate::unwind::wake;
 
 /// A place for one value.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ impl<V> Answer<V> {
             waker
         };
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
         Ok(())
     }
@@ -85,7 +86,7 @@ impl<V: Send> End for Answer<V> {
             waker
         };
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
     }
 }

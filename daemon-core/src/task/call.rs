@@ -1,15 +1,16 @@
 //! One of the calls of a handler that may be under way: where its future lives, and what wakes it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use tokio::time::Instant;
+use tracing::Span;
 
 use super::Handler;
 use crate::event::{Mailbox, Tracked};
 use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::unwind::quietly;
 
 pub(super) type BoxHandler<'d, E> = Pin<Box<dyn Handler<E> + Send + 'd>>;
 
@@ -61,6 +62,8 @@ pub(super) struct Notes {
     pub(super) exact: bool,
     /// Its event, if the publisher waits to know how it ends.
     pub(super) tracked: Option<Arc<Tracked>>,
+    /// Its span, if its event was published in one.
+    pub(super) span: Option<Span>,
 }
 
 impl Notes {
@@ -68,7 +71,7 @@ impl Notes {
     pub(super) fn new(chair: &Chair, place: u32) -> (Self, Waker) {
         let flag = Arc::new(CallWaker { chair: chair.clone(), place, woken: AtomicBool::new(false) });
         let waker = Waker::from(flag.clone());
-        (Self { flag, busy: false, since: None, exact: false, tracked: None }, waker)
+        (Self { flag, busy: false, since: None, exact: false, tracked: None, span: None }, waker)
     }
 }
 
@@ -88,7 +91,7 @@ impl<'d, E> Call<'d, E> {
 
 /// Drops the future of a call, ended or not.
 pub(super) fn clear<E>(handler: &mut BoxHandler<'_, E>, subscription: &str) {
-    if catch_unwind(AssertUnwindSafe(|| handler.as_mut().clear())).is_err() {
+    if !quietly(|| handler.as_mut().clear()) {
         tracing::error!(subscription, "the destructor of a handler's future panicked");
     }
 }

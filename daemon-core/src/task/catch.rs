@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::error::{BoxError, Result};
+use crate::unwind::bury;
 
 /// Why a piece of user code did not end well.
 #[derive(Debug)]
@@ -27,10 +28,6 @@ impl Failure {
     #[must_use]
     pub fn is_panic(&self) -> bool {
         matches!(self, Self::Panic(_))
-    }
-
-    pub(crate) fn panic(payload: &(dyn Any + Send)) -> Self {
-        Self::Panic(panic_text(payload))
     }
 }
 
@@ -59,7 +56,7 @@ fn error_text(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// The message of a panic.
-pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
+fn panic_text(payload: &(dyn Any + Send)) -> String {
     if let Some(text) = payload.downcast_ref::<&str>() {
         (*text).to_owned()
     } else if let Some(text) = payload.downcast_ref::<String>() {
@@ -81,10 +78,12 @@ pub(crate) fn attempt(work: impl FnOnce()) -> Result<(), Failure> {
     catch_unwind(AssertUnwindSafe(work)).map_err(panicked)
 }
 
-/// What a panic's payload says; the payload is dropped, which may panic again.
+/// What a panic's payload says.
 pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Failure {
-    let failure = Failure::panic(&*payload);
-    drop_quietly(payload);
+    let failure = Failure::Panic(panic_text(&*payload));
+    if !bury(payload) {
+        tracing::error!(%failure, "the destructor of a panic's payload panicked");
+    }
     failure
 }
 

@@ -1,11 +1,11 @@
 //! What the handlers of one dispatcher share, and who hears of what goes wrong in them.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Failure;
 use super::clock::Clock;
 use crate::event::Mailbox;
+use crate::unwind::quietly;
 
 /// Hears of what goes wrong in handlers.
 pub trait Observer: Send + Sync {
@@ -62,7 +62,7 @@ impl Desk<'_> {
 }
 
 fn observe(subscription: &str, call: impl FnOnce()) {
-    if catch_unwind(AssertUnwindSafe(call)).is_err() {
+    if !quietly(call) {
         tracing::error!(subscription, "the observer of a failed handler panicked");
     }
 }

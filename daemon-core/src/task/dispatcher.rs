@@ -27,6 +27,8 @@ use crate::event::{Batch, Item, Ready, WHOLE_LANE, Work};
 
 /// How many calls that were woken go on before the worker is offered to others.
 const READY_PER_STEP: usize = 8;
+/// How many events are handed out before that.
+const ITEMS_PER_STEP: u32 = 8;
 
 /// A daemon has one dispatcher at a time, besides those of isolated handlers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -116,6 +118,7 @@ impl<D: Sync + 'static, C: Sync + 'static> Section<D, C> {
 
 impl Dispatcher<'_> {
     async fn run(&mut self) {
+        let mut items = 0_u32;
         while poll_fn(|cx| self.desk.mailbox.poll_work(cx, &mut self.batch, self.desk.busy == 0)).await == Work::Some {
             self.desk.clock.reset();
             while self.some_ready() {
@@ -132,7 +135,10 @@ impl Dispatcher<'_> {
                     let seat = self.attached.seats[to as usize].seat as usize;
                     self.attached.lanes[lane as usize].hand(event, seat, &mut self.desk);
                 }
-                self.pause().await;
+                items = items.wrapping_add(1);
+                if items.is_multiple_of(ITEMS_PER_STEP) {
+                    self.pause().await;
+                }
             }
             if self.desk.is_over() {
                 return;

@@ -154,7 +154,13 @@ impl SectionPlan {
         if known.is_none() {
             let options = wish.options();
             let is_own = wish.queue.is_some() || matches!(options.overflow, Overflow::DropOldest | Overflow::Latest);
-            queues.push(QueuePlan { name: wish.queue, options, width: wish.concurrency.unwrap_or(1), is_own });
+            queues.push(QueuePlan {
+                name: wish.queue,
+                options,
+                width: wish.concurrency.unwrap_or(1),
+                is_own,
+                is_quiet: false,
+            });
         }
         known.unwrap_or(queues.len() - 1) as u32
     }

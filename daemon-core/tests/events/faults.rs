@@ -1,6 +1,7 @@
 use super::{Probe, Rig, Row, Zero, fault, gated, idle, plain, zero};
 use daemon_core::{Attach, EventRow, place};
 use std::sync::Arc;
+use std::task::Poll;
 
 /// Panics at once for 2, later for 4, returns an error for 3.
 fn faulty() -> Row {
@@ -112,4 +113,25 @@ async fn a_panic_in_an_events_destructor_does_not_end_the_dispatcher() {
     rig.drained(running).await;
     assert_eq!(rig.probe.seen_by("explosive").len(), 3);
     assert_eq!(rig.probe.seen_by("plain"), [1]);
+}
+
+#[tokio::test]
+async fn a_publish_that_is_given_up_or_refused_drops_its_event_quietly() {
+    let attach: Attach<Probe, (), Explosive> = |_, ()| {
+        place(|event| async move {
+            std::future::pending::<()>().await;
+            (event, Ok(()))
+        })
+    };
+    let (rig, running) = Rig::new([EventRow::typed::<Explosive>("stuck", attach).capacity(1)]).started().await;
+    for _ in 0..2 {
+        rig.publisher.publish(Explosive).await.unwrap();
+        idle().await;
+    }
+    let mut waits = Box::pin(rig.publisher.publish(Explosive));
+    assert!(std::future::poll_fn(|cx| Poll::Ready(waits.as_mut().poll(cx).is_pending())).await);
+    drop(waits);
+    assert!(rig.publisher.try_publish(Explosive).unwrap_err().is_full());
+    assert_eq!(rig.counts("stuck")[..4], [4, 0, 0, 2]);
+    running.abort();
 }

@@ -1,5 +1,6 @@
 //! Floods, handlers that never end and changes under load: memory is bounded, and neighbours are unharmed.
 
+use super::log;
 use super::{Nth, Probe, Rig, Row, assert_adds_up, gated, idle, one, plain, zero};
 use daemon_core::{Attach, Bus, Event, EventRow, Key, Overflow, QueueOptions, place};
 use std::sync::Arc;
@@ -27,6 +28,33 @@ async fn a_handler_that_never_ends_keeps_no_more_than_its_bound_and_costs_others
         assert!(status.queued <= 8 && status.high_water <= 8, "{status:?}");
         assert_eq!(refused, if overflow == Overflow::Block { status.dropped } else { 0 }, "{status:?}");
         assert_eq!(rig.probe.seen_by("plain").len(), 20_001, "{overflow}");
+        running.abort();
+    }
+}
+
+#[tokio::test]
+async fn who_floods_a_queue_that_drops_is_named_once() {
+    for overflow in POLICIES {
+        let (log, _listening) = log::listen();
+        let rows = [gated::<0>().overflow(overflow).capacity(8), plain::<0>().capacity(1 << 20)];
+        let (rig, running) = Rig::new(rows).started().await;
+        let mut tap = rig.bus.tap("spy", "**").unwrap();
+        let flood = rig.bus.publisher("flood");
+        for number in 0..5_000 {
+            drop(flood.try_publish(zero(number)));
+            if number % 1000 == 0 {
+                idle().await;
+            }
+        }
+        idle().await;
+        assert!(rig.status("gated").dropped > 4_000);
+        let told =
+            "queue is full; events are dropped from now on, and counted subscription=\"rig.gated\" publisher=\"flood\"";
+        let expected = matches!(overflow, Overflow::DropOldest | Overflow::DropNewest);
+        assert_eq!(log.text().matches(told).count(), usize::from(expected), "{overflow}: {}", log.text());
+        assert_eq!(log.text().matches("queue is full").count(), usize::from(expected), "the tap is told itself");
+        assert!(tap.try_recv().unwrap().missed > 3_000);
+        assert_eq!(rig.probe.seen_by("plain").len(), 5_000, "{overflow}");
         running.abort();
     }
 }

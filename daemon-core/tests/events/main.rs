@@ -12,6 +12,8 @@ mod flood;
 mod handled;
 mod isolated;
 mod latest;
+#[path = "../log/mod.rs"]
+mod log;
 mod overflow;
 mod pulled;
 mod retained;

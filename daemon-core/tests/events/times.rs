@@ -47,6 +47,7 @@ async fn every_call_that_waits_is_timed() {
     assert_eq!((short, long), (Duration::from_micros(4_096), Duration::from_millis(70)));
     let json = serde_json::to_value(rig.status("slow")).unwrap();
     assert_eq!(json["times"]["max_ns"], 70_000_000);
+    assert!(json["times"]["total_ns"].as_u64() >= Some(70_000_000));
 }
 
 #[tokio::test(start_paused = true)]

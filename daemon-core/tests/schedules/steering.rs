@@ -40,6 +40,7 @@ async fn an_interval_tells_what_has_become_of_it() {
     assert_eq!((after.ticks, after.failed, after.last_error.as_deref()), (3, 1, Some("no water")));
     assert_eq!((after.last_run, after.last_duration), (Some(S(2)), Some(S(0))));
     assert_eq!((after.lateness.count(), &*after.schedule, after.period), (3, "10s", Some(S(10))));
+    assert_eq!((after.times.count(), before.times.count(), after.times.total() >= S(1)), (3, 0, true));
     let json = serde_json::to_value(&after).unwrap();
     assert_eq!((&json["state"], &json["lateness"]["buckets"][0]["count"]), (&"active".into(), &3.into()));
     host.shutdown().await.assert_clean();

@@ -42,7 +42,8 @@ impl Plan {
         let at_moment = dice.chance(30).then(|| (dice.index(200), step(&mut dice, count)));
         let run_for = dice.millis(8_000);
         let patience = if dice.chance(15) { dice.millis(2_000) } else { Duration::from_secs(120) };
-        let start_budget = dice.chance(25).then(|| dice.millis(5_000));
+        // Often one that a few slow starts in a row use up.
+        let start_budget = dice.chance(30).then(|| if dice.chance(70) { dice.millis(90) } else { dice.millis(5_000) });
         let start_timeout = start_budget.unwrap_or(START_TIMEOUT).min(START_TIMEOUT);
         for node in &mut nodes {
             // Timeouts that are declared have to go into a budget that is, one after the other.

@@ -113,6 +113,13 @@ fn play_overdue(seed: u64) -> bool {
         let _inside = outside.enter();
         Stage::set(Plan::overdue(seed))
     };
+    let watching = stage.clone();
+    // Where the start does not end there is nobody else to end the host.
+    outside.spawn(async move {
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        watching.fault("start: it did not end".to_owned());
+        watching.host.get().unwrap().request_shutdown();
+    });
     let begun = std::time::Instant::now();
     let code = host(&stage).workers(1).without_lock().quiet().run();
     let took = begun.elapsed();

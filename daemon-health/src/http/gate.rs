@@ -101,8 +101,6 @@ pub(super) enum Door {
     Loopback(Vec<String>),
     /// A port that other machines reach.
     Public,
-    /// A socket in the file system, whose file's mode and peer's user say who may come in.
-    Local,
 }
 
 /// Who may come in.
@@ -136,9 +134,9 @@ impl Gate {
         if is_cross_site(headers) {
             return Err(Refusal::CrossSite);
         }
-        match (&self.door, &self.token) {
-            (Door::Local, _) | (_, None) => Ok(()),
-            (_, Some(token)) => {
+        match &self.token {
+            None => Ok(()),
+            Some(token) => {
                 let named = headers.get(header::AUTHORIZATION).and_then(|header| header.to_str().ok());
                 named.filter(|header| token.is_named_by(header)).map(|_| ()).ok_or(Refusal::Unauthorized)
             }
@@ -272,8 +270,6 @@ mod tests {
         assert_eq!(asked(&gate, &[("host", "localhost"), ("host", "evil.test")]), Err(Refusal::Misdirected));
         let absolute = Uri::from_static("http://evil.test/");
         assert_eq!(gate.admits(&absolute, &headers(&[("host", "localhost")])), Err(Refusal::Misdirected));
-        let local = Gate { door: Door::Local, token: Some(Token::new(SECRET.to_owned())) };
-        assert_eq!(asked(&local, &[("host", "whatever")]), Ok(()), "who opened the socket was let in by the system");
     }
 
     #[test]

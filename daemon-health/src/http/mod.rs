@@ -18,7 +18,6 @@ mod error;
 mod gate;
 mod limits;
 mod live;
-mod metrics;
 mod page;
 mod patient;
 mod probe;
@@ -34,7 +33,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use daemon_core::{Context, DaemonBase, HostHandle, Result, daemon};
+use crate::metrics::Metrics;
+use daemon_core::{Context, DaemonBase, Result, daemon};
 use gate::{Door, Gate, Token};
 use routes::App;
 use tokio::net::TcpListener;
@@ -74,6 +74,9 @@ pub struct HttpEndpoint {
     open: Mutex<Option<Open>>,
 }
 
+/// What a program adds to the figures.
+type Figures = dyn Fn(Metrics) -> Metrics + Send + Sync;
+
 /// Where and how it serves.
 #[derive(Clone)]
 struct Settings {
@@ -82,7 +85,7 @@ struct Settings {
     token: Option<Token>,
     names: Vec<String>,
     limits: HttpLimits,
-    metrics: Option<metrics::Render>,
+    figures: Option<Arc<Figures>>,
     logs: Option<LogTail>,
 }
 
@@ -104,7 +107,7 @@ impl HttpEndpoint {
             token: None,
             names: Vec::new(),
             limits: HttpLimits::default(),
-            metrics: None,
+            figures: None,
             logs: None,
         };
         Self { settings, open: Mutex::default() }
@@ -143,11 +146,11 @@ impl HttpEndpoint {
         self.set(|settings| settings.limits = limits)
     }
 
-    /// Answers `/metrics` with what `render` writes, in the text format of Prometheus. It runs on the operations plane and should
-    /// not wait for anything.
+    /// Adds to the figures of `/metrics`: facts about the program, say, or figures of its own. What they call runs on the operations
+    /// plane and has to be quick.
     #[must_use]
-    pub fn metrics(self, render: impl Fn(&HostHandle) -> String + Send + Sync + 'static) -> Self {
-        self.set(|settings| settings.metrics = Some(Arc::new(render)))
+    pub fn metrics(self, add: impl Fn(Metrics) -> Metrics + Send + Sync + 'static) -> Self {
+        self.set(|settings| settings.figures = Some(Arc::new(add)))
     }
 
     /// Shows the latest lines of a log on the status page.

@@ -1,10 +1,11 @@
-//! How a probe is asked and answered: the text of kube-apiserver's health endpoints. Pure.
+//! How a probe is asked and answered, as kube-apiserver's health endpoints are. Pure.
 //!
 //! <https://kubernetes.io/docs/reference/using-api/health-checks/>
 
-use std::fmt::Write;
+use std::collections::BTreeMap;
 
-use super::verdict::Finding;
+use crate::HealthReport;
+use crate::formats::verbose;
 
 /// What a probe is asked beside its path.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -27,71 +28,39 @@ impl Asked {
     }
 
     /// Whether the probe passes, and what is said of it.
-    pub(super) fn answer(&self, probe: &str, findings: &[Finding]) -> (bool, String) {
-        let (mut text, mut passes) = (String::new(), true);
-        for Finding { name, failure } in findings {
-            let line = match failure {
-                _ if self.exclude.contains(name) => format!("[+]{name} excluded: ok"),
-                None => format!("[+]{name} ok"),
-                Some(why) => {
-                    passes = false;
-                    format!("[-]{name} failed: {}", why.replace(['\r', '\n'], " "))
-                }
-            };
-            push(&mut text, &line);
+    pub(super) fn answer(&self, report: HealthReport) -> (bool, String) {
+        let is_out = |name: &String| self.exclude.contains(name);
+        let (out, checks): (BTreeMap<_, _>, _) = report.checks.into_iter().partition(|(name, _)| is_out(name));
+        let unknown = self.exclude.iter().filter(|name| !out.contains_key(*name));
+        let report = HealthReport::new(report.kind, checks, report.uptime);
+        if report.is_passing() && !self.verbose {
+            return (true, "ok".to_owned());
         }
-        let unknown = |name: &&String| findings.iter().all(|finding| finding.name != **name);
-        for name in self.exclude.iter().filter(unknown) {
-            push(&mut text, &format!("warn: there is no check named {name:?} to exclude"));
-        }
-        push(&mut text, &format!("{probe} check {}", if passes { "passed" } else { "failed" }));
-        if passes && !self.verbose {
-            text = "ok".to_owned();
-        }
-        (passes, text)
+        let excluded = out.keys().map(|name| format!("[+]{name} excluded: ok\n"));
+        let unknown = unknown.map(|name| format!("warn: there is no check named {name:?} to exclude\n"));
+        (report.is_passing(), excluded.chain(unknown).chain([verbose(&report)]).collect())
     }
-}
-
-fn push(text: &mut String, line: &str) {
-    // Writing to a string does not fail.
-    writeln!(text, "{line}").ok();
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn findings() -> Vec<Finding> {
-        let finding = |name: &str, failure: Option<&str>| Finding {
-            name: name.to_owned(),
-            failure: failure.map(ToOwned::to_owned),
-        };
-        vec![finding("daemons", None), finding("data.disk", Some("full:\nno byte left"))]
-    }
+    use crate::formats::tests::{empty, sample};
 
     #[test]
     fn what_passes_is_told_in_one_word_unless_asked() {
-        let fine = &findings()[..1];
-        assert_eq!(Asked::read(None).answer("readyz", fine), (true, "ok".to_owned()));
-        assert_eq!(
-            Asked::read(Some("verbose")).answer("readyz", fine),
-            (true, "[+]daemons ok\nreadyz check passed\n".to_owned())
-        );
-        assert_eq!(Asked::read(Some("verbose=false")).answer("readyz", fine).1, "ok");
+        assert_eq!(Asked::read(None).answer(empty()), (true, "ok".to_owned()));
+        assert_eq!(Asked::read(Some("verbose")).answer(empty()), (true, "livez check passed\n".to_owned()));
+        assert_eq!(Asked::read(Some("verbose=false")).answer(empty()).1, "ok");
     }
 
     #[test]
-    fn what_fails_is_told_in_full_each_in_its_line() {
-        let text = "[+]daemons ok\n[-]data.disk failed: full: no byte left\nreadyz check failed\n";
-        assert_eq!(Asked::read(None).answer("readyz", &findings()), (false, text.to_owned()));
-    }
-
-    #[test]
-    fn a_check_can_be_left_out() {
-        let (passes, text) = Asked::read(Some("exclude=data.disk&verbose")).answer("readyz", &findings());
-        assert!(passes);
-        assert_eq!(text, "[+]daemons ok\n[+]data.disk excluded: ok\nreadyz check passed\n");
-        let (passes, text) = Asked::read(Some("exclude=data.dsik&exclude=")).answer("readyz", &findings());
-        assert!(!passes && text.contains("no check named \"data.dsik\""), "{text}");
+    fn what_fails_is_told_in_full_and_a_check_can_be_left_out() {
+        let (passes, text) = Asked::read(None).answer(sample());
+        assert!(!passes && text.contains("[-]proxy.upstream failed: refused by the peer\n"), "{text}");
+        let (passes, text) = Asked::read(Some("exclude=proxy.upstream&exclude=data.index&verbose")).answer(sample());
+        assert!(passes && text.starts_with("[+]data.index excluded: ok\n[+]proxy.upstream excluded: ok\n"), "{text}");
+        let (passes, text) = Asked::read(Some("exclude=proxy.upstraem&exclude=")).answer(sample());
+        assert!(!passes && text.contains("no check named \"proxy.upstraem\""), "{text}");
     }
 }

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
-use axum::http::header::{self, HeaderValue};
+use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -20,11 +20,12 @@ use tokio_util::sync::CancellationToken;
 use super::Settings;
 use super::gate::{Gate, HEADERS, Refusal};
 use super::live::{Feed, Viewer};
-use super::metrics;
 use super::page;
 use super::probe::Asked;
 use super::verdict::Verdicts;
-use crate::{HealthReport, HealthStatus};
+use crate::formats::{HEALTH_JSON, health_json};
+use crate::metrics::Metrics;
+use crate::{HealthError, HealthQuery};
 
 /// How old a status may be that is given to the next who asks: what a flood of requests costs is bounded by this.
 const FRESH: Duration = Duration::from_millis(100);
@@ -36,26 +37,28 @@ const PATHS: &str =
 /// What all requests share.
 pub(super) struct App {
     host: HostHandle,
-    verdicts: Verdicts,
+    verdicts: Arc<Verdicts>,
     feed: Arc<Feed>,
     viewers: usize,
-    metrics: Option<metrics::Render>,
+    figures: Metrics,
     closing: CancellationToken,
-    /// The status as JSON, and the metrics.
+    /// The status as JSON.
     status: Fresh,
-    rendered: Fresh,
 }
 
 impl App {
     pub(super) fn new(host: HostHandle, settings: &Settings) -> Self {
+        let verdicts = Arc::new(Verdicts::new(host.clone()));
+        let health = Arc::clone(&verdicts);
+        let figures = Metrics::of(host.clone()).health(move || health.last());
+        let figures = settings.figures.iter().fold(figures, |figures, add| add(figures));
         Self {
-            verdicts: Verdicts::new(host.clone()),
+            figures,
+            verdicts,
             feed: Feed::new(settings.logs.clone()),
             viewers: settings.limits.viewers,
-            metrics: settings.metrics.clone(),
             closing: CancellationToken::new(),
             status: Fresh::default(),
-            rendered: Fresh::default(),
             host,
         }
     }
@@ -134,48 +137,67 @@ fn typed(kind: &'static str, body: impl IntoResponse) -> Response {
 }
 
 async fn livez(app: State<Arc<App>>, query: RawQuery) -> Response {
-    probe(app, query, "livez", CheckKind::Liveness).await
+    probe(app, query, CheckKind::Liveness).await
 }
 
 async fn readyz(app: State<Arc<App>>, query: RawQuery) -> Response {
-    probe(app, query, "readyz", CheckKind::Readiness).await
+    probe(app, query, CheckKind::Readiness).await
 }
 
 async fn startupz(app: State<Arc<App>>, query: RawQuery) -> Response {
-    probe(app, query, "startupz", CheckKind::Startup).await
+    probe(app, query, CheckKind::Startup).await
 }
 
-async fn probe(State(app): State<Arc<App>>, RawQuery(query): RawQuery, name: &str, kind: CheckKind) -> Response {
-    let findings = app.verdicts.probe(kind).await;
-    let (passes, text) = Asked::read(query.as_deref()).answer(name, &findings);
-    let status = if passes { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, text).into_response()
-}
-
-async fn health(State(app): State<Arc<App>>) -> Response {
-    told(app.verdicts.health(None).await)
-}
-
-async fn health_of(State(app): State<Arc<App>>, Path(group): Path<String>) -> Response {
-    told(app.verdicts.health(Some(&group)).await)
-}
-
-fn told(report: Option<HealthReport>) -> Response {
-    let Some(report) = report else {
-        return (StatusCode::NOT_FOUND, "there is no such group of checks\n").into_response();
-    };
-    let status = match report.status {
-        HealthStatus::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::OK,
-    };
-    (status, typed("application/json", json(&report))).into_response()
-}
-
-async fn metrics_text(State(app): State<Arc<App>>) -> Response {
-    match &app.metrics {
-        Some(render) => typed(metrics::TYPE, app.rendered.or(|| render(&app.host).into_bytes())),
-        None => (StatusCode::NOT_FOUND, "this endpoint has no metrics; see `HttpEndpoint::metrics`\n").into_response(),
+async fn probe(State(app): State<Arc<App>>, RawQuery(query): RawQuery, kind: CheckKind) -> Response {
+    match app.verdicts.report(&HealthQuery::of(kind)).await {
+        Ok(report) => {
+            let (passes, text) = Asked::read(query.as_deref()).answer(report);
+            (verdict(passes), text).into_response()
+        }
+        Err(error) => unknown(&error),
     }
+}
+
+async fn health(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    told(&app, &headers, &HealthQuery::default()).await
+}
+
+async fn health_of(State(app): State<Arc<App>>, Path(group): Path<String>, headers: HeaderMap) -> Response {
+    told(&app, &headers, &HealthQuery::default().in_group(group)).await
+}
+
+/// The answers of checks, in the format that is asked for.
+async fn told(app: &App, headers: &HeaderMap, query: &HealthQuery) -> Response {
+    let report = match app.verdicts.report(query).await {
+        Ok(report) => report,
+        Err(error) => return unknown(&error),
+    };
+    let asks_for =
+        |kind: &str| headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(kind.as_bytes()));
+    let (kind, body) = match () {
+        () if asks_for(HEALTH_JSON) => (HEALTH_JSON, json(&health_json(&report))),
+        () => ("application/json", json(&report)),
+    };
+    (verdict(report.is_passing()), typed(kind, body)).into_response()
+}
+
+fn verdict(passes: bool) -> StatusCode {
+    if passes { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+}
+
+/// There is no such group, or what there is cannot be asked.
+fn unknown(error: &HealthError) -> Response {
+    let status = match error {
+        HealthError::UnknownGroup { .. } => StatusCode::NOT_FOUND,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    (status, format!("{error}\n")).into_response()
+}
+
+async fn metrics_text(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let shown = app.figures.render(accept);
+    typed(shown.content_type, shown.text)
 }
 
 async fn status(State(app): State<Arc<App>>) -> Response {

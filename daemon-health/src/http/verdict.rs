@@ -1,142 +1,92 @@
 //! What the host says of its health: the one place where this endpoint asks for it.
 //!
-//! Answers of checks are shared: however many ask at once, each check is asked once.
+//! It asks the host's [`HealthMonitor`], if it has one. If not, it asks the checks itself, when somebody wants to know; then too a
+//! check is asked once, however many want to know, and again only when its answer is old.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use daemon_core::{CheckKind, CheckReport, HostHandle, HostStatus, State};
+use daemon_core::{CheckKind, HostHandle};
 use serde::Serialize;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
 
-use crate::{HealthReport, HealthStatus};
+use crate::{CheckReport, HealthError, HealthMonitor, HealthQuery, HealthReport, HealthStatus, HealthTransition};
 
-/// How old an answer may be that is given to the next who asks.
-const FRESH: Duration = Duration::from_secs(1);
-
-/// One thing that a probe looks at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Finding {
-    pub(super) name: String,
-    /// Why it fails; `None` if it does not.
-    pub(super) failure: Option<String>,
+/// Asks the host.
+pub(super) struct Verdicts {
+    host: HostHandle,
+    /// Asked where the host has none.
+    own: Arc<HealthMonitor>,
 }
 
 /// What one check says, as the page shows it.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Check {
-    pub(super) daemon: String,
-    pub(super) name: String,
-    pub(super) kind: CheckKind,
-    pub(super) status: HealthStatus,
-    pub(super) message: Option<String>,
-    pub(super) took_us: Option<u64>,
-}
-
-type Answers = (Instant, Arc<Vec<CheckReport>>);
-
-/// Asks the host.
-pub(super) struct Verdicts {
-    host: HostHandle,
-    last: Mutex<Option<Answers>>,
+    daemon: String,
+    name: String,
+    kind: CheckKind,
+    group: Option<String>,
+    status: HealthStatus,
+    message: Option<String>,
+    took_us: Option<u64>,
+    /// What it came to be and when, in milliseconds after 1970.
+    history: Vec<(u64, HealthStatus)>,
 }
 
 impl Verdicts {
     pub(super) fn new(host: HostHandle) -> Self {
-        Self { host, last: Mutex::default() }
+        let own = HealthMonitor::new().with_limits(None);
+        if let Some(workers) = host.workers() {
+            own.checker().run_on(workers);
+        }
+        Self { host, own: Arc::new(own) }
     }
 
-    /// What a probe of one kind looks at.
-    pub(super) async fn probe(&self, kind: CheckKind) -> Vec<Finding> {
-        let mut findings = vec![self.lifecycle(kind)];
-        let reports = self.reports().await;
-        findings.extend(reports.iter().filter(|report| report.kind == kind).map(|report| Finding {
-            name: format!("{}.{}", report.daemon, report.name),
-            failure: report.failure.clone(),
-        }));
-        findings
+    fn monitor(&self) -> Arc<HealthMonitor> {
+        self.host.daemon().unwrap_or_else(|| Arc::clone(&self.own))
     }
 
-    /// What each probe looks at.
-    pub(super) async fn probes(&self) -> Vec<(&'static str, Vec<Finding>)> {
+    /// What the checks come to that a query picks.
+    pub(super) async fn report(&self, query: &HealthQuery) -> Result<HealthReport, HealthError> {
+        self.monitor().report_on(&self.host, query).await
+    }
+
+    /// What checks said last, without asking any.
+    pub(super) fn last(&self) -> HealthReport {
+        self.monitor().checker().last()
+    }
+
+    /// What each probe comes to.
+    pub(super) async fn probes(&self) -> Result<Vec<HealthReport>, HealthError> {
         let mut probes = Vec::new();
-        for (name, kind) in
-            [("livez", CheckKind::Liveness), ("readyz", CheckKind::Readiness), ("startupz", CheckKind::Startup)]
-        {
-            probes.push((name, self.probe(kind).await));
+        for kind in [CheckKind::Liveness, CheckKind::Readiness, CheckKind::Startup] {
+            probes.push(self.report(&HealthQuery::of(kind)).await?);
         }
-        probes
+        Ok(probes)
     }
 
-    /// What each check says.
-    pub(super) async fn checks(&self) -> Vec<Check> {
-        let check = |report: &CheckReport| Check {
-            daemon: report.daemon.clone(),
-            name: report.name.clone(),
-            kind: report.kind,
-            status: status(report),
-            message: report.failure.clone(),
-            took_us: u64::try_from(report.duration.as_micros()).ok(),
-        };
-        self.reports().await.iter().map(check).collect()
-    }
-
-    fn lifecycle(&self, kind: CheckKind) -> Finding {
-        let (name, failure) = match kind {
-            CheckKind::Readiness => ("daemons", unready(&self.host.status())),
-            CheckKind::Startup => ("start", unready(&self.host.status())),
-            _ => ("ping", None),
-        };
-        Finding { name: name.to_owned(), failure }
-    }
-
-    /// What all checks say, or those of a group; `None` if there is no such group.
-    pub(super) async fn health(&self, group: Option<&str>) -> Option<HealthReport> {
-        if group.is_some() {
-            return None;
-        }
-        let checks = self.reports().await.iter().map(told).collect();
-        Some(HealthReport::new(checks, self.host.status().uptime))
-    }
-
-    /// What all checks say, at most so old.
-    pub(super) async fn reports(&self) -> Arc<Vec<CheckReport>> {
-        let mut last = self.last.lock().await;
-        match &*last {
-            Some((at, reports)) if at.elapsed() < FRESH => Arc::clone(reports),
-            _ => {
-                let reports = Arc::new(self.host.run_checks().await);
-                *last = Some((Instant::now(), Arc::clone(&reports)));
-                reports
-            }
-        }
+    /// What each check says, the worst first.
+    pub(super) async fn checks(&self) -> Result<Vec<Check>, HealthError> {
+        let history = self.monitor().checker().history();
+        let report = self.report(&HealthQuery::default()).await?;
+        let mut checks: Vec<_> =
+            report.checks.into_iter().map(|(name, check)| Check::new(&name, check, &history)).collect();
+        checks.sort_by_key(|check| std::cmp::Reverse(check.status));
+        Ok(checks)
     }
 }
 
-fn told(report: &CheckReport) -> (String, crate::CheckReport) {
-    let told = crate::CheckReport {
-        status: status(report),
-        message: report.failure.clone(),
-        duration: report.duration,
-        age: None,
-    };
-    (format!("{}.{}", report.daemon, report.name), told)
-}
-
-fn status(report: &CheckReport) -> HealthStatus {
-    if report.failure.is_some() { HealthStatus::Unhealthy } else { HealthStatus::Healthy }
-}
-
-/// Why the host is not ready.
-fn unready(status: &HostStatus) -> Option<String> {
-    let down: Vec<_> =
-        status.daemons.iter().filter(|daemon| !daemon.optional && daemon.state != State::Running).collect();
-    match (status.state, &*down) {
-        (State::Running, []) => None,
-        (State::Running, down) => Some(
-            down.iter().map(|daemon| format!("{} is {}", daemon.name, daemon.state)).collect::<Vec<_>>().join(", "),
-        ),
-        (state, _) => Some(format!("{} is {state}", status.name)),
+impl Check {
+    fn new(name: &str, check: CheckReport, history: &[HealthTransition]) -> Self {
+        let (daemon, short) = name.rsplit_once('.').unwrap_or((name, ""));
+        let past = history.iter().filter(|transition| transition.check == name);
+        Self {
+            daemon: daemon.to_owned(),
+            name: short.to_owned(),
+            kind: check.kind,
+            group: check.group,
+            status: check.status,
+            message: check.message.filter(|_| !check.status.is_healthy()),
+            took_us: check.age.and_then(|_| u64::try_from(check.duration.as_micros()).ok()),
+            history: past.map(|transition| (transition.at_ms, transition.to)).collect(),
+        }
     }
 }

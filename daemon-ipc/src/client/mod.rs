@@ -1,11 +1,13 @@
 //! The client: many callers on one connection, which is made when it is first needed and made again when it was lost.
 //!
-//! [`dial`] connects; [`link`] is one connection as long as it lasts, [`open`] what is open on it; [`call`] and [`replies`] are what
+//! [`command`] calls the commands of a host. [`dial`] connects; [`link`] is one connection as long as it lasts, [`open`] what is open on it; [`call`] and [`replies`] are what
 //! callers wait on. [`blocking`] is the client of programs without a runtime.
 
 pub mod blocking;
 mod call;
+mod command;
 mod dial;
+mod digits;
 mod events;
 mod greeting;
 mod link;
@@ -115,6 +117,17 @@ impl Connection {
         Self { slot: Arc::clone(&self.slot), timeout: None }
     }
 
+    /// How long a call may take through this handle; `None` if as long as the connection lasts.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout.as_ref().map(|timeout| timeout.limit)
+    }
+
+    /// Connects, if there is no connection and one is wanted.
+    async fn ready(&self) -> Result<(), ConnectionError> {
+        self.slot.link().await.map(drop)
+    }
+
     /// Connects now, if there is no connection; also after [`close`](Self::close). Callers at the same time share one.
     ///
     /// # Errors
@@ -130,7 +143,7 @@ impl Connection {
     /// Dropping the future connects to nothing, unless somebody else waits for the same.
     pub async fn reconnect(&self) -> Result<(), ConnectionError> {
         self.slot.open();
-        self.slot.link().await.map(drop)
+        self.ready().await
     }
 
     /// Asks, and waits for the answer. An answer without a payload is read as `null`.

@@ -3,7 +3,7 @@
 
 use super::{Envelope, FrameError};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// The version of the extensions this crate speaks.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -30,13 +30,16 @@ pub struct Hello {
     /// What its commands look like, as a hash; two ends whose hashes differ may disagree on them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
+    /// What the commands of each daemon look like, as a hash, if it has told; from a server with a host.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub commands: BTreeMap<String, String>,
 }
 
 impl Hello {
     /// The greeting of this crate.
     #[must_use]
     pub fn new(schema: Option<String>) -> Self {
-        Self { version: PROTOCOL_VERSION, capabilities: Capabilities::all(), schema }
+        Self { version: PROTOCOL_VERSION, capabilities: Capabilities::all(), schema, commands: BTreeMap::new() }
     }
 
     /// What this end and the one that sent this greeting have in common, if this end can do `ours`.
@@ -45,7 +48,7 @@ impl Hello {
         let version = self.version.min(PROTOCOL_VERSION);
         // Version 0 is none of which anything could be known.
         let capabilities = if version == 0 { Capabilities::default() } else { self.capabilities.and(ours) };
-        Self { version, capabilities, schema: self.schema.clone() }
+        Self { version, capabilities, schema: self.schema.clone(), commands: BTreeMap::new() }
     }
 }
 

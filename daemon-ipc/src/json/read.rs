@@ -47,20 +47,24 @@ fn unread() -> Error {
     de::Error::custom("not read here")
 }
 
+// Inlined, since what reads with it is compiled in the crates of those who use this one.
 impl<'de> Reader<'de> {
     /// The next byte that is no blank.
+    #[inline]
     fn peek(&mut self) -> Result<u8, Error> {
         self.at = after_blanks(self.text.as_bytes(), self.at);
         self.text.as_bytes().get(self.at).copied().ok_or_else(unread)
     }
 
     /// Passes over the next byte that is no blank, if it is this one.
+    #[inline]
     fn pass(&mut self, byte: u8) -> Result<bool, Error> {
         let is_next = self.peek()? == byte;
         self.at += usize::from(is_next);
         Ok(is_next)
     }
 
+    #[inline]
     fn expect(&mut self, byte: u8) -> Result<(), Error> {
         if self.pass(byte)? { Ok(()) } else { Err(unread()) }
     }
@@ -73,6 +77,7 @@ impl<'de> Reader<'de> {
     }
 
     /// The text up to `end`.
+    #[inline]
     fn take_to(&mut self, end: Option<usize>) -> Result<&'de str, Error> {
         let end = end.ok_or_else(unread)?;
         let text = self.text.get(self.at..end).ok_or_else(unread)?;

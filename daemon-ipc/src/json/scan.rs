@@ -99,6 +99,7 @@ fn after_word(text: &[u8], at: usize, word: &[u8]) -> Option<usize> {
     text.get(at..)?.starts_with(word).then_some(at + word.len())
 }
 
+#[inline]
 pub(super) fn after_blanks(text: &[u8], at: usize) -> usize {
     let mut at = at;
     while let Some(b' ' | b'\t' | b'\r' | b'\n') = text.get(at) {

@@ -185,6 +185,7 @@ impl<'a> ser::Serializer for Writer<'a> {
         Ok(self.object(b"}"))
     }
 
+    #[inline]
     fn serialize_struct(self, name: &'static str, _: usize) -> Result<Fields<'a>> {
         Ok(if RAW.contains(&name) { Fields::Raw(self.to) } else { Fields::Named(self.object(b"}")) })
     }
@@ -228,6 +229,7 @@ impl Compound<'_> {
         write(value, self.to)
     }
 
+    #[inline]
     #[expect(clippy::unnecessary_wraps, reason = "the form of serde's `end`")]
     fn close(self) -> Result {
         self.to.extend_from_slice(self.close);
@@ -310,6 +312,7 @@ impl ser::SerializeStruct for Fields<'_> {
         }
     }
 
+    #[inline]
     fn end(self) -> Result {
         match self {
             Self::Named(fields) => fields.close(),

@@ -257,7 +257,7 @@ impl<'h> Calls<'h> {
         let is_meant = |call: &&mut Call| call.given_up.is_none() && is_of(id, call.id.as_ref());
         let running = self.running.notes_mut().find(is_meant).map(|call| call.number);
         if let Some(number) = running {
-            self.give_up(now, outbox, &failure, |call| call.number == number);
+            self.give_up(now, outbox, |_| failure.clone(), |call| call.number == number);
         } else if let Some(at) = self.waiting.iter().position(|asked| asked.frame.id() == id) {
             self.refuse_waiting(outbox, &failure, |place, _| place == at);
         }
@@ -289,7 +289,9 @@ impl<'h> Calls<'h> {
             return;
         }
         let failure = Failure::new("the request took too long").with_code(code::DEADLINE_EXCEEDED);
-        self.give_up(now, outbox, &failure, |call| call.deadline.is_some_and(|deadline| deadline <= now));
+        let shared = Arc::clone(&self.shared);
+        let late = |call: &Call| shared.late(call.number).unwrap_or_else(|| failure.clone());
+        self.give_up(now, outbox, late, |call| call.deadline.is_some_and(|deadline| deadline <= now));
         self.refuse_waiting(outbox, &failure, |_, asked| asked.deadline.is_some_and(|deadline| deadline <= now));
         let dropped = self.running.drop_if(|call| call.given_up.is_some_and(|until| until <= now));
         for (call, outcome) in dropped {
@@ -307,18 +309,24 @@ impl<'h> Calls<'h> {
     /// From now on nothing is begun; those that would never end by themselves are ended.
     pub(super) fn close(&mut self, now: Instant, outbox: &mut Outbox) {
         self.closing = true;
-        self.give_up(now, outbox, &shutting_down(), |call| call.window.is_some());
+        self.give_up(now, outbox, |_| shutting_down(), |call| call.window.is_some());
         self.refuse_waiting(outbox, &shutting_down(), |_, _| true);
     }
 
     /// All are ended.
     pub(super) fn end(&mut self, now: Instant, outbox: &mut Outbox) {
-        self.give_up(now, outbox, &shutting_down(), |_| true);
+        self.give_up(now, outbox, |_| shutting_down(), |_| true);
         self.refuse_waiting(outbox, &shutting_down(), |_, _| true);
     }
 
     /// Answers in the handlers' place, and lets them know; they have a moment more.
-    fn give_up(&mut self, now: Instant, outbox: &mut Outbox, failure: &Failure, mut which: impl FnMut(&Call) -> bool) {
+    fn give_up(
+        &mut self,
+        now: Instant,
+        outbox: &mut Outbox,
+        failure: impl Fn(&Call) -> Failure,
+        mut which: impl FnMut(&Call) -> bool,
+    ) {
         let until = after(now, self.shared.limits.cancel_grace).unwrap_or(now);
         for call in self.running.notes_mut().filter(|call| call.given_up.is_none()) {
             if !which(call) {
@@ -333,7 +341,7 @@ impl<'h> Calls<'h> {
                 }
             }
             let id = call.id.as_ref().map(Json::as_str);
-            write_failure(outbox, Address { id, hello: call.greeted.then_some(&*self.hello) }, failure);
+            write_failure(outbox, Address { id, hello: call.greeted.then_some(&*self.hello) }, &failure(call));
             self.shared.cancel(call.number);
         }
     }

@@ -147,6 +147,12 @@ impl Request {
         self.connection.token(self.number)
     }
 
+    /// Sets what is told if the request takes longer than it may, instead of a text that knows nothing of it. The code should be
+    /// [`DEADLINE_EXCEEDED`](code::DEADLINE_EXCEEDED).
+    pub fn if_late(&self, failure: impl FnOnce() -> Failure + Send + 'static) {
+        self.connection.set_late(self.number, Box::new(failure));
+    }
+
     /// Where the items of an answer go that has many.
     ///
     /// # Errors

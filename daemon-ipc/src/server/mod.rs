@@ -23,7 +23,7 @@ pub use upgrade::{Recognition, Upgrade, Upgraded};
 use crate::{BindError, Endpoint, FrameError, Hello, Limits, Policy, transport::Listener};
 use registry::Registry;
 use serde::Serialize;
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 /// What every connection of a server shares.
@@ -78,6 +78,7 @@ impl Server {
             policy: Policy::default(),
             mode: 0o600,
             schema: None,
+            commands: BTreeMap::new(),
             upgrades: Vec::new(),
         }
     }
@@ -121,6 +122,7 @@ pub struct ServerBuilder {
     policy: Policy,
     mode: u32,
     schema: Option<String>,
+    commands: BTreeMap<String, String>,
     upgrades: Vec<Box<dyn Upgrade>>,
 }
 
@@ -150,6 +152,13 @@ impl ServerBuilder {
     #[must_use]
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.schema = Some(schema.into());
+        self
+    }
+
+    /// Tells clients what the commands of each daemon look like, as a hash, so that who cannot read an answer knows why.
+    #[must_use]
+    pub fn commands(mut self, hashes: BTreeMap<String, String>) -> Self {
+        self.commands = hashes;
         self
     }
 
@@ -222,7 +231,8 @@ impl ServerBuilder {
 
     fn serve(mut self, listener: Listener, endpoint: Endpoint) -> Server {
         self.upgrades.push(Box::new(http::Refusal));
-        let hello = serde_json::to_string(&Hello::new(self.schema)).unwrap_or_default();
+        let hello = Hello { commands: self.commands, ..Hello::new(self.schema) };
+        let hello = serde_json::to_string(&hello).unwrap_or_default();
         let service = Service {
             handler: self.handler,
             limits: Arc::new(self.limits),

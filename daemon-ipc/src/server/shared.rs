@@ -1,7 +1,7 @@
 //! What others may do with a connection while its task runs: put messages in its mail, ask it to close, hear that a request was
 //! given up. Owns the mail and its bound.
 
-use crate::{Limits, Peer};
+use crate::{Failure, Limits, Peer};
 use rustc_hash::FxHashMap;
 use std::{
     collections::VecDeque,
@@ -22,8 +22,8 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// Whether there is something for the task that it has not collected.
     news: AtomicBool,
-    /// How many tokens there are; so that a request without one costs no lock.
-    tokens: AtomicUsize,
+    /// How many notes there are; so that a request without one costs no lock.
+    notes: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -40,9 +40,20 @@ struct State {
     gone: bool,
     /// The peer understands events.
     hears_events: bool,
-    /// Of those requests whose handler asked for one, and of those that were given up, by their number.
-    tokens: FxHashMap<u64, CancellationToken>,
+    /// Of those requests whose handler asked for something of it, and of those that were given up, by their number.
+    notes: FxHashMap<u64, Note>,
 }
+
+/// What is kept of a request beside the call itself.
+#[derive(Default)]
+struct Note {
+    token: CancellationToken,
+    /// What is told if its time is over.
+    late: Option<Late>,
+}
+
+/// Says what is told of a request whose time is over.
+pub(super) type Late = Box<dyn FnOnce() -> Failure + Send>;
 
 /// What there is for a connection's task.
 pub(super) struct Mail {
@@ -61,7 +72,7 @@ pub(super) enum Returned {
 
 impl Shared {
     pub(super) fn new(peer: Peer, limits: Arc<Limits>) -> Self {
-        Self { peer, limits, state: Mutex::default(), news: AtomicBool::new(true), tokens: AtomicUsize::new(0) }
+        Self { peer, limits, state: Mutex::default(), news: AtomicBool::new(true), notes: AtomicUsize::new(0) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -148,13 +159,35 @@ impl Shared {
     pub(super) fn token(&self, request: u64) -> CancellationToken {
         let mut state = self.state();
         let gone = state.gone;
-        let token = state.tokens.entry(request).or_default().clone();
-        self.tokens.store(state.tokens.len(), Ordering::Release);
+        let token = self.note(&mut state, request).token.clone();
         drop(state);
         if gone {
             token.cancel();
         }
         token
+    }
+
+    fn note<'s>(&self, state: &'s mut State, request: u64) -> &'s mut Note {
+        let is_new = !state.notes.contains_key(&request);
+        self.notes.store(state.notes.len() + usize::from(is_new), Ordering::Release);
+        state.notes.entry(request).or_default()
+    }
+
+    /// Sets what is told if a request takes too long.
+    pub(super) fn set_late(&self, request: u64, late: Late) {
+        let mut state = self.state();
+        let before = self.note(&mut state, request).late.replace(late);
+        drop(state);
+        drop(before);
+    }
+
+    /// What is to be told of a request that took too long, if something was set.
+    pub(super) fn late(&self, request: u64) -> Option<Failure> {
+        if self.notes.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        let late = self.state().notes.get_mut(&request)?.late.take()?;
+        Some(late())
     }
 
     /// Tells a handler that its request was given up.
@@ -164,10 +197,12 @@ impl Shared {
 
     /// Forgets a request that has ended.
     pub(super) fn forget(&self, request: u64) {
-        if self.tokens.load(Ordering::Acquire) > 0 {
+        if self.notes.load(Ordering::Acquire) > 0 {
             let mut state = self.state();
-            state.tokens.remove(&request);
-            self.tokens.store(state.tokens.len(), Ordering::Release);
+            let note = state.notes.remove(&request);
+            self.notes.store(state.notes.len(), Ordering::Release);
+            drop(state);
+            drop(note);
         }
     }
 
@@ -177,7 +212,7 @@ impl Shared {
         state.gone = true;
         state.mail.clear();
         let senders = std::mem::take(&mut state.senders);
-        let tokens: Vec<_> = state.tokens.values().cloned().collect();
+        let tokens: Vec<_> = state.notes.values().map(|note| note.token.clone()).collect();
         drop(state);
         tokens.iter().for_each(CancellationToken::cancel);
         senders.into_iter().for_each(Waker::wake);

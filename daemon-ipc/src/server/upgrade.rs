@@ -23,6 +23,17 @@ pub trait Upgrade: Send + Sync + 'static {
     async fn serve(&self, connection: Upgraded);
 }
 
+#[async_trait]
+impl<U: Upgrade + ?Sized> Upgrade for std::sync::Arc<U> {
+    fn recognises(&self, first: &[u8]) -> Recognition {
+        (**self).recognises(first)
+    }
+
+    async fn serve(&self, connection: Upgraded) {
+        (**self).serve(connection).await;
+    }
+}
+
 /// Whether a connection is for an [`Upgrade`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recognition {

@@ -1,6 +1,6 @@
 //! The typed client: one method per command, over whatever carries the call.
 
-use crate::expand::{at, duration};
+use crate::expand::{at, duration, row};
 use crate::model::{Client, Command, Request, Wired};
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
@@ -28,6 +28,7 @@ pub(crate) fn expand(model: &Wired, client: &Client) -> TokenStream {
     ];
     let bound = (!model.generics.params.is_empty()).then(|| quote!(where Self: #p::Declared));
     let methods = commands.iter().map(|command| method(&p, command));
+    let signatures = signatures(&p, commands);
     quote! {
         #[doc = #of_type]
         #[allow(dead_code, unreachable_pub, private_interfaces)]
@@ -65,6 +66,7 @@ pub(crate) fn expand(model: &Wired, client: &Client) -> TokenStream {
                 self
             }
             #(#methods)*
+            #signatures
         }
         #[allow(dead_code, unreachable_pub, private_interfaces)]
         impl #impl_generics #self_ty #clause {
@@ -90,8 +92,9 @@ fn method(p: &TokenStream, command: &Command) -> TokenStream {
     };
     // The types are written out, and the whole call stands at them, so that what they lack is shown once and there.
     let span = at(request.as_ref().map_or(method.span(), |request| request.ty.span()));
-    let asked =
-        quote_spanned!(span=> __private::ask::<#ty, #reply>(&self.call, self.daemon, #name, #sent, limit).await);
+    let asked = quote_spanned! {span=>
+        __private::ask::<#ty, #reply>(&self.call, (self.daemon, #name), #sent, limit, Self::__commands).await
+    };
     quote! {
         #(#[#cfgs])*
         #(#[#docs])*
@@ -101,6 +104,25 @@ fn method(p: &TokenStream, command: &Command) -> TokenStream {
             use #p as __private;
             let limit = self.timeout.unwrap_or(#limit);
             #asked
+        }
+    }
+}
+
+/// What this program takes the commands to look like, in case the one that answers them does not.
+fn signatures(p: &TokenStream, commands: &[Command]) -> TokenStream {
+    let rows = commands.iter().map(|command| {
+        let Command { name, cfgs, request, reply, .. } = command;
+        let ty = request.as_ref().map_or_else(|| quote!(()), |request| request.ty.to_token_stream());
+        let (request, reply) = (row::schema(&ty), row::schema(reply));
+        quote!(#(#[#cfgs])* commands.push(__private::Signature::new(#name, #request, #reply));)
+    });
+    quote! {
+        #[allow(unused_mut)]
+        fn __commands() -> #p::Vec<#p::Signature> {
+            use #p as __private;
+            let mut commands = __private::Vec::new();
+            #(#rows)*
+            commands
         }
     }
 }

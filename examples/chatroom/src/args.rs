@@ -10,6 +10,8 @@ use crate::store::Location;
 
 /// A chat system of thirteen daemons: a database, the people and personas in it, and a source tree to talk about.
 ///
+/// Other processes call its commands and hear its events through the socket of its instance.
+///
 /// Every line on standard input becomes a chat message: `room: text`, or just text for the room `general`. The end of
 /// standard input stops nothing; Ctrl-C, SIGTERM and `--for` do.
 #[derive(Debug, Parser)]
@@ -30,6 +32,10 @@ pub(crate) struct Args {
     /// Write the shutdown report to this file as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+
+    /// Write figures to this file once a second, as text of Prometheus
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metrics: Option<PathBuf>,
 
     /// Requests of the proxy go to this server
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]

@@ -1,4 +1,5 @@
-//! A chat system of thirteen daemons around a real database: what `daemon-core` is for, in one program.
+//! A chat system of thirteen daemons around a real database, and one more that lets other processes in: what `daemon-core` is for, in
+//! one program.
 //!
 //! This file assembles it. `daemons/` holds the thirteen, one to a file; `store/` the database, `tree/` the source tree,
 //! and the other modules the decisions, which are pure.
@@ -27,6 +28,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use daemon_core::Host;
 use daemon_health::http::{HttpEndpoint, LogTail};
+use daemon_ipc::IpcServer;
 
 use crate::daemons::{
     ChaosDaemon, CodeDaemon, CommandDaemon, ConsoleDaemon, DataDaemon, EventsDaemon, HealthDaemon, LeaseDaemon,
@@ -41,12 +43,13 @@ fn main() -> ExitCode {
     // Under chaos the end comes once all have recovered.
     let stop_after = args.stop_after.filter(|_| chaos.is_none());
     let mut host = Host::new("chatroom")
+        .daemon(IpcServer::new())
         .daemon(ConsoleDaemon::new(log))
         .daemon_with(move || DataDaemon::open(location.clone()))
         .daemon(CommandDaemon::new(stop_after))
         .daemon(EventsDaemon::default())
         .daemon(WidgetDaemon::new(args.quiet))
-        .daemon(HealthDaemon)
+        .daemon(HealthDaemon::new(args.metrics))
         .daemon(ProxyDaemon::new(args.upstream))
         .daemon(SessionDaemon::default())
         .daemon(UserDaemon::default())

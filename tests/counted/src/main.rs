@@ -1,7 +1,9 @@
 //! Does so many times what must stay cheap: `counted CASE TIMES`. Run under callgrind for two numbers of times, the
-//! difference tells what once costs; `tools/instructions.py` does that.
+//! difference tells what once costs; `tools/counts.py` does that.
 //!
-//! One thread and a paused clock, so that the count is the same each time.
+//! One thread and a paused clock, so that the count is the same each time; of IPC see [`ipc`].
+
+mod ipc;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -93,23 +95,28 @@ async fn start(host: Host) -> Result<(RunningHost, Context)> {
     Ok((host, cx))
 }
 
-/// Publishes in bursts that fit into every queue.
-async fn publish(host: Host, handlers: u64, times: u64) -> Result<()> {
-    const BURST: u64 = 64;
+/// How many events of a burst fit into every queue.
+const BURST: u64 = 64;
+
+/// Publishes so many events, then waits until they have been handled, and so on.
+async fn publish(host: Host, handlers: u64, burst: u64, times: u64) -> Result<()> {
     let (host, cx) = start(host).await?;
-    for burst in 1..=times / BURST {
-        for _ in 0..BURST {
+    for number in 1..=times / burst {
+        for _ in 0..burst {
             cx.publish(Happened).await?;
         }
-        until(burst * BURST * handlers).await;
+        until(number * burst * handlers).await;
     }
     host.shutdown().await?;
     Ok(())
 }
 
-async fn tick(times: u64) -> Result<()> {
+/// Ticks of as many intervals, all at the same times.
+async fn tick(intervals: usize, times: u64) -> Result<()> {
     let (host, cx) = start(Host::new("counted")).await?;
-    cx.register_interval("tick", Duration::from_millis(100), || async { one_more() })?;
+    for number in 0..intervals {
+        cx.register_interval(&format!("tick-{number}"), Duration::from_millis(100), || async { one_more() })?;
+    }
     let ticked = async {
         while DONE.load(Ordering::Relaxed) < times {
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -141,11 +148,13 @@ async fn run(case: &str, times: u64) -> Result<()> {
         (0..daemons).fold(host, |host, number| host.daemon_as(&format!("ten-{number}"), Ten))
     };
     match case {
-        "publish-1" => publish(host.daemon(One), 1, times).await,
-        "publish-10" => publish(ten(host, 1), 10, times).await,
-        "publish-100" => publish(ten(host, 10), 100, times).await,
-        "publish-suspending" => publish(host.daemon(Slow), 1, times).await,
-        "tick" => tick(times).await,
+        "publish-1" => publish(host.daemon(One), 1, BURST, times).await,
+        "roundtrip-1" => publish(host.daemon(One), 1, 1, times).await,
+        "publish-10" => publish(ten(host, 1), 10, BURST, times).await,
+        "publish-100" => publish(ten(host, 10), 100, BURST, times).await,
+        "publish-suspending" => publish(host.daemon(Slow), 1, BURST, times).await,
+        "tick" => tick(1, times).await,
+        "tick-64" => tick(64, times).await,
         "unit" => units(times).await,
         _ => Err(format!("there is no case `{case}`").into()),
     }
@@ -153,7 +162,15 @@ async fn run(case: &str, times: u64) -> Result<()> {
 
 fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     let mut arguments = std::env::args().skip(1);
-    let (case, times) = (arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default().parse()?);
+    let (case, times) = (arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default());
+    if case.starts_with("ipc-") {
+        match arguments.next() {
+            None => ipc::serve(&case, &times)?,
+            Some(place) => ipc::ask(&case, times.parse()?, place.as_ref())?,
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let times = times.parse()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
     runtime.block_on(run(&case, times))?;
     Ok(ExitCode::SUCCESS)

@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
+use daemon_ipc::blocking::Connection;
+use serde_json::Value;
 use tests::{Running, Signal, Source};
 
 use crate::run::{PATIENCE, Place};
@@ -145,4 +147,37 @@ fn a_session_is_saved_at_the_end_and_known_to_the_next_run() {
     ask(&mut running, "@ada session list", &[&saved[0]]);
     stop(&mut running, &place);
     assert_eq!(place.rows("SELECT id FROM sessions").len(), 2);
+}
+
+#[test]
+fn other_processes_call_the_same_commands_and_hear_the_same_events() {
+    let place = Place::with_files(0);
+    let dir = place.path("run");
+    let mut running = place.program().runtime_dir(&dir).args(["--upstream", "http://127.0.0.1:1"]).start().unwrap();
+    running.wait_for_line(Source::Stderr, PATIENCE, |line| line.contains("14 personas listen")).unwrap();
+    let socket = dir.join("chatroom/daemon.sock");
+    let mut connection = Connection::connect(&socket).unwrap();
+    assert_eq!(connection.call_command::<_, String>("health", "ping", &()).unwrap(), "pong");
+    let personas: Vec<Value> = connection.call_command("user", "personas", &()).unwrap();
+    assert_eq!(personas.len(), 14);
+    let lease = serde_json::json!({"path": "a.rs", "holder": "alan", "seconds": 600});
+    let _: Value = connection.call_command("lease", "acquire", &lease).unwrap();
+    let other = serde_json::json!({"path": "a.rs", "holder": "ada", "seconds": 600});
+    let refused = connection.call_command::<_, Value>("lease", "acquire", &other).unwrap_err();
+    assert!(refused.to_string().starts_with("the command failed: `a.rs` is leased to alan"), "{refused}");
+
+    let mut events = connection.subscribe("data:chat_messages:created").unwrap();
+    // Written until one is heard: nothing tells when the subscription is there.
+    let heard = std::thread::scope(|scope| {
+        let heard = scope.spawn(move || events.next().unwrap().unwrap());
+        while !heard.is_finished() {
+            running.write(b"attic: is somebody there?\n").unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        heard.join().unwrap()
+    });
+    assert_eq!(heard.publisher, "data");
+    assert_eq!(heard.payload.unwrap().read::<Value>().unwrap()["room"], "attic");
+    stop(&mut running, &place);
+    assert_eq!(std::fs::read_dir(dir.join("chatroom")).unwrap().count(), 0, "neither socket nor lock is left");
 }

@@ -12,13 +12,14 @@ use tests::{Program, Running, Source, TempDir};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Every daemon, by name.
-pub(crate) const DAEMONS: [&str; 13] = [
+pub(crate) const DAEMONS: [&str; 14] = [
     "code",
     "command",
     "console",
     "data",
     "events",
     "health",
+    "ipc",
     "lease",
     "proxy",
     "room-membership",

@@ -9,6 +9,7 @@ mod idle;
 mod paused;
 mod pauses;
 mod reload;
+mod served;
 mod signals;
 mod single;
 mod storm;

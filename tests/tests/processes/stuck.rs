@@ -87,6 +87,20 @@ fn a_start_that_blocks_the_only_worker_ends_by_its_deadline() -> Result {
 }
 
 #[test]
+fn what_is_to_be_done_at_the_exit_blocks() -> Result {
+    let ended = stop(Program::new(SUBJECT), "stuck/exit-handler", "stuck")?;
+    assert_named(&ended, "on-workers", "task `block`");
+    Ok(())
+}
+
+#[test]
+fn the_destructor_of_a_retained_event_blocks() -> Result {
+    let ended = stop(Program::new(SUBJECT), "stuck/retained", "stuck")?;
+    assert_eq!(ended.code, Some(0), "{ended:#?}"); // it is dropped beside the end of the process
+    Ok(())
+}
+
+#[test]
 fn a_shutdown_handler_blocks_its_thread() -> Result {
     let subject = Subject::start("stuck/shutdown-handler", &["--budget", &BUDGET.to_string()])?;
     subject.started()?;

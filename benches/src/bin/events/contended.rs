@@ -59,9 +59,9 @@ async fn publish_all<C: Contender + Clone + Sync>(topics: bool) -> Option<Durati
         let begun = Instant::now();
         for _ in 0..PUBLISHERS {
             let (publisher, names) = (contender.clone(), names.clone());
-            tokio::spawn(async move {
-                if topics { on_each(publisher, &names).await } else { on_one(publisher).await }
-            });
+            tokio::spawn(
+                async move { if topics { on_each(publisher, &names).await } else { on_one(publisher).await } },
+            );
         }
         tokio::time::timeout(LIMIT, done.all()).await.ok()?;
         took = Some(begun.elapsed());

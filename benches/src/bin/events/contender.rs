@@ -17,10 +17,7 @@ pub trait Contender: Sized + Send + 'static {
     fn publish(&mut self, event: UserCreated) -> impl Future<Output = ()> + Send;
 
     /// One subscriber on each topic, if there are such things as topics.
-    fn topics(
-        _names: &[String],
-        _subscribers: &[Arc<Subscriber>],
-    ) -> impl Future<Output = Option<Self>> + Send {
+    fn topics(_names: &[String], _subscribers: &[Arc<Subscriber>]) -> impl Future<Output = Option<Self>> + Send {
         std::future::ready(None)
     }
 

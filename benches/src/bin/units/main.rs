@@ -48,7 +48,6 @@ struct Watch {
 
 impl Watch {
     fn figure(&self, metric: &str, value: f64) {
-
         figure(&format!("units/{}", self.count), &self.contender, metric, value / self.count as f64);
     }
 

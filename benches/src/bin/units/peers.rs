@@ -105,11 +105,7 @@ impl ractor::Actor for RactorUnit {
     type State = ();
     type Arguments = Option<Gate>;
 
-    async fn pre_start(
-        &self,
-        _: ractor::ActorRef<()>,
-        gate: Option<Gate>,
-    ) -> Result<(), ractor::ActorProcessingErr> {
+    async fn pre_start(&self, _: ractor::ActorRef<()>, gate: Option<Gate>) -> Result<(), ractor::ActorProcessingErr> {
         if let Some(gate) = gate {
             gate.pass();
         }

@@ -16,7 +16,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
+use self::start::Threshold;
 pub(crate) use self::start::{Deadline, StartLimits};
 use super::board::{Board, Happening};
 use super::slot::Slot;
@@ -26,6 +28,7 @@ use crate::declaration::Published;
 use crate::event::Bus;
 use crate::status::{State, TaskKind};
 use crate::task::{FOREVER, Failure};
+use crate::unwind::{quietly, woke_badly};
 
 /// The order to stop, once there is one.
 pub(crate) type StopOrder = Option<Order>;
@@ -73,15 +76,16 @@ impl Lifecycle {
         }
         self.slot.tally.renew();
         self.slot.enter(State::Starting);
-        let mut entered = false;
-        let started = self.start(&life, &mut entered).await;
+        let threshold = Arc::new(Threshold::default());
+        let started = self.start(&life, &threshold).await;
+        let entered = threshold.close();
         self.slot.inner().start_took = begun.elapsed();
         match started {
             Ok(()) => {
                 tracing::info!(parent: &life.span, took = ?begun.elapsed(), "running");
                 let order = self.ordered().await;
                 tracing::info!(parent: &life.span, "stopping");
-                self.stop(&life, order, true).await;
+                self.stop(&life, order, entered).await;
                 tracing::info!(parent: &life.span, "stopped");
                 drop(life); // with it goes what it holds of the daemons it requires
                 self.board.tell(Happening::Stopped(self.at));
@@ -136,6 +140,13 @@ impl Lifecycle {
     /// Whether the host shuts down, so that no life follows.
     fn is_last(&self) -> bool {
         self.board.stopping_since().is_some()
+    }
+}
+
+/// Cancels, and so wakes those who wait for it, by wakers that may be the user's.
+fn cancel(token: &CancellationToken) {
+    if !quietly(|| token.cancel()) {
+        woke_badly();
     }
 }
 

@@ -1,14 +1,14 @@
 //! The start of a life: its value made, initialised, its work begun.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Lifecycle, NotStarted, StopOrder};
+use super::{Lifecycle, NotStarted, StopOrder, cancel};
 use crate::context::{Context, Life};
 use crate::error::Result;
 use crate::host::board::Happening;
@@ -64,9 +64,25 @@ impl Deadline {
     }
 }
 
+/// Whether `initialize` is entered: decided once, by the work that gets there or by the stop that no longer lets it.
+#[derive(Debug, Default)]
+pub(super) struct Threshold(OnceLock<bool>);
+
+impl Threshold {
+    /// Enters, unless it is closed.
+    fn enter(&self) -> bool {
+        *self.0.get_or_init(|| true)
+    }
+
+    /// Lets nobody enter any more; whether somebody has.
+    pub(super) fn close(&self) -> bool {
+        *self.0.get_or_init(|| false)
+    }
+}
+
 impl Lifecycle {
-    /// Starts the life, or says why it did not; `entered` tells whether `initialize` was.
-    pub(super) async fn start(&mut self, life: &Arc<Life>, entered: &mut bool) -> Result<(), NotStarted> {
+    /// Starts the life, or says why it did not; `threshold` tells whether `initialize` was entered.
+    pub(super) async fn start(&mut self, life: &Arc<Life>, threshold: &Arc<Threshold>) -> Result<(), NotStarted> {
         let deadline = self.limits.deadline(Instant::now());
         let cx = Context { life: life.clone() };
         let (sender, mut made) = oneshot::channel();
@@ -83,12 +99,14 @@ impl Lifecycle {
         slot.inner().lived = lived.clone();
         ended?;
         let Some(lived) = lived else { return Err(NotStarted::Cancelled) };
-        *entered = true;
         let (intake, initialize) = (slot.intake.clone(), lived.hook(TaskKind::Initialize, cx.clone()));
         let anew = self.unit.is_made_anew() && slot.restarts.load(Ordering::Relaxed) > 0;
-        let asked = lived.clone();
+        let (asked, threshold) = (lived.clone(), threshold.clone());
         let begin = async move {
             intake.begin(anew); // asks filters, which are user code
+            if !threshold.enter() {
+                return Ok(()); // too late: this step has been given up
+            }
             initialize.await?;
             asked.ask(); // for periods: user code, too
             Ok(())
@@ -106,7 +124,7 @@ impl Lifecycle {
             let label = Label::new(TaskKind::Handlers, &name);
             drop(life.tasks.spawn_boxed(label, dispatch)); // open: it cannot be refused
         }
-        life.ready.cancel();
+        cancel(&life.ready);
         self.board.catch_up(&slot, life);
         Ok(())
     }

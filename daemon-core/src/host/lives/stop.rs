@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
-use super::{Lifecycle, Order, StopOrder, destructor_failed};
+use super::{Lifecycle, Order, StopOrder, cancel, destructor_failed};
 use crate::context::{Context, Life, Phase};
 use crate::error::Result;
 use crate::host::budget::{Steps, Timetable};
@@ -27,7 +27,7 @@ impl Lifecycle {
         slot.enter(State::Stopping);
 
         life.tasks.seal();
-        life.intake.cancel();
+        cancel(&life.intake);
         slot.intake.drain();
         life.close_pulled();
         let drains = |kind| {
@@ -35,7 +35,7 @@ impl Lifecycle {
             ticks || matches!(kind, TaskKind::Handlers | TaskKind::Command | TaskKind::Reload)
         };
         stopping.idle(|steps| steps.drain, drains).await;
-        life.cancel.cancel();
+        cancel(&life.cancel);
         stopping.idle(|steps| steps.join, |_| true).await;
         life.cut.store(true, Ordering::Release);
         stopping.abort(|steps| steps.abort, None).await;

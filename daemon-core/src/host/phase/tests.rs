@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::declaration::Plane;
+use crate::host::graph::{Edges, Graph};
 
 /// What a life does, as the machine cannot see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,7 +151,7 @@ impl World {
     fn start(&mut self, at: usize) {
         assert_eq!(self.lives[at], Life::None, "one life at a time: {self:?}");
         assert!(!self.stopping, "nothing starts in a shutdown: {self:?}");
-        let node = &self.machine.graph.nodes[at];
+        let node = &self.machine.graph().nodes[at];
         for &on in &node.requires {
             assert_eq!(self.lives[on], Life::Running(false), "{at} starts on {on}, which does not run: {self:?}");
         }
@@ -165,19 +167,19 @@ impl World {
             Life::Running(false) => Life::Running(true),
             other => panic!("{at} is {other:?} and told to stop: {self:?}"),
         };
-        for &on in &self.machine.graph.nodes[at].dependents {
-            let requires = self.machine.graph.nodes[on].requires.contains(&at);
+        for &on in &self.machine.graph().nodes[at].dependents {
+            let requires = self.machine.graph().nodes[on].requires.contains(&at);
             if requires || self.stopping {
                 assert_eq!(self.lives[on], Life::None, "{at} stops before {on}: {self:?}");
             }
         }
-        if self.stopping && self.is_of_operations(at) && self.machine.members[at].fate == Fate::Stay {
+        if self.stopping && self.is_of_operations(at) && self.machine.stays(at) {
             assert_eq!(self.farewell, Some(true), "{at} stops before the farewell: {self:?}");
         }
     }
 
     fn is_of_operations(&self, at: usize) -> bool {
-        self.machine.graph.nodes[at].plane == Plane::Operations
+        self.machine.graph().nodes[at].plane == Plane::Operations
     }
 
     fn workers_are_over(&self) -> bool {
@@ -198,7 +200,7 @@ impl World {
         if self.pending().is_empty() && !self.stopped {
             assert!(!self.stopping, "the shutdown does not end: {self:?}");
             for at in 0..self.lives.len() {
-                let node = &self.machine.graph.nodes[at];
+                let node = &self.machine.graph().nodes[at];
                 let ready = node.requires.iter().all(|&on| self.lives[on] == Life::Running(false));
                 assert!(self.machine.stage(at) != Stage::Waiting || !ready, "{at} is forgotten: {self:?}");
             }

@@ -1,5 +1,7 @@
 //! One run of a process, from its start to its end, and the signals it obeys.
 
+use std::time::Duration;
+
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
@@ -11,11 +13,14 @@ use crate::host::builder::Host;
 use crate::host::claims::{Place, Wanted};
 use crate::host::conductor::Conductor;
 use crate::host::embed::{StartError, launch};
+use crate::host::exit::exit;
 use crate::host::farewell::{self, Handler};
 use crate::host::report::ShutdownReport;
-use crate::host::run::exit;
 use crate::host::signals::{Meaning, Presses, Signals};
 use crate::schedule::Clock;
+
+/// How long the exit may take once a signal forces it.
+const EXITING: Duration = Duration::from_millis(250);
 
 /// How a run ended.
 struct Ended {
@@ -172,9 +177,9 @@ async fn obey(process: DaemonProcess, mut signals: Signals) {
             (Meaning::Stop, Some(run)) => run.board.shut_down(signal.name),
             (Meaning::Force, Some(run)) => {
                 run.board.claimed.give_back();
-                exit(signal.forced_code)
+                exit(signal.forced_code, EXITING)
             }
-            (Meaning::Stop | Meaning::Force, None) => exit(signal.forced_code),
+            (Meaning::Stop | Meaning::Force, None) => exit(signal.forced_code, EXITING),
             (Meaning::Reload, Some(run)) => drop(run.board.begin_reload(signal.name)), // it tells of its end itself
             (Meaning::Reload, None) | (Meaning::Nothing, _) => {}
         }

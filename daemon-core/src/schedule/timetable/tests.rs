@@ -74,7 +74,7 @@ impl One {
 
 #[test]
 fn an_entry_is_small() {
-    let entry = size_of::<Slot>() + size_of::<Timer>();
+    let entry = size_of::<Slot>() + size_of::<super::super::agenda::Timer>();
     assert!(entry <= 56, "{entry} bytes: a tenth of what a task with a tokio interval takes is 57");
 }
 

@@ -1,6 +1,6 @@
 //! Keeps what is told up to date while somebody looks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use daemon_core::{Context, HostHandle, Result, Tap, Tapped};
 use serde::Serialize;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::tail::{LogTail, Tail, clip};
 use super::view::{self, Part};
@@ -118,8 +118,12 @@ impl Feed {
         let events = events(host, tap).await;
         let mut parts = view::parts(&host.status(), self.logs.is_some(), SystemTime::now());
         parts.push(view::journal(&host.journal()));
-        parts.push(view::probes(&verdicts.probes().await));
-        parts.push(view::checks(&verdicts.checks().await));
+        match (verdicts.probes().await, verdicts.checks().await) {
+            (Ok(probes), Ok(checks)) => parts.extend([view::probes(&probes), view::checks(&checks)]),
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::warn!(%error, "the status page cannot show the host's health")
+            }
+        }
         let version = self.told().take(parts, events);
         self.version.send_replace(version);
     }
@@ -152,7 +156,7 @@ impl Told {
 
 /// The latest events that went by since the last refresh, as JSON.
 async fn events(host: &HostHandle, tap: &mut Tap) -> Vec<String> {
-    let mut latest = std::collections::VecDeque::new();
+    let mut latest = VecDeque::new();
     let mut missed = 0;
     while let Some(tapped) = tap.try_recv() {
         missed += tapped.missed;
@@ -179,7 +183,18 @@ async fn events(host: &HostHandle, tap: &mut Tap) -> Vec<String> {
     all
 }
 
-/// What events hold, where it can be written; nothing if the workers do not come to it.
-async fn payloads(_host: &HostHandle, _events: &Arc<Vec<Tapped>>) -> Vec<Option<String>> {
-    Vec::new()
+/// What events hold, where it can be written; nothing if the workers do not come to it in time.
+async fn payloads(host: &HostHandle, events: &Arc<Vec<Tapped>>) -> Vec<Option<String>> {
+    if events.is_empty() {
+        return Vec::new();
+    }
+    let events = Arc::clone(events);
+    let writing = host.on_workers(move || events.iter().map(payload).collect());
+    timeout(WRITING, writing).await.ok().flatten().unwrap_or_default()
+}
+
+fn payload(tapped: &Tapped) -> Option<String> {
+    let mut text = tapped.event.to_json()?.ok()?.to_string();
+    clip(&mut text, PAYLOAD);
+    Some(text)
 }

@@ -9,7 +9,8 @@ use daemon_core::{
 };
 use serde::Serialize;
 
-use crate::http::verdict::{Check, Finding};
+use crate::HealthReport;
+use crate::http::verdict::Check;
 
 /// To how many milliseconds a moment is told that is measured from now.
 const GRAIN: u64 = 100;
@@ -99,8 +100,8 @@ struct Interval<'a> {
 }
 
 #[derive(Serialize)]
-struct Probe<'a> {
-    name: &'a str,
+struct Probe {
+    kind: Option<daemon_core::CheckKind>,
     failures: Vec<String>,
 }
 
@@ -128,13 +129,9 @@ pub(super) fn checks(checks: &[Check]) -> Part {
 }
 
 /// What probes come to, as a part.
-pub(super) fn probes(probes: &[(&'static str, Vec<Finding>)]) -> Part {
-    let probe = |(name, findings): &(&'static str, Vec<Finding>)| {
-        let failures =
-            findings.iter().filter_map(|finding| Some(format!("{}: {}", finding.name, finding.failure.as_ref()?)));
-        Probe { name, failures: failures.collect() }
-    };
-    part("probes", &probes.iter().map(probe).collect::<Vec<_>>())
+pub(super) fn probes(reports: &[HealthReport]) -> Part {
+    let probe = |report: &HealthReport| Probe { kind: report.kind, failures: report.reasons() };
+    part("probes", &reports.iter().map(probe).collect::<Vec<_>>())
 }
 
 /// The latest changes of state, as a part.

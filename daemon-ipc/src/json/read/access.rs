@@ -18,6 +18,7 @@ impl<'r, 'de> Elements<'r, 'de> {
     }
 
     /// Passes the end. That elements are left is a mistake of whoever read them.
+    #[inline]
     pub(super) fn end(self) -> Result<(), Error> {
         self.reader.expect(b']')
     }
@@ -49,6 +50,7 @@ impl<'r, 'de> Entries<'r, 'de> {
     }
 
     /// Passes the end. That entries are left is a mistake of whoever read them.
+    #[inline]
     pub(super) fn end(self) -> Result<(), Error> {
         self.reader.expect(b'}')
     }

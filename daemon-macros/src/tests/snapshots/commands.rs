@@ -26,12 +26,24 @@ where
                     StatsRequest,
                     Stats,
                 >(
-                    "stats",
-                    "How many there are.\n\nCounted, not guessed.",
-                    |daemon, request, cx| __private::boxed(async move {
-                        __private::reply(Self::stats(daemon, request, cx).await)
-                    }),
-                ),
+                        "stats",
+                        "How many there are.\n\nCounted, not guessed.",
+                        |daemon, request, cx| __private::boxed(async move {
+                            __private::reply(Self::stats(daemon, request, cx).await)
+                        }),
+                    )
+                    .schemas(
+                        {
+                            #[allow(unused_imports)]
+                            use __private::{WithSchema as _, WithoutSchema as _};
+                            (&__private::SchemaOf::<StatsRequest>::ASK).schema()
+                        },
+                        {
+                            #[allow(unused_imports)]
+                            use __private::{WithSchema as _, WithoutSchema as _};
+                            (&__private::SchemaOf::<Stats>::ASK).schema()
+                        },
+                    ),
             );
         #[cfg(feature = "admin")]
         definition
@@ -48,7 +60,22 @@ where
                             __private::reply(Self::clear(daemon))
                         }),
                     )
-                    .timeout(__private::Duration::new(300u64, 0u32)),
+                    .timeout(__private::Duration::new(300u64, 0u32))
+                    .schemas(
+                        {
+                            #[allow(unused_imports)]
+                            use __private::{WithSchema as _, WithoutSchema as _};
+                            (&__private::SchemaOf::<()>::ASK).schema()
+                        },
+                        {
+                            #[allow(unused_imports)]
+                            use __private::{WithSchema as _, WithoutSchema as _};
+                            (&__private::SchemaOf::<
+                                <Cleared as ::other::core::__private::Reply>::Reply,
+                            >::ASK)
+                                .schema()
+                        },
+                    ),
             );
     }
 }
@@ -117,7 +144,7 @@ impl<C: ::other::core::__private::Call> CacheClient<C> {
         __private::ask::<
             StatsRequest,
             Stats,
-        >(&self.call, self.daemon, "stats", request, limit)
+        >(&self.call, (self.daemon, "stats"), request, limit, Self::__commands)
             .await
     }
     #[cfg(feature = "admin")]
@@ -137,8 +164,52 @@ impl<C: ::other::core::__private::Call> CacheClient<C> {
         __private::ask::<
             (),
             <Cleared as ::other::core::__private::Reply>::Reply,
-        >(&self.call, self.daemon, "clear-all", &(), limit)
+        >(&self.call, (self.daemon, "clear-all"), &(), limit, Self::__commands)
             .await
+    }
+    #[allow(unused_mut)]
+    fn __commands() -> ::other::core::__private::Vec<
+        ::other::core::__private::Signature,
+    > {
+        use ::other::core::__private as __private;
+        let mut commands = __private::Vec::new();
+        commands
+            .push(
+                __private::Signature::new(
+                    "stats",
+                    {
+                        #[allow(unused_imports)]
+                        use __private::{WithSchema as _, WithoutSchema as _};
+                        (&__private::SchemaOf::<StatsRequest>::ASK).schema()
+                    },
+                    {
+                        #[allow(unused_imports)]
+                        use __private::{WithSchema as _, WithoutSchema as _};
+                        (&__private::SchemaOf::<Stats>::ASK).schema()
+                    },
+                ),
+            );
+        #[cfg(feature = "admin")]
+        commands
+            .push(
+                __private::Signature::new(
+                    "clear-all",
+                    {
+                        #[allow(unused_imports)]
+                        use __private::{WithSchema as _, WithoutSchema as _};
+                        (&__private::SchemaOf::<()>::ASK).schema()
+                    },
+                    {
+                        #[allow(unused_imports)]
+                        use __private::{WithSchema as _, WithoutSchema as _};
+                        (&__private::SchemaOf::<
+                            <Cleared as ::other::core::__private::Reply>::Reply,
+                        >::ASK)
+                            .schema()
+                    },
+                ),
+            );
+        commands
     }
 }
 #[allow(dead_code, unreachable_pub, private_interfaces)]

@@ -77,7 +77,35 @@ impl<C: ::daemon_core::__private::Call> UserDaemonClient<C> {
     ) -> ::daemon_core::__private::Result<Stats, ::daemon_core::__private::CallError> {
         use ::daemon_core::__private as __private;
         let limit = self.timeout.unwrap_or(__private::DEFAULT_TIMEOUT);
-        __private::ask::<(), Stats>(&self.call, self.daemon, "stats", &(), limit).await
+        __private::ask::<
+            (),
+            Stats,
+        >(&self.call, (self.daemon, "stats"), &(), limit, Self::__commands)
+            .await
+    }
+    #[allow(unused_mut)]
+    fn __commands() -> ::daemon_core::__private::Vec<
+        ::daemon_core::__private::Signature,
+    > {
+        use ::daemon_core::__private as __private;
+        let mut commands = __private::Vec::new();
+        commands
+            .push(
+                __private::Signature::new(
+                    "stats",
+                    {
+                        #[allow(unused_imports)]
+                        use __private::{WithSchema as _, WithoutSchema as _};
+                        (&__private::SchemaOf::<()>::ASK).schema()
+                    },
+                    {
+                        #[allow(unused_imports)]
+                        use __private::{WithSchema as _, WithoutSchema as _};
+                        (&__private::SchemaOf::<Stats>::ASK).schema()
+                    },
+                ),
+            );
+        commands
     }
 }
 #[allow(dead_code, unreachable_pub, private_interfaces)]

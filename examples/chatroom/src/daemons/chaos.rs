@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use daemon_core::{Context, DaemonBase, HostStatus, Result, State, TaskHandle, daemon};
+use daemon_core::{Context, DaemonBase, HostStatus, Plane, Result, State, TaskHandle, daemon};
 use thiserror::Error;
 
 use crate::chaos::{Fault, Next, Plan, Strike};
@@ -32,8 +32,10 @@ impl ChaosDaemon {
     #[task(finite, restart(never))]
     async fn rage(&self, cx: &Context) -> Result<()> {
         tracing::info!("seed {}, for {:?}", self.seed, self.lasts);
-        let names = cx.host().status().daemons.into_iter().map(|daemon| daemon.name);
-        let mut plan = Plan::new(self.seed, names.filter(|name| name != cx.name()).collect());
+        let daemons = cx.host().status().daemons.into_iter();
+        // What runs beside the workers, such as the socket, knows nothing of strikes.
+        let ours = daemons.filter(|daemon| daemon.plane == Plane::Workers && daemon.name != cx.name());
+        let mut plan = Plan::new(self.seed, ours.map(|daemon| daemon.name).collect());
         let ends = Instant::now() + self.lasts;
         let (mut strikes, mut healing) = (0, Vec::new());
         loop {

@@ -1,7 +1,7 @@
 //! A program under test: a host of the kind that its first argument names.
 //!
 //! `subject KIND [--report FILE] [--lock FILE] [--pid-file FILE] [--budget MILLISECONDS] [--start-budget MILLISECONDS] [--start-timeout MILLISECONDS]
-//! [--blocked-after MILLISECONDS|off]`
+//! [--blocked-after MILLISECONDS|off] [--settled WORD]`
 
 #![cfg(unix)]
 #![forbid(unsafe_code)]
@@ -13,6 +13,7 @@ mod crowd;
 mod embedded;
 mod faulty;
 mod process;
+mod served;
 mod steps;
 mod stuck;
 
@@ -42,6 +43,7 @@ fn run() -> Result<ExitCode> {
         Some(("embedded", which)) => return embedded::run(host, which),
         Some(("faulty", which)) => faulty::of(host, which)?,
         Some(("process", which)) => return process::run(which),
+        Some(("served", which)) => served::of(host, which)?,
         Some(("steps", last)) => steps::of(host, last)?,
         Some(("stuck", which)) => stuck::of(host, which)?,
         _ => return Err(unknown(&kind)),
@@ -56,6 +58,9 @@ fn options(mut host: Host, mut args: impl Iterator<Item = String>) -> Result<Hos
             "--report" => host.report_file(value),
             "--lock" => host.with_lock_path(value),
             "--pid-file" => host.with_pid_file(value),
+            "--settled" => host.on_settled(move |settled| {
+                println!("{value}: {}", serde_json::to_string(settled).unwrap_or_default());
+            }),
             "--budget" => host.stop_budget(Duration::from_millis(value.parse()?)),
             "--blocked-after" if value == "off" => host.warn_blocked_after(None),
             "--blocked-after" => host.warn_blocked_after(Duration::from_millis(value.parse()?)),

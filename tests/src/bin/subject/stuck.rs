@@ -30,6 +30,11 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
                 Ok::<_, daemon_core::BoxError>(())
             })
             .daemon(Beside),
+        "exit-handler" => {
+            block_the_exit();
+            host.workers(1).daemon(Beside).daemon(OnWorkers { threads: 1 })
+        }
+        "retained" => host.daemon(Retains),
         "full-stderr" => host.daemon(Beside).daemon(Talker),
         "locked-stderr" => {
             lock_stderr();
@@ -46,6 +51,42 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
 fn stuck() {
     println!("stuck");
     std::thread::sleep(FOR_EVER);
+}
+
+/// Blocks the thread that ends the process: its thread-local values are dropped on the way.
+fn block_the_exit() {
+    struct AtTheExit;
+    impl Drop for AtTheExit {
+        fn drop(&mut self) {
+            std::thread::sleep(FOR_EVER);
+        }
+    }
+    thread_local! {
+        static LAST: AtTheExit = const { AtTheExit };
+    }
+    LAST.with(|_| {});
+}
+
+/// An event that is kept to the end, and whose destructor blocks.
+#[derive(Event)]
+#[event("stuck:retained", local, retain)]
+struct Retained;
+
+impl Drop for Retained {
+    fn drop(&mut self) {
+        std::thread::sleep(FOR_EVER);
+    }
+}
+
+#[daemon(name = "retains", no_handlers)]
+struct Retains;
+
+impl DaemonBase for Retains {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        cx.publish(Retained).await?;
+        println!("stuck");
+        Ok(())
+    }
 }
 
 /// Holds standard error for ever, in a thread of which the host knows nothing.

@@ -15,7 +15,10 @@ pub struct Direct {
 }
 
 fn handlers(subscribers: &[Arc<Subscriber>]) -> impl Iterator<Item = Handler> {
-    subscribers.iter().cloned().map(|subscriber| Arc::new(move |event: &UserCreated| subscriber.on_event(event)) as Handler)
+    subscribers
+        .iter()
+        .cloned()
+        .map(|subscriber| Arc::new(move |event: &UserCreated| subscriber.on_event(event)) as Handler)
 }
 
 impl Contender for Direct {

@@ -3,9 +3,11 @@
 //! The decisions are those of [`phase`](super::phase) and [`supervisor`](super::supervisor); this is their edge. It runs
 //! on the main thread, so it calls no user code, wakes no user task and logs nothing: lives do that, on the workers.
 
+mod acts;
+mod release;
+
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -13,24 +15,18 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::board::{Board, Happening};
-use super::budget::share;
 use super::graph::{Edges, Graph};
-use super::lives::{Deadline, Lifecycle, Order, StartLimits, StopOrder, destructor_failed, stop_ceiling};
+use super::lives::{Deadline, StopOrder};
 use super::overdue::Overdue;
 use super::phase::{Action, Input, Machine, Stage, Verdict};
 use super::planes::Planes;
 use super::report::StartReport;
-use super::slot::Slot;
 use super::supervisor::{Decision, Ending, History};
 use super::unit::Unit;
-use crate::BoxFuture;
 use crate::declaration::Plane;
 use crate::event::Bus;
 use crate::status::State;
-use crate::task::{FOREVER, aside, chance};
-
-/// How much longer than the stop budget the values that live through restarts may take to be dropped.
-const LEAVING: Duration = Duration::from_millis(100);
+use crate::task::chance;
 
 /// A host that has been assembled and found sound.
 pub(crate) struct Conductor {
@@ -43,6 +39,8 @@ pub(crate) struct Conductor {
     pub(crate) start_timeout: Duration,
     /// How long the whole start may take, if that is limited.
     pub(crate) start_budget: Option<Duration>,
+    /// How long a running host goes on once its shutdown is asked for.
+    pub(crate) unready_delay: Duration,
 }
 
 /// What the conductor keeps of one daemon.
@@ -103,6 +101,9 @@ struct Conducting {
     /// Who waits for a restart, and until when.
     backing_off: Vec<(Instant, usize)>,
     overdue: Overdue,
+    unready_delay: Duration,
+    /// When a shutdown begins that has been asked for.
+    unready_until: Option<Instant>,
     /// When the operations plane is told to stop, whatever else is still up.
     last_call: Option<Instant>,
     count: u64,
@@ -137,6 +138,8 @@ impl Conductor {
             at: HashMap::new(),
             backing_off: Vec::new(),
             overdue: Overdue::default(),
+            unready_delay: self.unready_delay,
+            unready_until: None,
             last_call: None,
             count: 0,
         };
@@ -179,175 +182,6 @@ impl Conducting {
         self.board.stopping_since().unwrap_or_else(Instant::now) + self.stop_budget
     }
 
-    /// When the time begins that a stop keeps for the operations plane, if it has any.
-    fn last_call(&self) -> Option<Instant> {
-        let last = self.ceiling_of_operations();
-        let workers = (0..self.players.len()).filter(|at| self.plane(*at) == Plane::Workers);
-        let chain = workers.map(|at| self.chain(at)).max().unwrap_or_default() + self.board.farewell.ceiling() + last;
-        let kept = share(last, self.stop_budget, chain);
-        if last.is_zero() { None } else { self.until().checked_sub(kept) }
-    }
-
-    /// Does what is to be done now; returns what is to follow, if that is not to wait for what happens.
-    fn act(&mut self, action: &Action) -> Option<Then> {
-        match action {
-            Action::Start(at) => self.start(*at),
-            Action::Stop(at) => {
-                let share = self.share(*at);
-                let returns = self.machine.returns(*at);
-                self.players[*at].order.send_replace(Some(Order { share, returns }));
-            }
-            Action::BackOff(at) => {
-                self.backing_off.retain(|(_, other)| other != at); // a delay that was cut short by hand
-                self.backing_off.push((Instant::now() + self.players[*at].after, *at));
-            }
-            Action::FailedBy(at, on) => {
-                self.board.slot(*at).inner().reason = Some(format!("requires `{on}`, which failed"));
-            }
-            Action::HostRunning => {
-                self.board.set_state(State::Running);
-                self.show();
-                self.tell_settled(true);
-            }
-            Action::HostStopping => {
-                let failed = self.machine.culprit().map(|(name, optional)| {
-                    let which = if optional { "daemon" } else { "required daemon" };
-                    format!("{which} `{name}` failed")
-                });
-                self.board.set_cause(&failed.unwrap_or_else(|| "asked for".to_owned()));
-                self.show();
-                self.tell_settled(false);
-                self.board.set_state(State::Stopping);
-                let stopping = self.board.stopping.clone();
-                self.aside(move || stopping.cancel());
-                self.hurry();
-                self.last_call = self.last_call();
-            }
-            Action::SayFarewell => return Some(Then::SayFarewell),
-            Action::HostStopped => return Some(Then::End),
-        }
-        None
-    }
-
-    /// Shows on the board the states of those that have no life under way to show it.
-    fn show(&mut self) {
-        let mut changed = Vec::new();
-        for (at, player) in self.players.iter_mut().enumerate() {
-            let state = match self.machine.stage(at) {
-                Stage::Waiting | Stage::Stopped => State::Stopped,
-                Stage::BackingOff => State::Backoff,
-                Stage::Failed => State::Failed,
-                Stage::Starting | Stage::Running | Stage::Stopping => continue,
-            };
-            if player.shown.replace(state) == Some(state) {
-                continue;
-            }
-            let slot = self.board.slot(at);
-            if slot.state() != state {
-                slot.book(state);
-                changed.push(slot);
-            }
-        }
-        if !changed.is_empty() {
-            self.aside(move || changed.iter().for_each(|slot| slot.tell()));
-        }
-    }
-
-    /// Does on the workers what may run user code, such as the wakers of those who wait.
-    fn aside(&self, work: impl FnOnce() + Send + 'static) {
-        drop(aside(self.planes.workers(), async move { work() }));
-    }
-
-    fn tell_settled(&mut self, started: bool) {
-        if let Some(settled) = self.settled.take() {
-            drop(settled.send(self.board.start_report(started))); // nobody may want it
-        }
-    }
-
-    fn start(&mut self, at: usize) {
-        let slot = self.board.slot(at);
-        let latest = self.machine.graph().nodes[at].dependencies().filter_map(|on| {
-            let on = self.board.slot(on);
-            let started = on.inner().started?;
-            Some((on.name.to_string(), started))
-        });
-        slot.inner().waited = latest.max_by_key(|(_, at)| *at);
-        self.count += 1;
-        let player = &mut self.players[at];
-        if player.lives > 0 {
-            slot.restarts.fetch_add(1, Ordering::Relaxed);
-        }
-        player.lives += 1;
-        player.shown = None;
-        player.began = Instant::now();
-        player.order = watch::Sender::new(None);
-        let declaration = player.unit.declaration();
-        let limits = StartLimits {
-            timeout: declaration.start_timeout.unwrap_or(self.start_timeout).min(FOREVER),
-            whole: self.start_by.filter(|_| !self.machine.has_run()),
-        };
-        // An optional daemon is waited for as long as its host's start may take.
-        player.deadline = Some(limits.deadline(player.began));
-        let whole = limits.whole.map(|(at, _)| at);
-        let must = if declaration.optional { whole } else { player.deadline.map(|deadline| deadline.at) };
-        if let Some(by) = must {
-            self.overdue.expect(by, at, player.lives);
-        }
-        let runtime = self.planes.of(declaration.plane);
-        let lifecycle = Lifecycle {
-            at,
-            slot,
-            board: self.board.clone(),
-            bus: self.bus.clone(),
-            number: self.count,
-            limits,
-            stop: player.order.subscribe(),
-            runtime: runtime.clone(),
-            unit: player.unit.clone(),
-        };
-        let life: BoxFuture<'static, ()> = Box::pin(lifecycle.run());
-        let task = self.lives.spawn_on(life, runtime);
-        self.at.insert(task.id(), at);
-    }
-
-    /// What a daemon gets of the time that is left.
-    fn share(&self, at: usize) -> Duration {
-        let ceiling = |at: usize| stop_ceiling(&*self.players[at].unit);
-        let Some(since) = self.board.stopping_since() else { return ceiling(at) };
-        let remaining = (since + self.stop_budget).saturating_duration_since(Instant::now());
-        let plane = self.plane(at);
-        let mut chain = self.chain(at) + self.board.farewell.ceiling();
-        if plane == Plane::Workers {
-            chain += self.ceiling_of_operations();
-        }
-        share(ceiling(at), remaining, chain)
-    }
-
-    fn plane(&self, at: usize) -> Plane {
-        self.machine.graph().nodes[at].plane
-    }
-
-    /// The sum of the ceilings along the longest chain of one plane that is still up and begins with `at`.
-    fn chain(&self, at: usize) -> Duration {
-        let plane = self.plane(at);
-        let counts = |on: usize| self.machine.is_up(on) && self.plane(on) == plane;
-        let weight = |on: usize| if counts(on) { stop_ceiling(&*self.players[on].unit) } else { Duration::ZERO };
-        self.machine.graph().longest_chains(&[at], weight).into_iter().sum()
-    }
-
-    /// What is to be kept of a stop's time for the operations plane, which stops last.
-    fn ceiling_of_operations(&self) -> Duration {
-        let last = (0..self.players.len()).filter(|at| self.plane(*at) == Plane::Operations);
-        last.map(|at| self.chain(at)).max().unwrap_or_default()
-    }
-
-    /// Gives those that stop already, in a restart, no more time than the shutdown has for them.
-    fn hurry(&self) {
-        for at in (0..self.players.len()).filter(|at| self.machine.stage(*at) == Stage::Stopping) {
-            self.players[at].order.send_replace(Some(Order { share: self.share(at), returns: false }));
-        }
-    }
-
     /// Waits for the next thing to happen, and returns what is to be done about it.
     async fn next(&mut self) -> Vec<Action> {
         let next_restart = self.backing_off.iter().min().copied();
@@ -363,6 +197,10 @@ impl Conducting {
                 }
                 Err(error) => self.life_died(error.id()),
             },
+            () = reached(self.unready_until) => {
+                self.unready_until = None;
+                self.machine.step(Input::Shutdown)
+            }
             () = reached(self.last_call) => {
                 self.last_call = None;
                 self.machine.step(Input::FarewellSaid)
@@ -403,6 +241,11 @@ impl Conducting {
                 let (optional, plane) = (unit.declaration().optional, unit.declaration().plane);
                 self.players.push(Player::new(unit));
                 return self.machine.add(Edges { name, requires, wants, plane }, optional);
+            }
+            Happening::Shutdown if self.board.state() == State::Running && !self.unready_delay.is_zero() => {
+                let since = self.board.stopping_since().unwrap_or_else(Instant::now);
+                self.unready_until = Some(since + self.unready_delay);
+                return Vec::new();
             }
             Happening::Shutdown => Input::Shutdown,
         };
@@ -457,45 +300,6 @@ impl Conducting {
         }
         self.board.slot(at).inner().reason = Some("its lifecycle task died".to_owned());
         self.machine.step(Input::StartFailed { at, cancelled: false, verdict: Verdict::GiveUp })
-    }
-
-    /// Lets go of what outlives the lives, on the workers, those first that stopped first: values, whose destructors are
-    /// user code, and events kept for lives that will not come.
-    async fn release(&mut self) {
-        // What was added too late for this loop to hear of ends here too, and nothing is added after that.
-        self.happenings.close();
-        let late = std::iter::from_fn(|| self.happenings.try_recv().ok()).filter_map(|happening| match happening {
-            Happening::Add { unit, .. } => Some(unit),
-            _ => None,
-        });
-        let units: Vec<_> = self.players.drain(..).map(|player| player.unit).chain(late).collect();
-        let mut ended: Vec<_> = self.board.slots().into_iter().zip(units).collect();
-        ended.sort_by_key(|(slot, _)| std::cmp::Reverse(slot.wave));
-        let until = self.until() + LEAVING;
-        let mut ended = ended.into_iter().peekable();
-        while let Some(wave) = ended.peek().map(|(slot, _)| slot.wave) {
-            let of_wave = std::iter::from_fn(|| ended.next_if(|(slot, _)| slot.wave == wave));
-            let leaving: Vec<_> = of_wave.map(|(slot, unit)| self.let_go(slot, unit)).collect();
-            for gone in leaving {
-                drop(tokio::time::timeout_at(until, gone).await); // late: shown in the report
-            }
-        }
-        // Values of earlier lives may still be leaving.
-        drop(tokio::time::timeout_at(until, self.board.leaving.all_gone()).await);
-        drop(tokio::time::timeout_at(until, self.board.settings.release()).await);
-        let bus = self.bus.clone();
-        drop(aside(self.planes.workers(), async move { bus.end_taps() })); // it wakes those who look on, and nobody waits for that
-    }
-
-    fn let_go(&self, slot: Arc<Slot>, unit: Arc<dyn Unit>) -> impl Future<Output = ()> + use<> {
-        let told = slot.clone();
-        self.board.let_go(&slot, move || {
-            told.intake.close();
-            if let Err(failure) = unit.release() {
-                told.inner().problems.push(destructor_failed(&failure));
-            }
-            drop(unit);
-        })
     }
 }
 

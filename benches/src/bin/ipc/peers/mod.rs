@@ -1,0 +1,7 @@
+//! What else there is.
+
+pub mod jsonrpsee;
+pub mod tarpc;
+pub mod tonic;
+pub mod zbus;
+pub mod zlink;
