@@ -31,7 +31,7 @@ pub use live::{LogLine, LogTail};
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::metrics::Metrics;
 use daemon_core::{Context, DaemonBase, Result, daemon};
@@ -72,6 +72,8 @@ pub struct HttpEndpoint {
     settings: Settings,
     /// From `initialize` to `cleanup`.
     open: Mutex<Option<Open>>,
+    /// Where it listened first.
+    before: OnceLock<SocketAddr>,
 }
 
 /// What a program adds to the figures.
@@ -110,7 +112,7 @@ impl HttpEndpoint {
             figures: None,
             logs: None,
         };
-        Self { settings, open: Mutex::default() }
+        Self { settings, open: Mutex::default(), before: OnceLock::new() }
     }
 
     fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {
@@ -175,8 +177,9 @@ impl HttpEndpoint {
 }
 
 impl Settings {
-    async fn listen(&self) -> Result<(TcpListener, SocketAddr), HttpError> {
-        let address = self.address;
+    /// Listens where it is told, or did before.
+    async fn listen(&self, before: Option<SocketAddr>) -> Result<(TcpListener, SocketAddr), HttpError> {
+        let address = before.unwrap_or(self.address);
         gate::may_listen(address, self.public, self.token.as_ref())?;
         let bound = async {
             let listener = TcpListener::bind(address).await?;
@@ -215,7 +218,8 @@ impl HttpEndpoint {
 
 impl DaemonBase for HttpEndpoint {
     async fn initialize(&self, cx: &Context) -> Result<()> {
-        let (listener, address) = self.settings.listen().await?;
+        let (listener, address) = self.settings.listen(self.before.get().copied()).await?;
+        let address = *self.before.get_or_init(|| address);
         let app = App::new(cx.host(), &self.settings);
         tracing::info!("the status page is at http://{address}/");
         *self.lock() = Some(Open { listener: Arc::new(listener), address, app: Arc::new(app) });

@@ -1,0 +1,67 @@
+//! What others may cost, and what they cannot do.
+
+use std::time::Duration;
+
+use daemon_health::http::HttpLimits;
+
+use super::client::{Client, get};
+use super::*;
+
+fn limits(set: impl FnOnce(&mut HttpLimits)) -> HttpLimits {
+    let mut limits = HttpLimits::default();
+    set(&mut limits);
+    limits
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_connections_than_there_is_room_for_wait_for_those_that_idle() {
+    let endpoint = endpoint().limits(limits(|limits| limits.connections = 2));
+    let (host, at) = start(endpoint, Store::default()).await;
+    let mut idle = [Client::connect(at).await, Client::connect(at).await];
+    for client in &mut idle {
+        client.send("GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+        client.until("\r\n\r\nok").await;
+    }
+    // Both could be asked again; the third makes them leave.
+    assert_eq!(get(at, "/livez").await.status, 200);
+    host.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_does_not_end_is_given_up_and_one_that_is_too_long_refused() {
+    let endpoint = endpoint().limits(limits(|limits| limits.head_timeout = Duration::from_millis(50)));
+    let (host, at) = start(endpoint, Store::default()).await;
+    let mut slow = Client::connect(at).await;
+    slow.send("GET /livez HTTP/1.1\r\nHost: local").await;
+    assert!(!slow.rest().await.contains("200 OK"));
+    let mut long = Client::connect(at).await;
+    long.send(&format!("GET /livez HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(20_000))).await;
+    assert!(long.until("\r\n").await.starts_with("HTTP/1.1 431 "));
+    host.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_hangs_up_harms_nobody_and_so_many_may_look_and_no_more() {
+    let endpoint = endpoint().limits(limits(|limits| limits.viewers = 1));
+    let (host, at) = start(endpoint, Store::default()).await;
+    for _ in 0..32 {
+        let mut rude = Client::connect(at).await;
+        rude.send("GET /status.json HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    }
+    let mut viewer = Client::connect(at).await;
+    viewer.send("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    viewer.until("retry: ").await;
+    let refused = get(at, "/events").await;
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("30")));
+    assert_eq!(get(at, "/readyz").await.status, 200);
+    drop(viewer);
+    // The place is free once the endpoint has seen that the viewer is gone.
+    loop {
+        let mut next = Client::connect(at).await;
+        next.send("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+        if next.until("\r\n").await.starts_with("HTTP/1.1 200") {
+            break;
+        }
+    }
+    host.shutdown().await.unwrap();
+}
