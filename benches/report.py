@@ -149,12 +149,13 @@ def order(case):
 
 
 def targets(results):
-    rows = []
-    for target in TARGETS:
-        value = target.value(results)
-        met = "–" if value is None else "yes" if target.met(value) else "**no**"
-        rows.append([target.text, target.limit_text, number(value), met])
-    return table(["what", "is to be", "is", "met"], rows) + "\n"
+    found = [(target, target.value(results)) for target in TARGETS]
+    met = {None: "–", True: "yes", False: "**no**"}
+    is_met = [value if value is None else target.met(value) for target, value in found]
+    rows = [[target.text, target.limit_text, number(value), met[is_so]] for (target, value), is_so in zip(found, is_met)]
+    why = [f"* *{target.text}.* {target.why}" for (target, _), is_so in zip(found, is_met) if is_so is False and target.why]
+    told = ["", "Why not, by profiles:", "", *why] if why else []
+    return "\n".join([table(["what", "is to be", "is", "met"], rows), *told]) + "\n"
 
 
 def machine():

@@ -66,6 +66,7 @@ mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod unwind;
+mod written;
 
 #[doc(hidden)]
 #[path = "private.rs"]
@@ -79,7 +80,8 @@ pub use context::{Context, HostHandle, TaskEnded, TaskHandle, Unsubscribe};
 pub use daemon::{DaemonBase, Wired};
 pub use declaration::{Declaration, Declared, Dependency, Plane, Published};
 pub use definition::{
-    Check, Command, CommandCall, Deferred, Definition, EventHandler, Interval, OnReady, RowCall, Task,
+    Check, CheckOptions, Command, CommandCall, DeclaredCheck, Deferred, Definition, EventHandler, Interval, OnReady,
+    RowCall, Task,
 };
 pub use duration::IntoDuration;
 pub use error::{BoxError, DaemonError, DaemonErrorCode, Error, IntoOutcome, Result};
@@ -90,14 +92,14 @@ pub use event::{
 pub use histogram::Histogram;
 pub use host::{
     Async, CheckError, Cut, DaemonProcess, DaemonProcessBuilder, DaemonStart, DaemonStop, EventAccount, Factory,
-    HandlerStop, Host, HostCheck, Left, Plain, RunningHost, ShutdownReport, StartError, StartReport,
+    HandlerStop, Host, HostCheck, Left, Plain, RunningHost, Settled, ShutdownReport, StartError, StartReport,
 };
 pub use policy::{OnError, Restart, RestartPolicy};
 pub use reload::{DaemonReload, DaemonReloadOutcome, ReloadOutcome, ReloadReport};
 pub use schedule::{Missed, Overlap, Period, Schedule};
 pub use status::{
-    BlockedWork, CheckKind, CheckReport, DaemonStatus, EndedSubscriptions, EventAudit, HostStatus, IntervalState,
-    IntervalStatus, State, TaskKind, TaskStatus, Transition, Undeclared, Unfed, Unheard,
+    BlockedWork, CheckKind, CheckReport, DaemonStatus, EndedSubscriptions, EventAudit, HostReadiness, HostStatus,
+    IntervalState, IntervalStatus, State, TaskKind, TaskStatus, Transition, Undeclared, Unfed, Unheard,
 };
 pub use task::{Attach, EventRow, Handler, place};
 

@@ -22,7 +22,7 @@ pub use crate::const_check::{Leaves, Text, Trail, assembled, period, report, top
 pub use crate::context::Context;
 pub use crate::daemon::Wired;
 pub use crate::declaration::{Declaration, Declared, Dependency, Plane, Published};
-pub use crate::definition::{Check, Command, Deferred, Definition, Interval, OnReady, Task};
+pub use crate::definition::{Check, CheckOptions, Command, Deferred, Definition, Interval, OnReady, Task};
 pub use crate::event::{Envelope, Event, Filter, Key, Overflow};
 pub use crate::policy::{OnError, Restart, RestartPolicy};
 pub use crate::schedule::{Missed, Overlap, Period, Schedule};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::declaration::Plane;
 use crate::event::SubscriptionStatus;
 use crate::histogram::Histogram;
+use crate::written::{ms, us};
 
 /// Where a host or a daemon is in its life. Lower-case in every output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,14 +52,17 @@ impl fmt::Display for State {
 }
 
 /// A host and everything in it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct HostStatus {
     /// The host's name.
     pub name: String,
+    /// The number of its process.
+    pub pid: u32,
     /// The host's state.
     pub state: State,
     /// How long ago it started.
+    #[serde(rename = "uptime_ms", with = "ms")]
     pub uptime: Duration,
     /// How often it was reloaded.
     pub reloads: u64,
@@ -78,7 +82,7 @@ impl HostStatus {
 }
 
 /// One daemon.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DaemonStatus {
     /// The daemon's name.
@@ -100,8 +104,10 @@ pub struct DaemonStatus {
     /// How often it was started again.
     pub restarts: u64,
     /// How long its last start took; `None` until it first ran.
+    #[serde(rename = "start_took_us", with = "us::option")]
     pub start_took: Option<Duration>,
     /// How long its last stop took, if it was ever stopped.
+    #[serde(rename = "stop_took_us", with = "us::option")]
     pub stop_took: Option<Duration>,
     /// What it does without: each handler or interval whose last three calls failed, and, while it runs, each daemon it wants
     /// that is in this host and does not run.
@@ -127,7 +133,7 @@ pub struct DaemonStatus {
 
 /// What became of the events that run-time subscriptions of one topic were offered which have ended. What was still queued then is
 /// abandoned.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EndedSubscriptions {
     /// The topic or pattern; `(others)` for those that are not told apart.
@@ -158,7 +164,7 @@ pub enum IntervalState {
 }
 
 /// One interval.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct IntervalStatus {
     /// The interval's name.
@@ -166,6 +172,7 @@ pub struct IntervalStatus {
     /// When it ticks, as text: its period, its cron expression and zone, or `off`.
     pub schedule: String,
     /// Its period, if it has one.
+    #[serde(rename = "period_ms", with = "ms::option")]
     pub period: Option<Duration>,
     /// Whether it ticks.
     pub state: IntervalState,
@@ -178,10 +185,13 @@ pub struct IntervalStatus {
     /// How many ticks are running now; more than one only where they may overlap.
     pub running: u32,
     /// How long ago the last tick began.
+    #[serde(rename = "last_run_ms", with = "ms::option")]
     pub last_run: Option<Duration>,
     /// In how long the next tick is due; `None` if nothing but the end of a tick, or a call by hand, makes it tick again.
+    #[serde(rename = "next_run_ms", with = "ms::option")]
     pub next_run: Option<Duration>,
     /// How long the last tick took.
+    #[serde(rename = "last_duration_us", with = "us::option")]
     pub last_duration: Option<Duration>,
     /// Why the last tick failed; `None` if it did not.
     pub last_error: Option<String>,
@@ -192,7 +202,7 @@ pub struct IntervalStatus {
 }
 
 /// What a piece of work is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TaskKind {
@@ -257,7 +267,7 @@ impl fmt::Display for TaskKind {
 }
 
 /// One piece of work under way.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TaskStatus {
     /// Its name.
@@ -269,8 +279,10 @@ pub struct TaskStatus {
     /// How often it was polled.
     pub polls: u64,
     /// How long it has existed.
+    #[serde(rename = "age_ms", with = "ms")]
     pub age: Duration,
     /// How long ago it was last polled.
+    #[serde(rename = "idle_ms", with = "ms::option")]
     pub idle: Option<Duration>,
     /// Whether a thread is polling it right now; if so and it has long been idle, it blocks that thread.
     pub polling: bool,
@@ -279,7 +291,7 @@ pub struct TaskStatus {
 }
 
 /// Work that blocks its thread: asynchronous code that has not yielded for long.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BlockedWork {
     /// The daemon whose work it is.
@@ -291,6 +303,7 @@ pub struct BlockedWork {
     /// Where it was spawned, as `file:line`; for what a definition holds, where the host spawned it.
     pub spawned_at: String,
     /// How long its thread has been in it.
+    #[serde(rename = "blocked_ms", with = "ms")]
     pub blocked: Duration,
 }
 
@@ -309,7 +322,7 @@ pub struct Transition {
 }
 
 /// Events that nobody heard, and subscriptions to which nothing came, so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EventAudit {
     /// Topics on which something was published while nobody subscribed to it. Of topics that no type has as its own, the first 256
@@ -334,7 +347,7 @@ pub struct Unheard {
 }
 
 /// A type of event that its publisher does not name among those it publishes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Undeclared {
     /// The daemon that published it.
@@ -346,7 +359,7 @@ pub struct Undeclared {
 }
 
 /// A subscription to which nothing came.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Unfed {
     /// The subscription, as `daemon.handler`.
@@ -369,11 +382,14 @@ pub enum CheckKind {
 }
 
 /// What one health check found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CheckReport {
     /// The daemon the check belongs to.
     pub daemon: String,
+    /// Which of its lives was asked.
+    #[serde(default)]
+    pub life: u64,
     /// The check's name.
     pub name: String,
     /// What it speaks of.
@@ -381,5 +397,54 @@ pub struct CheckReport {
     /// Why it failed; `None` if it passed.
     pub failure: Option<String>,
     /// How long it took.
+    #[serde(rename = "duration_us", with = "us")]
     pub duration: Duration,
+}
+
+/// Whether a host does its work, as far as the lives of its daemons tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct HostReadiness {
+    /// Whether it does: it runs, every daemon that it requires runs, and nobody has asked for its shutdown.
+    pub ready: bool,
+    /// Whether it has been running at all: whether its start is over.
+    pub started: bool,
+    /// Whether it has been asked to shut down, or has.
+    pub stopping: bool,
+    /// The daemons that it requires and that do not run.
+    pub down: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_written_with_its_units_and_read_again() {
+        let json: serde_json::Value = serde_json::from_str(STATUS).unwrap();
+        let status: HostStatus = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!(status.uptime, Duration::from_secs(61));
+        let interval = &status.daemons[0].intervals[0];
+        assert_eq!((interval.last_duration, interval.next_run), (Some(Duration::from_micros(15)), None));
+        assert_eq!(serde_json::to_value(&status).unwrap(), json);
+    }
+
+    const STATUS: &str = r#"{
+            "name": "app", "pid": 7, "state": "running", "uptime_ms": 61000, "reloads": 0, "blocked": [],
+            "daemons": [{
+                "name": "store", "state": "running", "plane": "workers", "wave": 1, "requires": [], "wants": [], "optional": false,
+                "reason": null, "restarts": 0, "start_took_us": 322, "stop_took_us": null, "degraded": [], "subscriptions": [],
+                "ended": [], "guards": 0, "commands": ["stats"],
+                "errors": 0, "panics": 0,
+                "intervals": [{
+                    "name": "sweep", "schedule": "5s", "period_ms": 5000, "state": "paused", "ticks": 3, "failed": 0,
+                    "skipped": 1, "running": 0, "last_run_ms": 1200, "next_run_ms": null, "last_duration_us": 15,
+                    "last_error": null, "lateness": {"max_ns": 0, "total_ns": 0, "buckets": []}, "times": {"max_ns": 0, "total_ns": 0, "buckets": []}
+                }],
+                "tasks": [{
+                    "name": "pump", "kind": "task", "spawned_at": "src/main.rs:1", "polls": 2, "age_ms": 10, "idle_ms": 3,
+                    "polling": false, "waits_in": null
+                }]
+            }]
+        }"#;
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use daemon_core::{
-    BoxFuture, Check, CheckKind, Context, DaemonBase, Declaration, Declared, Definition, Error, Event, Host,
+    BoxFuture, Check, CheckOptions, Context, DaemonBase, Declaration, Declared, Definition, Error, Event, Host,
     HostHandle, Interval, Overlap, QueueOptions, Restart, RestartPolicy, Result, RunningHost, Schedule, StartError,
     State, Task, Transition, Wired, daemon,
 };
@@ -244,7 +244,9 @@ impl Wired for Endless {
                 })
             }))
             .every(Interval::new("some-day", forever().jitter(all), |_, _| Box::pin(async { Ok(()) })))
-            .check(Check::new("fine", CheckKind::Readiness, |_, _| Box::pin(async { Ok(()) })).timeout(Duration::MAX))
+            .check(Check::new("fine", CheckOptions::default().timeout(Duration::MAX), |_, _| {
+                Box::pin(async { Ok(()) })
+            }))
             .task(
                 Task::new("fails", |_, cx| {
                     Box::pin(async move { tokio::time::timeout(S(5), cx.cancelled()).await.map_err(Into::into) })

@@ -4,9 +4,9 @@
 mod probe;
 
 use daemon_core::{
-    BoxFuture, Check, CheckKind, Context, DaemonBase, Declaration, Declared, Definition, Dependency, Event,
-    EventHandler, Host, Interval, OnReady, Restart, RestartPolicy, Result, Schedule, StartError, Task, Wired, daemon,
-    place,
+    BoxFuture, Check, CheckKind, CheckOptions, Context, DaemonBase, Declaration, Declared, Definition, Dependency,
+    Event, EventHandler, Host, Interval, OnError, OnReady, Restart, RestartPolicy, Result, Schedule, StartError, Task,
+    Wired, daemon, place,
 };
 use probe::S;
 use std::sync::Arc;
@@ -320,7 +320,12 @@ impl Wired for Rows {
             .on_ready(OnReady::new("react", Dependency::on::<Plain>(), nothing))
             .check(Check::new("well", CheckKind::Readiness, nothing))
             .check(Check::new("well", CheckKind::Liveness, nothing))
-            .check(Check::new("hasty", CheckKind::Liveness, nothing).timeout(Duration::ZERO));
+            .check(Check::new("hasty", CheckOptions::default().timeout(Duration::ZERO), nothing))
+            .check(Check::new("never", CheckOptions::default().every(Duration::ZERO), nothing))
+            .check(Check::new("brittle", CheckOptions::default().fails(0), nothing))
+            .check(Check::new("easy", CheckOptions::default().passes(0), nothing))
+            .check(Check::new("grouped", CheckOptions::default().group("no group"), nothing))
+            .check(Check::new("both", CheckOptions::default().soft().on_error(OnError::Restart), nothing));
     }
 }
 impl DaemonBase for Rows {}
@@ -329,7 +334,7 @@ impl DaemonBase for Rows {}
 fn every_fault_of_a_definition_is_told_at_once() {
     let error = Host::new("t").workers(0).daemon(Rows).check().unwrap_err();
     let text = error.to_string();
-    assert!(text.starts_with("this host cannot start, for 8 faults\n  - "), "{text}");
+    assert!(text.starts_with("this host cannot start, for 13 faults\n  - "), "{text}");
     for says in [
         "the host has no workers",
         "`rows` has two intervals named `beat`; rename one",
@@ -338,6 +343,11 @@ fn every_fault_of_a_definition_is_told_at_once() {
         "an interval of `rows`: ",
         "`rows` has two checks named `well`; rename one",
         "check `hasty` of `rows` has a timeout of zero",
+        "check `never` of `rows` has a period of zero",
+        "check `brittle` of `rows` fails after no failure",
+        "check `easy` of `rows` passes after no pass",
+        "check `grouped` of `rows` has a group whose name does not serve: ",
+        "check `both` of `rows` is soft, so its failures have no consequences",
         "`rows` reacts to the readiness of `plain`, which is missing here; add it",
     ] {
         assert!(text.contains(says), "{text}\ndoes not say: {says}");

@@ -312,7 +312,7 @@ async fn checks_run_side_by_side_each_with_its_own_limit() {
         [
             ("well", None),
             ("ill", Some("a cold")),
-            ("mute", Some("did not end within 2s")),
+            ("mute", Some("no answer within 2s")),
             ("faints", Some("panicked: fell over")),
         ]
     );

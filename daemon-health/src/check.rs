@@ -2,13 +2,8 @@
 
 use crate::Verdict;
 use async_trait::async_trait;
-use std::{error::Error, fmt, future::Future, time::Duration};
-
-/// Any error that may cross threads.
-pub type BoxError = Box<dyn Error + Send + Sync>;
-
-/// How long a check may take unless it or its registration says otherwise: three seconds, as for a `#[health]` handler.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
+use daemon_core::{BoxError, CheckOptions};
+use std::{fmt, future::Future};
 
 /// One question about the health of something.
 ///
@@ -37,9 +32,9 @@ pub trait HealthCheck: Send + Sync + 'static {
     /// What it is called in the report. Asked once, at registration.
     fn name(&self) -> &str;
 
-    /// How long an answer may take \[[`DEFAULT_TIMEOUT`]\]. Asked once, at registration.
-    fn timeout(&self) -> Duration {
-        DEFAULT_TIMEOUT
+    /// When it is asked, and what its answers lead to \[a readiness check with the default options\]. Asked once, at registration.
+    fn options(&self) -> CheckOptions {
+        CheckOptions::default()
     }
 
     /// Looks.
@@ -50,37 +45,52 @@ pub trait HealthCheck: Send + Sync + 'static {
     ///
     /// # Cancel safety
     ///
-    /// The future is dropped when its time is up or when nobody waits for the report any more.
+    /// The future is dropped when its time is up.
     async fn check(&self) -> Result<Verdict, BoxError>;
+
+    /// Called each time it has come to count as unhealthy, after as many failures in a row as its options say, with its last
+    /// message \[does nothing\].
+    fn became_unhealthy(&self, _why: &str) {}
 }
 
 /// A check made of a closure.
 ///
 /// ```
-/// use daemon_health::{Verdict, from_fn};
+/// use daemon_health::{CheckKind, CheckOptions, Verdict, from_fn};
 ///
 /// let check = from_fn("configuration", || async {
 ///     std::str::from_utf8(b"listen = 80")?;
 ///     Ok(Verdict::healthy())
 /// });
+/// let check = check.with_options(CheckOptions::new(CheckKind::Startup).group("files"));
 /// ```
 pub fn from_fn<F, A>(name: impl Into<String>, ask: F) -> FromFn<F>
 where
     F: Fn() -> A + Send + Sync + 'static,
     A: Future<Output = Result<Verdict, BoxError>> + Send + 'static,
 {
-    FromFn { name: name.into(), ask }
+    FromFn { name: name.into(), options: CheckOptions::default(), ask }
 }
 
 /// A check made of a closure, by [`from_fn`].
 pub struct FromFn<F> {
     name: String,
+    options: CheckOptions,
     ask: F,
+}
+
+impl<F> FromFn<F> {
+    /// Sets its options.
+    #[must_use]
+    pub fn with_options(mut self, options: impl Into<CheckOptions>) -> Self {
+        self.options = options.into();
+        self
+    }
 }
 
 impl<F> fmt::Debug for FromFn<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FromFn").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("FromFn").field("name", &self.name).field("options", &self.options).finish_non_exhaustive()
     }
 }
 
@@ -92,6 +102,10 @@ where
 {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn options(&self) -> CheckOptions {
+        self.options.clone()
     }
 
     async fn check(&self) -> Result<Verdict, BoxError> {

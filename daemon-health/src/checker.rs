@@ -1,27 +1,38 @@
-//! Who asks. Owns the registered checks, the running of them and the last answer of each.
+//! Who asks. Owns the registered checks; each of them owns its call and its answers.
 //!
 //! Invariants:
 //! 1. Names are unique.
-//! 2. An answer is waited for no longer than its check's timeout, counted from the moment all were asked. The wait is held here,
-//!    not in the check's task, so it ends even if the check blocks the thread it runs on.
-//! 3. What a check is called and how long it may take do not change after registration.
+//! 2. An answer is waited for no longer than its check's timeout. The wait is held by who asks, not by the check's own task, so it
+//!    ends even if the check blocks the thread it runs on.
+//! 3. What a check is called and its options do not change after registration.
 
-use crate::{CheckReport, HealthCheck, HealthReport, HealthStatus, Verdict};
+use crate::{
+    CheckReport, HealthCheck, HealthReport, HealthTransition,
+    entry::{Entry, Pending},
+    history::History,
+};
+use daemon_core::CheckKind;
+use serde::{Deserialize, Serialize};
 use std::{
-    any::Any,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
 use thiserror::Error;
-use tokio::time::{Instant, timeout};
-use tokio_util::task::AbortOnDropHandle;
+use tokio::{
+    runtime::Handle,
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
 
 #[cfg(test)]
 mod tests;
 
-/// Why a check was not registered.
+/// The name under which reports tell of the host itself.
+pub(crate) const HOST: &str = "host";
+
+/// Why a check was not registered, or a question not answered.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum HealthError {
@@ -36,84 +47,131 @@ pub enum HealthError {
     /// The name is empty.
     #[error("a health check has no name; return one from `HealthCheck::name`")]
     NoName,
-    /// The timeout is zero, so that no check could ever answer.
-    #[error("health check `{name}` has a timeout of zero; give it time to answer")]
-    NoTime {
+    /// Its options make no sense.
+    #[error("health check `{name}` {fault}")]
+    Options {
         /// The name of the check.
         name: String,
+        /// What is wrong with them.
+        fault: String,
     },
+    /// No check is in that group.
+    #[error("no health check is in a group `{group}`; {}", there_are(known))]
+    UnknownGroup {
+        /// The group asked for.
+        group: String,
+        /// The groups there are.
+        known: String,
+    },
+}
+
+fn there_are(known: &str) -> String {
+    if known.is_empty() { "there are no groups".to_owned() } else { format!("there are: {known}") }
+}
+
+/// Which checks a question is about: all of them, those of a kind, those of a group, or both.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct HealthQuery {
+    /// The kind.
+    pub kind: Option<CheckKind>,
+    /// The group.
+    pub group: Option<String>,
+}
+
+impl HealthQuery {
+    /// All checks.
+    #[must_use]
+    pub const fn all() -> Self {
+        Self { kind: None, group: None }
+    }
+
+    /// Those of a kind.
+    #[must_use]
+    pub const fn of(kind: CheckKind) -> Self {
+        Self { kind: Some(kind), group: None }
+    }
+
+    /// Of these, those of a group.
+    #[must_use]
+    pub fn in_group(mut self, group: impl Into<String>) -> Self {
+        self.group = Some(group.into());
+        self
+    }
+
+    fn picks(&self, entry: &Entry) -> bool {
+        self.kind.is_none_or(|kind| kind == entry.options.kind)
+            && self.group.as_deref().is_none_or(|group| entry.options.group.as_deref() == Some(group))
+    }
 }
 
 /// Runs health checks and remembers what they answered.
 ///
-/// Share it in an [`Arc`]. Dropping it drops its checks.
+/// Share it in an [`Arc`]. Each call of a check is a task of its own. Of one check at most one call is under way, which whoever asks
+/// meanwhile joins; so a flood of questions costs no more than one.
 pub struct HealthChecker {
     created: Instant,
-    checks: RwLock<BTreeMap<String, Registered>>,
-}
-
-#[derive(Clone)]
-struct Registered {
-    check: Arc<dyn HealthCheck>,
-    timeout: Duration,
-    last: Option<Answer>,
-}
-
-#[derive(Clone)]
-struct Answer {
-    verdict: Verdict,
-    duration: Duration,
-    at: Instant,
+    checks: RwLock<BTreeMap<Arc<str>, Arc<Entry>>>,
+    history: Arc<History>,
+    runtime: OnceLock<Handle>,
+    changed: Notify,
 }
 
 impl HealthChecker {
     /// A checker without checks, whose uptime starts now.
     #[must_use]
     pub fn new() -> Self {
-        Self { created: Instant::now(), checks: RwLock::default() }
+        Self {
+            created: Instant::now(),
+            checks: RwLock::default(),
+            history: Arc::default(),
+            runtime: OnceLock::new(),
+            changed: Notify::new(),
+        }
     }
 
-    /// Adds a check, with the timeout it asks for.
+    /// Calls the checks on `runtime` from now on, and not on that of who asks: for who must answer while checks block their
+    /// threads. Only the first such call counts.
+    pub fn run_on(&self, runtime: Handle) {
+        self.runtime.get_or_init(|| runtime);
+    }
+
+    /// Adds a check, with the options it asks for.
     ///
     /// # Errors
     ///
-    /// [`HealthError`] if its name is empty or taken, or its timeout zero.
+    /// [`HealthError`] if its name is empty or taken, or its options make no sense.
     pub fn register(&self, check: impl HealthCheck) -> Result<(), HealthError> {
-        let timeout = check.timeout();
-        self.register_with_timeout(check, timeout)
-    }
-
-    /// Adds a check that may take no longer than `timeout`, whatever it asks for.
-    ///
-    /// # Errors
-    ///
-    /// [`HealthError`] if its name is empty or taken, or `timeout` zero.
-    pub fn register_with_timeout(&self, check: impl HealthCheck, timeout: Duration) -> Result<(), HealthError> {
-        let name = check.name().to_owned();
+        let (name, options): (Arc<str>, _) = (check.name().into(), check.options());
         if name.is_empty() {
             return Err(HealthError::NoName);
         }
-        if timeout.is_zero() {
-            return Err(HealthError::NoTime { name });
+        if let Some(fault) = options.fault() {
+            return Err(HealthError::Options { name: name.to_string(), fault });
         }
         let mut checks = self.write();
-        if checks.contains_key(&name) {
-            return Err(HealthError::DuplicateName { name });
+        if checks.contains_key(&name) || &*name == HOST {
+            return Err(HealthError::DuplicateName { name: name.to_string() });
         }
-        checks.insert(name, Registered { check: Arc::new(check), timeout, last: None });
+        let entry = Entry::new(Arc::new(check), name.clone(), options, self.history.clone());
+        checks.insert(name, Arc::new(entry));
+        drop(checks);
+        self.changed.notify_one();
         Ok(())
     }
 
     /// Removes a check; `false` if there was none of that name. An answer under way is waited for no less.
     pub fn unregister(&self, name: &str) -> bool {
-        self.write().remove(name).is_some()
+        let removed = self.write().remove(name); // dropped outside the lock: it may be user code
+        removed.is_some()
     }
 
-    /// Asks every check now, all at once.
+    /// Asks every check now, all at once, and tells what they answered, whatever their thresholds.
     ///
     /// Takes as long as the slowest check, and no longer than the longest timeout. A check that panics, fails or does not answer
     /// in time is unhealthy. A check that blocks its thread is given up like any other, provided another thread is free to see
-    /// that its time is up; but its thread stays blocked, and is joined by another at each further call.
+    /// that its time is up; until that thread is free again the check is not called again.
     ///
     /// # Panics
     ///
@@ -121,7 +179,7 @@ impl HealthChecker {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future aborts the checks under way; what they would have answered is not remembered.
+    /// Calls under way go on to their end or their timeout, and their answers are remembered.
     pub async fn check(&self) -> HealthReport {
         self.check_older_than(Duration::ZERO).await
     }
@@ -137,53 +195,137 @@ impl HealthChecker {
     ///
     /// As [`check`](Self::check).
     pub async fn check_older_than(&self, max_age: Duration) -> HealthReport {
-        let mut report = self.read().clone();
-        let asked_at = Instant::now();
-        let mut asked = Vec::new();
-        for (name, registered) in &report {
-            if registered.last.as_ref().is_none_or(|answer| asked_at.duration_since(answer.at) >= max_age) {
-                asked.push((name.clone(), registered.timeout, ask(registered, asked_at)));
-            }
-        }
-        for (name, timeout, task) in asked {
-            let answer = answer_of(task, asked_at, timeout).await;
-            if let Some(registered) = report.get_mut(&name) {
-                self.remember(&name, &registered.check, &answer);
-                registered.last = Some(answer);
-            }
-        }
-        self.told(&report)
+        let entries = self.entries(&HealthQuery::all());
+        let now = Instant::now();
+        self.ask(entries.iter().filter(|entry| entry.is_stale(now, max_age))).await;
+        self.told(None, &entries, Entry::answered)
     }
 
     /// The last answers, without asking: a check that never answered is unknown.
     #[must_use]
     pub fn last(&self) -> HealthReport {
-        self.told(&self.read())
+        self.told(None, &self.entries(&HealthQuery::all()), Entry::answered)
     }
 
-    fn told(&self, checks: &BTreeMap<String, Registered>) -> HealthReport {
+    /// What the answers of the checks that `query` picks come to, by their thresholds. Only those are asked anew whose last answer is
+    /// older than their options allow; while [`run`](Self::run) runs these are those without a period of their own.
+    ///
+    /// # Errors
+    ///
+    /// [`HealthError::UnknownGroup`].
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with its clock enabled.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`check`](Self::check).
+    pub async fn health(&self, query: &HealthQuery) -> Result<HealthReport, HealthError> {
+        if let Some(group) = &query.group {
+            let known = self.groups();
+            if !known.contains(group) {
+                let known = known.into_iter().collect::<Vec<_>>().join(", ");
+                return Err(HealthError::UnknownGroup { group: group.clone(), known });
+            }
+        }
+        let entries = self.entries(query);
         let now = Instant::now();
-        let checks = checks.iter().map(|(name, registered)| (name.clone(), registered.told(now))).collect();
-        HealthReport::new(checks, now.duration_since(self.created))
+        self.ask(entries.iter().filter(|entry| entry.is_stale(now, entry.options.max_age()))).await;
+        Ok(self.told(query.kind, &entries, Entry::evaluated))
     }
 
-    /// Keeps an answer, unless a later one is there, or the check is gone or was replaced.
-    fn remember(&self, name: &str, check: &Arc<dyn HealthCheck>, answer: &Answer) {
-        if let Some(registered) = self.write().get_mut(name)
-            && Arc::ptr_eq(&registered.check, check)
-            && registered.last.as_ref().is_none_or(|last| last.at <= answer.at)
-        {
-            registered.last = Some(answer.clone());
+    /// The groups that checks are in.
+    #[must_use]
+    pub fn groups(&self) -> BTreeSet<String> {
+        self.read().values().filter_map(|entry| entry.options.group.as_deref().map(str::to_owned)).collect()
+    }
+
+    /// The last changes of what checks' answers come to, at most 256, oldest first.
+    #[must_use]
+    pub fn history(&self) -> Vec<HealthTransition> {
+        self.history.all()
+    }
+
+    /// Asks each check at every multiple of its period, for as long as it is polled. A check whose call is under way is not asked
+    /// again.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with its clock enabled.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe; calls under way go on.
+    pub async fn run(&self) {
+        loop {
+            let changed = self.changed.notified();
+            let now = Instant::now();
+            let mut next = None;
+            for entry in self.entries(&HealthQuery::all()) {
+                entry.give_up(now);
+                if entry.until().is_none() && entry.due(now).is_some_and(|due| due <= now) {
+                    drop(entry.ask(&self.runtime()));
+                }
+                // A call is waited for until its time is up; what it answers before that changes nothing here.
+                next = earlier(next, entry.until().or_else(|| entry.due(now)));
+            }
+            tokio::select! {
+                () = changed => {}
+                () = reached(next) => {}
+            }
         }
     }
 
+    /// Asks checks side by side, and waits for their answers.
+    async fn ask(&self, entries: impl Iterator<Item = &Arc<Entry>>) {
+        let runtime = self.runtime();
+        let pending: Vec<Pending> = entries.map(|entry| entry.ask(&runtime)).collect();
+        for pending in pending {
+            pending.wait().await;
+        }
+    }
+
+    fn runtime(&self) -> Handle {
+        self.runtime.get().cloned().unwrap_or_else(Handle::current)
+    }
+
+    fn entries(&self, query: &HealthQuery) -> Vec<Arc<Entry>> {
+        self.read().values().filter(|entry| query.picks(entry)).cloned().collect()
+    }
+
+    fn told(
+        &self,
+        kind: Option<CheckKind>,
+        entries: &[Arc<Entry>],
+        tell: fn(&Entry, Instant) -> CheckReport,
+    ) -> HealthReport {
+        let now = Instant::now();
+        let checks = entries.iter().map(|entry| (entry.name.to_string(), tell(entry, now))).collect();
+        HealthReport::new(kind, checks, now.duration_since(self.created))
+    }
+
     // No user code runs under the lock, so a poisoned map is as whole as any other.
-    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<String, Registered>> {
+    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<Arc<str>, Arc<Entry>>> {
         self.checks.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<String, Registered>> {
+    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<Arc<str>, Arc<Entry>>> {
         self.checks.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+async fn reached(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -197,61 +339,4 @@ impl fmt::Debug for HealthChecker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HealthChecker").field("report", &self.last()).finish()
     }
-}
-
-impl Registered {
-    fn told(&self, now: Instant) -> CheckReport {
-        match &self.last {
-            Some(Answer { verdict, duration, at }) => CheckReport {
-                status: verdict.status,
-                message: verdict.message.clone(),
-                duration: *duration,
-                age: Some(now.duration_since(*at)),
-            },
-            None => CheckReport { status: HealthStatus::Unknown, message: None, duration: Duration::ZERO, age: None },
-        }
-    }
-}
-
-/// Starts one check as its own task, which ends in time by itself unless it blocks its thread.
-fn ask(registered: &Registered, asked_at: Instant) -> AbortOnDropHandle<Answer> {
-    let (check, limit) = (Arc::clone(&registered.check), registered.timeout);
-    AbortOnDropHandle::new(tokio::spawn(async move {
-        let verdict = match timeout(limit, check.check()).await {
-            Ok(Ok(verdict)) => verdict,
-            Ok(Err(error)) => Verdict::unhealthy(with_sources(&*error)),
-            Err(_elapsed) => no_answer(limit),
-        };
-        let at = Instant::now();
-        Answer { verdict, duration: at.duration_since(asked_at), at }
-    }))
-}
-
-/// Waits for an answer until its time is up; an answer that came later does not count.
-async fn answer_of(task: AbortOnDropHandle<Answer>, asked_at: Instant, limit: Duration) -> Answer {
-    let verdict = match timeout(limit.saturating_sub(asked_at.elapsed()), task).await {
-        Ok(Ok(answer)) if answer.duration <= limit => return answer,
-        Ok(Ok(_)) | Err(_) => no_answer(limit),
-        Ok(Err(fault)) => match fault.try_into_panic() {
-            Ok(payload) => Verdict::unhealthy(format!("panicked: {}", panic_text(&*payload))),
-            Err(_) => Verdict::unknown("the runtime is shutting down"),
-        },
-    };
-    let at = Instant::now();
-    Answer { verdict, duration: at.duration_since(asked_at).min(limit), at }
-}
-
-fn no_answer(limit: Duration) -> Verdict {
-    Verdict::unhealthy(format!("no answer within {limit:?}"))
-}
-
-/// The error and what it comes from, as one line.
-fn with_sources(error: &dyn std::error::Error) -> String {
-    let sources = std::iter::successors(error.source(), |error| error.source());
-    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
-}
-
-fn panic_text(payload: &(dyn Any + Send)) -> &str {
-    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a value that is not text")
 }

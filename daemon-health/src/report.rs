@@ -1,70 +1,139 @@
 //! What is told. Owns the shape of a report and how it is written; no clock.
 //!
 //! The JSON holds the keys of `@outfitter/daemon` 0.2 (`healthy`, `checks` by name with `healthy` and `message`, `uptime` in
-//! whole seconds) and adds `status`, `duration_ms` and `age_ms`, so that whoever reads the former reads this.
+//! whole seconds) and adds more, so that whoever reads the former reads this.
 
 use crate::HealthStatus;
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+use daemon_core::CheckKind;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 
-/// The answers of all checks and the verdict on them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The answers of checks, or what they come to, and the verdict on them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "WrittenReport", into = "WrittenReport")]
 #[non_exhaustive]
 pub struct HealthReport {
     /// The worst status of all checks.
     pub status: HealthStatus,
+    /// The kind of check that was asked for; `None`: all.
+    pub kind: Option<CheckKind>,
     /// Each check by name.
     pub checks: BTreeMap<String, CheckReport>,
     /// How long the checker has existed.
     pub uptime: Duration,
 }
 
-/// The answer of one check.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One check in a report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "WrittenCheck", into = "WrittenCheck")]
 #[non_exhaustive]
 pub struct CheckReport {
-    /// What it found.
+    /// Its status.
     pub status: HealthStatus,
-    /// Why, in words.
+    /// What it speaks of.
+    pub kind: CheckKind,
+    /// The group it belongs to.
+    pub group: Option<String>,
+    /// Why, in words: what its last answer said.
     pub message: Option<String>,
-    /// How long it took; nothing if it was never asked.
+    /// How long the last answer took; nothing if it was never asked.
     pub duration: Duration,
     /// How long ago it answered; `None` if it was never asked.
     pub age: Option<Duration>,
+    /// How many of the last answers were failures in a row.
+    pub failures: u32,
 }
 
 impl HealthReport {
-    pub(crate) fn new(checks: BTreeMap<String, CheckReport>, uptime: Duration) -> Self {
-        Self { status: HealthStatus::of_all(checks.values().map(|check| check.status)), checks, uptime }
+    pub(crate) fn new(kind: Option<CheckKind>, checks: BTreeMap<String, CheckReport>, uptime: Duration) -> Self {
+        Self { status: HealthStatus::of_all(checks.values().map(|check| check.status)), kind, checks, uptime }
+    }
+
+    /// Adds a check, and what it does to the verdict.
+    pub(crate) fn add(&mut self, name: &str, check: CheckReport) {
+        self.checks.insert(name.to_owned(), check);
+        self.status = HealthStatus::of_all(self.checks.values().map(|check| check.status));
+    }
+
+    /// Whether it says yes to what was asked: alive unless it is unhealthy, ready and started if it works, well or less well. Of all
+    /// kinds together it says yes as for readiness.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        self.status.passes(self.kind)
+    }
+
+    /// The checks that keep it from saying yes, with why; in words, one each.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<String> {
+        let failing = self.checks.iter().filter(|(_, check)| !check.status.passes(self.kind));
+        failing
+            .map(|(name, check)| format!("{name}: {}", check.message.as_deref().unwrap_or(check.status.as_str())))
+            .collect()
     }
 }
 
-impl Serialize for HealthReport {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("HealthReport", 4)?;
-        fields.serialize_field("healthy", &self.status.is_healthy())?;
-        fields.serialize_field("status", &self.status)?;
-        fields.serialize_field("checks", &self.checks)?;
-        fields.serialize_field("uptime", &self.uptime.as_secs())?;
-        fields.end()
+#[derive(Serialize, Deserialize)]
+struct WrittenReport {
+    healthy: bool,
+    status: HealthStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<CheckKind>,
+    checks: BTreeMap<String, CheckReport>,
+    uptime: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WrittenCheck {
+    healthy: bool,
+    status: HealthStatus,
+    kind: CheckKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    duration_ms: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    age_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    failures: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over by reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl From<HealthReport> for WrittenReport {
+    fn from(report: HealthReport) -> Self {
+        let HealthReport { status, kind, checks, uptime } = report;
+        Self { healthy: status.is_healthy(), status, kind, checks, uptime: uptime.as_secs() }
     }
 }
 
-impl Serialize for CheckReport {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("CheckReport", 5)?;
-        fields.serialize_field("healthy", &self.status.is_healthy())?;
-        fields.serialize_field("status", &self.status)?;
-        match &self.message {
-            Some(message) => fields.serialize_field("message", message)?,
-            None => fields.skip_field("message")?,
-        }
-        fields.serialize_field("duration_ms", &self.duration.as_millis())?;
-        match self.age {
-            Some(age) => fields.serialize_field("age_ms", &age.as_millis())?,
-            None => fields.skip_field("age_ms")?,
-        }
-        fields.end()
+impl From<WrittenReport> for HealthReport {
+    fn from(written: WrittenReport) -> Self {
+        let WrittenReport { status, kind, checks, uptime, .. } = written;
+        Self { status, kind, checks, uptime: Duration::from_secs(uptime) }
+    }
+}
+
+impl From<CheckReport> for WrittenCheck {
+    fn from(report: CheckReport) -> Self {
+        let CheckReport { status, kind, group, message, duration, age, failures } = report;
+        let (healthy, duration_ms, age_ms) = (status.is_healthy(), millis(duration), age.map(millis));
+        Self { healthy, status, kind, group, message, duration_ms, age_ms, failures }
+    }
+}
+
+impl From<WrittenCheck> for CheckReport {
+    fn from(written: WrittenCheck) -> Self {
+        let WrittenCheck { status, kind, group, message, duration_ms, age_ms, failures, .. } = written;
+        let (duration, age) = (Duration::from_millis(duration_ms), age_ms.map(Duration::from_millis));
+        Self { status, kind, group, message, duration, age, failures }
     }
 }
 
@@ -74,37 +143,56 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_report_is_written_with_the_keys_peers_know_and_more() {
+    fn a_report_is_written_with_the_keys_peers_know_and_more_and_read_back() {
+        let check = |status, kind| CheckReport {
+            status,
+            kind,
+            group: None,
+            message: None,
+            duration: Duration::ZERO,
+            age: None,
+            failures: 0,
+        };
+        let cache = CheckReport {
+            message: Some("connection refused".to_owned()),
+            group: Some("stores".to_owned()),
+            duration: Duration::from_millis(3),
+            age: Some(Duration::from_millis(40)),
+            failures: 3,
+            ..check(HealthStatus::Unhealthy, CheckKind::Readiness)
+        };
         let checks = BTreeMap::from([
-            (
-                "cache".to_owned(),
-                CheckReport {
-                    status: HealthStatus::Unhealthy,
-                    message: Some("connection refused".to_owned()),
-                    duration: Duration::from_millis(3),
-                    age: Some(Duration::from_millis(40)),
-                },
-            ),
-            (
-                "__proto__".to_owned(),
-                CheckReport { status: HealthStatus::Unknown, message: None, duration: Duration::ZERO, age: None },
-            ),
+            ("cache".to_owned(), cache),
+            ("__proto__".to_owned(), check(HealthStatus::Unknown, CheckKind::Liveness)),
         ]);
-        let report = HealthReport::new(checks, Duration::from_millis(2_999));
+        let report = HealthReport::new(None, checks, Duration::from_secs(2));
+        let written = serde_json::to_value(&report).unwrap();
         assert_eq!(
-            serde_json::to_value(report).unwrap(),
+            written,
             json!({
                 "healthy": false,
                 "status": "unhealthy",
                 "checks": {
                     "cache": {
-                        "healthy": false, "status": "unhealthy", "message": "connection refused",
-                        "duration_ms": 3, "age_ms": 40
+                        "healthy": false, "status": "unhealthy", "kind": "readiness", "group": "stores",
+                        "message": "connection refused", "duration_ms": 3, "age_ms": 40, "failures": 3
                     },
-                    "__proto__": { "healthy": false, "status": "unknown", "duration_ms": 0 }
+                    "__proto__": { "healthy": false, "status": "unknown", "kind": "liveness", "duration_ms": 0 }
                 },
                 "uptime": 2
             })
         );
+        assert_eq!(serde_json::from_value::<HealthReport>(written).unwrap(), report);
+        assert_eq!(report.reasons(), ["__proto__: unknown", "cache: connection refused"]);
+    }
+
+    #[test]
+    fn what_passes_depends_on_what_was_asked() {
+        use HealthStatus::{Degraded, Healthy, Unhealthy, Unknown};
+        let passing = |kind| [Healthy, Degraded, Unknown, Unhealthy].map(|status| status.passes(kind));
+        assert_eq!(passing(Some(CheckKind::Liveness)), [true, true, true, false]);
+        for kind in [Some(CheckKind::Readiness), Some(CheckKind::Startup), None] {
+            assert_eq!(passing(kind), [true, true, false, false]);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What an answer means, and what several mean together. Pure: no clock, no I/O.
 
+use daemon_core::CheckKind;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -44,6 +45,16 @@ impl HealthStatus {
     #[must_use]
     pub const fn is_healthy(self) -> bool {
         matches!(self, Self::Healthy)
+    }
+
+    /// Whether it is a yes to what a kind of check speaks of: alive unless unhealthy, ready and started if healthy or degraded. Not
+    /// knowing kills nobody, and lets nobody in.
+    #[must_use]
+    pub const fn passes(self, kind: Option<CheckKind>) -> bool {
+        match kind {
+            Some(CheckKind::Liveness) => !matches!(self, Self::Unhealthy),
+            _ => matches!(self, Self::Healthy | Self::Degraded),
+        }
     }
 
     /// The word that is written for it.

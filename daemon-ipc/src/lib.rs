@@ -32,6 +32,7 @@ mod body;
 mod client;
 mod codec;
 mod command;
+pub mod control;
 mod error;
 mod host;
 mod json;
@@ -49,6 +50,7 @@ pub use codec::{
     BadFrame, Capabilities, Decoder, Envelope, Extensions, Frame, FrameError, Hello, Kind, PROTOCOL_VERSION, encode,
 };
 pub use command::Published;
+pub use control::ControlServer;
 pub use error::{BindError, ConnectionError, Failure, RequestError, code};
 pub use host::IpcServer;
 pub use json::Json;

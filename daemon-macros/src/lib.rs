@@ -68,8 +68,9 @@ markers! {
     /// Runs the method for as long as the daemon does; `#[task(finite)]` if it may end earlier, `#[task(restart(always))]`
     /// if it is then to run again.
     task;
-    /// Makes the method a health check: `#[health(readiness, timeout = "1s")]`; the kinds are `readiness` (the default),
-    /// `liveness` and `startup`.
+    /// Makes the method a health check: `#[health(readiness, timeout = "1s", every = "30s", cache = "5s", fails = 5, passes = 2, group =
+    /// "stores", on_error = restart)]`, or `soft` if it only degrades; the kinds are `readiness` (the default), `liveness` and
+    /// `startup`.
     health;
     /// Makes the method callable by name, from other daemons and through a host's handle, with a typed client.
     command;

@@ -1,7 +1,7 @@
 //! What is to be written, decided: valid by construction, so that expansion cannot fail.
 
 use crate::attr::every::Period;
-use crate::attr::health::Kind;
+use crate::attr::health;
 use crate::attr::on_event;
 use crate::attr::requirement::Requirement;
 use crate::attr::restart::Restart;
@@ -63,7 +63,7 @@ pub(crate) enum RowKind {
     OnReady { name: LitStr, of: Requirement },
     Deferred { name: LitStr, delay: Time },
     Task { name: LitStr, finite: bool, restart: Option<Restart> },
-    Check { name: LitStr, kind: Kind, timeout: Option<Duration> },
+    Check { name: LitStr, options: Box<health::Options> },
     Command(Box<Command>),
 }
 

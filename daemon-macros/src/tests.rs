@@ -98,6 +98,12 @@ fn wiring() {
             #[health(startup, timeout = "1s")]
             async fn warmed_up(&self) {}
 
+            #[health(liveness, every = "30s", cache = "5s", fails = 5, passes = 2, group = "stores", on_error = restart)]
+            async fn answers(&self) {}
+
+            #[health(every = "off", soft)]
+            async fn fast(&self) {}
+
             fn helper(&self) {}
         }
     };

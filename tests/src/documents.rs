@@ -9,6 +9,7 @@ macro_rules! documents {
 
 documents! {
     readme "README.md"
+    cli "docs/guide/cli.md"
     command "docs/guide/command.md"
     cron "docs/guide/cron.md"
     daemon "docs/guide/daemon.md"
@@ -16,6 +17,7 @@ documents! {
     event "docs/guide/event.md"
     every "docs/guide/every.md"
     health "docs/guide/health.md"
+    metrics "docs/guide/metrics.md"
     hooks "docs/guide/hooks.md"
     host "docs/guide/host.md"
     instance "docs/guide/instance.md"

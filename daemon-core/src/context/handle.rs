@@ -11,11 +11,12 @@ use tokio::sync::oneshot;
 use super::link::{self, HostLink, Wish};
 use crate::call::{Call, CallError, Carried, CommandInfo};
 use crate::declaration::Declared;
+use crate::definition::DeclaredCheck;
 use crate::error::Error;
 use crate::event::{Event, PublishError, Publisher, SubscribeError, Tap};
 use crate::instance::{DaemonLock, Layout, PathError};
 use crate::schedule::{Order, Period};
-use crate::status::{CheckReport, EventAudit, HostStatus, Transition};
+use crate::status::{CheckReport, EventAudit, HostReadiness, HostStatus, Transition};
 use crate::task::aside;
 
 /// A handle on a host. Clones are cheap; a handle does not keep the host running.
@@ -248,6 +249,47 @@ impl HostHandle {
         Error: From<P::Error>,
     {
         self.link.order(daemon, interval, Order::Period(period.try_into()?))
+    }
+
+    /// Whether the host does its work now, as far as the lives of its daemons tell; their health checks may say more. It is
+    /// never ready while a daemon that it requires does not run, nor once it is to shut down.
+    #[must_use]
+    pub fn readiness(&self) -> HostReadiness {
+        self.link.host_readiness()
+    }
+
+    /// The runtime that the workers are of: where what users wrote runs, for a daemon of another [plane](crate::Plane) that has some to
+    /// run. `None` before the host begins to start.
+    #[must_use]
+    pub fn workers(&self) -> Option<tokio::runtime::Handle> {
+        self.link.workers()
+    }
+
+    /// The health checks that the daemons declare, whether or not they run.
+    #[must_use]
+    pub fn checks(&self) -> Vec<DeclaredCheck> {
+        self.link.checks()
+    }
+
+    /// Runs one health check, for no longer than its timeout. One that fails is an answer.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDaemon`]; [`Error::UnknownCheck`]; [`Error::NotRunning`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives the answer up; a check under way runs to its end or its timeout.
+    pub async fn run_check(&self, daemon: &str, check: &str) -> Result<CheckReport, Error> {
+        self.link.run_check(daemon, check).await
+    }
+
+    /// Tells the supervisor that a daemon cannot go on, for what watches over daemons from outside: it is restarted by its policy and
+    /// charged to its limit, as if a handler with `on_error = restart` had failed, or with `on_error = fail` if it is
+    /// `for_good`. Nothing happens if the daemon has come to another `life` since.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDaemon`].
+    pub fn fail_daemon(&self, daemon: &str, life: u64, reason: &str, for_good: bool) -> Result<(), Error> {
+        self.link.fail_daemon(daemon, life, reason.to_owned(), for_good)
     }
 
     /// The names of the daemons, in the order in which they were added.

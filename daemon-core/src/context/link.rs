@@ -10,10 +10,11 @@ use tokio::runtime::Handle;
 
 use crate::BoxFuture;
 use crate::call::{CallError, Carried, CommandInfo};
+use crate::definition::DeclaredCheck;
 use crate::error::Error;
 use crate::instance::{DaemonLock, Layout, PathError};
 use crate::schedule::Order;
-use crate::status::{CheckReport, EventAudit, HostStatus, State, Transition};
+use crate::status::{CheckReport, EventAudit, HostReadiness, HostStatus, State, Transition};
 use crate::sync::watch;
 
 /// A daemon's state and the number of its latest life. State, not an event: whoever looks late still sees it.
@@ -67,6 +68,14 @@ pub(crate) trait HostLink: Any + Send + Sync {
     fn commands(&self) -> Vec<CommandInfo>;
     /// What the commands of each daemon look like, as a hash.
     fn command_hashes(&self) -> BTreeMap<String, String>;
+    /// The health checks that the daemons declare.
+    fn checks(&self) -> Vec<DeclaredCheck>;
+    /// Runs one health check.
+    fn run_check(&self, daemon: &str, check: &str) -> BoxFuture<'_, Result<CheckReport, Error>>;
+    /// Fails one life of a daemon, from outside.
+    fn fail_daemon(&self, daemon: &str, life: u64, reason: String, for_good: bool) -> Result<(), Error>;
+    /// Whether the host does its work, as far as the lives of its daemons tell.
+    fn host_readiness(&self) -> HostReadiness;
     /// Runs the health checks of all running daemons.
     fn run_checks(&self) -> BoxFuture<'_, Vec<CheckReport>>;
     /// What can be seen of the host.

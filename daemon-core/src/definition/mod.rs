@@ -4,12 +4,14 @@
 //! that call into the daemon: handlers, intervals, readiness reactions, deferred calls, tasks, checks and commands.
 //! Nothing here runs anything.
 
+mod check;
 mod command;
 mod rows;
 
+pub use check::{Check, CheckOptions, DeclaredCheck};
 pub(crate) use command::CommandOutline;
 pub use command::{Command, CommandCall};
-pub use rows::{Check, Deferred, Interval, OnReady, RowCall, Task};
+pub use rows::{Deferred, Interval, OnReady, RowCall, Task};
 
 use crate::context::Context;
 use crate::declaration::Declaration;

@@ -1,4 +1,4 @@
-//! The rows of a definition that are neither events nor commands.
+//! The rows of a definition that are neither events, commands nor checks.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,7 +9,6 @@ use crate::declaration::Dependency;
 use crate::error::Result;
 use crate::policy::{Restart, RestartPolicy};
 use crate::schedule::{Period, Schedule};
-use crate::status::CheckKind;
 
 /// How a row calls into its daemon: a function, so that a definition stays data.
 ///
@@ -126,32 +125,6 @@ impl<D> Task<D> {
     }
 }
 
-/// A health check.
-pub struct Check<D> {
-    pub(crate) name: &'static str,
-    pub(crate) kind: CheckKind,
-    pub(crate) timeout: Duration,
-    pub(crate) call: RowCall<D>,
-}
-
-impl<D> Check<D> {
-    /// How long a check may take unless it says otherwise.
-    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
-
-    /// A check that passes when `call` returns `Ok` within [3 s].
-    #[must_use]
-    pub const fn new(name: &'static str, kind: CheckKind, call: RowCall<D>) -> Self {
-        Self { name, kind, timeout: Self::DEFAULT_TIMEOUT, call }
-    }
-
-    /// Sets how long the check may take.
-    #[must_use]
-    pub const fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-}
-
 macro_rules! debug_and_clone {
     ($($row:ident { $($field:ident),+ })+) => {$(
         impl<D> Clone for $row<D> {
@@ -171,5 +144,4 @@ debug_and_clone! {
     OnReady { name, of }
     Deferred { name, delay }
     Task { name, finite, restart }
-    Check { name, kind, timeout }
 }

@@ -105,6 +105,16 @@ pub enum Error {
         /// The names there are.
         known: String,
     },
+    /// The daemon has no health check of that name.
+    #[error("daemon `{daemon}` has no health check named `{name}`; {}", there_are(known))]
+    UnknownCheck {
+        /// The daemon.
+        daemon: String,
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
     /// The daemon does not run.
     #[error("daemon `{daemon}` is {state}")]
     NotRunning {

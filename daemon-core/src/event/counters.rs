@@ -4,7 +4,7 @@ use super::Overflow;
 use super::times::Times;
 use crate::Histogram;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a subscription's only consumer has done so far.
 ///
@@ -58,7 +58,7 @@ fn bump(counter: &AtomicU64) {
 /// A subscription and its exact counts.
 ///
 /// At any moment `offered = handled + failed + dropped + abandoned + queued + in_flight`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SubscriptionStatus {
     /// The handler's name, or that of the pulling subscriber.

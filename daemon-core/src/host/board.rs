@@ -50,6 +50,8 @@ struct Whole {
     state: State,
     cause: Option<String>,
     start_took: Option<Duration>,
+    /// Whether it has been running.
+    has_run: bool,
     stopping_since: Option<Instant>,
 }
 
@@ -192,6 +194,7 @@ impl Board {
     pub(crate) fn set_state(&self, state: State) {
         let mut whole = self.whole();
         whole.state = state;
+        whole.has_run |= state == State::Running;
         let cause = whole.cause.clone().filter(|_| state == State::Stopping);
         self.journal.book(None, state, cause);
         if whole.start_took.is_none() && !matches!(state, State::Stopped | State::Starting) {
@@ -267,6 +270,11 @@ impl Board {
 
     pub(crate) fn state(&self) -> State {
         self.whole().state
+    }
+
+    /// Whether it has been running.
+    pub(crate) fn has_run(&self) -> bool {
+        self.whole().has_run
     }
 
     pub(crate) fn start_took(&self) -> Option<Duration> {

@@ -17,6 +17,7 @@ use super::farewell::{Farewell, Handler};
 use super::journal::Journal;
 use super::limits::Limits;
 use super::settings::{Load, Settings};
+use super::settled::{OnSettled, Settled};
 use super::slot::Slot;
 use super::unit::{Unit, UnitOf};
 use super::{DEFAULT_BLOCKED_AFTER, DEFAULT_START_TIMEOUT, DEFAULT_STOP_BUDGET};
@@ -24,7 +25,7 @@ use crate::configuration::Configuration;
 use crate::daemon::DaemonBase;
 use crate::error::IntoOutcome;
 use crate::event::Bus;
-use crate::instance::Scope;
+use crate::instance::{PathError, Scope};
 use crate::schedule::Clock;
 use crate::task::FOREVER;
 
@@ -55,6 +56,7 @@ pub struct Host {
     pub(super) report_file: Option<PathBuf>,
     pub(super) wanted: Wanted,
     pub(super) handlers: Vec<Handler>,
+    pub(super) on_settled: Option<OnSettled>,
 }
 
 impl Host {
@@ -69,7 +71,33 @@ impl Host {
             report_file: None,
             wanted: Wanted::default(),
             handlers: Vec::new(),
+            on_settled: None,
         }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The names of the daemons that were added so far.
+    pub fn daemon_names(&self) -> impl Iterator<Item = &str> {
+        self.units.iter().map(|unit| &**unit.name())
+    }
+
+    /// Whether its files are the user's or [the system's](Self::system).
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        self.wanted.scope
+    }
+
+    /// The lock that [`run`](Self::run) takes; `None` if it takes none.
+    ///
+    /// # Errors
+    /// [`PathError`]: the name is none, or the environment does not tell a place for the lock.
+    pub fn lock_path(&self) -> Result<Option<PathBuf>, PathError> {
+        self.wanted.lock_path(&self.name)
     }
 
     /// Adds a daemon under its own name. The same value lives through every restart.
@@ -128,6 +156,14 @@ impl Host {
     /// Sets how long the whole stop may take [25 s].
     pub fn stop_budget(mut self, budget: Duration) -> Self {
         self.limits.stop_budget = Some(budget);
+        self
+    }
+
+    /// Sets how long a host that runs goes on as before once its shutdown is asked for \[not at all\], while its
+    /// [readiness](crate::HostHandle::readiness) says no already: so long those who send it work have to notice. It is a part of
+    /// the stop budget.
+    pub fn unready_delay(mut self, delay: Duration) -> Self {
+        self.limits.unready_delay = delay;
         self
     }
 
@@ -209,6 +245,25 @@ impl Host {
         self
     }
 
+    /// Has [`run`](Self::run) tell what the start came to, once: when every daemon has settled, or when it is known that
+    /// nothing will start. [`start`](Self::start) returns as much.
+    ///
+    /// It is called on a thread of its own, after the start receipt was shown; the shutdown report waits for it, but no
+    /// longer than for anything else that is written.
+    ///
+    /// ```
+    /// # use daemon_core::Host;
+    /// let host = Host::new("example").on_settled(|settled| {
+    ///     if !settled.is_running() {
+    ///         eprintln!("{settled}");
+    ///     }
+    /// });
+    /// ```
+    pub fn on_settled(mut self, tell: impl FnOnce(&Settled) + Send + 'static) -> Self {
+        self.on_settled = Some(Box::new(tell));
+        self
+    }
+
     /// Keeps [`run`](Self::run) from writing the start receipt and the shutdown report to standard error, unless
     /// something went wrong.
     pub fn quiet(mut self) -> Self {
@@ -271,6 +326,7 @@ impl Host {
         if !faults.is_empty() {
             return Err(CheckError { faults });
         }
+        let unready_delay = self.limits.unready_delay;
         let (stop_budget, start_timeout) =
             (self.budget().min(FOREVER), self.limits.start_timeout.unwrap_or(DEFAULT_START_TIMEOUT));
         let blocked_after = self.blocked_after();
@@ -281,7 +337,17 @@ impl Host {
         let settings = Settings::new(first, load, start_timeout.min(FOREVER));
         let board = Board::new(words, slots, settings, bus.clone(), clock, journal, sender);
         let start_budget = self.limits.start_budget.map(|budget| budget.min(FOREVER));
-        Ok(Conductor { board, bus, graph, units: self.units, happenings, stop_budget, start_timeout, start_budget })
+        Ok(Conductor {
+            board,
+            bus,
+            graph,
+            units: self.units,
+            happenings,
+            stop_budget,
+            start_timeout,
+            start_budget,
+            unready_delay,
+        })
     }
 }
 

@@ -63,6 +63,17 @@ impl Wanted {
         Ok(Claims { pid_file: pid_file.map(PidFile::create).transpose()?, lock })
     }
 
+    /// The lock that the host `name` takes if it runs by itself.
+    pub(super) fn lock_path(&self, name: &str) -> Result<Option<PathBuf>, PathError> {
+        match &self.lock {
+            Place::At(path) => Ok(Some(path.clone())),
+            Place::Nowhere => Ok(None),
+            Place::AsRun | Place::Usual => {
+                Layout::new(name, self.scope, Environment::current()).and_then(|layout| layout.lock()).map(Some)
+            }
+        }
+    }
+
     /// The path of a file, whose directory is there and the user's alone if it is the usual one.
     fn path(
         &self,

@@ -73,8 +73,8 @@ fn row_faults(daemon: &str, outline: &Outline) -> Vec<String> {
     }
     let wrong = outline.intervals.iter().filter_map(|(_, fault)| fault.as_ref());
     faults.extend(wrong.map(|fault| format!("`{daemon}`: {fault}")));
-    for (check, _) in outline.checks.iter().filter(|(_, timeout)| timeout.is_zero()) {
-        faults.push(format!("check `{check}` of `{daemon}` has a timeout of zero; give it some time"));
+    for (check, options) in &outline.checks {
+        faults.extend(options.fault().map(|fault| format!("check `{check}` of `{daemon}` {fault}")));
     }
     faults
 }

@@ -12,6 +12,7 @@ pub(crate) struct Limits {
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) start_budget: Option<Duration>,
     pub(crate) workers: Option<usize>,
+    pub(crate) unready_delay: Duration,
     /// `Some(None)` if nobody is to be warned.
     pub(crate) blocked_after: Option<Option<Duration>>,
 }
@@ -43,6 +44,13 @@ impl Limits {
         }
         if is_zero(self.blocked_after.flatten()) {
             fault("blocked workers are to be warned of after no time; give them some, or `None`");
+        }
+        let budget = self.stop_budget.unwrap_or(super::DEFAULT_STOP_BUDGET);
+        if !budget.is_zero() && self.unready_delay >= budget {
+            fault(&format!(
+                "the unready delay of {:?} leaves nothing of the stop budget of {budget:?}; raise the budget or shorten the delay",
+                self.unready_delay
+            ));
         }
         if self.workers == Some(0) {
             fault("the host has no workers; give it at least one");

@@ -6,20 +6,19 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use super::board::{Board, Happening};
 use super::slot::{Alive, Slot};
 use crate::BoxFuture;
 use crate::call::{CallError, Carried, CommandInfo, hash};
 use crate::context::{AnyDaemon, Context, Errand, HostLink, Readiness, Wish};
-use crate::definition::CommandOutline;
+use crate::definition::{CommandOutline, DeclaredCheck};
 use crate::error::Error;
 use crate::instance::{DaemonLock, Environment, Layout, PathError};
 use crate::schedule::Order;
-use crate::status::{CheckReport, EventAudit, HostStatus, State, TaskKind, Transition};
+use crate::status::{CheckReport, EventAudit, HostReadiness, HostStatus, State, TaskKind, Transition};
 use crate::sync::watch;
-use crate::task::{FOREVER, Failure, Label, caught, current};
+use crate::task::{Label, caught, current};
 
 impl HostLink for Board {
     fn readiness(&self, daemon: &str) -> Option<watch::Receiver<Readiness>> {
@@ -119,41 +118,28 @@ impl HostLink for Board {
         })
     }
 
+    fn checks(&self) -> Vec<DeclaredCheck> {
+        self.declared_checks()
+    }
+
+    fn run_check(&self, daemon: &str, check: &str) -> BoxFuture<'_, Result<CheckReport, Error>> {
+        let (daemon, check) = (daemon.to_owned(), check.to_owned());
+        Box::pin(async move { self.ask_check(&daemon, &check).await })
+    }
+
     fn run_checks(&self) -> BoxFuture<'_, Vec<CheckReport>> {
-        Box::pin(async move {
-            let mut under_way = Vec::new();
-            for slot in self.slots() {
-                let Some(alive) = slot.running() else { continue };
-                let cx = Context { life: alive.life.clone() };
-                for mut check in alive.lived.checks(&cx) {
-                    check.timeout = check.timeout.min(FOREVER);
-                    let (sender, outcome) = oneshot::channel();
-                    let life = alive.life.clone();
-                    let (name, kind, limit, since) = (check.name, check.kind, check.timeout, Instant::now());
-                    let work = life.call(name, move || check.run);
-                    let run = async move {
-                        let ended = tokio::time::timeout(limit, caught(|| work)).await;
-                        let ended = ended.unwrap_or(Err(Failure::Timeout(limit)));
-                        if let Err(failure @ Failure::Panic(_)) = &ended {
-                            life.failed(TaskKind::Check, name, failure);
-                        }
-                        drop(sender.send((ended, since.elapsed()))); // the asker may have gone
-                    };
-                    drop(alive.life.spawn(Label::new(TaskKind::Check, name), run)); // refused: no outcome arrives
-                    under_way.push((slot.name.to_string(), name, kind, limit, since, outcome));
-                }
-            }
-            let mut reports = Vec::with_capacity(under_way.len());
-            for (daemon, name, kind, limit, since, outcome) in under_way {
-                let (failure, duration) = match tokio::time::timeout_at(since + limit, outcome).await {
-                    Ok(Ok((outcome, took))) => (outcome.err().map(|failure| failure.to_string()), took),
-                    Ok(Err(_)) => (Some("its daemon is shutting down".to_owned()), since.elapsed()),
-                    Err(_) => (Some(Failure::Timeout(limit).to_string()), limit),
-                };
-                reports.push(CheckReport { daemon, name: name.to_owned(), kind, failure, duration });
-            }
-            reports
-        })
+        Box::pin(self.ask_checks())
+    }
+
+    fn fail_daemon(&self, daemon: &str, life: u64, reason: String, for_good: bool) -> Result<(), Error> {
+        let unknown = || Error::UnknownDaemon { name: daemon.to_owned(), known: self.names().join(", ") };
+        self.find(daemon).ok_or_else(unknown)?;
+        self.daemon_failed(daemon, life, reason, for_good);
+        Ok(())
+    }
+
+    fn host_readiness(&self) -> HostReadiness {
+        self.is_ready()
     }
 
     fn status(&self) -> HostStatus {

@@ -183,13 +183,13 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
         Some(Box::pin(async move { definition.commands[at].run(&daemon, request, &cx).await }))
     }
 
-    fn checks(&self, cx: &Context) -> Vec<BoundCheck> {
+    fn checks(&self, cx: &Context, of: &dyn Fn(&str) -> bool) -> Vec<BoundCheck> {
         let check = |row: &Check<D>| BoundCheck {
             name: row.name,
-            kind: row.kind,
-            timeout: row.timeout,
+            kind: row.options.kind,
+            timeout: row.options.timeout,
             run: self.bind(cx, row.call)(),
         };
-        self.definition.checks.iter().map(check).collect()
+        self.definition.checks.iter().filter(|row| of(row.name)).map(check).collect()
     }
 }

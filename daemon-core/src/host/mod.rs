@@ -6,6 +6,7 @@ mod board;
 mod budget;
 mod builder;
 mod check;
+mod checks;
 mod claims;
 mod conductor;
 mod embed;
@@ -33,6 +34,7 @@ mod reload;
 mod report;
 mod run;
 mod settings;
+mod settled;
 mod signals;
 mod slot;
 mod supervisor;
@@ -52,6 +54,7 @@ pub use process::{DaemonProcess, DaemonProcessBuilder};
 #[cfg(feature = "testing")]
 pub(crate) use rehearsal::Outside;
 pub use report::{Cut, DaemonStart, DaemonStop, EventAccount, HandlerStop, Left, ShutdownReport, StartReport};
+pub use settled::Settled;
 #[cfg(feature = "testing")]
 pub(crate) use signals::Signal;
 

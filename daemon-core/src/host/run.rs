@@ -67,8 +67,9 @@ impl Host {
     /// # Panics
     /// If it is called from inside asynchronous code, where a thread may not be blocked; await
     /// [`start`](Self::start) there.
-    pub fn run(self) -> ExitCode {
-        let mut voice = Voice::new(self.quiet, self.report_file.clone(), self.warns_of_blocked());
+    pub fn run(mut self) -> ExitCode {
+        let waits = self.on_settled.take();
+        let mut voice = Voice::new(self.quiet, self.report_file.clone(), self.warns_of_blocked(), waits);
         show_logs();
         let name = self.name.clone();
         let (workers, blocked_after) = (self.worker_threads(), self.blocked_after());
@@ -99,6 +100,7 @@ impl Host {
             Ok(ended) => ended,
             Err(error) => return voice.refuse(name, &format!("cannot listen to signals: {error}")),
         };
+        voice.tell(|| board.start_report(false));
         let code = match end {
             End::Stopped { failed } => exit_code(failed || board.ended_badly(), board.was_cut()),
             End::Overrun => 75,
@@ -163,11 +165,16 @@ async fn watch(
                 Meaning::Nothing => {}
             },
             () = until(deadline.map(|deadline| deadline - LAST)) => return Ok((End::Overrun, must_end)),
-            failed = &mut *conducted => return Ok((End::Stopped { failed }, must_end)),
+            failed = &mut *conducted => {
+                if let Ok(start) = settled.try_recv() {
+                    voice.tell(|| start); // the report says as much as the receipt would
+                }
+                return Ok((End::Stopped { failed }, must_end));
+            }
             start = &mut settled, if !told => {
                 told = true;
                 if let Ok(start) = start {
-                    voice.receipt(start.to_string(), start.started);
+                    voice.receipt(start);
                 }
             }
             () = board.began.notified(), if began.is_none() => {

@@ -20,7 +20,7 @@ use super::report::Cut;
 use super::unit::{Intake, Lived, Unit};
 use crate::context::{Life, Readiness};
 use crate::declaration::Plane;
-use crate::definition::CommandOutline;
+use crate::definition::{CheckOptions, CommandOutline};
 use crate::event::SubscriptionStatus;
 use crate::status::State;
 use crate::sync::{Mutex, MutexGuard, watch};
@@ -42,6 +42,7 @@ pub(crate) struct Slot {
     /// How long its stop may take, where the daemon says so.
     pub(super) stop_timeout: Option<Duration>,
     pub(crate) commands: Vec<CommandOutline>,
+    pub(crate) checks: Vec<(&'static str, CheckOptions)>,
     pub(crate) intake: Arc<dyn Intake>,
     pub(crate) tally: Arc<Tally>,
     /// What those who wait have been told.
@@ -107,6 +108,7 @@ impl Slot {
             start_timeout: unit.declaration().start_timeout.map(|timeout| timeout.min(FOREVER)),
             stop_timeout: unit.declaration().stop_timeout,
             commands: outline.commands,
+            checks: outline.checks,
             intake,
             tally: Arc::default(),
             readiness: watch::Sender::default(),

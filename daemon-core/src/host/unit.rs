@@ -15,7 +15,7 @@ use crate::configuration::Configuration;
 use crate::context::{AnyDaemon, Context, Life};
 use crate::daemon::DaemonBase;
 use crate::declaration::{Declaration, Dependency};
-use crate::definition::{CommandOutline, Definition};
+use crate::definition::{CheckOptions, CommandOutline, Definition};
 use crate::error::{Error, Result};
 use crate::event::{Bus, Listener, SubscribeError, SubscriptionStatus, TypedTopic};
 use crate::policy::{OnError, RestartPolicy};
@@ -38,7 +38,7 @@ pub(crate) struct Outline {
     pub(crate) intervals: Vec<(&'static str, Option<String>)>,
     pub(crate) deferred: Vec<&'static str>,
     pub(crate) tasks: Vec<(&'static str, RestartPolicy)>,
-    pub(crate) checks: Vec<(&'static str, Duration)>,
+    pub(crate) checks: Vec<(&'static str, CheckOptions)>,
     pub(crate) commands: Vec<CommandOutline>,
 }
 
@@ -120,7 +120,8 @@ pub(crate) trait Lived: Send + Sync {
         request: Carried,
         cx: Context,
     ) -> Option<BoxFuture<'static, Result<Carried, CallError>>>;
-    fn checks(&self, cx: &Context) -> Vec<BoundCheck>;
+    /// The calls of the checks that `of` picks.
+    fn checks(&self, cx: &Context, of: &dyn Fn(&str) -> bool) -> Vec<BoundCheck>;
 }
 
 /// A health check, ready to run.
@@ -184,7 +185,7 @@ impl<D: DaemonBase> Unit for UnitOf<D> {
             intervals: definition.intervals.iter().map(|row| (row.name, row.fault())).collect(),
             deferred: definition.deferred.iter().map(|row| row.name).collect(),
             tasks: definition.tasks.iter().map(|row| (row.name, row.restart)).collect(),
-            checks: definition.checks.iter().map(|row| (row.name, row.timeout)).collect(),
+            checks: definition.checks.iter().map(|row| (row.name, row.options.clone())).collect(),
             commands: definition.commands.iter().map(|row| row.outline).collect(),
         }
     }

@@ -120,6 +120,7 @@ impl Board {
         let blocks = |work: &BlockedWork| work.blocked >= self.blocked_after;
         HostStatus {
             name: self.name.clone(),
+            pid: std::process::id(),
             state: self.state(),
             uptime: self.since.elapsed(),
             reloads: self.settings.changes(),

@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use super::blocked::Word;
 use super::board::Board;
-use super::report::{ShutdownReport, spawned_at};
+use super::report::{ShutdownReport, StartReport, spawned_at};
+use super::settled::{OnSettled, Settled};
 use crate::error::DaemonError;
 use crate::reload::ReloadReport;
 use crate::status::BlockedWork;
 use crate::task::drop_quietly;
+use crate::unwind::quietly;
 
 /// How long a clean end waits for its report to be written, if the budget allows.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
@@ -27,6 +29,8 @@ pub(super) struct Voice {
     /// Whether a person watches who would like to know whom the stop waits for.
     pub(super) counts_down: bool,
     report_file: Option<PathBuf>,
+    /// Who waits for what the start comes to, until that is known.
+    waits: Option<OnSettled>,
     /// Writes the start receipt, which comes before the report.
     receipt: Option<JoinHandle<()>>,
     /// Whether blocked workers are to be warned of.
@@ -39,15 +43,30 @@ pub(super) struct Voice {
 const UNHEARD: usize = 64;
 
 impl Voice {
-    pub(super) fn new(quiet: bool, report_file: Option<PathBuf>, warns: bool) -> Self {
+    pub(super) fn new(quiet: bool, report_file: Option<PathBuf>, warns: bool, waits: Option<OnSettled>) -> Self {
         let counts_down = !quiet && std::io::stderr().is_terminal();
-        Self { quiet, counts_down, report_file, receipt: None, warns, log: None }
+        Self { quiet, counts_down, report_file, waits, receipt: None, warns, log: None }
     }
 
-    /// Shows the start receipt. Nobody waits for it but the report.
-    pub(super) fn receipt(&mut self, text: String, started: bool) {
-        if !(self.quiet && started) {
-            self.receipt = aside(move || write_error(&text)).0;
+    /// Shows the start receipt, and tells who waits for it. Nobody waits for that but the report.
+    pub(super) fn receipt(&mut self, start: StartReport) {
+        let (is_shown, waits) = (!(self.quiet && start.started), self.waits.take());
+        if is_shown || waits.is_some() {
+            self.receipt = aside(move || {
+                if is_shown {
+                    write_error(&start.to_string());
+                }
+                tell(waits, || Settled::of(start));
+            })
+            .0;
+        }
+    }
+
+    /// Tells who waits what the start came to, if that has not been told yet.
+    pub(super) fn tell(&mut self, start: impl FnOnce() -> StartReport) {
+        if let Some(waits) = self.waits.take() {
+            let start = start();
+            self.receipt = aside(move || tell(Some(waits), || Settled::of(start))).0;
         }
     }
 
@@ -85,16 +104,23 @@ impl Voice {
     }
 
     /// Says why a host cannot even begin.
-    pub(super) fn refuse(self, name: String, why: &impl std::fmt::Display) -> ExitCode {
+    pub(super) fn refuse(mut self, name: String, why: &impl std::fmt::Display) -> ExitCode {
         let why = why.to_string();
+        if let Some(waits) = self.waits.take() {
+            let message = why.clone();
+            self.receipt = aside(move || tell(Some(waits), || Settled::Refused { message })).0;
+        }
         self.say_last(format!("{why}\n"), ShutdownReport::refused(name, 1, &why), PATIENCE);
         ExitCode::FAILURE
     }
 
     /// Says that another instance runs. Its report file is left to that.
     pub(super) fn give_way(self, error: &DaemonError) -> ExitCode {
-        let text = format!("{error}\n");
-        let (_, said) = aside(move || write_error(&text));
+        let (waits, error) = (self.waits, error.clone());
+        let (_, said) = aside(move || {
+            write_error(&format!("{error}\n"));
+            tell(waits, || Settled::taken(&error));
+        });
         let _ = said.recv_timeout(PATIENCE); // nobody reads: the exit code tells
         ExitCode::from(EXIT_ALREADY_RUNNING)
     }
@@ -116,6 +142,15 @@ impl Voice {
         for done in [filed, shown] {
             let _ = done.recv_timeout(deadline.saturating_duration_since(std::time::Instant::now())); // late: go on
         }
+    }
+}
+
+/// Tells who waits, if anybody does. It is user code, so a panic in it is its own affair.
+fn tell(waits: Option<OnSettled>, settled: impl FnOnce() -> Settled) {
+    let Some(waits) = waits else { return };
+    let settled = settled();
+    if !quietly(move || waits(&settled)) {
+        tracing::warn!("what `on_settled` was given panicked");
     }
 }
 

@@ -105,9 +105,17 @@ impl Agenda {
     }
 }
 
-/// For how many more room is made where there is none: an eighth, for what is kept for each interval is small, and twice of it is not.
+/// From how many on room is made by the eighth: what is so large is moved without being copied, and leaves no hole.
+const MANY: usize = 4096;
+
+/// For how many more room is made where there is none: for as many again, and of many for an eighth, since what is kept for each interval is
+/// small, and twice of it is not.
 pub(super) fn more(len: usize, capacity: usize) -> usize {
-    if len == capacity { len / 8 + 4 } else { 0 }
+    match len {
+        _ if len < capacity => 0,
+        ..MANY => len.max(4),
+        MANY.. => len / 8,
+    }
 }
 
 #[cfg(test)]

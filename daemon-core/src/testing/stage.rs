@@ -74,6 +74,16 @@ impl TestHostBuilder {
         self.with(|host| host.stop_budget(budget))
     }
 
+    /// Sets how long the host goes on once its shutdown is asked for; see [`Host::unready_delay`].
+    ///
+    /// # Panics
+    /// If it is text that does not follow the grammar.
+    #[track_caller]
+    pub fn unready_delay(self, delay: impl IntoDuration) -> Self {
+        let delay = clock::length(delay);
+        self.with(|host| host.unready_delay(delay))
+    }
+
     /// Sets how long the start of a daemon may take that does not say so itself \[60 s\], by the paused clock.
     ///
     /// # Panics

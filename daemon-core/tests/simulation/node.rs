@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daemon_core::{
-    Check, CheckKind, Command, Configuration, Context, DaemonBase, Declaration, Declared, Definition, Dependency,
-    Envelope, Error, Event, EventHandler, Host, HostHandle, Interval, Key, Overflow, Result, Schedule, Task, Wired,
-    place,
+    Check, CheckKind, CheckOptions, Command, Configuration, Context, DaemonBase, Declaration, Declared, Definition,
+    Dependency, Envelope, Error, Event, EventHandler, Host, HostHandle, Interval, Key, Overflow, Result, Schedule,
+    Task, Wired, place,
 };
 
 use crate::actor::{Actor, HANDLERS};
@@ -136,10 +136,10 @@ impl<const N: usize> Wired for Node<N> {
                 Ok(7_u64)
             })
         }));
-        let check = Check::new("look", CheckKind::Liveness, |node: &Self, cx| {
+        let options = CheckOptions::new(CheckKind::Liveness).timeout(CHECK_TIMEOUT);
+        definition.check(Check::new("look", options, |node: &Self, cx| {
             node.0.work("check", node.0.deed(5, &node.0.plan().check), cx)
-        });
-        definition.check(check.timeout(CHECK_TIMEOUT));
+        }));
     }
 }
 

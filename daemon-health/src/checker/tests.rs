@@ -1,9 +1,14 @@
 use super::*;
-use crate::{BoxError, from_fn};
+use crate::{BoxError, CheckOptions, HealthStatus, Verdict, from_fn};
 use std::{future::pending, sync::atomic::AtomicUsize, sync::atomic::Ordering::Relaxed, sync::mpsc};
-use tokio::time::{advance, sleep};
+use tokio::time::{advance, sleep, timeout};
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// The default options, but for how long an answer may take.
+fn within(timeout: Duration) -> CheckOptions {
+    CheckOptions::default().timeout(timeout)
+}
 
 fn checker_of<const N: usize>(checks: [(&str, Result<Verdict, String>); N]) -> HealthChecker {
     let checker = HealthChecker::new();
@@ -53,7 +58,7 @@ async fn without_checks_all_is_well() {
 async fn a_stuck_check_delays_the_answer_by_its_timeout_and_no_more() {
     let checker = checker_of([("well", Ok(Verdict::healthy()))]);
     for (name, timeout) in [("first", SECOND), ("stuck", 3 * SECOND), ("third", 2 * SECOND)] {
-        checker.register_with_timeout(from_fn(name, pending), timeout).unwrap();
+        checker.register(from_fn(name, pending).with_options(within(timeout))).unwrap();
     }
     let asked_at = Instant::now();
     let report = checker.check().await;
@@ -75,8 +80,8 @@ async fn an_answer_after_its_time_does_not_count_though_a_slower_check_is_waited
             Ok(Verdict::healthy())
         })
     };
-    checker.register_with_timeout(slow("a"), 3 * SECOND).unwrap();
-    checker.register_with_timeout(slow("b"), SECOND).unwrap();
+    checker.register(slow("a").with_options(within(3 * SECOND))).unwrap();
+    checker.register(slow("b").with_options(within(SECOND))).unwrap();
     let report = checker.check().await;
     assert_eq!(report.checks["a"].status, HealthStatus::Healthy);
     assert_eq!(message(&report, "b"), "no answer within 1s");
@@ -109,7 +114,7 @@ async fn a_check_that_blocks_its_thread_is_given_up_too() {
             Ok(Verdict::healthy())
         }
     };
-    checker.register_with_timeout(from_fn("blocked", block), Duration::from_millis(50)).unwrap();
+    checker.register(from_fn("blocked", block).with_options(within(Duration::from_millis(50)))).unwrap();
     let report = checker.check().await;
     release.send(()).unwrap();
     assert_eq!(message(&report, "blocked"), "no answer within 50ms");
@@ -170,8 +175,8 @@ async fn the_answer_of_a_check_that_was_replaced_is_not_the_new_ones() {
 fn a_check_needs_a_name_and_time() {
     let checker = HealthChecker::new();
     assert!(matches!(checker.register(from_fn("", pending)), Err(HealthError::NoName)));
-    let refused = checker.register_with_timeout(from_fn("a", pending), Duration::ZERO);
-    assert!(matches!(refused, Err(HealthError::NoTime { .. })));
+    let refused = checker.register(from_fn("a", pending).with_options(within(Duration::ZERO)));
+    assert!(matches!(refused, Err(HealthError::Options { .. })));
 }
 
 #[tokio::test(start_paused = true)]
@@ -195,7 +200,7 @@ async fn answers_are_kept_with_their_age_and_used_while_they_are_fresh() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_nobody_waits_for_is_aborted() {
+async fn a_check_that_never_answers_is_dropped_at_its_timeout_whoever_waits() {
     let (alive, dropped) = mpsc::channel::<()>();
     let checker = HealthChecker::new();
     let ask = move || {
@@ -208,13 +213,186 @@ async fn a_check_nobody_waits_for_is_aborted() {
     checker.register(from_fn("stuck", ask)).unwrap();
     assert!(timeout(SECOND / 2, checker.check()).await.is_err());
     assert!(checker.unregister("stuck"));
-    tokio::task::yield_now().await;
+    assert_eq!(dropped.try_recv(), Err(mpsc::TryRecvError::Empty));
+    sleep(3 * SECOND).await;
     assert_eq!(dropped.try_recv(), Err(mpsc::TryRecvError::Disconnected));
 }
 
 #[tokio::test]
 async fn the_longest_timeout_there_is_does_not_overflow() {
     let checker = HealthChecker::new();
-    checker.register_with_timeout(from_fn("a", || async { Ok(Verdict::healthy()) }), Duration::MAX).unwrap();
+    checker.register(from_fn("a", || async { Ok(Verdict::healthy()) }).with_options(within(Duration::MAX))).unwrap();
     assert!(checker.check().await.status.is_healthy());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_asks_meanwhile_joins_the_call_under_way() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let (checker, counted) = (Arc::new(HealthChecker::new()), count.clone());
+    let slow = from_fn("slow", move || {
+        counted.fetch_add(1, Relaxed);
+        async {
+            sleep(SECOND).await;
+            Ok(Verdict::healthy())
+        }
+    });
+    checker.register(slow).unwrap();
+    let ask = || {
+        let checker = checker.clone();
+        tokio::spawn(async move { checker.check().await.status })
+    };
+    let flood: Vec<_> = (0..1000).map(|_| ask()).collect();
+    for one in flood {
+        assert_eq!(one.await.unwrap(), HealthStatus::Healthy);
+    }
+    assert_eq!(count.load(Relaxed), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_that_blocks_its_thread_blocks_one_and_no_more() {
+    let (release, held) = mpsc::channel::<()>();
+    let (held, count) = (Arc::new(std::sync::Mutex::new(held)), Arc::new(AtomicUsize::new(0)));
+    let checker = HealthChecker::new();
+    let counted = count.clone();
+    let block = move || {
+        let (held, counted) = (held.clone(), counted.clone());
+        async move {
+            counted.fetch_add(1, Relaxed);
+            held.lock().unwrap().recv().ok();
+            Ok(Verdict::healthy())
+        }
+    };
+    checker.register(from_fn("blocked", block).with_options(within(SECOND / 20))).unwrap();
+    for _ in 0..4 {
+        assert_eq!(checker.check().await.status, HealthStatus::Unhealthy);
+    }
+    let told = message(&checker.last(), "blocked");
+    release.send(()).unwrap();
+    assert_eq!((count.load(Relaxed), &*told), (1, "its last call still blocks its thread, and was not asked again"));
+}
+
+/// A check whose answer the test sets: healthy, or not.
+fn switched(
+    name: &str,
+    well: &Arc<std::sync::atomic::AtomicBool>,
+) -> crate::FromFn<impl Fn() -> std::future::Ready<Result<Verdict, BoxError>> + use<>> {
+    let well = well.clone();
+    from_fn(name, move || {
+        std::future::ready(if well.load(Relaxed) { Ok(Verdict::healthy()) } else { Err("ill".into()) })
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_the_background_each_is_asked_by_its_period_and_falls_and_rises_by_its_thresholds() {
+    let well = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let checker = Arc::new(HealthChecker::new());
+    let options = CheckOptions::default().every(10 * SECOND).fails(3).passes(2).group("stores");
+    checker.register(switched("store", &well).with_options(options)).unwrap();
+    let _run = aborted_with(tokio::spawn({
+        let checker = checker.clone();
+        async move { checker.run().await }
+    }));
+    let readiness = HealthQuery::of(CheckKind::Readiness).in_group("stores");
+    let status = async || checker.health(&readiness).await.unwrap().checks["store"].status;
+    sleep(SECOND).await; // asked at 0, and a look does not ask again
+    assert_eq!(status().await, HealthStatus::Unknown);
+    sleep(10 * SECOND).await; // and at 10
+    assert_eq!(status().await, HealthStatus::Healthy);
+    well.store(false, Relaxed);
+    sleep(20 * SECOND).await; // at 20 and 30
+    let report = checker.health(&readiness).await.unwrap();
+    assert_eq!((report.checks["store"].status, report.checks["store"].failures), (HealthStatus::Healthy, 2));
+    assert_eq!(report.checks["store"].age, Some(SECOND));
+    sleep(10 * SECOND).await;
+    assert_eq!(status().await, HealthStatus::Unhealthy);
+    well.store(true, Relaxed);
+    sleep(10 * SECOND).await;
+    assert_eq!(status().await, HealthStatus::Unhealthy);
+    sleep(10 * SECOND).await;
+    assert_eq!(status().await, HealthStatus::Healthy);
+    let history: Vec<_> = checker.history().iter().map(|change| (change.from, change.to)).collect();
+    use HealthStatus::{Healthy, Unhealthy, Unknown};
+    assert_eq!(history, [(Unknown, Healthy), (Healthy, Unhealthy), (Unhealthy, Healthy)]);
+}
+
+/// Aborts a task when dropped.
+fn aborted_with(task: tokio::task::JoinHandle<()>) -> impl Drop {
+    struct Aborts(tokio::task::JoinHandle<()>);
+    impl Drop for Aborts {
+        fn drop(&mut self) {
+            self.0.abort();
+        }
+    }
+    Aborts(task)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stuck_check_keeps_no_other_from_its_period() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let checker = Arc::new(HealthChecker::new());
+    checker.register(from_fn("stuck", pending).with_options(within(60 * SECOND))).unwrap();
+    checker.register(counting("well", &count)).unwrap();
+    let _run = aborted_with(tokio::spawn({
+        let checker = checker.clone();
+        async move { checker.run().await }
+    }));
+    sleep(45 * SECOND).await;
+    assert_eq!(count.load(Relaxed), 5);
+}
+
+#[tokio::test]
+async fn an_unknown_group_is_an_error_that_names_those_there_are() {
+    let checker = HealthChecker::new();
+    let told = async |group: &str| checker.health(&HealthQuery::all().in_group(group)).await.unwrap_err().to_string();
+    assert_eq!(told("stores").await, "no health check is in a group `stores`; there are no groups");
+    checker.register(from_fn("a", pending).with_options(CheckOptions::default().group("disks"))).unwrap();
+    assert_eq!(told("stores").await, "no health check is in a group `stores`; there are: disks");
+}
+
+#[tokio::test]
+async fn a_soft_check_degrades_and_a_startup_check_is_asked_until_it_passes() {
+    let (well, count) = (Arc::new(std::sync::atomic::AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let checker = HealthChecker::new();
+    checker.register(switched("soft", &well).with_options(CheckOptions::default().soft())).unwrap();
+    assert_eq!(checker.check().await.status, HealthStatus::Degraded);
+    assert!(checker.health(&HealthQuery::of(CheckKind::Readiness)).await.unwrap().is_passing());
+    let (counted, started) = (count.clone(), well.clone());
+    let startup = from_fn("warm", move || {
+        counted.fetch_add(1, Relaxed);
+        std::future::ready(if started.load(Relaxed) { Ok(Verdict::healthy()) } else { Err("cold".into()) })
+    });
+    let options = CheckOptions::new(CheckKind::Startup).every(None);
+    checker.register(startup.with_options(options)).unwrap();
+    let query = HealthQuery::of(CheckKind::Startup);
+    assert!(!checker.health(&query).await.unwrap().is_passing());
+    well.store(true, Relaxed);
+    for _ in 0..3 {
+        assert!(checker.health(&query).await.unwrap().is_passing());
+    }
+    assert_eq!(count.load(Relaxed), 2);
+}
+
+#[tokio::test]
+async fn a_check_hears_that_it_became_unhealthy_and_may_panic_at_that() {
+    struct Ill(mpsc::Sender<String>);
+    #[crate::async_trait]
+    impl HealthCheck for Ill {
+        fn name(&self) -> &str {
+            "ill"
+        }
+        async fn check(&self) -> Result<Verdict, BoxError> {
+            Err("a cold".into())
+        }
+        fn became_unhealthy(&self, why: &str) {
+            self.0.send(why.to_owned()).unwrap();
+            panic!("and more");
+        }
+    }
+    let (sender, told) = mpsc::channel();
+    let checker = HealthChecker::new();
+    checker.register(Ill(sender)).unwrap();
+    for asked in 1..=4 {
+        checker.check().await;
+        assert_eq!(told.try_recv().ok().as_deref(), (asked == 3).then_some("a cold"), "{asked}");
+    }
 }

@@ -1,10 +1,18 @@
 //! A client for programs without a runtime, such as command lines: one request at a time, each with a deadline.
 
+mod builder;
+mod commands;
+mod replies;
+mod until;
+
+pub use builder::ConnectionBuilder;
+pub use commands::Commands;
+pub use replies::Replies;
+
 use super::{
     command::call_error,
-    dial::refusal,
+    digits::{Digits, number_of},
     greeting::Greeting,
-    link::{Digits, number_of},
 };
 use crate::{
     BadFrame, ConnectionError, Decoder, Envelope, Failure, Frame, FrameError, Hello, Json, Kind, Limits, RequestError,
@@ -18,22 +26,14 @@ use crate::{
 };
 use daemon_core::CallError;
 use serde::{Serialize, de::DeserializeOwned};
-use std::{
-    io,
-    marker::PhantomData,
-    path::PathBuf,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{io, path::PathBuf, time::Duration};
+use until::Until;
 
 /// How many items of a long answer may be on their way.
 const WINDOW: u32 = 64;
 
 /// How many bytes are read at once.
 const READ: usize = 64 * 1024;
-
-/// How long it is waited before a server that cannot be connected to is asked again.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// A connection to a server, for one caller that waits. Dropping it closes it.
 ///
@@ -61,99 +61,6 @@ pub struct Connection {
     is_over: bool,
 }
 
-/// How a connection is made, with other settings than the usual ones.
-#[derive(Debug)]
-pub struct ConnectionBuilder {
-    path: PathBuf,
-    limits: Limits,
-    connect_timeout: Duration,
-    timeout: Option<Duration>,
-    waits_for_server: bool,
-    schema: Option<String>,
-}
-
-impl ConnectionBuilder {
-    /// Replaces how long connecting may take \[5 s\].
-    #[must_use]
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
-        self
-    }
-
-    /// Replaces how long a call may take \[30 s\]. The server is told.
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-
-    /// Tries again within the [timeout](Self::connect_timeout) while there is no server yet.
-    #[must_use]
-    pub fn wait_for_server(mut self) -> Self {
-        self.waits_for_server = true;
-        self
-    }
-
-    /// Replaces the limits, of which the longest frame is kept.
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Tells the server what this program takes its commands to look like, as a hash.
-    #[must_use]
-    pub fn schema(mut self, schema: impl Into<String>) -> Self {
-        self.schema = Some(schema.into());
-        self
-    }
-
-    /// Connects.
-    ///
-    /// # Errors
-    ///
-    /// [`ConnectionError`].
-    pub fn connect(self) -> Result<Connection, ConnectionError> {
-        let stream = self.dial()?;
-        Ok(Connection {
-            stream,
-            decoder: Decoder::new(&self.limits),
-            path: self.path,
-            limits: self.limits,
-            outbox: Outbox::default(),
-            input: vec![0; READ],
-            timeout: self.timeout,
-            greeting: Greeting::Unsaid,
-            hello: serde_json::to_string(&Hello::new(self.schema)).unwrap_or_default(),
-            next: 0,
-            is_over: false,
-        })
-    }
-
-    fn dial(&self) -> Result<Blocking, ConnectionError> {
-        let since = Instant::now();
-        loop {
-            let error = match Blocking::connect(&self.path) {
-                Ok(stream) => return Ok(stream),
-                Err(error) => error,
-            };
-            let may_come = match error.kind() {
-                io::ErrorKind::WouldBlock => true,
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => self.waits_for_server,
-                _ => false,
-            };
-            if !may_come {
-                return Err(refusal(Some(&self.path), error, || self.path.clone()));
-            }
-            if since.elapsed() >= self.connect_timeout {
-                let (socket_path, timeout) = (self.path.clone(), self.connect_timeout);
-                return Err(ConnectionError::Timeout { socket_path, timeout, awaited: "connection" });
-            }
-            thread::sleep(PAUSE.min(self.connect_timeout));
-        }
-    }
-}
-
 impl Connection {
     /// Connects to the server at a path.
     ///
@@ -166,14 +73,7 @@ impl Connection {
 
     /// With other settings than the usual ones.
     pub fn builder(path: impl Into<PathBuf>) -> ConnectionBuilder {
-        ConnectionBuilder {
-            path: path.into(),
-            limits: Limits::default(),
-            connect_timeout: Duration::from_secs(5),
-            timeout: Some(Duration::from_secs(30)),
-            waits_for_server: false,
-            schema: None,
-        }
+        ConnectionBuilder::new(path.into())
     }
 
     /// Replaces how long each further call may take.
@@ -224,7 +124,7 @@ impl Connection {
         let body = body_of(request)?;
         let until = Until::of(self.timeout);
         let number = self.request(body, None, Some(WINDOW), &until)?;
-        Ok(Replies { connection: self, number, taken: 0, is_over: false, item: PhantomData })
+        Ok(Replies::new(self, number))
     }
 
     /// Calls a command of a host's daemon, and waits for its reply.
@@ -387,54 +287,6 @@ impl Connection {
     }
 }
 
-/// The items of an answer that has many, as an iterator. The server sends no more than are taken. Dropping it gives the request up.
-#[derive(Debug)]
-pub struct Replies<'a, A> {
-    connection: &'a mut Connection,
-    number: u64,
-    taken: u32,
-    is_over: bool,
-    item: PhantomData<fn() -> A>,
-}
-
-impl<A: DeserializeOwned> Replies<'_, A> {
-    fn take(&mut self) -> Result<Option<A>, RequestError> {
-        let (frame, more) =
-            self.connection.answer(self.number, &Until::of(None)).inspect_err(|_| self.is_over = true)?;
-        self.is_over = !more;
-        self.taken += 1;
-        if more && self.taken * 2 >= WINDOW {
-            let taken = std::mem::take(&mut self.taken);
-            self.connection.tell(Kind::Credit, self.number, Some(taken)).inspect_err(|_| self.is_over = true)?;
-        }
-        frame.payload().map(json::read).transpose().map_err(RequestError::Reply)
-    }
-}
-
-/// An item that is no `A` is an error, and does not end the answer; every other error does.
-impl<A: DeserializeOwned> Iterator for Replies<'_, A> {
-    type Item = Result<A, RequestError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while !self.is_over {
-            if let Some(item) = self.take().transpose() {
-                return Some(item);
-            }
-        }
-        None
-    }
-}
-
-impl<A> Drop for Replies<'_, A> {
-    fn drop(&mut self) {
-        let connection = &mut *self.connection;
-        if !self.is_over && !connection.is_over && connection.greeting.gives_up(self.number) {
-            // If that cannot be said, the connection is over, and the server hears of that.
-            connection.is_over |= connection.tell(Kind::Cancel, self.number, None).is_err();
-        }
-    }
-}
-
 fn body_of<Q: Serialize + ?Sized>(request: &Q) -> Result<Body, RequestError> {
     Body::of(request).map_err(|source| RequestError::Request(FrameError::NotJson { source }))
 }
@@ -445,27 +297,4 @@ fn is_timeout(error: &io::Error) -> bool {
 
 fn is_hang_up(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
-}
-
-/// The time a call has.
-struct Until {
-    timeout: Option<Duration>,
-    since: Instant,
-}
-
-impl Until {
-    fn of(timeout: Option<Duration>) -> Self {
-        Self { timeout, since: Instant::now() }
-    }
-
-    /// What is left of it. All of it as long as next to nothing is gone: the system then need not be told another time.
-    fn left(&self) -> io::Result<Option<Duration>> {
-        let Some(timeout) = self.timeout else { return Ok(None) };
-        let gone = self.since.elapsed();
-        if gone < timeout / 64 {
-            return Ok(Some(timeout));
-        }
-        let left = timeout.saturating_sub(gone);
-        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(Some(left)) }
-    }
 }

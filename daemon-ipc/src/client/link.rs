@@ -1,42 +1,42 @@
-//! One connection as long as it lasts. Owns its bytes in both directions and the task that reads; callers that are alone write by
-//! themselves.
+//! One connection as long as it lasts. Owns its bytes in both directions; [`reader`] is the task that reads, and callers that are
+//! alone write by themselves.
 //!
 //! Invariants:
 //! 1. Whoever waits on a link hears of its end: its fault is set once, and everybody is told.
 //! 2. No waker is called, and nothing of the user's runs, while the state is locked.
 //! 3. What waits to be written is bounded: beyond that, callers wait before they are sent.
 
+mod reader;
+
 use super::{
     Settings,
+    digits::{Digits, number_of},
     events::Listeners,
     greeting::Greeting,
     open::{LinkFault, Open, Table},
 };
 use crate::{
-    BadFrame, Decoder, Envelope, Extensions, Failure, Frame, FrameError, Hello, Kind,
+    BadFrame, Envelope, Extensions, Failure, Frame, FrameError, Hello, Kind,
     body::Body,
     codec::encode,
     error::with_sources,
     outbox::Outbox,
-    spare,
-    timer::{Timer, after, earlier},
-    transport::{ReadHalf, Stream, WriteHalf},
+    transport::{Stream, WriteHalf},
 };
+use reader::Reader;
 use std::{
     fmt,
     future::poll_fn,
-    io,
     ops::Deref,
     path::{Path, PathBuf},
-    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, Waker},
 };
 use tokio::time::Instant;
-use tokio_util::{io::poll_read_buf, task::AbortOnDropHandle};
+use tokio_util::task::AbortOnDropHandle;
 
 /// How many bytes may wait to be written before callers wait instead.
 const ROOM: usize = 1024 * 1024;
@@ -112,13 +112,7 @@ impl Link {
             senders: Vec::new(),
         };
         let link = Arc::new(Self { path, settings, hello, state: Mutex::new(state), ended: AtomicBool::new(false) });
-        let mut task = Reader {
-            link: Arc::clone(&link),
-            reader,
-            decoder: Decoder::new(&link.settings.limits),
-            timer: Timer::default(),
-            wakers: Vec::new(),
-        };
+        let mut task = Reader::new(&link, reader);
         let task = tokio::spawn(async move { poll_fn(|cx| task.poll(cx)).await });
         LinkHandle { link, _task: AbortOnDropHandle::new(task) }
     }
@@ -258,119 +252,6 @@ impl State {
     }
 }
 
-/// The task of a link.
-struct Reader {
-    link: Arc<Link>,
-    reader: ReadHalf,
-    decoder: Decoder,
-    timer: Timer,
-    /// Those to be woken when the state is unlocked.
-    wakers: Vec<Waker>,
-}
-
-impl Reader {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            let Some(due) = self.write(cx) else { return Poll::Ready(()) };
-            loop {
-                match self.read(cx) {
-                    Ok(true) => {}
-                    Ok(false) => break,
-                    Err(fault) => {
-                        self.link.fail(fault);
-                        return Poll::Ready(());
-                    }
-                }
-            }
-            if let Some(buffer) = self.decoder.take_back() {
-                spare::give_input(buffer);
-            }
-            ready!(self.timer.poll(cx, due));
-            self.expire(Instant::now());
-        }
-    }
-
-    /// Writes what waits, and tells when something is due though nothing happens. `None` if the link has ended.
-    #[expect(clippy::option_option, reason = "the outer one is for `else`: there is no link any more")]
-    fn write(&self, cx: &mut Context<'_>) -> Option<Option<Instant>> {
-        let mut guard = self.link.lock();
-        let state = &mut *guard;
-        if state.fault.is_some() {
-            return None;
-        }
-        let task = match &state.task {
-            Some(task) if task.will_wake(cx.waker()) => None,
-            _ => state.task.replace(cx.waker().clone()),
-        };
-        let mut progress = false;
-        let written = match &mut state.writer {
-            Some(writer) if !state.broken => state.outbox.poll_write(writer, cx, &mut progress),
-            _ => Poll::Pending,
-        };
-        match written {
-            Poll::Ready(Ok(())) => state.stuck_since = None,
-            // The server may have said why before it hung up: what it said is read, up to the end, which is not far.
-            Poll::Ready(Err(_)) => {
-                state.broken = true;
-                state.stuck_since = Some(Instant::now());
-            }
-            Poll::Pending if progress => state.stuck_since = Some(Instant::now()),
-            Poll::Pending => drop(state.stuck_since.get_or_insert_with(Instant::now)),
-        }
-        let stuck = state.stuck_since.and_then(|since| after(since, self.link.settings.limits.write_timeout));
-        let due = earlier(state.armed, stuck);
-        let senders = if progress { std::mem::take(&mut state.senders) } else { Vec::new() };
-        drop(guard);
-        drop(task);
-        senders.into_iter().for_each(Waker::wake);
-        Some(due)
-    }
-
-    /// Reads once, and hands over what came. Whether anything did.
-    fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, LinkFault> {
-        self.decoder.lend(spare::take_input);
-        match poll_read_buf(Pin::new(&mut self.reader), cx, self.decoder.room()) {
-            Poll::Pending => return Ok(false),
-            Poll::Ready(Ok(0)) => return Err(self.at_end()),
-            Poll::Ready(Ok(_)) => {}
-            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => return Ok(true),
-            Poll::Ready(Err(_)) => return Err(LinkFault::Closed),
-        }
-        let Some(first) = self.decoder.next() else { return Ok(true) };
-        let mut state = self.link.lock();
-        let mut next = Some(first);
-        let mut heard = Ok(());
-        while let Some(frame) = next.take_if(|_| heard.is_ok()) {
-            heard = self.link.hear(&mut state, frame, &mut self.wakers);
-            next = self.decoder.next();
-        }
-        drop(state);
-        self.wakers.drain(..).for_each(Waker::wake);
-        heard.map(|()| true)
-    }
-
-    fn at_end(&mut self) -> LinkFault {
-        let unfinished = std::mem::replace(&mut self.decoder, Decoder::new(&self.link.settings.limits));
-        match unfinished.finish() {
-            Ok(()) => LinkFault::Closed,
-            Err(bad) => LinkFault::Protocol(with_sources(&bad.error)),
-        }
-    }
-
-    fn expire(&self, now: Instant) {
-        let mut state = self.link.lock();
-        let limit = self.link.settings.limits.write_timeout;
-        if state.stuck_since.is_some_and(|since| now.duration_since(since) >= limit) {
-            drop(state);
-            return self.link.fail(LinkFault::Protocol(format!("it has read nothing for {limit:?}")));
-        }
-        let wakers = state.open.expire(now);
-        state.armed = state.open.due();
-        drop(state);
-        wakers.into_iter().for_each(Waker::wake);
-    }
-}
-
 impl Link {
     /// Hands one message to whom it concerns.
     fn hear(
@@ -409,63 +290,8 @@ impl Link {
     }
 }
 
-/// The number of a request in the form it is sent: digits in quotes.
-pub(super) fn number_of(id: &str) -> Option<u64> {
-    id.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
-}
-
-/// A number as text, without an allocation.
-#[derive(Default)]
-pub(super) struct Digits([u8; 22]);
-
-impl Digits {
-    /// In quotes, as ids are.
-    pub(super) fn quoted(&mut self, number: u64) -> &str {
-        self.write(number, b"\"")
-    }
-
-    pub(super) fn plain(&mut self, number: u64) -> &str {
-        self.write(number, b"")
-    }
-
-    fn write(&mut self, number: u64, quote: &[u8]) -> &str {
-        let mut rest = number;
-        let end = self.0.len() - quote.len();
-        self.0[end..].copy_from_slice(quote);
-        let mut at = end;
-        loop {
-            at -= 1;
-            self.0[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        self.0[at - quote.len()..at].copy_from_slice(quote);
-        // Digits and quotes are text.
-        std::str::from_utf8(&self.0[at - quote.len()..]).unwrap_or_default()
-    }
-}
-
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Link").field("path", &self.path).field("alive", &self.is_alive()).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_written_and_read_back() {
-        for number in [0, 7, 10, 12345, u64::MAX] {
-            assert_eq!(Digits::default().plain(number), number.to_string());
-            assert_eq!(Digits::default().quoted(number), format!("\"{number}\""));
-            assert_eq!(number_of(Digits::default().quoted(number)), Some(number));
-        }
-        for id in ["7", "\"\"", "\"7", "\"-7\"", "\"a\"", "{}"] {
-            assert_eq!(number_of(id), None);
-        }
     }
 }

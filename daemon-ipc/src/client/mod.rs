@@ -7,6 +7,7 @@ pub mod blocking;
 mod call;
 mod command;
 mod dial;
+mod digits;
 mod events;
 mod greeting;
 mod link;

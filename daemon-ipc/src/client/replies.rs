@@ -1,7 +1,8 @@
 //! An answer of many items, as they come.
 
 use super::{
-    link::{Ask, Digits, LinkHandle},
+    digits::Digits,
+    link::{Ask, LinkHandle},
     open::{Fault, Many, Open},
 };
 use crate::{Frame, Kind, RequestError, body::Body, json};

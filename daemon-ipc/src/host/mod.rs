@@ -1,11 +1,12 @@
 //! A host's commands and events on a socket: the daemon that connects this crate to a host.
 //!
-//! [`route`] is what becomes of a request; [`tapped`] what those hear who subscribe.
+//! [`route`] is what becomes of a request; [`tapped`] what those hear who subscribe; [`room`] how much may go on at once.
 //!
 //! Invariants:
 //! 1. No code of another daemon runs on the thread this runs on: commands are called, and events written as JSON, on the workers.
 //! 2. A command that goes on though nobody waits for it any more counts as at work until it has ended.
 
+mod room;
 mod route;
 mod tapped;
 
@@ -16,10 +17,12 @@ use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
-use tokio::sync::Semaphore;
 
-/// How many commands may be at work for all connections together.
-const MAX_COMMANDS: usize = 1024;
+/// How many commands of one daemon may be at work for all connections together.
+const MAX_COMMANDS: usize = 256;
+
+/// How many subscriptions all connections together may have. Each costs every publisher something.
+const MAX_SUBSCRIPTIONS: usize = 256;
 
 /// Lets other processes call the commands of a host's daemons, and subscribe to its events.
 ///
@@ -73,6 +76,7 @@ struct Settings {
     mode: u32,
     upgrades: Vec<Arc<dyn Upgrade>>,
     max_commands: usize,
+    max_subscriptions: usize,
 }
 
 impl IpcServer {
@@ -86,6 +90,7 @@ impl IpcServer {
             mode: 0o600,
             upgrades: Vec::new(),
             max_commands: MAX_COMMANDS,
+            max_subscriptions: MAX_SUBSCRIPTIONS,
         };
         Self { settings: Arc::new(settings), bound: Mutex::default() }
     }
@@ -126,11 +131,17 @@ impl IpcServer {
         self.set(|settings| settings.upgrades.push(Arc::new(upgrade)))
     }
 
-    /// Replaces how many commands may be at work for all connections together \[1024\], those counted that go on though nobody waits
-    /// for them any more. One more is told that the server is busy.
+    /// Replaces how many commands of one daemon may be at work for all connections together \[256\], those counted that go on though
+    /// nobody waits for them any more. One more is told that the daemon is busy; the others are as free as before.
     #[must_use]
     pub fn max_commands(self, commands: usize) -> Self {
-        self.set(|settings| settings.max_commands = commands.min(Semaphore::MAX_PERMITS))
+        self.set(|settings| settings.max_commands = commands)
+    }
+
+    /// Replaces how many subscriptions all connections together may have \[256\]. One more is told that the host is busy.
+    #[must_use]
+    pub fn max_subscriptions(self, subscriptions: usize) -> Self {
+        self.set(|settings| settings.max_subscriptions = subscriptions)
     }
 
     fn bound(&self) -> Option<Server> {
@@ -147,7 +158,7 @@ impl IpcServer {
 impl Settings {
     fn listen(&self, cx: &Context) -> Result<Server> {
         let host = cx.host();
-        let builder = Server::builder(Route::new(cx.clone(), self.max_commands));
+        let builder = Server::builder(Route::new(cx.clone(), self.max_commands, self.max_subscriptions));
         let builder = builder.limits(self.limits.clone()).policy(self.policy.clone()).mode(self.mode);
         let builder = builder.commands(host.command_hashes());
         let builder = self.upgrades.iter().fold(builder, |builder, upgrade| builder.upgrade(Arc::clone(upgrade)));

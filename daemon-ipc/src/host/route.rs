@@ -1,30 +1,40 @@
 //! What becomes of a request to a host: a command is called, or events are subscribed to.
 
+use super::{room::Room, tapped};
 use crate::{
     Failure, Handler, Json, Reply, Request, async_trait, code,
     command::{Asked, failure_of},
 };
-use daemon_core::{CallError, Context, HostHandle};
+use daemon_core::{CallError, Context, HostHandle, State};
 use serde_json::value::RawValue;
-use std::{sync::Arc, time::Duration};
-use tokio::sync::Semaphore;
+use std::time::Duration;
+use tokio::time::sleep;
 
 /// What there is to ask, for those who ask for something else.
 const USAGE: &str =
     r#"ask for a command with {"command":"daemon.command","request":..}, for events with {"subscribe":"topic:**"}"#;
 
+/// How long what is asked may be that is named in an answer: two names of the longest kind, and topics of many words.
+const LONGEST: usize = 256;
+
+/// How long calls under way have to end once the server stops: while the host runs on, and in its shutdown, when there are no others left than
+/// to what stops beside the server.
+const DRAIN: Duration = Duration::from_secs(2);
+const DRAIN_IN_SHUTDOWN: Duration = Duration::from_millis(250);
+
 /// Answers what is asked of a host.
 pub(super) struct Route {
     cx: Context,
     host: HostHandle,
-    /// One permit for each command that may be at work.
-    room: Arc<Semaphore>,
+    commands: Room,
+    subscriptions: Room,
 }
 
 impl Route {
-    pub(super) fn new(cx: Context, max_commands: usize) -> Self {
+    /// Lets so many commands of each daemon be at work, and so many subscriptions be open.
+    pub(super) fn new(cx: Context, max_commands: usize, max_subscriptions: usize) -> Self {
         let host = cx.host();
-        Self { cx, host, room: Arc::new(Semaphore::new(max_commands)) }
+        Self { cx, host, commands: Room::new(max_commands), subscriptions: Room::new(max_subscriptions) }
     }
 
     /// Calls a command, and hands over its reply as JSON.
@@ -34,20 +44,24 @@ impl Route {
             let late = late(daemon, command, limit);
             request.if_late(move || failure_of(&late));
         }
-        let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else {
-            let text = "this host has as many commands at work as it takes; try again later";
-            return Err(Failure::new(text).with_code(code::BUSY));
-        };
-        let (host, name, text) = (self.host.clone(), route.to_owned(), text.to_owned());
+        let permit = self.commands.enter(daemon).ok_or_else(|| {
+            busy(format!(
+                "daemon `{daemon}` has as many commands at work for other processes as it may; try again later"
+            ))
+        })?;
+        let (cx, host, text) = (self.cx.clone(), self.host.clone(), text.to_owned());
         let (daemon, command) = (daemon.to_owned(), command.to_owned());
         // A task of its own: the command goes on though the request is given up, and has its permit until it has ended.
-        let called = self.cx.spawn(&name, async move {
-            let reply = host.call_json(&daemon, &command, text).await;
-            drop(permit);
-            reply
+        let called = self.cx.spawn(route, async move {
+            let _permit = permit;
+            tokio::select! {
+                biased;
+                reply = host.call_json(&daemon, &command, text) => Some(reply),
+                () = drained(&cx) => None,
+            }
         });
         let stopping = || Failure::new("the server is shutting down").with_code(code::SHUTTING_DOWN);
-        let reply = called.map_err(|_| stopping())?.await.map_err(|_| stopping())?;
+        let reply = called.map_err(|_| stopping())?.await.map_err(|_| stopping())?.ok_or_else(stopping)?;
         let reply = reply.map_err(|error| failure_of(&error))?;
         Ok(reply.parse::<Json>()?.into())
     }
@@ -62,6 +76,19 @@ impl Route {
             failure_of(&CallError::UnknownDaemon { daemon, known: names.join(", ") })
         })
     }
+
+    async fn subscribe(&self, pattern: &str, request: &mut Request) -> Result<Reply, Failure> {
+        let _permit = self.subscriptions.enter("").ok_or_else(|| {
+            busy("this host has as many subscriptions of other processes as it may; try again later".to_owned())
+        })?;
+        tapped::tell(&self.host, pattern, request).await
+    }
+}
+
+/// Waits until calls under way are not waited for any more, because the server stops.
+async fn drained(cx: &Context) {
+    cx.cancelled().await;
+    sleep(if cx.host().status().state == State::Stopping { DRAIN_IN_SHUTDOWN } else { DRAIN }).await;
 }
 
 /// What is told of a command that took too long.
@@ -69,26 +96,41 @@ fn late(daemon: &str, command: &str, limit: Duration) -> CallError {
     CallError::Timeout { daemon: daemon.to_owned(), command: command.to_owned(), limit }
 }
 
+fn busy(text: String) -> Failure {
+    Failure::new(text).with_code(code::BUSY)
+}
+
+fn bad(text: impl std::fmt::Display) -> Failure {
+    let mut text = text.to_string();
+    // It may repeat what was asked, which may be as long as a frame.
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push_str("..");
+    }
+    Failure::new(format!("{text}; {USAGE}")).with_code(code::BAD_REQUEST)
+}
+
 #[async_trait]
 impl Handler for Route {
     async fn handle(&self, mut request: Request) -> Result<Reply, Failure> {
-        let bad = |text: String| Failure::new(format!("{text}; {USAGE}")).with_code(code::BAD_REQUEST);
-        let payload = request.payload().ok_or_else(|| bad("the request has no payload".to_owned()))?;
+        let payload = request.payload().ok_or_else(|| bad("the request has no payload"))?;
         // A list would be read as the fields of the object, in their order.
         if !payload.as_str().starts_with('{') {
-            return Err(bad("the payload is no object".to_owned()));
+            return Err(bad("the payload is no object"));
         }
-        let asked: Asked<'_> = serde_json::from_str(payload.as_str())
-            .map_err(|error| bad(format!("the payload does not fit: {error}")))?;
-        match asked {
+        let asked = serde_json::from_str::<Asked<'_>>(payload.as_str());
+        match asked.map_err(|error| bad(format_args!("the payload does not fit: {error}")))? {
+            Asked { command: Some(name), .. } | Asked { subscribe: Some(name), .. } if name.len() > LONGEST => {
+                Err(bad(format_args!("there is no name or topic of {} bytes", name.len())))
+            }
             Asked { command: Some(route), request: text, subscribe: None } => {
                 self.call(&route, text.map_or("null", RawValue::get), &request).await
             }
             Asked { subscribe: Some(pattern), command: None, request: None } => {
-                super::tapped::tell(&self.host, &pattern, &mut request).await
+                self.subscribe(&pattern, &mut request).await
             }
-            Asked { command: None, subscribe: None, .. } => Err(bad("the payload names neither".to_owned())),
-            Asked { .. } => Err(bad("the payload asks for two things".to_owned())),
+            Asked { command: None, subscribe: None, .. } => Err(bad("the payload names neither")),
+            Asked { .. } => Err(bad("the payload asks for two things")),
         }
     }
 }

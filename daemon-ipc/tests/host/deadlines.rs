@@ -47,7 +47,10 @@ async fn a_command_whose_caller_gives_up_goes_on_and_counts_until_it_has_ended()
         }
     }
     let busy = Room::client(&connection).double(&1).await.unwrap_err();
-    assert!(matches!(&busy, CallError::Transport(error) if error.to_string().contains("as many commands")), "{busy:?}");
+    assert!(
+        matches!(&busy, CallError::Transport(error) if error.to_string().contains("daemon `room` has as many commands")),
+        "{busy:?}"
+    );
     gate.add_permits(1);
     ended.acquire().await.unwrap().forget();
     // Its end is told to the server a moment after.

@@ -5,6 +5,7 @@
 mod commands;
 mod deadlines;
 mod events;
+mod hostile;
 #[cfg(unix)]
 mod places;
 mod skew;
@@ -36,7 +37,7 @@ struct Said {
 struct Whispered;
 
 /// A daemon with commands of every kind of end.
-#[daemon(name = "room", stop_timeout = "5s")]
+#[daemon(name = "room")]
 struct Room {
     /// A permit for each command that may go on.
     gate: Arc<Semaphore>,
@@ -68,6 +69,11 @@ impl Room {
     #[command(name = "dotted.name")]
     fn dotted(&self) -> Result<()> {
         Ok(())
+    }
+
+    #[command]
+    fn large(&self, length: usize) -> Result<String> {
+        Ok("x".repeat(length))
     }
 
     #[command]

@@ -52,6 +52,12 @@ async fn a_program_without_a_runtime_calls_commands_and_hears_events_too() {
     let calls = tokio::task::spawn_blocking(move || {
         let mut connection = blocking::Connection::connect(&path).unwrap();
         let doubled: u64 = connection.call_command("room", "double", &21).unwrap();
+        let client =
+            async |call: &blocking::Commands<'_>| Room::client(call).greet(&Greeting { name: "Ada".to_owned() }).await;
+        assert_eq!(connection.commands(client).unwrap(), "hello, Ada");
+        let limit = Duration::from_millis(50);
+        let late = connection.commands(async |call| Room::client(call).timeout(limit).waits().await).unwrap_err();
+        assert!(late.is_timeout() && late.to_string().ends_with("within 50ms"), "{late:?}");
         let unknown = connection.call_command::<_, ()>("rom", "double", &21).unwrap_err();
         let mut other = blocking::Connection::connect(&path).unwrap();
         let mut events = connection.subscribe("room:said").unwrap();

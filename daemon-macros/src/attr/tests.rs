@@ -183,9 +183,22 @@ fn a_bound_is_a_number_that_makes_sense() {
 
 #[test]
 fn a_check_speaks_of_readiness_unless_it_says_otherwise() {
-    assert_eq!(read("", health::parse).0.kind, health::Kind::Readiness);
-    assert_eq!(read("timeout = \"1s\", startup", health::parse).0.kind, health::Kind::Startup);
-    assert_eq!(read("liveness", health::parse).0.kind, health::Kind::Liveness);
+    assert_eq!(read("", health::parse).0.options.kind, health::Kind::Readiness);
+    assert_eq!(read("timeout = \"1s\", startup", health::parse).0.options.kind, health::Kind::Startup);
+    assert_eq!(read("liveness", health::parse).0.options.kind, health::Kind::Liveness);
+}
+
+#[test]
+fn a_check_reads_when_it_is_asked_and_what_follows() {
+    let text =
+        "liveness, every = \"30s\", cache = \"0s\", fails = 5, passes = 2, group = \"stores\", on_error = restart";
+    let (check, faults) = read(text, health::parse);
+    assert!(faults.is_empty(), "{faults:?}");
+    let options = check.options;
+    assert_eq!(options.every, Some(Some(Duration::from_secs(30))));
+    assert_eq!(options.cache, Some(Duration::ZERO));
+    assert!(options.fails.is_some() && options.passes.is_some() && options.group.is_some() && !options.soft);
+    assert_eq!(read("every = \"off\", soft", health::parse).0.options.every, Some(None));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One row of a definition: what to call, and when.
 
-use crate::attr::health::Kind;
+use crate::attr::health::{self, Kind};
 use crate::attr::on_error::OnError;
 use crate::attr::on_event::{Field, Options, Overflow};
 use crate::attr::time::Time;
@@ -9,6 +9,7 @@ use crate::expand::{at, declare, duration, restart, schedule};
 use crate::model::{Call, Command, Row, RowKind, Source, Wired};
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
+use std::time::Duration;
 use syn::{LitStr, Type, spanned::Spanned};
 
 /// The statement that adds the row, and the constant checks that belong to it.
@@ -41,19 +42,7 @@ pub(crate) fn expand(model: &Wired, row: &Row) -> TokenStream {
             let policy = policy.as_ref().map(|policy| restart(&quote!(__private), policy));
             (quote!(definition.task(__private::Task::<Self>::new(#name, #call) #finite #policy)), None)
         }
-        RowKind::Check { name, kind, timeout } => {
-            let call = boxed(call);
-            let kind = match kind {
-                Kind::Readiness => quote!(Readiness),
-                Kind::Liveness => quote!(Liveness),
-                Kind::Startup => quote!(Startup),
-            };
-            let timeout = timeout.map(|time| duration(&quote!(__private), time)).map(|time| quote!(.timeout(#time)));
-            (
-                quote!(definition.check(__private::Check::<Self>::new(#name, __private::CheckKind::#kind, #call) #timeout)),
-                None,
-            )
-        }
+        RowKind::Check { name, options } => (check(call, name, options), None),
         RowKind::Command(command) => (command_row(call, command), None),
     };
     let check = check.map(|check| quote!(#(#[#cfgs])* #check));
@@ -160,6 +149,34 @@ fn same_topic(topic: &LitStr, event: &Type, local: bool) -> TokenStream {
     };
     // An item is evaluated by every `cargo check`, but cannot name a type parameter.
     if local { quote_spanned!(span=> const { #check };) } else { quote_spanned!(span=> const _: () = #check;) }
+}
+
+/// The row of a health check.
+fn check(call: &Call, name: &LitStr, options: &health::Options) -> TokenStream {
+    let health::Options { kind, timeout, every, cache, fails, passes, group, soft, on_error: errors } = options;
+    let call = boxed(call);
+    let kind = match kind {
+        Kind::Readiness => quote!(Readiness),
+        Kind::Liveness => quote!(Liveness),
+        Kind::Startup => quote!(Startup),
+    };
+    let time = |time: Duration| duration(&quote!(__private), time);
+    let timeout = timeout.map(time).map(|time| quote!(.timeout(#time)));
+    let every = every.map(|every| match every.map(time) {
+        Some(time) => quote!(.every(#time)),
+        None => quote!(.every(__private::Option::None)),
+    });
+    let cache = cache.map(time).map(|time| quote!(.cache(#time)));
+    let fails = fails.as_ref().map(|n| quote!(.fails(#n)));
+    let passes = passes.as_ref().map(|n| quote!(.passes(#n)));
+    let group = group.as_ref().map(|name| quote!(.group(#name)));
+    let soft = soft.then(|| quote!(.soft()));
+    let errors = on_error(*errors);
+    let options = quote! {
+        __private::CheckOptions::new(__private::CheckKind::#kind)
+            #timeout #every #cache #fails #passes #group #soft #errors
+    };
+    quote!(definition.check(__private::Check::<Self>::new(#name, #options, #call)))
 }
 
 fn command_row(call: &Call, command: &Command) -> TokenStream {

@@ -78,7 +78,7 @@ fn plain(marker: Marker, method: &Method, taken: &mut Taken, faults: &mut Faults
         Marker::Health(check) => {
             let name = names::given_or_own(check.name, own, "health", faults);
             taken.add("a check", &name, method, faults);
-            Some(RowKind::Check { name, kind: check.kind, timeout: check.timeout })
+            Some(RowKind::Check { name, options: Box::new(check.options) })
         }
         Marker::Deferred(delay) => delay.map(|delay| RowKind::Deferred { name: names::of_method(own), delay }),
         Marker::OnReady(of) => of.map(|of| RowKind::OnReady { name: names::of_method(own), of }),

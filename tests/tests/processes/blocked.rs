@@ -100,8 +100,10 @@ fn the_operations_plane_answers_while_every_worker_is_blocked() -> Result {
     subject.warns(&["all worker threads are blocked", "workers=1"])?;
     subject.says("operator sees in-handler: event handler `asked`")?;
     subject.says("operator hears: `in-handler.ping` did not answer within 50ms")?;
+    subject.says("operator checks reachable: no answer within 50ms")?;
     subject.running.write(b"\n")?;
     subject.says("operator hears")?;
+    subject.says("operator checks reachable: well")?;
     subject.signal(Signal::TERM)?;
     let ended = subject.ends()?;
     assert_eq!(ended.code, Some(0), "{ended:#?}");

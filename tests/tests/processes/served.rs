@@ -1,7 +1,7 @@
 //! A host that other processes talk to: it answers whatever its daemons do, and leaves nothing behind.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use daemon_core::{CallError, instance};
 use daemon_ipc::blocking::Connection;
@@ -23,6 +23,8 @@ impl Served {
     fn start_in(dir: TempDir, kind: &str) -> Result<Self> {
         let program = Program::new(SUBJECT).runtime_dir(dir.path());
         let subject = Subject::start_by(program, &format!("served/{kind}@"), &[])?;
+        // Its socket may be there before its daemons run.
+        subject.started()?;
         Ok(Self { subject, dir })
     }
 
@@ -31,7 +33,7 @@ impl Served {
     }
 
     fn connect(&self) -> Result<Connection> {
-        Ok(Connection::builder(self.socket()).wait_for_server().connect_timeout(SOON).connect()?)
+        Ok(Connection::connect(self.socket())?)
     }
 }
 
@@ -80,15 +82,7 @@ fn after_kill_9_the_next_one_clears_the_dead_socket_and_serves() -> Result {
     let error = Connection::connect(socket_in(dir.path())).map(drop).unwrap_err();
     assert_eq!(error.tag(), "StaleSocketError", "{error}");
     let next = Served::start_in(dir, "calm")?;
-    // What is there for a moment is the dead one.
-    let until = Instant::now() + SOON;
-    let mut connection = loop {
-        match Connection::connect(next.socket()) {
-            Ok(connection) => break connection,
-            Err(error) if Instant::now() < until && error.is_not_running() => std::thread::yield_now(),
-            Err(error) => return Err(error.into()),
-        }
-    };
+    let mut connection = next.connect()?;
     assert_eq!(connection.call_command::<_, u32>("room", "echo", &2)?, 2);
     next.subject.signal(Signal::TERM)?;
     assert_eq!(next.subject.ends()?.code, Some(0));
@@ -145,5 +139,22 @@ fn an_error_of_a_command_is_read_by_any_client() -> Result {
     );
     served.subject.signal(Signal::TERM)?;
     assert_eq!(served.subject.ends()?.code, Some(0));
+    Ok(())
+}
+
+/// What keeps the socket from being made ends the host before its work begins to matter, and is told with what to do.
+#[test]
+fn a_place_where_no_socket_can_be_is_told_of() -> Result {
+    let dir = TempDir::new()?;
+    let taken = dir.path().join("taken.sock");
+    std::fs::create_dir(&taken)?;
+    let long = dir.path().join("x".repeat(200));
+    for (path, says) in [(&taken, "is in the place of the socket"), (&long, "is too long for a socket")] {
+        let subject = Subject::start(&format!("served/calm@{}", path.display()), &[])?;
+        let ended = subject.ends()?;
+        assert_eq!(ended.code, Some(1), "{ended:#?}");
+        assert!(ended.err.contains("ipc") && ended.err.contains(says), "{ended:#?}");
+    }
+    assert!(taken.is_dir(), "what is there is left alone");
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use daemon_core::Settled;
 use daemon_core::instance::{is_daemon_alive, read_lock_pid};
 use tests::{Program, Running, Signal, Source, TempDir};
 
@@ -130,6 +131,38 @@ fn w16_the_lock_is_held_until_the_end_however_it_comes() -> Result {
         assert_eq!(subject.ends()?.code, Some(code), "{kind}");
         assert!(place.left()?.is_empty(), "{kind}: {:?}", place.left()?);
     }
+    Ok(())
+}
+
+/// What `on_settled` was told, which is said once.
+fn settled(subject: &Subject) -> Result<Settled> {
+    let line = subject.running.wait_for_line(Source::Stdout, SOON, |line| line.starts_with("told: "))?;
+    Ok(serde_json::from_str(&line["told: ".len()..])?)
+}
+
+#[test]
+fn who_waits_for_a_start_is_told_once_what_it_came_to() -> Result {
+    let (place, told) = (Place::new()?, ["--settled", "told"]);
+    let winner = place.start("calm/idle", &told)?;
+    let Settled::Running(start) = settled(&winner)? else { panic!("it runs") };
+    assert!(start.started && start.daemons.len() == 1);
+
+    let loser = place.start("calm/idle", &told)?;
+    let Settled::AlreadyRunning { message, pid: named } = settled(&loser)? else { panic!("another runs") };
+    assert_eq!(named, Some(pid(&winner)));
+    assert!(message.contains("is already running with PID"), "{message}");
+    winner.signal(Signal::TERM)?;
+    let ended = winner.ends()?;
+    assert_eq!(ended.out.matches("told: ").count(), 1, "{ended:#?}");
+
+    let fails = place.start("faulty/start", &told)?;
+    let Settled::Failed(start) = settled(&fails)? else { panic!("it does not start") };
+    assert!(!start.started && start.daemons.iter().any(|daemon| daemon.reason.is_some()));
+    assert_eq!(fails.ends()?.code, Some(1));
+
+    let refused = place.start("calm/idle", &["--settled", "told", "--lock", "/proc/daemon.lock"])?;
+    let Settled::Refused { message } = settled(&refused)? else { panic!("it has no lock") };
+    assert!(message.contains("cannot have its lock"), "{message}");
     Ok(())
 }
 

@@ -39,6 +39,8 @@ pub(crate) struct Conductor {
     pub(crate) start_timeout: Duration,
     /// How long the whole start may take, if that is limited.
     pub(crate) start_budget: Option<Duration>,
+    /// How long a running host goes on once its shutdown is asked for.
+    pub(crate) unready_delay: Duration,
 }
 
 /// What the conductor keeps of one daemon.
@@ -99,6 +101,9 @@ struct Conducting {
     /// Who waits for a restart, and until when.
     backing_off: Vec<(Instant, usize)>,
     overdue: Overdue,
+    unready_delay: Duration,
+    /// When a shutdown begins that has been asked for.
+    unready_until: Option<Instant>,
     /// When the operations plane is told to stop, whatever else is still up.
     last_call: Option<Instant>,
     count: u64,
@@ -133,6 +138,8 @@ impl Conductor {
             at: HashMap::new(),
             backing_off: Vec::new(),
             overdue: Overdue::default(),
+            unready_delay: self.unready_delay,
+            unready_until: None,
             last_call: None,
             count: 0,
         };
@@ -190,6 +197,10 @@ impl Conducting {
                 }
                 Err(error) => self.life_died(error.id()),
             },
+            () = reached(self.unready_until) => {
+                self.unready_until = None;
+                self.machine.step(Input::Shutdown)
+            }
             () = reached(self.last_call) => {
                 self.last_call = None;
                 self.machine.step(Input::FarewellSaid)
@@ -230,6 +241,11 @@ impl Conducting {
                 let (optional, plane) = (unit.declaration().optional, unit.declaration().plane);
                 self.players.push(Player::new(unit));
                 return self.machine.add(Edges { name, requires, wants, plane }, optional);
+            }
+            Happening::Shutdown if self.board.state() == State::Running && !self.unready_delay.is_zero() => {
+                let since = self.board.stopping_since().unwrap_or_else(Instant::now);
+                self.unready_until = Some(since + self.unready_delay);
+                return Vec::new();
             }
             Happening::Shutdown => Input::Shutdown,
         };

@@ -19,6 +19,8 @@ impl UserDaemon {
     async fn import(&self) {}
     async fn pump(&self) {}
     async fn warmed_up(&self) {}
+    async fn answers(&self) {}
+    async fn fast(&self) {}
     fn helper(&self) {}
 }
 #[automatically_derived]
@@ -282,13 +284,45 @@ impl ::daemon_core::__private::Wired for UserDaemon {
                 __private::Check::<
                     Self,
                 >::new(
-                        "warmed_up",
-                        __private::CheckKind::Startup,
-                        |daemon, _| __private::boxed(async move {
-                            __private::outcome(Self::warmed_up(daemon).await)
-                        }),
-                    )
-                    .timeout(__private::Duration::new(1u64, 0u32)),
+                    "warmed_up",
+                    __private::CheckOptions::new(__private::CheckKind::Startup)
+                        .timeout(__private::Duration::new(1u64, 0u32)),
+                    |daemon, _| __private::boxed(async move {
+                        __private::outcome(Self::warmed_up(daemon).await)
+                    }),
+                ),
+            );
+        definition
+            .check(
+                __private::Check::<
+                    Self,
+                >::new(
+                    "answers",
+                    __private::CheckOptions::new(__private::CheckKind::Liveness)
+                        .every(__private::Duration::new(30u64, 0u32))
+                        .cache(__private::Duration::new(5u64, 0u32))
+                        .fails(5)
+                        .passes(2)
+                        .group("stores")
+                        .on_error(__private::OnError::Restart),
+                    |daemon, _| __private::boxed(async move {
+                        __private::outcome(Self::answers(daemon).await)
+                    }),
+                ),
+            );
+        definition
+            .check(
+                __private::Check::<
+                    Self,
+                >::new(
+                    "fast",
+                    __private::CheckOptions::new(__private::CheckKind::Readiness)
+                        .every(__private::Option::None)
+                        .soft(),
+                    |daemon, _| __private::boxed(async move {
+                        __private::outcome(Self::fast(daemon).await)
+                    }),
+                ),
             );
     }
 }

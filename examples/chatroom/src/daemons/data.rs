@@ -47,6 +47,15 @@ impl DataDaemon {
         }
     }
 
+    /// Writers wait while the disk is full or the file is locked; who only reads need not know.
+    #[health(readiness, group = "stores", soft)]
+    fn accepts_writes(&self) -> Result<()> {
+        match self.refused.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            waiting => Err(format!("the database refuses writes, and {waiting} wait").into()),
+        }
+    }
+
     /// How many rows each collection has.
     #[command]
     async fn count(&self) -> Result<BTreeMap<String, i64>> {

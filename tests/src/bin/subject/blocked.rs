@@ -40,6 +40,11 @@ impl InHandler {
         block();
     }
 
+    #[health(readiness, timeout = "50ms")]
+    fn reachable(&self) -> Result<()> {
+        Ok(())
+    }
+
     #[command]
     fn ping(&self) -> Result<()> {
         Ok(())
@@ -106,6 +111,9 @@ impl Operator {
         match InHandler::client(&host).timeout(Duration::from_millis(50)).ping().await {
             Ok(()) => println!("operator hears"),
             Err(error) => println!("operator hears: {error}"),
+        }
+        for report in host.run_checks().await {
+            println!("operator checks {}: {}", report.name, report.failure.as_deref().unwrap_or("well"));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A program under test: a host of the kind that its first argument names.
 //!
 //! `subject KIND [--report FILE] [--lock FILE] [--pid-file FILE] [--budget MILLISECONDS] [--start-budget MILLISECONDS] [--start-timeout MILLISECONDS]
-//! [--blocked-after MILLISECONDS|off]`
+//! [--blocked-after MILLISECONDS|off] [--settled WORD]`
 
 #![cfg(unix)]
 #![forbid(unsafe_code)]
@@ -58,6 +58,9 @@ fn options(mut host: Host, mut args: impl Iterator<Item = String>) -> Result<Hos
             "--report" => host.report_file(value),
             "--lock" => host.with_lock_path(value),
             "--pid-file" => host.with_pid_file(value),
+            "--settled" => host.on_settled(move |settled| {
+                println!("{value}: {}", serde_json::to_string(settled).unwrap_or_default());
+            }),
             "--budget" => host.stop_budget(Duration::from_millis(value.parse()?)),
             "--blocked-after" if value == "off" => host.warn_blocked_after(None),
             "--blocked-after" => host.warn_blocked_after(Duration::from_millis(value.parse()?)),

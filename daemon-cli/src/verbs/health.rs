@@ -1,0 +1,62 @@
+//! How the host is.
+
+use daemon_ipc::control::{Health, Verdict};
+
+use super::Asked;
+use crate::error::Error;
+use crate::output::Out;
+use crate::table::{Cell, Side, Table, Tone};
+use crate::words::short;
+use std::time::Duration;
+
+pub(super) async fn show(asked: &Asked<'_>) -> Result<(), Error> {
+    let session = asked.open().await?;
+    let health = session.heard(session.control().health().await)?;
+    asked.out.answer(&health, || text(&health, &asked.out))?;
+    if health.verdict == Verdict::Unhealthy { Err(Error::failed("")) } else { Ok(()) }
+}
+
+fn tone(verdict: Verdict) -> Tone {
+    match verdict {
+        Verdict::Healthy => Tone::Good,
+        Verdict::Degraded => Tone::Odd,
+        Verdict::Unhealthy => Tone::Bad,
+    }
+}
+
+fn text(health: &Health, out: &Out) -> String {
+    let mut text = format!("{} is {}\n", health.name, out.paint(tone(health.verdict), health.verdict.as_str()));
+    let titles = [
+        ("DAEMON", Side::Left),
+        ("HEALTH", Side::Left),
+        ("CHECK", Side::Left),
+        ("OF", Side::Left),
+        ("TOOK", Side::Right),
+    ];
+    let mut table = Table::new(titles);
+    for daemon in &health.daemons {
+        let mut name = Cell::from(daemon.name.clone());
+        let mut verdict = Cell::new(daemon.verdict.as_str(), tone(daemon.verdict));
+        let mut why: Vec<_> = daemon.why.iter().map(|why| Cell::new(why.clone(), tone(daemon.verdict))).collect();
+        let last = daemon.checks.len().saturating_sub(1);
+        for (at, check) in daemon.checks.iter().enumerate() {
+            let of = match check.kind {
+                daemon_core::CheckKind::Liveness => "liveness",
+                daemon_core::CheckKind::Readiness => "readiness",
+                daemon_core::CheckKind::Startup => "startup",
+                _ => "",
+            };
+            let passed = if check.failure.is_none() { Tone::Good } else { Tone::Bad };
+            let check_name = Cell::new(check.name.clone(), passed);
+            let took = short(Duration::from_micros(check.took_us));
+            let notes = if at == last { std::mem::take(&mut why) } else { Vec::new() };
+            table.row([name, verdict, check_name, of.into(), took.into()], notes);
+            (name, verdict) = ("".into(), "".into());
+        }
+        if daemon.checks.is_empty() {
+            table.row([name, verdict], why);
+        }
+    }
+    text.push_str(&out.table(&table));
+    text
+}

@@ -1,0 +1,191 @@
+//! Asks the daemons' health checks, as work of their daemons, and tells whether the host is ready.
+//!
+//! Invariants:
+//! 1. Who asks waits no longer than a check's timeout, provided a thread of their own runtime is free.
+//! 2. What [`Board::is_ready`] answers was so at one moment between its call and its return.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::board::Board;
+use super::slot::{Alive, Slot};
+use super::unit::BoundCheck;
+use crate::context::{Context, Readiness};
+use crate::definition::DeclaredCheck;
+use crate::error::Error;
+use crate::status::{CheckKind, CheckReport, HostReadiness, State, TaskKind};
+use crate::task::{FOREVER, Failure, Label, caught};
+
+/// How often the states are read anew while they change under the reader's eyes.
+const LOOKS: usize = 16;
+
+impl Board {
+    /// What the daemons declare, in the order of their waves.
+    pub(super) fn declared_checks(&self) -> Vec<DeclaredCheck> {
+        let of = |slot: &Arc<Slot>| {
+            let slot = slot.clone();
+            let count = slot.checks.len();
+            (0..count).map(move |at| {
+                let (name, options) = &slot.checks[at];
+                DeclaredCheck {
+                    daemon: slot.name.to_string(),
+                    name: (*name).to_owned(),
+                    optional: slot.optional,
+                    options: options.clone(),
+                }
+            })
+        };
+        self.by_wave().iter().flat_map(of).collect()
+    }
+
+    /// Asks one check.
+    pub(super) async fn ask_check(&self, daemon: &str, check: &str) -> Result<CheckReport, Error> {
+        let unknown = || Error::UnknownDaemon { name: daemon.to_owned(), known: self.names_of_daemons() };
+        let (_, slot) = self.find(daemon).ok_or_else(unknown)?;
+        if slot.checks.iter().all(|(name, _)| *name != check) {
+            let known = slot.checks.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+            return Err(Error::UnknownCheck { daemon: daemon.to_owned(), name: check.to_owned(), known });
+        }
+        let not_running = || Error::NotRunning { daemon: daemon.to_owned(), state: slot.state().to_string() };
+        let alive = slot.running().ok_or_else(not_running)?;
+        let asked = ask(&slot.name, &alive, &|name| name == check).into_iter().next();
+        asked.ok_or_else(not_running)?.answer().await.ok_or_else(not_running)
+    }
+
+    /// Asks all checks of running daemons, side by side.
+    pub(super) async fn ask_checks(&self) -> Vec<CheckReport> {
+        let mut under_way = Vec::new();
+        for slot in self.slots() {
+            if let Some(alive) = slot.running() {
+                under_way.extend(ask(&slot.name, &alive, &|_| true));
+            }
+        }
+        let mut reports = Vec::with_capacity(under_way.len());
+        for asked in under_way {
+            let gone = asked.report(Some("its daemon is shutting down".to_owned()), asked.since.elapsed());
+            reports.push(asked.answer().await.unwrap_or(gone));
+        }
+        reports
+    }
+
+    /// Whether the host does its work, as far as the lives of its daemons tell.
+    pub(super) fn is_ready(&self) -> HostReadiness {
+        let mut seen = self.seen();
+        for _ in 0..LOOKS {
+            let again = self.seen();
+            if again == seen {
+                break;
+            }
+            seen = again;
+        }
+        let Seen { host, ends, ran, daemons } = seen;
+        let is_down = |(_, optional, now): &(Arc<str>, bool, Readiness)| !optional && now.state != State::Running;
+        let down: Vec<_> = daemons.iter().filter(|daemon| is_down(daemon)).map(|(name, ..)| name.to_string()).collect();
+        HostReadiness {
+            ready: host == State::Running && !ends && down.is_empty(),
+            started: ran,
+            stopping: ends || matches!(host, State::Stopping | State::Stopped) && ran,
+            down,
+        }
+    }
+
+    fn seen(&self) -> Seen {
+        let daemons = self.slots().iter().map(|slot| (slot.name.clone(), slot.optional, slot.readiness())).collect();
+        let (host, ends) = (self.state(), self.stopping_since().is_some());
+        Seen { host, ends, ran: self.has_run(), daemons }
+    }
+
+    fn names_of_daemons(&self) -> String {
+        self.slots().iter().map(|slot| slot.name.to_string()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// What is seen of the states by who reads them one after the other. Every change counts one more, so that two readings that are
+/// alike saw what was so between them.
+#[derive(PartialEq)]
+struct Seen {
+    host: State,
+    ends: bool,
+    ran: bool,
+    daemons: Vec<(Arc<str>, bool, Readiness)>,
+}
+
+/// A check that has been asked.
+struct Asked {
+    daemon: Arc<str>,
+    life: u64,
+    name: &'static str,
+    kind: CheckKind,
+    limit: Duration,
+    since: Instant,
+    outcome: oneshot::Receiver<(Result<(), Failure>, Duration)>,
+}
+
+/// Asks the checks of one life that `of` picks.
+fn ask(daemon: &Arc<str>, alive: &Alive, of: &dyn Fn(&str) -> bool) -> Vec<Asked> {
+    let cx = Context { life: alive.life.clone() };
+    alive.lived.checks(&cx, of).into_iter().map(|check| ask_of(daemon, alive, check)).collect()
+}
+
+fn ask_of(daemon: &Arc<str>, alive: &Alive, check: BoundCheck) -> Asked {
+    let BoundCheck { name, kind, timeout, run } = check;
+    let (limit, since) = (timeout.min(FOREVER), Instant::now());
+    let (sender, outcome) = oneshot::channel();
+    let asked = Asked { daemon: daemon.clone(), life: alive.life.number, name, kind, limit, since, outcome };
+    if still_blocks(alive, name, limit) {
+        let failure = Failure::Error("its last call still blocks its thread, and was not asked again".into());
+        drop(sender.send((Err(failure), Duration::ZERO))); // received below
+        return asked;
+    }
+    let life = alive.life.clone();
+    let work = life.call(name, move || run);
+    let run = async move {
+        let ended = tokio::time::timeout_at(since + limit, caught(|| work)).await;
+        let ended = ended.unwrap_or(Err(Failure::Timeout(limit)));
+        if let Err(failure @ Failure::Panic(_)) = &ended {
+            life.failed(TaskKind::Check, name, failure);
+        }
+        drop(sender.send((ended, since.elapsed()))); // the asker may have gone
+    };
+    drop(alive.life.spawn(Label::new(TaskKind::Check, name), run)); // refused: no outcome arrives
+    asked
+}
+
+/// Whether an earlier call of a check is in a poll that has lasted longer than any call of it may. One more would block one thread
+/// more.
+fn still_blocks(alive: &Alive, name: &str, limit: Duration) -> bool {
+    let is_long = |idle: Option<Duration>| idle.is_some_and(|idle| idle >= limit);
+    let polled = alive.life.tasks.polled();
+    polled.iter().any(|(_, task)| task.kind == TaskKind::Check && task.name == name && is_long(task.idle))
+}
+
+impl Asked {
+    /// The answer, or that there was none in time; `None`: the daemon stopped meanwhile.
+    async fn answer(mut self) -> Option<CheckReport> {
+        let answer = tokio::time::timeout_at(self.since + self.limit, &mut self.outcome).await;
+        Some(match answer {
+            Ok(Ok((Err(Failure::Timeout(limit)), took))) => self.report(Some(no_answer(limit)), took),
+            Ok(Ok((outcome, took))) => self.report(outcome.err().map(|failure| failure.to_string()), took),
+            Ok(Err(_)) => return None,
+            Err(_) => self.report(Some(no_answer(self.limit)), self.limit),
+        })
+    }
+
+    fn report(&self, failure: Option<String>, duration: Duration) -> CheckReport {
+        CheckReport {
+            daemon: self.daemon.to_string(),
+            life: self.life,
+            name: self.name.to_owned(),
+            kind: self.kind,
+            failure,
+            duration,
+        }
+    }
+}
+
+fn no_answer(limit: Duration) -> String {
+    format!("no answer within {limit:?}")
+}

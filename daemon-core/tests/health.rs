@@ -1,0 +1,194 @@
+//! Checks as they are declared and asked one by one, and readiness as the lives of daemons tell it.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test states what it expects")]
+
+mod probe;
+
+use daemon_core::testing::TestHost;
+use daemon_core::{CheckKind, CheckOptions, Context, DaemonBase, Error, Host, OnError, Result, State, daemon};
+use probe::{Log, S, until};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+#[daemon(name = "store", restart(on_failure, backoff = "1s..1s"))]
+#[derive(Default)]
+struct Store(Log);
+#[daemon]
+impl Store {
+    #[health]
+    async fn plain(&self) -> Result<()> {
+        Ok(())
+    }
+    #[health(
+        liveness, timeout = "1s", every = "30s", cache = "5s", fails = 5, passes = 2, group = "stores", on_error = restart,
+        name = "full"
+    )]
+    async fn everything(&self) -> Result<()> {
+        Err("the disk is gone".into())
+    }
+    #[health(startup, every = "off", soft)]
+    fn by_hand(&self) {}
+    #[every("1s")]
+    fn tick(&self) {
+        self.0.say("tick");
+    }
+}
+impl DaemonBase for Store {}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_marker_says_is_what_is_declared() {
+    let host = Host::new("t").daemon(Store::default()).start().await.unwrap();
+    let checks = host.handle().checks();
+    let full = CheckOptions::new(CheckKind::Liveness)
+        .timeout(S(1))
+        .every(S(30))
+        .cache(S(5))
+        .fails(5)
+        .passes(2)
+        .group("stores")
+        .on_error(OnError::Restart);
+    let by_hand = CheckOptions::new(CheckKind::Startup).every(None).soft();
+    let declared: Vec<_> = checks.iter().map(|check| (&*check.daemon, &*check.name, &check.options)).collect();
+    let plain = CheckOptions::default();
+    assert_eq!(declared, [("store", "plain", &plain), ("store", "full", &full), ("store", "by_hand", &by_hand)]);
+    assert_eq!((plain.max_age(), full.max_age(), by_hand.max_age()), (S(13), S(5), S(0)));
+    assert!(host.shutdown().await.unwrap().is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_check_is_asked_by_name() {
+    let host = Host::new("t").daemon(Store::default()).start().await.unwrap();
+    let handle = host.handle();
+    assert_eq!(handle.run_check("store", "plain").await.unwrap().failure, None);
+    let full = handle.run_check("store", "full").await.unwrap();
+    assert_eq!((full.failure.as_deref(), full.kind, full.life), (Some("the disk is gone"), CheckKind::Liveness, 1));
+    let error = handle.run_check("stor", "plain").await.unwrap_err();
+    assert!(matches!(error, Error::UnknownDaemon { .. }), "{error}");
+    let error = handle.run_check("store", "pain").await.unwrap_err();
+    assert_eq!(error.to_string(), "daemon `store` has no health check named `pain`; it has: plain, full, by_hand");
+    handle.stop_daemon("store").await.unwrap();
+    let error = handle.run_check("store", "plain").await.unwrap_err();
+    assert_eq!(error.to_string(), "daemon `store` is stopped");
+    assert!(host.shutdown().await.unwrap().is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_is_failed_from_outside_restarts_by_its_policy_and_only_in_that_life() {
+    let host = Host::new("t").daemon(Store::default()).start().await.unwrap();
+    let handle = host.handle();
+    handle.fail_daemon("store", 1, "it is ill", false).unwrap();
+    until("it backs off", || handle.status().daemon("store").unwrap().state == State::Backoff).await;
+    assert_eq!(handle.status().daemon("store").unwrap().reason.as_deref(), Some("it is ill"));
+    assert!(!handle.readiness().ready);
+    assert_eq!(handle.readiness().down, ["store"]);
+    until("it runs again", || handle.readiness().ready).await;
+    handle.fail_daemon("store", 1, "late", false).unwrap();
+    tokio::time::sleep(S(5)).await;
+    assert_eq!(handle.status().daemon("store").unwrap().restarts, 1);
+    assert!(handle.fail_daemon("stor", 1, "who?", false).is_err());
+    let report = host.shutdown().await.unwrap();
+    assert_eq!((report.exit_code, report.daemon("store").unwrap().restarts), (0, 1));
+}
+
+/// Runs from the end of `initialize` to the beginning of `cleanup`, and tells so.
+#[daemon(name = "flag", restart(on_failure, backoff = "1ms..1ms", limit = "1000000/1s"), no_handlers)]
+struct Flag(Arc<Runs>);
+#[derive(Default)]
+struct Runs {
+    now: AtomicBool,
+    lives: AtomicU64,
+}
+impl Runs {
+    fn seen(&self) -> (bool, u64) {
+        let lives = self.lives.load(Ordering::SeqCst);
+        (self.now.load(Ordering::SeqCst), lives)
+    }
+}
+impl DaemonBase for Flag {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        self.0.lives.fetch_add(1, Ordering::SeqCst);
+        self.0.now.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        self.0.now.store(false, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ready_is_never_told_while_a_required_daemon_does_not_run() {
+    let runs = [Arc::<Runs>::default(), Arc::default()];
+    let flag = |at: usize| Flag(runs[at].clone());
+    let host = Host::new("t").daemon_as("one", flag(0)).daemon_as("two", flag(1)).start().await.unwrap();
+    let (handle, over) = (host.handle(), Arc::new(AtomicBool::new(false)));
+    let looks_on = std::thread::spawn({
+        let (handle, over, runs) = (handle.clone(), over.clone(), runs.clone());
+        move || {
+            let (mut ready, mut unready) = (0_u32, 0_u32);
+            while !over.load(Ordering::SeqCst) {
+                let before = [runs[0].seen(), runs[1].seen()];
+                let is_ready = handle.readiness().ready;
+                let after = [runs[0].seen(), runs[1].seen()];
+                let wrong = before.iter().zip(&after).any(|(before, after)| !before.0 && before == after);
+                assert!(!is_ready || !wrong, "ready, while {before:?} and then {after:?}");
+                *if is_ready { &mut ready } else { &mut unready } += 1;
+            }
+            (ready, unready)
+        }
+    });
+    for _ in 0..100 {
+        handle.restart_daemon("one").await.unwrap();
+        handle.restart_daemon("two").await.unwrap();
+    }
+    until("it is seen ready at last", || handle.readiness().ready).await;
+    over.store(true, Ordering::SeqCst);
+    let (ready, unready) = looks_on.join().unwrap();
+    assert!(ready > 0 && unready > 0, "seen ready {ready} times, and unready {unready} times");
+    assert!(host.shutdown().await.unwrap().is_clean());
+    assert!(!handle.readiness().ready && handle.readiness().stopping);
+}
+
+#[tokio::test]
+async fn readiness_fails_first_and_the_intake_goes_on_for_the_unready_delay() {
+    let log = Log::default();
+    let host = TestHost::new("t").daemon(Store(log.clone())).unready_delay("10s").start().await;
+    let handle = host.handle();
+    assert!(handle.readiness().ready && handle.readiness().started);
+    handle.request_shutdown();
+    assert!(!handle.readiness().ready && handle.readiness().stopping, "at once");
+    host.advance("9500ms").await;
+    assert_eq!(log.count("tick"), 9);
+    assert_eq!(handle.status().daemon("store").unwrap().state, State::Running);
+    assert_eq!(handle.run_check("store", "plain").await.unwrap().failure, None);
+    host.advance("1s").await;
+    assert_eq!(handle.status().daemon("store").unwrap().state, State::Stopped);
+    let report = host.shutdown().await;
+    assert_eq!(report.exit_code, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_is_not_ready_waits_for_nobody() {
+    #[daemon(name = "slow", no_handlers)]
+    struct Slow(Log);
+    impl DaemonBase for Slow {
+        async fn initialize(&self, cx: &Context) -> Result<()> {
+            self.0.say("begins");
+            cx.request_shutdown();
+            std::future::pending().await
+        }
+    }
+    let begun = tokio::time::Instant::now();
+    let host = Host::new("t").daemon(Slow(Log::default())).unready_delay(S(20)).start().await;
+    assert!(host.is_err());
+    assert!(begun.elapsed() < S(5), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_delay_that_uses_the_stop_budget_up_is_refused() {
+    let faults = |host: Host| host.check().unwrap_err().faults;
+    let told =
+        "the unready delay of 25s leaves nothing of the stop budget of 25s; raise the budget or shorten the delay";
+    assert_eq!(faults(Host::new("t").unready_delay(S(25))), [told]);
+    assert_eq!(faults(Host::new("t").unready_delay(S(5)).stop_budget(S(4))).len(), 1);
+    assert!(Host::new("t").unready_delay(S(5)).stop_budget(S(6)).check().is_ok());
+}
