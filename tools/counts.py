@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LIMITS = ROOT / "tests" / "counted" / "limits.tsv"
 HEAD = "# Instructions and system calls for once, counted by `make counts`, rewritten by `make counts-update`."
 SLACK = 0.03
+# Of system calls: what is more comes at random, and seldom.
+SELDOM = 0.05
 TIMES = (640, 1920)
 CALLS = " calls"
 CASES = {
@@ -73,9 +75,14 @@ def system_calls(program, case, times):
 
 
 def measure(program, cases):
-    """All of them for two numbers of times, as many at once as there are processors."""
+    """All of them for two numbers of times, one on each processor at once.
+
+    A server and its client share theirs: otherwise it is chance whether the one has gone on when the other answers.
+    """
     few, many = TIMES
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    processors = sorted(os.sched_getaffinity(0))
+    free = iter(processors)
+    with ThreadPoolExecutor(len(processors), initializer=lambda: os.sched_setaffinity(0, {next(free)})) as pool:
         runs = {(case, times): pool.submit(count, program, case, times) for case, count in cases.items() for times in TIMES}
         once = {case: (runs[case, many].result() - runs[case, few].result()) / (many - few) for case in cases}
     return {case: round(number, 2 if case in SYSTEM else None) for case, number in once.items()}
@@ -103,7 +110,8 @@ def compare(counted, limits):
         limit = limits.get(case)
         change = f"{number / limit - 1:+.1%}" if limit else "no limit"
         print(f"{case:20} {number:8g} {change:>9}  {(CASES | SYSTEM)[case]}")
-        if not limit or number > limit * (1 + SLACK):
+        slack = SELDOM if case in SYSTEM else (limit or 0) * SLACK
+        if not limit or number > limit + slack:
             over.append(case)
     return over
 
@@ -132,7 +140,7 @@ def main():
     over = compare(counted, read())
     if over:
         by = LIMITS.read_text().splitlines()[1].lstrip("# ")
-        print(f"\nmore than {SLACK:.0%} over the limit: {', '.join(over)}. The limits are those of {by}; this is {compiler(cargo)}.\n"
+        print(f"\nover the limit, and not by chance: {', '.join(over)}. The limits are those of {by}; this is {compiler(cargo)}.\n"
               "Make it cheaper, or say in the commit why it costs more and run `make counts-update`.", file=sys.stderr)
     return 1 if over else 0
 

@@ -6,13 +6,13 @@ use std::process::ExitCode;
 
 use clap::{Args as _, CommandFactory, FromArgMatches, Parser};
 use daemon_core::instance::Scope;
-use daemon_core::{BoxError, Host};
+use daemon_core::{BoxError, Declared, Host};
 use daemon_ipc::{ControlServer, IpcServer};
 
 use crate::args::{Ask, Daemonctl, Embedded, Operator, Verb};
 use crate::client::TO_CHANGE;
 use crate::detach::{self, Ready};
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, with_sources};
 use crate::instance::Instance;
 use crate::output::{Out, say};
 use crate::{log, verbs};
@@ -160,47 +160,39 @@ impl Cli {
 
     /// Runs the host: here, or in the background with somebody who waits until it is ready.
     fn host(self, mut ready: Option<Ready>) -> ExitCode {
-        let (host, name) = match self.prepared(ready.is_some()) {
-            Ok(prepared) => prepared,
-            Err((name, error)) => {
+        let name = self.name.clone();
+        let host = match self.prepared(ready.is_some()) {
+            Ok(host) => host,
+            Err(error) => {
                 if let Some(ready) = &mut ready {
                     ready.refuse(&error.message);
                 }
                 return ended(&name, Err(error), false);
             }
         };
-        let host = match ready {
-            Some(mut ready) => host.on_settled(move |settled| ready.tell(settled)),
-            None => host,
-        };
-        let code = host.run();
-        drop(name);
-        code
+        match ready {
+            Some(mut ready) => host.on_settled(move |settled| ready.tell(settled)).run(),
+            None => host.run(),
+        }
     }
 
     /// The host with all that operators need.
-    fn prepared(self, is_detached: bool) -> Result<(Host, String), (String, Error)> {
-        let name = self.name.clone();
-        let instance = self.instance().map_err(|error| (name.clone(), error))?;
-        let filter = match is_detached {
-            true => log::to_file(&instance).map_err(|error| (name.clone(), error))?,
-            false => log::to_stderr(),
-        };
-        let host = (self.make)().map_err(|error| (name.clone(), Error::failed(crate::error::with_sources(&*error))))?;
-        if host.name() != name {
-            let message =
-                format!("the host is named `{}`, and its command line `{name}`; give both one name", host.name());
-            return Err((name, Error::failed(message)));
+    fn prepared(self, is_detached: bool) -> Result<Host, Error> {
+        let instance = self.instance()?;
+        let filter = if is_detached { log::to_file(&instance)? } else { log::to_stderr() };
+        let host = (self.make)().map_err(|error| Error::failed(with_sources(&*error)))?;
+        if host.name() != self.name {
+            let (host, cli) = (host.name(), &self.name);
+            return Err(Error::failed(format!(
+                "the host is named `{host}`, and its command line `{cli}`; give both one name"
+            )));
         }
         let host = if self.scope == Scope::System { host.system() } else { host };
         let has = |name: &str| host.daemon_names().any(|daemon| daemon == name);
-        let (has_ipc, has_control) = (has("ipc"), has("control"));
+        let (has_ipc, has_control) = (has(IpcServer::NAME), has(ControlServer::NAME));
         let host = if has_ipc { host } else { host.daemon(IpcServer::new()) };
-        let control = match filter {
-            Some(filter) => ControlServer::new().log_filter(filter),
-            None => ControlServer::new(),
-        };
-        Ok((if has_control { host } else { host.daemon(control) }, name))
+        let control = filter.into_iter().fold(ControlServer::new(), ControlServer::log_filter);
+        Ok(if has_control { host } else { host.daemon(control) })
     }
 }
 

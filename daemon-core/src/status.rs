@@ -421,28 +421,30 @@ mod tests {
 
     #[test]
     fn a_status_is_written_with_its_units_and_read_again() {
-        let json = serde_json::json!({
-            "name": "app", "pid": 7, "state": "running", "uptime_ms": 61_000, "reloads": 0, "blocked": [],
-            "daemons": [{
-                "name": "store", "state": "running", "plane": "workers", "wave": 1, "requires": [], "wants": [], "optional": false,
-                "reason": null, "restarts": 0, "start_took_us": 322, "stop_took_us": null, "degraded": [], "subscriptions": [],
-                "ended": [], "guards": 0, "commands": ["stats"],
-                "errors": 0, "panics": 0,
-                "intervals": [{
-                    "name": "sweep", "schedule": "5s", "period_ms": 5_000, "state": "paused", "ticks": 3, "failed": 0,
-                    "skipped": 1, "running": 0, "last_run_ms": 1_200, "next_run_ms": null, "last_duration_us": 15,
-                    "last_error": null, "lateness": {"max_ns": 0, "buckets": []}, "times": {"max_ns": 0, "buckets": []},
-                }],
-                "tasks": [{
-                    "name": "pump", "kind": "task", "spawned_at": "src/main.rs:1", "polls": 2, "age_ms": 10, "idle_ms": 3,
-                    "polling": false, "waits_in": null,
-                }],
-            }],
-        });
+        let json: serde_json::Value = serde_json::from_str(STATUS).unwrap();
         let status: HostStatus = serde_json::from_value(json.clone()).unwrap();
         assert_eq!(status.uptime, Duration::from_secs(61));
         let interval = &status.daemons[0].intervals[0];
         assert_eq!((interval.last_duration, interval.next_run), (Some(Duration::from_micros(15)), None));
         assert_eq!(serde_json::to_value(&status).unwrap(), json);
     }
+
+    const STATUS: &str = r#"{
+            "name": "app", "pid": 7, "state": "running", "uptime_ms": 61000, "reloads": 0, "blocked": [],
+            "daemons": [{
+                "name": "store", "state": "running", "plane": "workers", "wave": 1, "requires": [], "wants": [], "optional": false,
+                "reason": null, "restarts": 0, "start_took_us": 322, "stop_took_us": null, "degraded": [], "subscriptions": [],
+                "ended": [], "guards": 0, "commands": ["stats"],
+                "errors": 0, "panics": 0,
+                "intervals": [{
+                    "name": "sweep", "schedule": "5s", "period_ms": 5000, "state": "paused", "ticks": 3, "failed": 0,
+                    "skipped": 1, "running": 0, "last_run_ms": 1200, "next_run_ms": null, "last_duration_us": 15,
+                    "last_error": null, "lateness": {"max_ns": 0, "total_ns": 0, "buckets": []}, "times": {"max_ns": 0, "total_ns": 0, "buckets": []}
+                }],
+                "tasks": [{
+                    "name": "pump", "kind": "task", "spawned_at": "src/main.rs:1", "polls": 2, "age_ms": 10, "idle_ms": 3,
+                    "polling": false, "waits_in": null
+                }]
+            }]
+        }"#;
 }

@@ -28,3 +28,9 @@ pub mod program;
 pub use process::{ProcessError, Program, Running, Source};
 pub use rustix::process::Signal;
 pub use tempfile::TempDir;
+
+/// Says on the terminal, past the capture of the test, that something could not be tried here.
+pub fn not_run(what: &str, why: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr().lock(), "NOT RUN: {what}: {why}"); // then nobody reads it
+}

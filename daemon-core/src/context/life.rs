@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 
 use super::link::{AnyDaemon, HostLink};
 use super::register::Unsubscribe;
@@ -53,7 +54,7 @@ pub(crate) struct Life {
     pub(crate) publisher: Publisher,
     pub(crate) link: Arc<dyn HostLink>,
     pub(crate) tasks: Arc<Tasks>,
-    pub(crate) span: tracing::Span,
+    pub(crate) span: Span,
     pub(crate) tally: Arc<Tally>,
     /// The daemons this one requires, held for as long as it lives.
     pub(crate) required: Vec<(TypeId, Arc<str>, AnyDaemon)>,
@@ -255,7 +256,11 @@ impl schedule::Owner for Life {
     }
 
     fn call(&self, ticker: &Ticker) -> BoxFuture<'static, Result<()>> {
-        self.call(&ticker.name, || (ticker.tick)())
+        let call = || self.call(&ticker.name, || (ticker.tick)());
+        match ticker.span(&self.daemon) {
+            None => call(),
+            Some(span) => traced(span, call),
+        }
     }
 
     fn booked(&self, ticker: &Ticker, failure: Option<&Failure>, in_a_row: u32) {
@@ -265,4 +270,19 @@ impl schedule::Owner for Life {
             self.on_error(ticker.schedule.on_error, &ticker.name, failure);
         }
     }
+}
+
+/// A tick in its span.
+#[cold]
+fn traced(span: Span, call: impl FnOnce() -> BoxFuture<'static, Result<()>>) -> BoxFuture<'static, Result<()>> {
+    let (made, of) = (span.in_scope(call), span.clone());
+    let work = async move {
+        let result = made.await;
+        if result.is_err() {
+            of.record("otel.status_code", "ERROR");
+            of.record("error.type", "error");
+        }
+        result
+    };
+    Box::pin(work.instrument(span))
 }

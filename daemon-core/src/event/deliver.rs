@@ -199,7 +199,10 @@ fn offer_one_by_one(
             let Route { mailbox, lane, is_tap, .. } = route;
             match (judge(route, event), message.wait.filter(|_| !is_tap)) {
                 (Verdict::Passes, None) => passing |= 1 << at,
-                (Verdict::PassesAs(key), None) => mailbox.offer_keyed(*lane, event, key, message),
+                (Verdict::PassesAs(key), None) => {
+                    let linked = message.linked(event);
+                    mailbox.offer_keyed(*lane, linked.as_ref().unwrap_or(event), key, message);
+                }
                 (Verdict::Passes, Some(wait)) => mailbox.offer_tracked(*lane, event, 0, (wait, message), full),
                 (Verdict::PassesAs(key), Some(wait)) => mailbox.offer_tracked(*lane, event, key, (wait, message), full),
                 (Verdict::TurnsAway, _) => {}

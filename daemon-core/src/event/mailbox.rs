@@ -115,6 +115,8 @@ impl Mailbox {
         let mut state = self.lock();
         for route in routes {
             if let Some(event) = message.as_taken_by(route) {
+                let linked = message.linked(event);
+                let event = linked.as_ref().unwrap_or(event);
                 state.offer_to_lane(&self.progress, route.lane, event, &mut after, |to| {
                     full.push(Full::new(self.clone(), to, event.clone()));
                 });
@@ -173,6 +175,7 @@ impl Mailbox {
             } else {
                 wait.receipt.track(event, &label, on).map_or_else(|| event.clone(), |tracked| Arc::new(tracked))
             };
+            let event = message.linked(&event).unwrap_or(event);
             if stops {
                 receipt::abandon(&event);
             }

@@ -7,6 +7,7 @@ use super::event::AnyEvent;
 use super::receipt::Receipt;
 use super::retained::Kept;
 use super::routes::{Route, TypeTag};
+use super::span::{Linked, Published};
 use super::state::State;
 use super::topic::Topic;
 use super::wait_graph::Waiter;
@@ -23,6 +24,8 @@ pub(crate) struct Message<'a> {
     publisher: &'a Arc<str>,
     to_json: ToJson,
     envelope: Option<AnyEvent>,
+    /// Its span, if somebody looks.
+    published: Option<Arc<Published>>,
     /// Who wants to know what becomes of it.
     pub(crate) wait: Option<&'a Wait<'a>>,
     /// Whether its publisher waits for room.
@@ -75,13 +78,14 @@ pub(crate) struct Wait<'a> {
 }
 
 impl<'a> Message<'a> {
-    pub(crate) fn new<E: Event>(event: E, publisher: &'a Arc<str>, until: Until<'a>) -> Self {
+    pub(crate) fn new<E: Event>(topic: &str, event: E, publisher: &'a Arc<str>, until: Until<'a>) -> Self {
         Self {
             kind: TypeTag::of::<E>(),
             event: Some(Arc::new(event)),
             publisher,
             to_json: envelope::to_json::<E>,
             envelope: None,
+            published: Published::now(topic, publisher),
             wait: until.handled(),
             is_patient: !matches!(until, Until::Offered),
             retaining: None,
@@ -143,6 +147,18 @@ impl<'a> Message<'a> {
     #[inline]
     pub(crate) fn take_for(&mut self, route: &Route) -> Option<AnyEvent> {
         let takes = route.takes.is_some_and(|kind| kind.id == self.kind.id);
-        if takes && self.wait.is_none() && self.retaining.is_none() { self.event.take() } else { None }
+        if !takes || self.wait.is_some() || self.retaining.is_some() {
+            return None;
+        }
+        match &self.published {
+            None => self.event.take(),
+            Some(published) => self.event.take().map(|event| Linked::wrap(event, published)),
+        }
+    }
+
+    /// What is queued in the place of `event`, which is what a route takes: itself with its span, if it has one.
+    #[inline]
+    pub(crate) fn linked(&self, event: &AnyEvent) -> Option<AnyEvent> {
+        self.published.as_ref().map(|published| Linked::wrap(event.clone(), published))
     }
 }

@@ -170,7 +170,7 @@ impl Publisher {
             Form::Pattern => return Err(PublishError::PatternTopic { topic: E::TOPIC.to_owned() }),
             Form::Malformed => return Err(invalid(E::TOPIC)),
         }
-        let mut message = Message::new(event, &self.name, until);
+        let mut message = Message::new(E::TOPIC, event, &self.name, until);
         let offered = if E::RETAIN {
             self.compare(E::TOPIC, message.kind);
             self.bus.offer_retained(Topic::Static(E::TOPIC), &mut message)
@@ -184,7 +184,7 @@ impl Publisher {
     }
 
     fn offer_to<E: Event>(&self, topic: &str, event: E, until: Until<'_>) -> Result<Crowd, PublishError> {
-        let mut message = Message::new(event, &self.name, until);
+        let mut message = Message::new(topic, event, &self.name, until);
         self.compare(E::TOPIC, message.kind);
         if !E::RETAIN
             && let Some(offered) = self.bus.offer_to(topic, &mut message)

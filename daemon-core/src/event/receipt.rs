@@ -13,6 +13,7 @@
 
 use super::error::{Fate, Unhandled};
 use super::event::AnyEvent;
+use super::span::Linked;
 use super::stall::Stall;
 use super::wait_graph::{Node, WaitGraph, Waiter};
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -170,6 +171,7 @@ impl Drop for Waits<'_> {
 impl Tracked {
     /// The event itself, if it is tracked or not.
     pub(crate) fn inside(event: &AnyEvent) -> &AnyEvent {
+        let event = Linked::inside(event);
         event.downcast_ref::<Self>().map_or(event, |tracked| &tracked.event)
     }
 
@@ -204,7 +206,7 @@ impl Drop for Tracked {
 
 /// Notes of an event, if it is tracked, that it will reach no handler.
 pub(crate) fn abandon(event: &AnyEvent) {
-    if let Some(tracked) = event.downcast_ref::<Tracked>() {
+    if let Some(tracked) = Linked::inside(event).downcast_ref::<Tracked>() {
         tracked.abandon();
     }
 }

@@ -9,6 +9,7 @@ use super::ledger::Ledger;
 use super::plan::{LanePlan, MailboxPlan, QueuePlan, SeatPlan};
 use super::receipt::take_out;
 use super::routes::TypeTag;
+use super::span::Linked;
 use super::state::Phase;
 use super::{Event, QueueOptions};
 use std::fmt;
@@ -99,8 +100,12 @@ impl<E> fmt::Debug for Subscription<E> {
     }
 }
 
-/// Takes a tracked event out, which is handled with that.
+/// Takes an event out that has a span or is tracked; a tracked one is handled with that.
 fn received<E: Send + Sync + 'static>(event: AnyEvent) -> Result<Arc<E>, ()> {
+    let event = match Linked::take_out(event).0.downcast() {
+        Ok(event) => return Ok(event),
+        Err(event) => event,
+    };
     let (event, tracked) = take_out(event).ok_or(())?;
     tracked.end(None);
     Ok(event)

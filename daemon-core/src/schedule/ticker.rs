@@ -76,6 +76,24 @@ impl Ticker {
         Self { name: name.into(), at: Location::caller(), schedule, tick, heavy, ledger }
     }
 
+    /// The span of a tick, for whoever looks at `daemon_core::ticks` at the level of debug; `None` if nobody does.
+    #[inline]
+    pub(crate) fn span(&self, daemon: &str) -> Option<tracing::Span> {
+        const TARGET: &str = "daemon_core::ticks";
+        tracing::span_enabled!(target: TARGET, tracing::Level::DEBUG).then(|| {
+            tracing::debug_span!(
+                target: TARGET,
+                "tick",
+                daemon,
+                interval = &*self.name,
+                otel.name = format_args!("tick {daemon}.{}", self.name),
+                otel.kind = "internal",
+                otel.status_code = tracing::field::Empty,
+                "error.type" = tracing::field::Empty,
+            )
+        })
+    }
+
     pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use tokio::time::Instant;
+use tracing::Span;
 
 use super::Handler;
 use crate::event::{Mailbox, Tracked};
@@ -61,6 +62,8 @@ pub(super) struct Notes {
     pub(super) exact: bool,
     /// Its event, if the publisher waits to know how it ends.
     pub(super) tracked: Option<Arc<Tracked>>,
+    /// Its span, if its event was published in one.
+    pub(super) span: Option<Span>,
 }
 
 impl Notes {
@@ -68,7 +71,7 @@ impl Notes {
     pub(super) fn new(chair: &Chair, place: u32) -> (Self, Waker) {
         let flag = Arc::new(CallWaker { chair: chair.clone(), place, woken: AtomicBool::new(false) });
         let waker = Waker::from(flag.clone());
-        (Self { flag, busy: false, since: None, exact: false, tracked: None }, waker)
+        (Self { flag, busy: false, since: None, exact: false, tracked: None, span: None }, waker)
     }
 }
 

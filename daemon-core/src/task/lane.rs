@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::desk::Desk;
 use super::drop_quietly;
 use super::seat::Seat;
-use crate::event::{AnyEvent, set_current};
+use crate::event::{AnyEvent, Linked, set_current};
 
 /// How many calls are made before the worker is asked whether others wait for it.
 pub(super) const CALLS_PER_STEP: usize = 32;
@@ -44,6 +44,21 @@ pub(super) struct LaneOf<'d, E> {
 impl<'d, E: Any + Send + Sync> LaneOf<'d, E> {
     pub(super) fn new(seats: impl Iterator<Item = Seat<'d, E>>) -> Self {
         Self { seats: seats.collect(), current: None }
+    }
+
+    /// Takes out an event that has a span, which each seat hears of.
+    #[cold]
+    fn link(&mut self, event: AnyEvent) -> Arc<E> {
+        let (event, published) = Linked::take_out(event);
+        #[expect(
+            clippy::expect_used,
+            reason = "the routes of a lane carry its type only; anything else is a fault here"
+        )]
+        let event = event.downcast().expect("a lane gets events of its own type");
+        if let Some(published) = published {
+            self.seats.iter_mut().for_each(|seat| seat.link(&event, published.clone()));
+        }
+        event
     }
 
     /// Hands an event to some seats, from `first` on.
@@ -107,11 +122,6 @@ fn hand_one<E: Any + Send + Sync>(seat: &mut Seat<'_, E>, event: Arc<E>, desk: &
     }
 }
 
-fn typed<E: Any + Send + Sync>(event: AnyEvent) -> Arc<E> {
-    #[expect(clippy::expect_used, reason = "the routes of a lane carry its type only; anything else is a fault here")]
-    event.downcast().expect("a lane gets events of its own type")
-}
-
 impl<E: Any + Send + Sync> Lane for LaneOf<'_, E> {
     fn hand(&mut self, event: AnyEvent, seat: usize, desk: &mut Desk<'_>) {
         let seat = &mut self.seats[seat];
@@ -121,7 +131,7 @@ impl<E: Any + Send + Sync> Lane for LaneOf<'_, E> {
 
     #[inline]
     fn deliver(&mut self, event: AnyEvent, desk: &mut Desk<'_>) -> bool {
-        let event = typed::<E>(event);
+        let event = event.downcast().unwrap_or_else(|event| self.link(event));
         match &mut self.seats[..] {
             [alone] => {
                 hand_one(alone, event, desk);

@@ -15,12 +15,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use tracing::Span;
+
 use super::call::{BoxHandler, Call, Chair, Notes, clear};
 use super::desk::Desk;
 use super::sample::Sample;
 use super::{Failure, panicked};
 use crate::error::Result;
-use crate::event::{AnyEvent, Progress, Tracked, Waiter, set_current, take_out};
+use crate::event::{AnyEvent, Linked, Progress, Published, Tracked, Waiter, set_current, take_out};
 
 /// No place is free.
 const NONE: u32 = u32::MAX;
@@ -59,7 +61,14 @@ struct Rest<'d, E> {
     pending: VecDeque<Arc<E>>,
     /// Those events, not begun, whose publishers wait to know how they end.
     watched: Vec<Arc<Tracked>>,
+    /// Where those events, not begun, were published that have spans, by their addresses.
+    links: Vec<(usize, Arc<Published>)>,
     sample: Sample,
+}
+
+/// Where an event is, which tells it from all others that are there.
+fn address<E>(event: &Arc<E>) -> usize {
+    Arc::as_ptr(event).addr()
 }
 
 impl<'d, E> Seat<'d, E> {
@@ -81,6 +90,7 @@ impl<'d, E> Seat<'d, E> {
             more,
             pending: VecDeque::new(),
             watched: Vec::new(),
+            links: Vec::new(),
             sample: Sample::new(),
         };
         let queue = chair.queue;
@@ -166,7 +176,9 @@ impl<'d, E> Seat<'d, E> {
         }
         self.is_current(place, desk);
         desk.clock.polled();
-        let (handler, waker, _) = self.place(place);
+        let (handler, waker, notes) = self.place(place);
+        let span = notes.span.clone();
+        let _span = span.as_ref().map(Span::enter);
         let polled = start(handler, event, &mut Context::from_waker(waker));
         self.settle(place, polled, desk)
     }
@@ -185,7 +197,9 @@ impl<'d, E> Seat<'d, E> {
         let poll = |seat: &mut Self, desk: &mut Desk<'_>| {
             seat.is_current(place, desk);
             desk.clock.polled();
-            let (handler, waker, _) = seat.place(place);
+            let (handler, waker, notes) = seat.place(place);
+            let span = notes.span.clone();
+            let _span = span.as_ref().map(Span::enter);
             let polled = handler.as_mut().resume(&mut Context::from_waker(waker));
             seat.settle(place, polled, desk)
         };
@@ -221,11 +235,14 @@ impl<'d, E> Seat<'d, E> {
 
     /// A call begins that is timed, and may be that of an event whose publisher waits to know how it ends.
     fn look(&mut self, event: &Arc<E>, place: u32, desk: &mut Desk<'_>) {
-        let Rest { sample, watched, .. } = &mut *self.rest;
+        let Rest { sample, watched, links, name, .. } = &mut *self.rest;
         let exact = sample.looks(&mut self.unseen);
         let at = watched.iter().position(|tracked| tracked.is(event));
         let tracked = at.map(|at| watched.swap_remove(at));
+        let at = links.iter().position(|(at, _)| *at == address(event));
+        let span = at.map(|at| links.swap_remove(at).1.handled_by(&desk.mailbox.owner, name));
         let (_, _, notes) = self.place(place);
+        notes.span = span;
         notes.since = Some(if exact { desk.clock.now() } else { desk.clock.roughly() });
         notes.exact = exact;
         notes.tracked = tracked;
@@ -252,7 +269,11 @@ impl<'d, E> Seat<'d, E> {
             let seen = notes.since.is_some();
             notes.since.get_or_insert_with(|| desk.clock.roughly());
             desk.busy += 1;
-            self.rest.sample.suspended(seen, &mut self.unseen);
+            let Rest { sample, watched, links, .. } = &mut *self.rest;
+            sample.suspended(seen, &mut self.unseen);
+            if !(watched.is_empty() && links.is_empty()) {
+                sample.interrupt(&mut self.unseen);
+            }
             self.free = self.rest.spare.pop().unwrap_or(NONE);
         }
     }
@@ -261,8 +282,8 @@ impl<'d, E> Seat<'d, E> {
     fn end(&mut self, place: u32, failure: Option<Failure>, desk: &mut Desk<'_>) {
         let (_, _, notes) = self.place(place);
         let (since, exact, suspended) = (notes.since.take(), notes.exact, std::mem::take(&mut notes.busy));
-        let (tracked, mut told) = (notes.tracked.take(), None);
-        let Rest { name, spare, watched, sample, .. } = &mut *self.rest;
+        let (tracked, span, mut told) = (notes.tracked.take(), notes.span.take(), None);
+        let Rest { name, spare, watched, links, sample, .. } = &mut *self.rest;
         if suspended {
             desk.busy -= 1;
             if self.free == NONE { self.free = place } else { spare.push(place) }
@@ -271,7 +292,7 @@ impl<'d, E> Seat<'d, E> {
         match since {
             Some(since) if suspended => times.record(desk.clock.roughly().saturating_duration_since(since), 1),
             Some(since) if exact => {
-                let stands_for = sample.timed(!watched.is_empty(), &mut self.unseen);
+                let stands_for = sample.timed(!(watched.is_empty() && links.is_empty()), &mut self.unseen);
                 times.record(desk.clock.now().saturating_duration_since(since), stands_for);
             }
             Some(_) => sample.missed(),
@@ -287,6 +308,10 @@ impl<'d, E> Seat<'d, E> {
             Some(failure) => {
                 self.progress.failed();
                 self.failures = self.failures.saturating_add(1);
+                if let Some(span) = &span {
+                    span.record("otel.status_code", "ERROR");
+                    span.record("error.type", if failure.is_panic() { "panic" } else { "error" });
+                }
                 told = tracked.is_some().then(|| failure.to_string());
                 desk.failed(name, failure, self.failures);
             }
@@ -296,19 +321,33 @@ impl<'d, E> Seat<'d, E> {
         }
     }
 
-    /// Takes an event out that its publisher tracks.
+    /// Hears where an event was published that it gets, so that its call has a span.
+    #[cold]
+    pub(super) fn link(&mut self, event: &Arc<E>, published: Arc<Published>) {
+        self.rest.links.push((address(event), published));
+        self.rest.sample.interrupt(&mut self.unseen);
+    }
+
+    /// Takes an event out that has a span or that its publisher tracks.
     #[cold]
     pub(super) fn watch(&mut self, event: AnyEvent) -> Arc<E>
     where
         E: Send + Sync + 'static,
     {
-        #[expect(
-            clippy::expect_used,
-            reason = "the routes of a lane carry its type only; anything else is a fault here"
-        )]
-        let (event, tracked) = take_out(event).expect("a lane gets events of its own type");
-        self.rest.watched.push(tracked);
-        self.rest.sample.interrupt(&mut self.unseen);
+        let (event, published) = Linked::take_out(event);
+        let event = event.downcast().unwrap_or_else(|event| {
+            #[expect(
+                clippy::expect_used,
+                reason = "the routes of a lane carry its type only; anything else is a fault here"
+            )]
+            let (event, tracked) = take_out(event).expect("a lane gets events of its own type");
+            self.rest.watched.push(tracked);
+            self.rest.sample.interrupt(&mut self.unseen);
+            event
+        });
+        if let Some(published) = published {
+            self.link(&event, published);
+        }
         event
     }
 
@@ -317,11 +356,16 @@ impl<'d, E> Seat<'d, E> {
     where
         E: Send + Sync + 'static,
     {
-        let Rest { pending, watched, index, .. } = &mut *self.rest;
+        let Rest { pending, watched, links, index, .. } = &mut *self.rest;
         for event in pending.drain(..) {
             let at = watched.iter().position(|tracked| tracked.is(&event));
+            let link = links.iter().position(|(at, _)| *at == address(&event));
             let event: AnyEvent = match at {
                 Some(at) => watched.swap_remove(at),
+                None => event,
+            };
+            let event = match link {
+                Some(at) => Linked::wrap(event, &links.swap_remove(at).1),
                 None => event,
             };
             held.push((*index, event));
@@ -336,6 +380,7 @@ impl<'d, E> Seat<'d, E> {
             let (handler, _, notes) = self.place(place);
             clear(handler, name);
             under_way += usize::from(std::mem::take(&mut notes.busy));
+            notes.span = None;
             if let Some(tracked) = notes.tracked.take() {
                 tracked.abandon();
             }

@@ -2,9 +2,11 @@
 
 use super::{S, blank, interval};
 use daemon_core::testing::TestHost;
-use daemon_core::{DaemonBase, Error, IntervalState, Period, Result, daemon};
+use daemon_core::time::Percent;
+use daemon_core::{DaemonBase, Error, IntervalState, Period, Result, Schedule, daemon};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 #[derive(serde::Deserialize)]
 struct Config {
@@ -167,5 +169,32 @@ async fn a_deferred_call_comes_once_and_counts_time_asleep() {
     assert_eq!(called(), 1);
     host.advance("1d").await;
     assert_eq!(called(), 1);
+    host.shutdown().await.assert_clean();
+}
+
+/// A period that no timer can tell, and those that no machine will see the end of.
+#[tokio::test]
+async fn the_shortest_and_the_longest_period_there_are() {
+    let (host, cx) = blank().await;
+    let nanos = Duration::from_nanos;
+    let periods = [("shortest", nanos(1)), ("long", nanos(u64::MAX)), ("longest", Duration::MAX)];
+    for (name, period) in periods {
+        cx.register_interval(name, Schedule::every(period).jitter(Percent::from_hundredths(5_000)), || async {})
+            .unwrap();
+    }
+    host.advance("100ms").await;
+    let shortest = interval(&host, "shortest");
+    assert!((50..=101).contains(&shortest.ticks), "about one for each grain of the timers: {}", shortest.ticks);
+    assert!((90_000_000..=100_000_001).contains(&(shortest.ticks + shortest.skipped)), "{}", shortest.skipped);
+    cx.set_interval_period("shortest", Duration::MAX).unwrap();
+    host.advance("30d").await;
+    for (name, _) in periods {
+        let now = interval(&host, name);
+        assert!(now.next_run.unwrap() > S(500 * 365 * 86_400), "{name}: {:?}", now.next_run);
+        cx.run_interval(name).unwrap();
+    }
+    host.advance("1ms").await;
+    assert_eq!(["long", "longest"].map(|name| interval(&host, name).ticks), [1, 1], "only by hand");
+    drop(cx);
     host.shutdown().await.assert_clean();
 }

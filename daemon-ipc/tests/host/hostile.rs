@@ -1,7 +1,8 @@
 //! Peers that mean no good, or know no better.
 
 use daemon_core::CallError;
-use daemon_ipc::{Limits, code};
+use daemon_ipc::{Limits, Policy, RequestError, code};
+use proptest::{prelude::*, test_runner::TestRunner};
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -153,4 +154,69 @@ async fn a_restart_of_the_server_through_itself_ends() {
     };
     assert_eq!(tokio::time::timeout(SOON, again).await.unwrap(), 2);
     assert!(host.shutdown().await.unwrap().is_clean(), "nothing had to be cut");
+}
+
+#[tokio::test]
+async fn whoever_the_policy_keeps_out_calls_nothing() {
+    let (host, place) = host(Room::default(), IpcServer::new().policy(Policy::of(|_| false))).await;
+    let connection = Connection::builder(&place).build();
+    let error = Room::client(&connection).double(&1).await.unwrap_err();
+    let CallError::Transport(why) = &error else { panic!("{error:?}") };
+    assert!(why.to_string().contains("does not talk to"), "{why}");
+    assert!(host.handle().status().daemon("room").unwrap().errors == 0);
+    host.shutdown().await.unwrap();
+}
+
+/// Values of every kind under the keys that mean something, and under others.
+fn any_payload() -> impl Strategy<Value = Value> {
+    let text = prop_oneof![
+        "[a-z.:*]{0,12}",
+        Just("room.double".to_owned()),
+        Just("room.greet".to_owned()),
+        Just("room.panics".to_owned()),
+        Just("room:said".to_owned()),
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        text.prop_map(Value::from)
+    ];
+    let value = leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::hash_map("[a-z]{1,6}", inner, 0..4).prop_map(|map| map.into_iter().collect::<Value>()),
+        ]
+    });
+    let key = prop_oneof![
+        3 => Just("command".to_owned()),
+        3 => Just("request".to_owned()),
+        2 => Just("subscribe".to_owned()),
+        1 => "[a-z]{1,8}",
+    ];
+    prop_oneof![
+        5 => prop::collection::vec((key, value.clone()), 0..4).prop_map(|fields| fields.into_iter().collect::<Value>()),
+        1 => value,
+    ]
+}
+
+#[test]
+fn any_payload_is_answered_and_leaves_the_host_serving() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (host, connection) = runtime.block_on(started());
+    let mut runner =
+        TestRunner::new(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() });
+    let ran = runner.run(&any_payload(), |payload| {
+        let call = async { tokio::time::timeout(SOON, connection.call::<_, Value>(&payload)).await };
+        let answered = runtime.block_on(call);
+        match answered.expect("every request is answered") {
+            Ok(_) => {}
+            Err(RequestError::Failed(failure)) => prop_assert!(failure.code.is_some(), "{failure:?}"),
+            Err(error) => prop_assert!(false, "{error:?}"),
+        }
+        Ok(())
+    });
+    ran.unwrap();
+    assert_eq!(runtime.block_on(Room::client(&connection).double(&1)).unwrap(), 2);
+    runtime.block_on(host.shutdown()).unwrap();
 }

@@ -35,7 +35,7 @@ async fn a_pipe_is_there_while_its_server_is() {
 #[tokio::test]
 async fn the_name_of_a_living_server_is_never_taken() {
     if std::env::var_os("WINEPREFIX").is_some() {
-        println!("NOT RUN: Wine lets a second server take the name of the first");
+        eprintln!("NOT RUN: Wine lets a second server take the name of the first");
         return;
     }
     let name = name();

@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         .daemon(CommandDaemon::new(stop_after))
         .daemon(EventsDaemon::default())
         .daemon(WidgetDaemon::new(args.quiet))
-        .daemon(HealthDaemon)
+        .daemon(HealthDaemon::new(args.metrics))
         .daemon(ProxyDaemon::new(args.upstream))
         .daemon(SessionDaemon::default())
         .daemon(UserDaemon::default())

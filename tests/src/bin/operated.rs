@@ -38,9 +38,9 @@ enum Kind {
     Unmade,
     /// It ends without a word.
     Dies,
-    /// A daemon is not ready before somebody connects it.
+    /// A daemon is not ready before a file is there.
     Slow,
-    /// A daemon takes its time to stop.
+    /// A daemon has not stopped before a file is there.
     Lingers,
     /// It does not run by itself.
     Lame,
@@ -61,7 +61,7 @@ fn host(kind: Kind) -> Result<Host> {
         Kind::Unmade => return Err("the configuration is missing".into()),
         Kind::Dies => host.daemon(Dies),
         Kind::Slow => host.daemon(Slow),
-        Kind::Lingers => host.daemon(Lingers),
+        Kind::Lingers => host.stop_budget(FOR_EVER).daemon(Lingers),
         Kind::Lame => host.daemon(Lame),
     })
 }
@@ -178,21 +178,25 @@ struct Slow;
 
 impl DaemonBase for Slow {
     async fn initialize(&self, _cx: &Context) -> Result<()> {
-        let go = std::env::var("OPERATED_GO")?;
-        while !std::path::Path::new(&go).exists() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        Ok(())
+        until_told_to_go().await
     }
 }
 
-#[daemon(name = "lingers", no_handlers, stop_timeout = "5s")]
+/// Waits for the file that a variable names.
+async fn until_told_to_go() -> Result<()> {
+    let go = std::env::var("OPERATED_GO")?;
+    while !std::path::Path::new(&go).exists() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
+}
+
+#[daemon(name = "lingers", no_handlers, stop_timeout = "1h")]
 struct Lingers;
 
 impl DaemonBase for Lingers {
     async fn cleanup(&self, _cx: &Context) -> Result<()> {
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        Ok(())
+        until_told_to_go().await
     }
 }
 

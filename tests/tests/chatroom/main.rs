@@ -11,6 +11,7 @@
 mod chaos;
 mod commands;
 mod input;
+mod metrics;
 mod run;
 mod signals;
 mod trouble;

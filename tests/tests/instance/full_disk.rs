@@ -2,7 +2,7 @@ use std::process::Command;
 
 use tests::TempDir;
 
-use super::{Arena, CONTENDER, Result, not_run};
+use super::{Arena, CONTENDER, Result};
 
 /// Runs a script of the shell with the contender as `$0`; what it says, line by line.
 fn script(program: &[&str], script: &str, args: &[&str]) -> Result<Vec<String>> {
@@ -48,7 +48,7 @@ fn a_full_and_a_read_only_disk_are_told_of_and_leave_no_lock() -> Result {
         Command::new(namespace[0]).args(&namespace[1..]).args(can_mount).output().is_ok_and(|ran| ran.status.success())
     };
     let Some(namespace) = namespaces.into_iter().find(allowed) else {
-        not_run("a full disk", "this user may not mount a small one");
+        tests::not_run("a full disk", "this user may not mount a small one");
         return Ok(());
     };
     let (dir, elsewhere) = (TempDir::new()?, TempDir::new()?);

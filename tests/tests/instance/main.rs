@@ -124,11 +124,6 @@ impl Drop for Contender {
     }
 }
 
-/// Says on the terminal, past the capture of the test, that something could not be tried here.
-fn not_run(what: &str, why: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "NOT RUN: {what}: {why}"); // then nobody reads it
-}
-
 /// Writes a file with this in it.
 fn write(path: &Path, content: &str) -> Result {
     Ok(File::create(path)?.write_all(content.as_bytes())?)

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Arena, Result, not_run};
+use super::{Arena, Result};
 
 /// How a process that is traced came to stand still.
 enum Stood {
@@ -58,7 +58,7 @@ fn killed_at_any_step_it_keeps_nobody_from_starting() -> Result {
         let led = match Led::lead(contenders[0].pid()) {
             Ok(led) => led,
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                not_run("killing at each step", "this user may not trace a process");
+                tests::not_run("killing at each step", "this user may not trace a process");
                 return Ok(());
             }
             Err(error) => return Err(error.into()),

@@ -74,7 +74,7 @@ fn a_call_that_fails_says_whose_fault_it_is() -> Result {
         (&["call", "double", "4"], 2, "`double` names no command; write DAEMON.COMMAND"),
         (&["call", "clock.treble", "4"], 1, "daemon `clock` has no command `treble`; it has: double, echo"),
         (&["call", "watch.double", "4"], 1, "no daemon named `watch`; this host has: "),
-        (&["call", "clock.stall", "--timeout", "300ms"], 4, "`clock.stall` did not answer within 300ms"),
+        (&["call", "clock.stall", "--timeout", "1s"], 4, "`clock.stall` did not answer within 1s"),
         (&["daemons", "watch"], 1, "watch"),
         (&["daemon", "stop", "ipc"], 1, "`ipc` carries the calls of operators"),
         (&["schedule", "pause", "clock", "tock"], 1, "tock"),

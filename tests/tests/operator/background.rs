@@ -80,9 +80,9 @@ fn who_comes_second_waits_until_the_first_is_ready_and_names_it() -> Result {
     let waiting = place.begin(&["wait", "--ready"])?;
     while place.run(&["status"])?.code != Some(0) {}
     assert_eq!(place.json(&["status"])?["state"], "starting");
-    place.run(&["wait", "--ready", "--timeout", "200ms"])?.expect(4).says("starting: `slow` is starting");
-    let hasty = place.run(&["--kind", "slow", "start", "--timeout", "200ms"])?;
-    hasty.expect(4).says("not ready (starting: `slow` is starting) within 200ms");
+    place.run(&["wait", "--ready", "--timeout", "1s"])?.expect(4).says("starting: `slow` is starting");
+    let hasty = place.run(&["--kind", "slow", "start", "--timeout", "1s"])?;
+    hasty.expect(4).says("not ready (starting: `slow` is starting) within 1s");
 
     fs::write(place.go(), "")?;
     assert_eq!(done(waiting)?.expect(0).out, "operated is ready\n");
@@ -125,6 +125,7 @@ fn two_stops_at_once_both_wait_for_the_end() -> Result {
     let place = Place::new()?;
     place.run(&["--kind", "lingers", "start"])?.expect(0);
     let stops = [place.begin(&["stop"])?, place.begin(&["stop"])?, place.begin(&["wait", "--stopped"])?];
+    fs::write(place.go(), "")?;
     for stop in stops {
         done(stop)?.expect(0);
         assert!(place.left()?.is_empty());
@@ -139,8 +140,9 @@ fn a_start_while_it_stops_has_its_turn() -> Result {
     let before = place.pid();
     let stopping = place.begin(&["stop"])?;
     while place.json(&["status"])?["state"] != "stopping" {}
-    let started = place.json(&["start"])?;
-    assert_eq!(started["started"], true);
+    let starting = place.begin(&["start", "--json"])?;
+    fs::write(place.go(), "")?;
+    assert_eq!(done(starting)?.expect(0).json()?["started"], true);
     assert_ne!(place.pid(), before);
     done(stopping)?.expect(0);
     assert_eq!(place.json(&["status"])?["state"], "running");
@@ -151,7 +153,8 @@ fn a_start_while_it_stops_has_its_turn() -> Result {
 fn a_stop_that_takes_too_long_says_so_and_goes_on() -> Result {
     let place = Place::new()?;
     place.run(&["--kind", "lingers", "start"])?.expect(0);
-    place.run(&["stop", "--timeout", "300ms"])?.expect(4).says("still stopping with PID ");
+    place.run(&["stop", "--timeout", "1s"])?.expect(4).says("still stopping with PID ");
+    fs::write(place.go(), "")?;
     place.run(&["wait", "--stopped"])?.expect(0);
     Ok(())
 }

@@ -141,3 +141,20 @@ fn an_error_of_a_command_is_read_by_any_client() -> Result {
     assert_eq!(served.subject.ends()?.code, Some(0));
     Ok(())
 }
+
+/// What keeps the socket from being made ends the host before its work begins to matter, and is told with what to do.
+#[test]
+fn a_place_where_no_socket_can_be_is_told_of() -> Result {
+    let dir = TempDir::new()?;
+    let taken = dir.path().join("taken.sock");
+    std::fs::create_dir(&taken)?;
+    let long = dir.path().join("x".repeat(200));
+    for (path, says) in [(&taken, "is in the place of the socket"), (&long, "is too long for a socket")] {
+        let subject = Subject::start(&format!("served/calm@{}", path.display()), &[])?;
+        let ended = subject.ends()?;
+        assert_eq!(ended.code, Some(1), "{ended:#?}");
+        assert!(ended.err.contains("ipc") && ended.err.contains(says), "{ended:#?}");
+    }
+    assert!(taken.is_dir(), "what is there is left alone");
+    Ok(())
+}

@@ -1,15 +1,23 @@
 //! `health`: answers ping, status and metrics.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fs, io};
 
-use daemon_core::{Context, DaemonBase, HostStatus, Result, daemon};
+use daemon_core::{BoxError, Context, DaemonBase, HostStatus, Result, daemon};
+use daemon_health::metrics::Metrics as Figures;
 use serde::{Deserialize, Serialize};
 
 use crate::chaos::Strike;
 
 #[daemon(name = "health")]
 #[derive(Default)]
-pub(crate) struct HealthDaemon;
+pub(crate) struct HealthDaemon {
+    /// Where figures are written to.
+    figures: Option<PathBuf>,
+}
 
 /// The program as a whole.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -79,7 +87,35 @@ impl HealthDaemon {
     }
 }
 
-impl DaemonBase for HealthDaemon {}
+impl HealthDaemon {
+    pub(crate) fn new(figures: Option<PathBuf>) -> Self {
+        Self { figures }
+    }
+}
+
+impl DaemonBase for HealthDaemon {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        let Some(path) = self.figures.clone() else { return Ok(()) };
+        let (path, figures) =
+            (Arc::new(path), Arc::new(Figures::of(cx.host()).info("version", env!("CARGO_PKG_VERSION"))));
+        let writing = cx.clone();
+        cx.register_interval("write-figures", Duration::from_secs(1), move || {
+            let (path, figures, cx) = (path.clone(), figures.clone(), writing.clone());
+            async move {
+                cx.spawn_blocking("write figures", move || write(&path, &figures))?.await??;
+                Ok::<_, BoxError>(())
+            }
+        })?;
+        Ok(())
+    }
+}
+
+/// Whoever reads the file sees all of it or the one before.
+fn write(path: &Path, figures: &Figures) -> io::Result<()> {
+    let new = path.with_extension("new");
+    fs::write(&new, figures.render(None).text)?;
+    fs::rename(new, path)
+}
 
 fn uptime_ms(host: &HostStatus) -> u64 {
     u64::try_from(host.uptime.as_millis()).unwrap_or(u64::MAX)

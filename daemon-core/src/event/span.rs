@@ -1,0 +1,95 @@
+//! Spans of events, for whoever looks at [`TARGET`] at the level of debug: one from when an event is published until the last handler
+//! has begun, and one for each call of a handler, which follows from it.
+//!
+//! An event that is published in a span goes through queues in a wrapper, as tracked ones do. So it is its publisher who finds out
+//! whether anybody looks, at the cost of one load; queues and handlers do nothing for events without spans. Retained events
+//! that come late, and events that are pulled, have none.
+
+use super::event::AnyEvent;
+use std::sync::Arc;
+use tracing::Span;
+use tracing::field::Empty;
+
+/// The target of these spans.
+const TARGET: &str = "daemon_core::events";
+
+/// The span that an event was published in; it ends when the last handler has begun.
+#[derive(Debug)]
+pub(crate) struct Published {
+    span: Span,
+    topic: Box<str>,
+}
+
+/// An event on its way, with where it was published.
+#[derive(Debug)]
+pub(crate) struct Linked {
+    pub(crate) event: AnyEvent,
+    pub(crate) published: Arc<Published>,
+}
+
+impl Published {
+    /// The span of an event that is published now; `None` if nobody looks.
+    #[inline]
+    pub(crate) fn now(topic: &str, publisher: &str) -> Option<Arc<Self>> {
+        tracing::span_enabled!(target: TARGET, tracing::Level::DEBUG).then(|| Self::new(topic, publisher))
+    }
+
+    /// It is a root, since a span keeps its parent open and this one ends late; it follows from the one it is made in.
+    #[cold]
+    fn new(topic: &str, publisher: &str) -> Arc<Self> {
+        let span = tracing::debug_span!(
+            target: TARGET,
+            parent: None,
+            "publish",
+            daemon = publisher,
+            otel.name = format_args!("publish {topic}"),
+            otel.kind = "producer",
+            messaging.system = "daemon_core",
+            messaging.operation.name = "publish",
+            "messaging.operation.type" = "send",
+            messaging.destination.name = topic,
+        );
+        span.follows_from(Span::current());
+        Arc::new(Self { span, topic: topic.into() })
+    }
+
+    /// The span of a handler's call.
+    pub(crate) fn handled_by(&self, daemon: &str, handler: &str) -> Span {
+        let span = tracing::debug_span!(
+            target: TARGET,
+            "event",
+            daemon,
+            handler,
+            otel.name = format_args!("process {}", self.topic),
+            otel.kind = "consumer",
+            otel.status_code = Empty,
+            "error.type" = Empty,
+            messaging.system = "daemon_core",
+            messaging.operation.name = "handle",
+            "messaging.operation.type" = "process",
+            messaging.destination.name = &*self.topic,
+            messaging.destination.subscription.name = format_args!("{daemon}.{handler}"),
+        );
+        span.follows_from(&self.span);
+        span
+    }
+}
+
+impl Linked {
+    pub(crate) fn wrap(event: AnyEvent, published: &Arc<Published>) -> AnyEvent {
+        Arc::new(Self { event, published: published.clone() })
+    }
+
+    /// The event itself, if it has a span or not.
+    pub(crate) fn inside(event: &AnyEvent) -> &AnyEvent {
+        event.downcast_ref::<Self>().map_or(event, |linked| &linked.event)
+    }
+
+    /// The event itself, and where it was published.
+    pub(crate) fn take_out(event: AnyEvent) -> (AnyEvent, Option<Arc<Published>>) {
+        match event.downcast::<Self>() {
+            Ok(linked) => (linked.event.clone(), Some(linked.published.clone())),
+            Err(event) => (event, None),
+        }
+    }
+}
