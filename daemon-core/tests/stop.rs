@@ -508,6 +508,34 @@ async fn blocking_work_that_outlives_the_stop_is_named_as_left() {
     assert_eq!((report.left.tasks, report.exit_code), (1, 75));
 }
 
+/// Its task fails, and would be run again while an event is still being handled.
+#[daemon(name = "again")]
+struct Again(Log);
+#[daemon]
+impl Again {
+    #[on_event]
+    async fn slow(&self, _: &Nothing) {
+        tokio::time::sleep(S(1)).await;
+    }
+    #[task(restart(on_failure, backoff = "300ms..300ms"))]
+    async fn fails(&self) -> Result<()> {
+        self.0.say("run");
+        Err("broken".into())
+    }
+}
+impl DaemonBase for Again {}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_waits_to_be_run_again_is_not_while_its_daemon_drains() {
+    let log = Log::default();
+    let host = Host::new("t").daemon(Again(log.clone())).start().await.unwrap();
+    host.handle().publish(Nothing).await.unwrap();
+    log.said("run").await;
+    let report = host.shutdown().await.unwrap();
+    assert!(report.is_clean() && report.stop_ms > 900, "{report}");
+    assert_eq!(log.count("run"), 1);
+}
+
 #[daemon(name = "low", no_handlers)]
 struct Low(#[expect(dead_code, reason = "held for its destructor")] Says);
 impl DaemonBase for Low {}

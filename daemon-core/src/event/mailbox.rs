@@ -115,7 +115,8 @@ impl Mailbox {
         let mut state = self.lock();
         for route in routes {
             if let Some(event) = message.as_taken_by(route) {
-                let linked = message.linked(event);
+                // A tap may keep what it sees, and no span is to stay open for that.
+                let linked = if route.is_tap { None } else { message.linked(event) };
                 let event = linked.as_ref().unwrap_or(event);
                 state.offer_to_lane(&self.progress, route.lane, event, &mut after, |to| {
                     full.push(Full::new(self.clone(), to, event.clone()));

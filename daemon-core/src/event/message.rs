@@ -151,8 +151,8 @@ impl<'a> Message<'a> {
             return None;
         }
         match &self.published {
-            None => self.event.take(),
-            Some(published) => self.event.take().map(|event| Linked::wrap(event, published)),
+            Some(published) if !route.is_tap => self.event.take().map(|event| Linked::wrap(event, published)),
+            _ => self.event.take(),
         }
     }
 

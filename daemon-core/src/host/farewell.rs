@@ -218,3 +218,18 @@ fn cut(task: &TaskStatus, gone: bool) -> HandlerStop {
         ..HandlerStop::new(task.name.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn none_is_taken_once_the_last_has_been_called() {
+        let handler = || Handler::new(Location::caller(), || Box::pin(std::future::ready(Ok(()))));
+        let farewell = Farewell::new(vec![handler()], None);
+        assert!(farewell.add(handler()).is_ok());
+        farewell.say(&Handle::current(), Instant::now() + FOREVER).await;
+        assert!(farewell.add(handler()).is_err());
+        assert_eq!(farewell.stops().len(), 2);
+    }
+}

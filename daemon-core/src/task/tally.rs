@@ -74,3 +74,24 @@ impl Owner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_failures_in_a_row_degrade_until_a_success_or_the_next_life() {
+        let owner = Owner::nobody();
+        let degraded = |times| {
+            owner.streak("tick", times);
+            owner.tally.degraded()
+        };
+        assert!(degraded(2).is_empty());
+        assert_eq!(degraded(3), ["tick"]);
+        assert_eq!(degraded(4), ["tick"]);
+        assert!(degraded(0).is_empty());
+        assert_eq!(degraded(3), ["tick"]);
+        owner.tally.renew();
+        assert!(owner.tally.degraded().is_empty());
+    }
+}

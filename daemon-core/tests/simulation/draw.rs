@@ -49,6 +49,11 @@ impl Plan {
             // Timeouts that are declared have to go into a budget that is, one after the other.
             let most = start_budget.map_or(2_000, |budget| budget.as_millis() as u64 / count as u64);
             node.start_timeout = (most > 0 && dice.chance(20)).then(|| dice.millis(most));
+            // So that budgets are used up, and reloads meet daemons that start.
+            if dice.chance(40) {
+                node.initialize[0] = Deed::Slow(dice.millis(60));
+                node.initialize[1] = Deed::Slow(dice.millis(200));
+            }
         }
         let load = deeds(&mut dice, &temper, 0);
         Self { at_moment, run_for, patience, load, start_timeout, start_budget, ..Self::of(nodes, steps) }

@@ -4,9 +4,9 @@
 //! behind, and the next step is taken all the same.
 //!
 //! Invariants:
-//! 1. `cleanup` runs exactly once for every life whose `initialize` was entered.
+//! 1. `cleanup` runs exactly once for every life whose `initialize` was entered, and for no other.
 //! 2. Each step of a stop runs whatever the one before did.
-//! 3. After [`Lifecycle::run`] has told the conductor of the end, the slot holds nothing of the life.
+//! 3. After [`Lifecycle::run`] has told the conductor of the end, the slot holds nothing of the life, unless work of it is not gone.
 
 mod start;
 mod stop;
