@@ -17,6 +17,7 @@ documents! {
     event "docs/guide/event.md"
     every "docs/guide/every.md"
     health "docs/guide/health.md"
+    http "docs/guide/http.md"
     metrics "docs/guide/metrics.md"
     hooks "docs/guide/hooks.md"
     host "docs/guide/host.md"

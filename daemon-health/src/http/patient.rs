@@ -91,10 +91,12 @@ mod tests {
         let (near, mut far) = duplex(1);
         let reading = tokio::spawn(async move {
             let (mut byte, mut read) = ([0], 0);
-            while tokio::time::sleep(PATIENCE - Duration::from_secs(1)).await == ()
-                && far.read(&mut byte).await.unwrap() > 0
-            {
-                read += 1;
+            loop {
+                tokio::time::sleep(PATIENCE - Duration::from_secs(1)).await;
+                match far.read(&mut byte).await.unwrap() {
+                    0 => break,
+                    more => read += more,
+                }
             }
             read
         });
