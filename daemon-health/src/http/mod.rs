@@ -10,9 +10,9 @@
 //! | `/status.json` | [`HostStatus`](daemon_core::HostStatus) |
 //! | `/` | the status page, for people |
 //! | `/events` | what the page shows, as server-sent events |
-//!
-//! [`serve`] holds connections, [`gate`] says who may ask, [`routes`] what is answered; [`live`] is what the page sees; [`verdict`]
-//! is where health is asked for.
+
+// `serve` holds connections, `gate` says who may ask, `routes` what is answered; `live` is what the page sees; `verdict` is where
+// health is asked for.
 
 mod error;
 mod gate;
