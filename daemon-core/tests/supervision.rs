@@ -210,6 +210,9 @@ async fn a_daemon_is_stopped_started_and_restarted_by_hand() {
     handle.restart_daemon("top").await.unwrap();
     stage.until("tip", State::Running).await;
     assert_eq!(said(&stage.log), ["-tip", "-top", "+top", "+tip"]);
+    let stops: Vec<_> = handle.journal().into_iter().filter(|line| line.state == State::Stopping).collect();
+    let restarts: Vec<_> = stops.iter().filter_map(|line| line.cause.as_deref().zip(line.daemon.as_deref())).collect();
+    assert_eq!(restarts, [("to start again", "tip"), ("to start again", "top")], "and not of those that were to rest");
     let unknown = handle.restart_daemon("nobody").await.unwrap_err();
     assert!(matches!(unknown, Error::UnknownDaemon { .. }), "{unknown}");
     let report = stage.host.shutdown().await.unwrap();

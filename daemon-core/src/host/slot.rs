@@ -139,20 +139,29 @@ impl Slot {
 
     /// Books a state, and tells those who wait for it.
     pub(crate) fn enter(&self, state: State) {
-        self.book(state);
+        self.enter_for(state, None);
+    }
+
+    /// As [`enter`](Self::enter), with the reason if it is none of the daemon's own.
+    pub(crate) fn enter_for(&self, state: State, cause: Option<String>) {
+        self.book_for(state, cause);
         self.tell();
     }
 
     /// Books a state. [`tell`](Self::tell) has to follow, from a thread where user code may run.
     pub(crate) fn book(&self, state: State) {
-        let cause = {
+        self.book_for(state, None);
+    }
+
+    fn book_for(&self, state: State, cause: Option<String>) {
+        let failure = {
             let mut inner = self.inner();
             inner.state = state;
             inner.changes += 1;
             let failed = matches!(state, State::Failed | State::Backoff);
             inner.reason.clone().filter(|_| failed)
         };
-        self.journal.book(Some(&self.name), state, cause);
+        self.journal.book(Some(&self.name), state, cause.or(failure));
     }
 
     /// Tells those who wait how things are, by wakers that may be the user's.

@@ -144,7 +144,9 @@ fn journal_faults(nodes: &[Node], ended: &Ended, steered: bool) -> Vec<String> {
         }
         if transition.state == State::Stopping {
             let holds = (0..nodes.len()).filter(|on| {
-                let wants = nodes[*on].wants.contains(&at) && host == Some(State::Stopping) && !failed(name);
+                // So it is of one that was told to start again before the shutdown began.
+                let by_itself = failed(name) || transition.cause.is_some();
+                let wants = nodes[*on].wants.contains(&at) && host == Some(State::Stopping) && !by_itself;
                 (nodes[*on].requires.contains(&at) || wants) && is_up(states.get(on))
             });
             faults.extend(holds.map(|on| format!("G2: n{at} began to stop while n{on} was up")));

@@ -24,7 +24,7 @@ impl Conducting {
             Action::Stop(at) => {
                 let share = self.share(*at);
                 let returns = self.machine.returns(*at);
-                self.players[*at].order.send_replace(Some(Order { share, returns }));
+                self.players[*at].order.send_replace(Some(Order { share, returns, restarts: returns }));
             }
             Action::BackOff(at) => {
                 self.backing_off.retain(|(_, other)| other != at); // a delay that was cut short by hand
@@ -193,7 +193,9 @@ impl Conducting {
     /// Gives those that stop already, in a restart, no more time than the shutdown has for them.
     fn hurry(&self) {
         for at in (0..self.players.len()).filter(|at| self.machine.stage(*at) == Stage::Stopping) {
-            self.players[at].order.send_replace(Some(Order { share: self.share(at), returns: false }));
+            let share = self.share(at);
+            let shorten = |order: Order| Order { share, returns: false, ..order };
+            self.players[at].order.send_modify(|order| *order = order.map(shorten));
         }
     }
 }

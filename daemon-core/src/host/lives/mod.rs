@@ -40,6 +40,8 @@ pub(crate) struct Order {
     pub(crate) share: Duration,
     /// Whether another life follows, for which events are kept.
     pub(crate) returns: bool,
+    /// Whether it was given so that another life follows, whatever was decided since.
+    pub(crate) restarts: bool,
 }
 
 /// Everything one life needs.
@@ -101,7 +103,7 @@ impl Lifecycle {
                 let order = match ordered {
                     Some(order) => order,
                     None if cancelled && self.is_last() => self.ordered().await, // it comes in its turn
-                    None => Order { share: stop_ceiling(&*self.unit), returns: true },
+                    None => Order { share: stop_ceiling(&*self.unit), returns: true, restarts: false },
                 };
                 self.stop(&life, order, entered).await;
                 drop(life);
@@ -134,7 +136,7 @@ impl Lifecycle {
     /// Waits for the order to stop.
     async fn ordered(&mut self) -> Order {
         let order = self.stop.wait_for(Option::is_some).await.ok().and_then(|order| *order);
-        order.unwrap_or(Order { share: Duration::ZERO, returns: false }) // the conductor is gone: stop at once
+        order.unwrap_or(Order { share: Duration::ZERO, returns: false, restarts: false }) // the conductor is gone: stop at once
     }
 
     /// Whether the host shuts down, so that no life follows.

@@ -17,6 +17,9 @@ use crate::host::slot::Slot;
 use crate::status::{State, TaskKind};
 use crate::task::{Label, attempt, caught};
 
+/// Why a daemon stops that is to start again.
+const RESTART: &str = "to start again";
+
 impl Lifecycle {
     /// Takes every step of the stop, within its share of the time.
     pub(super) async fn stop(&self, life: &Arc<Life>, order: Order, entered: bool) {
@@ -24,7 +27,7 @@ impl Lifecycle {
         let slot = &*self.slot;
         let (times, orders) = (Timetable::of(begun, order.share), self.stop.clone());
         let mut stopping = Stopping { life, slot, times, orders };
-        slot.enter(State::Stopping);
+        slot.enter_for(State::Stopping, order.restarts.then(|| RESTART.to_owned()));
 
         life.tasks.seal();
         cancel(&life.intake);
