@@ -34,7 +34,11 @@ pub(crate) fn check(plan: &Plan, ended: &Ended) -> Vec<String> {
             let own = start + plan.nodes[at].start_timeout.unwrap_or(plan.start_timeout);
             let by = if settled.is_none() { deadline.map_or(own, |all| all.min(own)) } else { own };
             if now > by + grace {
-                faults.push(format!("start: that of n{at} ended after {:?}, and it had {:?}", now - start, by.saturating_sub(start)));
+                faults.push(format!(
+                    "start: that of n{at} ended after {:?}, and it had {:?}",
+                    now - start,
+                    by.saturating_sub(start)
+                ));
             }
             if *state == State::Running && settled.is_none() && deadline.is_some_and(|by| now > by + grace) {
                 faults.push(format!("start: n{at} began to run after the budget of all"));
