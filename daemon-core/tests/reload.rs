@@ -12,6 +12,7 @@ use daemon_core::{
     Configuration, Context, DaemonBase, DaemonReloadOutcome as Outcome, Error, ReloadOutcome, Result, State, daemon,
 };
 use probe::{Log, S, assert_nothing_left, until};
+use tokio::sync::Notify;
 
 /// What the daemons are configured with: a number, and what is to happen to whom.
 #[derive(Clone, Debug)]
@@ -248,6 +249,36 @@ async fn one_that_starts_meanwhile_is_reloaded_once_it_runs() {
     added.await.unwrap().unwrap();
     host.settle().await;
     assert_eq!(log.count("late:0->1"), 1);
+    host.shutdown().await.assert_clean();
+}
+
+#[tokio::test]
+async fn one_that_starts_while_a_reload_has_its_turn_is_reloaded_once() {
+    let (log, gate, loads) = (Log::default(), Arc::new(Notify::new()), Arc::new(AtomicU32::new(0)));
+    let (opens, counts) = (gate.clone(), loads.clone());
+    let load = move || {
+        let (opens, number) = (opens.clone(), counts.fetch_add(1, Ordering::Relaxed) + 1);
+        async move {
+            if number == 2 {
+                opens.notified().await;
+            }
+            Ok::<_, Error>(Settings::number(number))
+        }
+    };
+    let host = TestHost::new("t").configuration(Settings::number(0), load).daemon(Other(log.clone())).start().await;
+    let (handle, late) = (host.handle(), Late(log.clone()));
+    let added = tokio::spawn(async move { handle.add_daemon(late).await });
+    until("it starts", || log.has("late=0")).await;
+    assert!(host.handle().reload().await.unwrap().is_reloaded());
+    let handle = host.handle();
+    let second = tokio::spawn(async move { handle.reload().await });
+    until("the second is loaded", || loads.load(Ordering::Relaxed) == 2).await;
+    added.await.unwrap().unwrap(); // so what it has missed waits for its turn
+    gate.notify_one();
+    assert!(second.await.unwrap().unwrap().is_reloaded());
+    host.settle().await;
+    let given: Vec<_> = log.lines().into_iter().filter(|line| line.starts_with("late:")).collect();
+    assert_eq!(given, ["late:0->2"]);
     host.shutdown().await.assert_clean();
 }
 

@@ -275,6 +275,11 @@ impl Board {
         drop(aside(runtime, async move {
             let _turn = board.settings.turn().lock().await;
             let current = board.settings.in_force();
+            // A reload that had its turn first may have reached the daemon.
+            let has = slot.running().map(|alive| alive.life.configured().number);
+            if has == Some(current.number) {
+                return;
+            }
             if let Some(Err(failure)) = board.step(&slot, number, Step::Reload, &current).await {
                 board.restart(&slot, number, &failure);
             }

@@ -32,13 +32,10 @@ pub(crate) fn check(plan: &Plan, ended: &Ended) -> Vec<String> {
         let deadline = begun.zip(plan.start_budget).map(|(begun, budget)| begun + budget);
         if let Some(start) = start {
             let own = start + plan.nodes[at].start_timeout.unwrap_or(plan.start_timeout);
-            let by = if settled.is_none() { deadline.map_or(own, |all| all.min(own)) } else { own };
+            // One that a person starts once that time is over fails at once.
+            let by = if settled.is_none() { deadline.map_or(own, |all| all.min(own).max(start)) } else { own };
             if now > by + grace {
-                faults.push(format!(
-                    "start: that of n{at} ended after {:?}, and it had {:?}",
-                    now - start,
-                    by.saturating_sub(start)
-                ));
+                faults.push(format!("start: that of n{at} ended after {:?}, and it had {:?}", now - start, by - start));
             }
             if *state == State::Running && settled.is_none() && deadline.is_some_and(|by| now > by + grace) {
                 faults.push(format!("start: n{at} began to run after the budget of all"));
