@@ -222,6 +222,35 @@ async fn one_that_cannot_go_back_is_restarted() {
     assert_eq!(host.shutdown().await.exit_code, 0);
 }
 
+#[daemon(name = "clinging", no_handlers, requires(Store), stop_timeout = "10s")]
+struct Clinging;
+impl DaemonBase for Clinging {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(S(5)).await;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn one_that_is_to_restart_and_cannot_yet_is_given_the_next_configuration() {
+    let log = Log::default();
+    let next = [Settings::trouble(1, "users", Trouble::LateError), Settings::number(2)];
+    let host = builder(&log, next).daemon(Clinging).start().await;
+    let handle = host.handle();
+    let reload = tokio::spawn(async move { handle.reload().await });
+    until("the store has it", || log.has("store:0->1")).await;
+    host.fail_next("store.reload");
+    let report = reload.await.unwrap().unwrap();
+    assert_eq!(report.daemon("store").unwrap().outcome, Outcome::Restarting, "{report}");
+    until("others stop for that", || host.status().daemon("clinging").unwrap().state == State::Stopping).await;
+    let report = host.handle().reload().await.unwrap();
+    assert!(report.is_reloaded(), "{report}");
+    assert_eq!(log.count("store:1->2"), 1, "it had what nobody else has");
+    assert_eq!(host.status().reloads, 1, "what was tried does not count");
+    until("it starts again", || log.has("store=2")).await;
+    host.shutdown().await;
+}
+
 #[daemon(name = "late", no_handlers)]
 struct Late(Log);
 impl DaemonBase for Late {

@@ -132,7 +132,7 @@ impl Board {
                 return ReloadOutcome::Refused;
             }
         };
-        let next = Configured { number: before.number + 1, configuration };
+        let next = self.settings.next(configuration);
         let mut asked = BTreeSet::new();
         if self.ask_all(&next, &mut asked, findings).await.is_err() {
             return ReloadOutcome::Refused;
@@ -270,7 +270,7 @@ impl Board {
     /// Gives a daemon that has just begun to run what the host's configuration has become since its life began.
     pub(super) fn catch_up(self: &Arc<Self>, slot: &Arc<Slot>, life: &Life) {
         let (number, has) = (life.number, life.configured().number);
-        let Some(runtime) = self.settings.runtime().filter(|_| has != self.settings.changes()) else { return };
+        let Some(runtime) = self.settings.runtime().filter(|_| has != self.settings.in_force().number) else { return };
         let (board, slot) = (self.clone(), slot.clone());
         drop(aside(runtime, async move {
             let _turn = board.settings.turn().lock().await;

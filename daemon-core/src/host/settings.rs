@@ -2,6 +2,7 @@
 //!
 //! Invariant: what is the user's, the configuration and what loads it, is run and dropped on the workers.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +23,10 @@ pub(crate) type Load = Arc<dyn Fn() -> BoxFuture<'static, Result<Configuration>>
 #[derive(Default)]
 pub(crate) struct Settings {
     current: Mutex<Configured>,
+    /// How often it has changed.
+    changes: AtomicU64,
+    /// How often it was to change: what was tried has a number that nothing else had.
+    tries: AtomicU64,
     /// Without it there is nothing to load: daemons are told to reload what they have.
     load: Mutex<Option<Load>>,
     /// How long a step may take of a daemon that does not say how long its start may.
@@ -53,7 +58,12 @@ impl Settings {
 
     /// How often it has changed.
     pub(super) fn changes(&self) -> u64 {
-        self.current().number
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    /// The next to be tried. Its number is never used again: a daemon may keep for a while what was not put in force.
+    pub(super) fn next(&self, configuration: Configuration) -> Configured {
+        Configured { number: self.tries.fetch_add(1, Ordering::Relaxed) + 1, configuration }
     }
 
     /// Puts `next` in force, if that `may` be; nobody else changes it while that is asked. Returns whether it was.
@@ -62,6 +72,7 @@ impl Settings {
         let before = may().then(|| std::mem::replace(&mut *current, next.clone()));
         drop(current);
         let replaced = before.is_some();
+        self.changes.fetch_add(u64::from(replaced), Ordering::Relaxed);
         drop_quietly(before);
         replaced
     }
