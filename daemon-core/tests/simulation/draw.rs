@@ -116,6 +116,7 @@ impl Plan {
         let blocks_all = dice.index(count);
         nodes[blocks_all].requires.clear();
         nodes[blocks_all].wants.clear();
+        nodes[blocks_all].optional = false; // an optional one is waited for
         nodes[blocks_all].initialize = vec![Deed::Block(Duration::from_millis(2_000))];
         let run_for = Duration::from_millis(100);
         Self { run_for, start_timeout, start_budget, blocks: true, ..Self::of(nodes, Vec::new()) }
