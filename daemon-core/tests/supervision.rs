@@ -331,3 +331,47 @@ async fn events_for_a_daemon_at_rest_are_abandoned_at_once() {
     let account = &report.events[0];
     assert_eq!((account.offered, account.abandoned, account.handled), (2, 1, 1));
 }
+
+/// Takes its time to start, but the first time.
+#[daemon(name = "hesitant", no_handlers, start_timeout = "1s")]
+#[derive(Default)]
+struct Hesitant(AtomicU32);
+impl DaemonBase for Hesitant {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        if self.0.fetch_add(1, Ordering::Relaxed) > 0 {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        Ok(())
+    }
+}
+
+#[daemon(name = "lingering", no_handlers, wants(Hesitant), stop_timeout = "20s")]
+struct Lingering;
+impl DaemonBase for Lingering {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        Ok(())
+    }
+}
+
+/// On a thread of its own: a host that went round in circles would keep everything else on it from running.
+#[test]
+fn a_start_that_a_shutdown_overtook_waits_for_its_turn_beyond_its_deadline() {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let report = runtime.block_on(async {
+            let host = Host::new("t").daemon(Hesitant::default()).daemon(Lingering).start().await.unwrap();
+            let handle = host.handle().clone();
+            tokio::spawn(async move { handle.restart_daemon("hesitant").await });
+            while host.handle().status().daemon("hesitant").unwrap().state != State::Starting {
+                tokio::task::yield_now().await;
+            }
+            host.shutdown().await.unwrap()
+        });
+        sender.send(report).unwrap();
+    });
+    let report = receiver.recv_timeout(Duration::from_secs(60)).expect("the host stops");
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(report.daemon("hesitant").unwrap().state, State::Stopped, "{report}");
+}

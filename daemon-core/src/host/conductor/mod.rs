@@ -185,7 +185,11 @@ impl Conducting {
     /// Waits for the next thing to happen, and returns what is to be done about it.
     async fn next(&mut self) -> Vec<Action> {
         let next_restart = self.backing_off.iter().min().copied();
-        let starts = |at: usize, life: u64| self.machine.stage(at) == Stage::Starting && self.players[at].lives == life;
+        // In a shutdown a start that has ended may wait for its turn to stop; the stop has a clock of its own.
+        let stopping = self.board.stopping_since().is_some();
+        let starts = |at: usize, life: u64| {
+            !stopping && self.machine.stage(at) == Stage::Starting && self.players[at].lives == life
+        };
         let next_overdue = self.overdue.next(starts);
         tokio::select! {
             biased;
