@@ -90,7 +90,7 @@ impl Plan {
         let count = dice.index(3) + 2;
         let mut nodes: Vec<_> = (0..count).map(|at| node(&mut dice, at, &temper)).collect();
         for node in &mut nodes {
-            node.stop_timeout = Some(Duration::from_millis(60 + dice.roll(60)));
+            node.stop_timeout = Some(Duration::from_millis(60 + dice.roll(40))); // four in a row are within the budget
             node.period = node.period.map(|period| period / 40 + Duration::from_millis(1));
         }
         let steps = (0..dice.roll(3)).map(|_| (dice.millis(60), step(&mut dice, count))).collect();

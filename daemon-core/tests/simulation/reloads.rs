@@ -151,7 +151,8 @@ impl Reading<'_> {
         if self.takes_effect(has) || !self.takes_effect(next) {
             self.fault(format!("n{node} is given {next} back in the place of {has}"));
         }
-        if !self.failed.contains(&has) {
+        // Where threads are blocked a call that hung is dropped, and shows, after others were given back what they had.
+        if !self.failed.contains(&has) && !self.plan.blocks {
             self.fault(format!("n{node} is given {next} back though nobody refused {has}"));
         }
     }

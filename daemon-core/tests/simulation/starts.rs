@@ -16,10 +16,11 @@ pub(crate) fn check(plan: &Plan, ended: &Ended) -> Vec<String> {
     let grace = if plan.blocks { GRACE + BUSY + BUSY } else { GRACE };
     let mut faults = Vec::new();
     let mut since: HashMap<usize, Duration> = HashMap::new();
-    let (mut begun, mut settled, mut stops) = (None, None, 0);
+    let (mut begun, mut settled, mut stops, mut stopping) = (None, None, 0, false);
     for Transition { at_ms, daemon, state, .. } in &ended.journal {
         let now = Duration::from_millis(*at_ms);
         let Some(name) = daemon else {
+            stopping |= *state == State::Stopping;
             match state {
                 State::Starting => begun = Some(now),
                 State::Running | State::Stopping => drop(settled.get_or_insert(now)),
@@ -30,7 +31,9 @@ pub(crate) fn check(plan: &Plan, ended: &Ended) -> Vec<String> {
         let at = NAMES.iter().position(|known| known == name).unwrap();
         let start = since.remove(&at);
         let deadline = begun.zip(plan.start_budget).map(|(begun, budget)| begun + budget);
-        if let Some(start) = start {
+        // In a shutdown one that has ended may wait for its turn to stop, and shows then only.
+        let waited = stopping && *state == State::Stopping;
+        if let Some(start) = start.filter(|_| !waited) {
             let own = start + plan.nodes[at].start_timeout.unwrap_or(plan.start_timeout);
             // One that a person starts once that time is over fails at once.
             let by = if settled.is_none() { deadline.map_or(own, |all| all.min(own).max(start)) } else { own };
