@@ -418,6 +418,56 @@ async fn a_value_that_was_not_initialised_in_time_is_not_cleaned_up() {
     assert!(log.lines().is_empty(), "{:?}", log.lines());
 }
 
+/// Tells who looks on of itself as soon as it starts; takes its time at both ends.
+#[daemon(name = "timed", stop_timeout = "5s", no_handlers)]
+struct Timed(std::sync::mpsc::Sender<HostHandle>, Duration);
+impl DaemonBase for Timed {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        tokio::time::sleep(self.1).await;
+        Ok(self.0.send(cx.host())?)
+    }
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(self.1 / 2).await;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_long_the_last_start_and_the_last_stop_took_is_told() {
+    let (sender, _handle) = std::sync::mpsc::channel();
+    let host = Host::new("t").daemon(Timed(sender, S(4))).start().await.unwrap();
+    let handle = host.handle();
+    let took = || {
+        let status = handle.status();
+        let daemon = status.daemon("timed").unwrap();
+        (daemon.start_took, daemon.stop_took)
+    };
+    assert_eq!(took(), (Some(S(4)), None));
+    handle.stop_daemon("timed").await.unwrap();
+    assert_eq!(took(), (Some(S(4)), Some(S(2))));
+    assert!(host.shutdown().await.unwrap().is_clean());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sees_a_daemon_run_sees_how_long_its_start_took() {
+    for _ in 0..50 {
+        let (sender, handle) = std::sync::mpsc::channel();
+        let looks_on = std::thread::spawn(move || {
+            let handle: HostHandle = handle.recv().unwrap();
+            loop {
+                let status = handle.status();
+                let daemon = status.daemon("timed").unwrap();
+                if daemon.state == State::Running {
+                    return daemon.start_took;
+                }
+            }
+        });
+        let host = Host::new("t").daemon(Timed(sender, MS(1))).start().await.unwrap();
+        assert!(looks_on.join().unwrap() >= Some(MS(1)));
+        assert!(host.shutdown().await.unwrap().is_clean());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_backs_off_does_not_outlast_the_start_budget() {
     const PATIENT: RestartPolicy =
