@@ -4,9 +4,9 @@
 mod probe;
 
 use daemon_core::{
-    BoxFuture, Check, CheckKind, CheckOptions, Context, DaemonBase, Declaration, Declared, Definition, Dependency,
-    Event, EventHandler, Host, Interval, OnError, OnReady, Restart, RestartPolicy, Result, Schedule, StartError, Task,
-    Wired, daemon, place,
+    BoxFuture, Check, CheckKind, CheckOptions, Command, Context, DaemonBase, Declaration, Declared, Definition,
+    Dependency, Event, EventHandler, Host, Interval, OnError, OnReady, Restart, RestartPolicy, Result, Schedule,
+    StartError, Task, Wired, daemon, place,
 };
 use probe::S;
 use std::sync::Arc;
@@ -325,7 +325,8 @@ impl Wired for Rows {
             .check(Check::new("brittle", CheckOptions::default().fails(0), nothing))
             .check(Check::new("easy", CheckOptions::default().passes(0), nothing))
             .check(Check::new("grouped", CheckOptions::default().group("no group"), nothing))
-            .check(Check::new("both", CheckOptions::default().soft().on_error(OnError::Restart), nothing));
+            .check(Check::new("both", CheckOptions::default().soft().on_error(OnError::Restart), nothing))
+            .command(Command::new("ask", "", |_, (), _| Box::pin(async { Ok(()) })).timeout(Duration::ZERO));
     }
 }
 impl DaemonBase for Rows {}
@@ -334,7 +335,7 @@ impl DaemonBase for Rows {}
 fn every_fault_of_a_definition_is_told_at_once() {
     let error = Host::new("t").workers(0).daemon(Rows).check().unwrap_err();
     let text = error.to_string();
-    assert!(text.starts_with("this host cannot start, for 13 faults\n  - "), "{text}");
+    assert!(text.starts_with("this host cannot start, for 14 faults\n  - "), "{text}");
     for says in [
         "the host has no workers",
         "`rows` has two intervals named `beat`; rename one",
@@ -348,6 +349,7 @@ fn every_fault_of_a_definition_is_told_at_once() {
         "check `easy` of `rows` passes after no pass",
         "check `grouped` of `rows` has a group whose name does not serve: ",
         "check `both` of `rows` is soft, so its failures have no consequences",
+        "command `ask` of `rows` has a timeout of zero; give it some time",
         "`rows` reacts to the readiness of `plain`, which is missing here; add it",
     ] {
         assert!(text.contains(says), "{text}\ndoes not say: {says}");

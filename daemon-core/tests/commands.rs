@@ -265,8 +265,10 @@ async fn a_command_may_take_as_long_as_it_says_whoever_waits() {
     assert_eq!(error.to_string(), "`calculator.bounded` did not answer within 2s");
     assert!(error.is_timeout());
     assert_eq!(log.count("bounded is gone"), 2, "it was dropped");
-    let last = handle.status().daemon("calculator").unwrap().tasks.len();
-    assert_eq!(last, 1, "nothing of it is under way");
+    let status = handle.status();
+    let daemon = status.daemon("calculator").unwrap();
+    assert_eq!(daemon.tasks.len(), 1, "nothing of it is under way");
+    assert_eq!(daemon.errors, 1, "it counts as failed");
 
     // nor does a client give up on a command that may take longer than 30 s, unless it is told to
     client.patient().await.unwrap();

@@ -72,8 +72,8 @@ impl Block {
     async fn turn(&self, _turn: &Turn) {
         drop(self.permits.acquire().await);
         self.log.say("turn");
-        self.blocked.send(()).ok();
-        self.release.lock().unwrap().recv().ok();
+        self.blocked.send(()).unwrap();
+        assert!(self.release.lock().unwrap().recv().is_err(), "it is let go by a hang-up");
     }
 
     #[on_event]
@@ -165,8 +165,8 @@ impl Ghost {
     #[every("1h", immediately, on_error = fail)]
     fn tick(&self) -> Result<()> {
         let Some(release) = &self.release else { return Ok(()) };
-        self.blocked.send(()).ok();
-        release.lock().unwrap().recv().ok();
+        self.blocked.send(()).unwrap();
+        assert!(release.lock().unwrap().recv().is_err(), "it is let go by a hang-up");
         Err("from beyond".into())
     }
 }
@@ -233,8 +233,8 @@ impl DaemonBase for Picky {
 
 fn blocks(_kept: &Kept) -> bool {
     if let Some((asked, go_on)) = ASKED.lock().unwrap().take() {
-        asked.send(()).ok();
-        go_on.recv().ok();
+        asked.send(()).unwrap();
+        assert!(go_on.recv().is_err(), "it is let go by a hang-up");
     }
     true
 }

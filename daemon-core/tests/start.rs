@@ -403,18 +403,6 @@ async fn the_deadline_is_for_making_and_initialising_together() {
 
 #[tokio::test(start_paused = true)]
 async fn a_value_that_was_not_initialised_in_time_is_not_cleaned_up() {
-    #[daemon(name = "made", start_timeout = "10s", no_handlers)]
-    struct Late(Log);
-    impl DaemonBase for Late {
-        async fn initialize(&self, _cx: &Context) -> Result<()> {
-            self.0.say("initialize");
-            Ok(())
-        }
-        async fn cleanup(&self, _cx: &Context) -> Result<()> {
-            self.0.say("cleanup");
-            Ok(())
-        }
-    }
     let log = Log::default();
     let given = log.clone();
     let make = move || {
@@ -423,11 +411,61 @@ async fn a_value_that_was_not_initialised_in_time_is_not_cleaned_up() {
             // The whole of its time is over before anybody else gets to run.
             let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
             assert!(std::pin::pin!(tokio::time::advance(S(10))).poll(&mut cx).is_pending());
-            Ok::<_, Error>(Late(log))
+            Ok::<_, Error>(Made(log))
         }
     };
     fails_with(Host::new("t").daemon_with(make), "did not end within 10s").await;
-    assert_eq!(log.count("initialize"), log.count("cleanup"), "{:?}", log.lines());
+    assert!(log.lines().is_empty(), "{:?}", log.lines());
+}
+
+/// Tells who looks on of itself as soon as it starts; takes its time at both ends.
+#[daemon(name = "timed", stop_timeout = "5s", no_handlers)]
+struct Timed(std::sync::mpsc::Sender<HostHandle>, Duration);
+impl DaemonBase for Timed {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        tokio::time::sleep(self.1).await;
+        Ok(self.0.send(cx.host())?)
+    }
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(self.1 / 2).await;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_long_the_last_start_and_the_last_stop_took_is_told() {
+    let (sender, _handle) = std::sync::mpsc::channel();
+    let host = Host::new("t").daemon(Timed(sender, S(4))).start().await.unwrap();
+    let handle = host.handle();
+    let took = || {
+        let status = handle.status();
+        let daemon = status.daemon("timed").unwrap();
+        (daemon.start_took, daemon.stop_took)
+    };
+    assert_eq!(took(), (Some(S(4)), None));
+    handle.stop_daemon("timed").await.unwrap();
+    assert_eq!(took(), (Some(S(4)), Some(S(2))));
+    assert!(host.shutdown().await.unwrap().is_clean());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sees_a_daemon_run_sees_how_long_its_start_took() {
+    for _ in 0..50 {
+        let (sender, handle) = std::sync::mpsc::channel();
+        let looks_on = std::thread::spawn(move || {
+            let handle: HostHandle = handle.recv().unwrap();
+            loop {
+                let status = handle.status();
+                let daemon = status.daemon("timed").unwrap();
+                if daemon.state == State::Running {
+                    return daemon.start_took;
+                }
+            }
+        });
+        let host = Host::new("t").daemon(Timed(sender, MS(1))).start().await.unwrap();
+        assert!(looks_on.join().unwrap() >= Some(MS(1)));
+        assert!(host.shutdown().await.unwrap().is_clean());
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -72,6 +72,7 @@ markers! {
     /// "stores", on_error = restart)]`, or `soft` if it only degrades; the kinds are `readiness` (the default), `liveness` and
     /// `startup`.
     health;
-    /// Makes the method callable by name, from other daemons and through a host's handle, with a typed client.
+    /// Makes the method callable by name, from other daemons and through a host's handle, with a typed client: `#[command(name =
+    /// "sum-up", timeout = "5s")]`.
     command;
 }

@@ -54,7 +54,7 @@ impl Signature {
 /// ```
 #[cfg(feature = "schema")]
 #[must_use]
-pub fn schema_of<T: schemars::JsonSchema>() -> Value {
+pub fn schema_of<T: schemars::JsonSchema + ?Sized>() -> Value {
     schemars::SchemaGenerator::default().into_root_schema_for::<T>().to_value()
 }
 
@@ -76,7 +76,7 @@ pub trait WithSchema {
 #[cfg(feature = "schema")]
 impl<T: schemars::JsonSchema + ?Sized> WithSchema for SchemaOf<T> {
     fn schema(&self) -> Option<fn() -> Value> {
-        Some(|| schemars::SchemaGenerator::default().into_root_schema_for::<T>().to_value())
+        Some(schema_of::<T>)
     }
 }
 

@@ -21,7 +21,6 @@ pub type CommandCall<D, Q, A> = for<'a> fn(&'a D, Q, &'a Context) -> BoxFuture<'
 pub struct Command<D> {
     pub(crate) outline: CommandOutline,
     call: Box<dyn Erased<D>>,
-    timeout: Option<Duration>,
 }
 
 /// What can be said of a command without its daemon's type.
@@ -29,6 +28,7 @@ pub struct Command<D> {
 pub(crate) struct CommandOutline {
     pub(crate) signature: Signature,
     pub(crate) doc: &'static str,
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// A command whose request and reply types are hidden.
@@ -58,8 +58,8 @@ impl<D: Sync + 'static> Command<D> {
         Q: DeserializeOwned + Send + 'static,
         A: Serialize + Send + 'static,
     {
-        let outline = CommandOutline { signature: Signature::new(name, None, None), doc };
-        Self { outline, call: Box::new(Typed(call)), timeout: None }
+        let outline = CommandOutline { signature: Signature::new(name, None, None), doc, timeout: None };
+        Self { outline, call: Box::new(Typed(call)) }
     }
 }
 
@@ -67,7 +67,7 @@ impl<D> Command<D> {
     /// Gives a call up, as failed, once it has run for `timeout` \[never\], whoever waits for its reply and for how long.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.outline.timeout = Some(timeout);
         self
     }
 
@@ -96,7 +96,7 @@ impl<D> Command<D> {
     /// Makes one call.
     pub(crate) async fn run(&self, daemon: &D, request: Carried, cx: &Context) -> Result<Carried, CallError> {
         let call = self.call.call(daemon, request, cx);
-        let Some(limit) = self.timeout else { return call.await };
+        let Some(limit) = self.outline.timeout else { return call.await };
         let (limit, name) = (limit.min(FOREVER), self.outline.signature.name);
         within(limit, call).await.unwrap_or_else(|| {
             cx.life.failed(TaskKind::Command, name, &Failure::Timeout(limit));
@@ -110,7 +110,7 @@ impl<D> fmt::Debug for Command<D> {
         f.debug_struct("Command")
             .field("name", &self.outline.signature.name)
             .field("doc", &self.outline.doc)
-            .field("timeout", &self.timeout)
+            .field("timeout", &self.outline.timeout)
             .finish()
     }
 }

@@ -75,7 +75,7 @@ impl Board {
         let roster = Roster::new(slots.iter().map(|slot| slot.known()).chain([new]));
         let Named { requires, wants, faults, notes } = roster.named(name, unit.declaration(), &outline.ready);
         if let Some(missing) = faults.iter().find_map(Fault::missing) {
-            return Err(Error::UnknownDaemon { name: missing.to_owned(), known: self.names().join(", ") });
+            return Err(self.unknown(missing));
         }
         let mut faults: Vec<_> =
             faults_of(unit, &outline).into_iter().chain(faults.into_iter().map(Fault::into_text)).collect();

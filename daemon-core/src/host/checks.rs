@@ -43,8 +43,7 @@ impl Board {
 
     /// Asks one check.
     pub(super) async fn ask_check(&self, daemon: &str, check: &str) -> Result<CheckReport, Error> {
-        let unknown = || Error::UnknownDaemon { name: daemon.to_owned(), known: self.names_of_daemons() };
-        let (_, slot) = self.find(daemon).ok_or_else(unknown)?;
+        let (_, slot) = self.find(daemon).ok_or_else(|| self.unknown(daemon))?;
         if slot.checks.iter().all(|(name, _)| *name != check) {
             let known = slot.checks.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
             return Err(Error::UnknownCheck { daemon: daemon.to_owned(), name: check.to_owned(), known });
@@ -96,10 +95,6 @@ impl Board {
         let daemons = self.slots().iter().map(|slot| (slot.name.clone(), slot.optional, slot.readiness())).collect();
         let (host, ends) = (self.state(), self.stopping_since().is_some());
         Seen { host, ends, ran: self.has_run(), daemons }
-    }
-
-    fn names_of_daemons(&self) -> String {
-        self.slots().iter().map(|slot| slot.name.to_string()).collect::<Vec<_>>().join(", ")
     }
 }
 

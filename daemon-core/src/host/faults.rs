@@ -73,6 +73,10 @@ fn row_faults(daemon: &str, outline: &Outline) -> Vec<String> {
     }
     let wrong = outline.intervals.iter().filter_map(|(_, fault)| fault.as_ref());
     faults.extend(wrong.map(|fault| format!("`{daemon}`: {fault}")));
+    let hasty = outline.commands.iter().filter(|command| command.timeout.is_some_and(|timeout| timeout.is_zero()));
+    faults.extend(hasty.map(|command| {
+        format!("command `{}` of `{daemon}` has a timeout of zero; give it some time", command.signature.name)
+    }));
     for (check, options) in &outline.checks {
         faults.extend(options.fault().map(|fault| format!("check `{check}` of `{daemon}` {fault}")));
     }

@@ -62,8 +62,7 @@ impl HostLink for Board {
     fn steer(&self, daemon: &str, wish: Wish) -> BoxFuture<'_, Result<(), Error>> {
         let daemon = daemon.to_owned();
         Box::pin(async move {
-            let unknown = || Error::UnknownDaemon { name: daemon.clone(), known: self.names().join(", ") };
-            let (at, slot) = self.find(&daemon).ok_or_else(unknown)?;
+            let (at, slot) = self.find(&daemon).ok_or_else(|| self.unknown(&daemon))?;
             let (mut readiness, mut rested, before) = (slot.states(), slot.rests(), slot.readiness());
             let waits_for_itself = self.waits_for_itself(&slot, wish);
             let number = self.wish(|number| match wish {
@@ -100,8 +99,7 @@ impl HostLink for Board {
     }
 
     fn order(&self, daemon: &str, interval: &str, order: Order) -> Result<(), Error> {
-        let unknown = || Error::UnknownDaemon { name: daemon.to_owned(), known: self.names().join(", ") };
-        let (_, slot) = self.find(daemon).ok_or_else(unknown)?;
+        let (_, slot) = self.find(daemon).ok_or_else(|| self.unknown(daemon))?;
         let life = slot.inner().life.clone();
         let Some(life) = life else {
             return Err(Error::NotRunning { daemon: daemon.to_owned(), state: slot.state().to_string() });
@@ -132,8 +130,7 @@ impl HostLink for Board {
     }
 
     fn fail_daemon(&self, daemon: &str, life: u64, reason: String, for_good: bool) -> Result<(), Error> {
-        let unknown = || Error::UnknownDaemon { name: daemon.to_owned(), known: self.names().join(", ") };
-        self.find(daemon).ok_or_else(unknown)?;
+        self.find(daemon).ok_or_else(|| self.unknown(daemon))?;
         self.daemon_failed(daemon, life, reason, for_good);
         Ok(())
     }
@@ -198,6 +195,11 @@ impl HostLink for Board {
 type Calling = (Arc<()>, oneshot::Receiver<Result<Carried, CallError>>);
 
 impl Board {
+    /// That there is no daemon of that name, and which there are.
+    pub(super) fn unknown(&self, name: &str) -> Error {
+        Error::UnknownDaemon { name: name.to_owned(), known: self.names().join(", ") }
+    }
+
     /// Begins a command, as work of its daemon.
     fn begin_call(&self, daemon: &str, command: String, request: Carried) -> Result<Calling, CallError> {
         let daemon = daemon.to_owned();

@@ -79,9 +79,8 @@ impl Lifecycle {
         self.slot.tally.renew();
         self.slot.enter(State::Starting);
         let threshold = Arc::new(Threshold::default());
-        let started = self.start(&life, &threshold).await;
+        let started = self.start(&life, &threshold, begun).await;
         let entered = threshold.close();
-        self.slot.inner().start_took = begun.elapsed();
         match started {
             Ok(()) => {
                 tracing::info!(parent: &life.span, took = ?begun.elapsed(), "running");
@@ -93,6 +92,7 @@ impl Lifecycle {
                 self.board.tell(Happening::Stopped(self.at));
             }
             Err(why) => {
+                self.slot.inner().start_took = begun.elapsed();
                 let cancelled = matches!(why, NotStarted::Cancelled);
                 if let NotStarted::Failed(failure) = why {
                     let kind = if entered { TaskKind::Initialize } else { TaskKind::Make };

@@ -81,8 +81,13 @@ impl Threshold {
 }
 
 impl Lifecycle {
-    /// Starts the life, or says why it did not; `threshold` tells whether `initialize` was entered.
-    pub(super) async fn start(&mut self, life: &Arc<Life>, threshold: &Arc<Threshold>) -> Result<(), NotStarted> {
+    /// Starts the life, which has `begun`, or says why it did not; `threshold` tells whether `initialize` was entered.
+    pub(super) async fn start(
+        &mut self,
+        life: &Arc<Life>,
+        threshold: &Arc<Threshold>,
+        begun: Instant,
+    ) -> Result<(), NotStarted> {
         let deadline = self.limits.deadline(Instant::now());
         let cx = Context { life: life.clone() };
         let (sender, mut made) = oneshot::channel();
@@ -115,7 +120,11 @@ impl Lifecycle {
         if let Err(error) = lived.begin(life) {
             return Err(NotStarted::Failed(Failure::Error(error.into())));
         }
-        slot.inner().started = Some(self.board.since.elapsed());
+        {
+            let mut inner = slot.inner();
+            inner.start_took = begun.elapsed();
+            inner.started = Some(self.board.since.elapsed());
+        }
         slot.enter(State::Running);
         // Before anything of it runs that might break it: the conductor hears of its start first.
         self.board.tell(Happening::Started(self.at));
