@@ -3,7 +3,6 @@
 //! <https://html.spec.whatwg.org/multipage/server-sent-events.html>
 
 use std::convert::Infallible;
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -95,7 +94,7 @@ impl Viewer {
 
 /// One event: the part's name, and its JSON, which has no line breaks.
 fn push(text: &mut String, name: &str, json: &str) {
-    // Writing to a string does not fail. The name goes into the data, so that a page listens once and not for each daemon.
+    // The name goes into the data, so that a page listens once and not for each daemon.
     let name = serde_json::Value::from(name);
-    write!(text, "data: [{name},{json}]\n\n").ok();
+    text.push_str(&format!("data: [{name},{json}]\n\n"));
 }
