@@ -35,6 +35,7 @@ mod builtin;
 mod catch;
 mod check;
 mod checker;
+mod descriptors;
 mod entry;
 pub mod formats;
 mod history;
