@@ -65,3 +65,13 @@ async fn whoever_hangs_up_harms_nobody_and_so_many_may_look_and_no_more() {
     }
     host.shutdown().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_to_be_fresh_at_any_moment_is_nearly_so() {
+    let endpoint = endpoint().limits(limits(|limits| limits.refresh = Duration::ZERO));
+    let (host, at) = start(endpoint, Store::default()).await;
+    let mut viewer = Client::connect(at).await;
+    viewer.send("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    viewer.until("[\"daemon/store\"").await;
+    host.shutdown().await.unwrap();
+}

@@ -20,6 +20,8 @@ const EVENTS: usize = 100;
 const EVENTS_AT_ONCE: usize = 25;
 /// How many bytes of an event are told.
 const PAYLOAD: usize = 400;
+/// How much time there is between two refreshes at least.
+const LEAST: Duration = Duration::from_millis(1);
 /// How long the workers have to write events as JSON, before these are told without.
 const WRITING: Duration = Duration::from_secs(1);
 
@@ -102,7 +104,7 @@ impl Feed {
                 looked = looks.wait_for(|looks| *looks) => { looked?; }
             }
             let mut tap = host.tap("**")?;
-            let mut ticks = interval(every);
+            let mut ticks = interval(every.max(LEAST));
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             while *looks.borrow_and_update() {
                 tokio::select! {
