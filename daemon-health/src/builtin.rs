@@ -1,7 +1,7 @@
 //! What can be wrong with any host and any process: the checks that a monitor has from the beginning. What they read is an edge, what
 //! they make of it is pure.
 
-use crate::{BoxError, HealthCheck, Verdict, async_trait, descriptors};
+use crate::{BoxError, HealthCheck, Verdict, async_trait, descriptors, millis};
 use daemon_core::{CheckKind, CheckOptions, HostHandle, HostStatus, IntervalState, State, Transition};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -88,7 +88,7 @@ fn blocked(status: &HostStatus) -> Verdict {
 
 /// Daemons that were started again too often of late.
 fn restarts(journal: &[Transition], uptime: Duration, allowed: usize) -> Verdict {
-    let since = u64::try_from(uptime.saturating_sub(LATELY).as_millis()).unwrap_or(u64::MAX);
+    let since = millis::of(uptime.saturating_sub(LATELY));
     let mut starts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for transition in journal.iter().filter(|transition| transition.state == State::Starting) {
         let Some(daemon) = &transition.daemon else { continue };

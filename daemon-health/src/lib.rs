@@ -43,6 +43,7 @@ mod history;
 pub mod http;
 #[cfg(feature = "metrics")]
 pub mod metrics;
+mod millis;
 mod monitor;
 mod report;
 mod tracker;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use daemon_core::{Context, HostHandle, Result, Tap, Tapped};
 use serde::Serialize;
@@ -13,6 +13,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::tail::{LogTail, Tail, clip};
 use super::view::{self, Part};
 use crate::http::verdict::Verdicts;
+use crate::millis;
 
 /// How many events are kept for who comes later.
 const EVENTS: usize = 100;
@@ -172,9 +173,8 @@ async fn events(host: &HostHandle, tap: &mut Tap) -> Vec<String> {
     let payloads = payloads(host, &latest).await;
     let mut all = Vec::with_capacity(latest.len());
     for (at, tapped) in latest.iter().enumerate() {
-        let time = tapped.event.published_at().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seen = Seen {
-            at: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
+            at: millis::after_1970(tapped.event.published_at()),
             topic: tapped.event.topic().to_owned(),
             publisher: tapped.event.publisher().to_owned(),
             payload: payloads.get(at).cloned().flatten(),
