@@ -1,7 +1,7 @@
 //! What can be wrong with any host and any process: the checks that a monitor has from the beginning. What they read is an edge, what
 //! they make of it is pure.
 
-use crate::{BoxError, HealthCheck, Verdict, async_trait};
+use crate::{BoxError, HealthCheck, Verdict, async_trait, descriptors, millis};
 use daemon_core::{CheckKind, CheckOptions, HostHandle, HostStatus, IntervalState, State, Transition};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -88,7 +88,7 @@ fn blocked(status: &HostStatus) -> Verdict {
 
 /// Daemons that were started again too often of late.
 fn restarts(journal: &[Transition], uptime: Duration, allowed: usize) -> Verdict {
-    let since = u64::try_from(uptime.saturating_sub(LATELY).as_millis()).unwrap_or(u64::MAX);
+    let since = millis::of(uptime.saturating_sub(LATELY));
     let mut starts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for transition in journal.iter().filter(|transition| transition.state == State::Starting) {
         let Some(daemon) = &transition.daemon else { continue };
@@ -157,22 +157,9 @@ fn disk(_: &Limits) -> Verdict {
     Verdict::healthy()
 }
 
-/// How many descriptors are open, of how many there may be; `None` where that is not told.
-#[cfg(target_os = "linux")]
-fn open_descriptors() -> Option<(u64, u64)> {
-    let open = std::fs::read_dir("/proc/self/fd").ok()?.count();
-    let allowed = rustix::process::getrlimit(rustix::process::Resource::Nofile).current?;
-    Some((u64::try_from(open).ok()?, allowed))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn open_descriptors() -> Option<(u64, u64)> {
-    None
-}
-
 fn descriptors(limits: &Limits) -> Verdict {
-    match open_descriptors() {
-        Some((open, allowed)) if is_above(open, allowed, limits.descriptors) => {
+    match (descriptors::open(), descriptors::allowed()) {
+        (Some(open), Some(allowed)) if is_above(open, allowed, limits.descriptors) => {
             Verdict::degraded(format!("{open} of {allowed} descriptors are open"))
         }
         _ => Verdict::healthy(),

@@ -165,8 +165,7 @@ impl Entry {
         let number = self.state().call.as_ref().filter(|call| !call.late && call.until <= now).map(|call| call.number);
         if let Some(number) = number {
             let limit = self.limit();
-            let verdict = Verdict::unhealthy(format!("no answer within {limit:?}"));
-            self.settle(number, now.checked_sub(limit).unwrap_or(now), verdict, true);
+            self.settle(number, now.checked_sub(limit).unwrap_or(now), no_answer(limit), true);
         }
     }
 

@@ -1,11 +1,11 @@
 //! What changed, and when: the last transitions of all checks.
 
-use crate::HealthStatus;
+use crate::{HealthStatus, millis};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::SystemTime,
 };
 
 /// How many are remembered.
@@ -29,9 +29,7 @@ pub struct HealthTransition {
 
 impl HealthTransition {
     pub(crate) fn new(check: &str, from: HealthStatus, to: HealthStatus, message: Option<String>) -> Self {
-        let since: Duration = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let at_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        Self { at_ms, check: check.to_owned(), from, to, message }
+        Self { at_ms: millis::after_1970(SystemTime::now()), check: check.to_owned(), from, to, message }
     }
 }
 

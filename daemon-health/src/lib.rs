@@ -35,6 +35,7 @@ mod builtin;
 mod catch;
 mod check;
 mod checker;
+mod descriptors;
 mod entry;
 pub mod formats;
 mod history;
@@ -42,6 +43,7 @@ mod history;
 pub mod http;
 #[cfg(feature = "metrics")]
 pub mod metrics;
+mod millis;
 mod monitor;
 mod report;
 mod tracker;

@@ -3,7 +3,7 @@
 //! The JSON holds the keys of `@outfitter/daemon` 0.2 (`healthy`, `checks` by name with `healthy` and `message`, `uptime` in
 //! whole seconds) and adds more, so that whoever reads the former reads this.
 
-use crate::HealthStatus;
+use crate::{HealthStatus, millis};
 use daemon_core::CheckKind;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
@@ -103,10 +103,6 @@ fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
 impl From<HealthReport> for WrittenReport {
     fn from(report: HealthReport) -> Self {
         let HealthReport { status, kind, checks, uptime } = report;
@@ -124,7 +120,7 @@ impl From<WrittenReport> for HealthReport {
 impl From<CheckReport> for WrittenCheck {
     fn from(report: CheckReport) -> Self {
         let CheckReport { status, kind, group, message, duration, age, failures } = report;
-        let (healthy, duration_ms, age_ms) = (status.is_healthy(), millis(duration), age.map(millis));
+        let (healthy, duration_ms, age_ms) = (status.is_healthy(), millis::of(duration), age.map(millis::of));
         Self { healthy, status, kind, group, message, duration_ms, age_ms, failures }
     }
 }

@@ -1,6 +1,6 @@
 //! `application/health+json`, as the draft [draft-inadarei-api-health-check](https://datatracker.ietf.org/doc/html/draft-inadarei-api-health-check-06) has it.
 
-use crate::{HealthReport, HealthStatus};
+use crate::{HealthReport, HealthStatus, millis};
 use serde_json::{Map, Value, json};
 
 /// The media type of [`health_json`].
@@ -19,7 +19,7 @@ pub fn health_json(report: &HealthReport) -> Value {
         let mut one = Map::from_iter([
             ("componentId".to_owned(), json!(name)),
             ("status".to_owned(), json!(status(check.status))),
-            ("observedValue".to_owned(), json!(u64::try_from(check.duration.as_millis()).unwrap_or(u64::MAX))),
+            ("observedValue".to_owned(), json!(millis::of(check.duration))),
             ("observedUnit".to_owned(), json!("ms")),
         ]);
         // The draft has `output` only beside what is not well.

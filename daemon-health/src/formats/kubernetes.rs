@@ -2,7 +2,6 @@
 
 use crate::HealthReport;
 use daemon_core::CheckKind;
-use std::fmt::Write;
 
 /// A report as kube-apiserver writes it: a line a check, `[+]` if it passes and `[-]` if not, then the verdict.
 #[must_use]
@@ -14,8 +13,7 @@ pub fn verbose(report: &HealthReport) -> String {
             Some(message) if !check.status.is_healthy() => format!(": {}", one_line(message)),
             _ => String::new(),
         };
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "[{}]{name} {}{why}", word.0, word.1);
+        text.push_str(&format!("[{}]{name} {}{why}\n", word.0, word.1));
     }
     let name = match report.kind {
         Some(CheckKind::Liveness) => "livez",
@@ -24,8 +22,7 @@ pub fn verbose(report: &HealthReport) -> String {
         _ => "healthz",
     };
     let verdict = if report.is_passing() { "passed" } else { "failed" };
-    let _ = writeln!(text, "{name} check {verdict}");
-    text
+    text + &format!("{name} check {verdict}\n")
 }
 
 /// What would break a line, or a terminal, as blanks.

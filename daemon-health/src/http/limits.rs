@@ -27,7 +27,7 @@ pub struct HttpLimits {
     pub age: Duration,
     /// How long answers under way may take when the endpoint stops \[2 s\].
     pub drain: Duration,
-    /// How often what is seen live is brought up to date while somebody looks \[500 ms\].
+    /// How often what is seen live is brought up to date while somebody looks, at most once a millisecond \[500 ms\].
     pub refresh: Duration,
 }
 

@@ -24,11 +24,14 @@ use super::page;
 use super::probe::Asked;
 use super::verdict::Verdicts;
 use crate::formats::{HEALTH_JSON, health_json};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, accept::prefers};
 use crate::{HealthError, HealthQuery};
 
 /// How old a status may be that is given to the next who asks: what a flood of requests costs is bounded by this.
 const FRESH: Duration = Duration::from_millis(100);
+
+/// The media type of what is for programs.
+const JSON: &str = "application/json";
 
 /// What is said of a path that is none.
 const PATHS: &str =
@@ -172,11 +175,9 @@ async fn told(app: &App, headers: &HeaderMap, query: &HealthQuery) -> Response {
         Ok(report) => report,
         Err(error) => return unknown(&error),
     };
-    let asks_for =
-        |kind: &str| headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(kind.as_bytes()));
-    let (kind, body) = match () {
-        () if asks_for(HEALTH_JSON) => (HEALTH_JSON, json(&health_json(&report))),
-        () => ("application/json", json(&report)),
+    let (kind, body) = match prefers(accept(headers), HEALTH_JSON, JSON) {
+        true => (HEALTH_JSON, json(&health_json(&report))),
+        false => (JSON, json(&report)),
     };
     (verdict(report.is_passing()), typed(kind, body)).into_response()
 }
@@ -194,14 +195,17 @@ fn unknown(error: &HealthError) -> Response {
     (status, format!("{error}\n")).into_response()
 }
 
+fn accept(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok())
+}
+
 async fn metrics_text(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-    let shown = app.figures.render(accept);
+    let shown = app.figures.render(accept(&headers));
     typed(shown.content_type, shown.text)
 }
 
 async fn status(State(app): State<Arc<App>>) -> Response {
-    typed("application/json", app.status.or(|| json(&app.host.status())))
+    typed(JSON, app.status.or(|| json(&app.host.status())))
 }
 
 /// As JSON. What is told here is plain data with text as keys, which can always be written.

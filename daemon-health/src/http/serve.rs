@@ -17,7 +17,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -42,7 +42,7 @@ pub(super) async fn run(
         tokio::select! {
             biased;
             () = &mut stop => break,
-            Some(_) = connections.join_next() => {}
+            Some(ended) = connections.join_next() => report(ended),
             (stream, place) = room.next(listener) => {
                 let (router, limits, closing) = (router.clone(), limits.clone(), closing.clone());
                 connections.spawn(async move { connection(stream, router, &limits, closing, &place.hurry).await });
@@ -50,9 +50,21 @@ pub(super) async fn run(
         }
     }
     closing.cancel();
-    let drained = timeout(limits.drain, async { while connections.join_next().await.is_some() {} }).await;
-    if drained.is_err() {
+    let all = async {
+        while let Some(ended) = connections.join_next().await {
+            report(ended);
+        }
+    };
+    if timeout(limits.drain, all).await.is_err() {
         tracing::warn!(connections = connections.len(), "HTTP connections did not end in time and are dropped");
+    }
+}
+
+fn report(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "the task of an HTTP connection panicked");
     }
 }
 
@@ -86,7 +98,7 @@ impl Room {
                 Ok((stream, _)) => return (stream, place),
                 Err(error) if is_its_own(&error) => {}
                 Err(error) => {
-                    tracing::warn!(error = %error, "cannot accept an HTTP connection");
+                    tracing::warn!(%error, "cannot accept an HTTP connection");
                     tokio::time::sleep(BREATH).await;
                 }
             }
@@ -142,5 +154,89 @@ pub(super) async fn connection<S>(
     tokio::select! {
         _ = &mut serving => {}
         () = async { old.await; tokio::time::sleep(limits.drain).await } => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::time::Instant;
+
+    /// Something short, something long, and something that never comes.
+    fn router() -> Router {
+        Router::new()
+            .route("/", get(|| async { "ok" }))
+            .route("/long", get(|| async { "x".repeat(1 << 20) }))
+            .route("/never", get(std::future::pending::<&'static str>))
+    }
+
+    /// A connection with the default limits, and a task that ends when it does, with how many seconds it lasted.
+    fn connected() -> (DuplexStream, tokio::task::JoinHandle<u64>) {
+        let (near, far) = duplex(1024);
+        let serving = tokio::spawn(async move {
+            let (began, limits) = (Instant::now(), HttpLimits::default());
+            connection(near, router(), &limits, CancellationToken::new(), &Notify::new()).await;
+            began.elapsed().as_secs()
+        });
+        (far, serving)
+    }
+
+    async fn ask(of: &mut (impl AsyncWrite + Unpin), path: &str) {
+        of.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_says_nothing_or_not_all_is_hung_up_on_after_ten_seconds() {
+        let (_silent, serving) = connected();
+        assert_eq!(serving.await.unwrap(), 10);
+        let (mut halting, serving) = connected();
+        halting.write_all(b"GET / HTTP/1.1\r\nHost: lo").await.unwrap();
+        assert_eq!(serving.await.unwrap(), 10);
+        let (mut idle, serving) = connected();
+        ask(&mut idle, "/").await;
+        assert_eq!(serving.await.unwrap(), 10, "answered, and asked nothing more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_nothing_is_hung_up_on_after_thirty_seconds() {
+        let (mut deaf, serving) = connected();
+        ask(&mut deaf, "/long").await;
+        assert_eq!(serving.await.unwrap(), 30);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_grows_an_hour_old_and_what_is_under_way_then_has_two_seconds() {
+        let (mut regular, serving) = connected();
+        let mut answer = [0; 1024];
+        while !serving.is_finished() {
+            ask(&mut regular, "/").await;
+            if regular.read(&mut answer).await.unwrap() == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(9)).await;
+        }
+        assert_eq!(serving.await.unwrap(), 3600);
+        let (mut waiting, serving) = connected();
+        ask(&mut waiting, "/never").await;
+        assert_eq!(serving.await.unwrap(), 3602);
+    }
+
+    #[tokio::test]
+    async fn when_serving_ends_nothing_is_left_of_an_answer_that_does_not_come() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let mut waiting = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        ask(&mut waiting, "/never").await;
+        let limits = HttpLimits { drain: Duration::from_millis(20), ..HttpLimits::default() };
+        let asked = Arc::new(Notify::new());
+        let tells = Arc::clone(&asked);
+        let never = move || {
+            tells.notify_one();
+            std::future::pending::<&'static str>()
+        };
+        let router = Router::new().route("/never", get(never));
+        run(&listener, router, &limits, &CancellationToken::new(), asked.notified()).await;
+        assert_eq!(waiting.read(&mut [0; 64]).await.unwrap_or(0), 0);
     }
 }

@@ -1,12 +1,16 @@
-//! Which text a reader wants, by its `Accept` header. Pure.
+//! What a reader wants, by its `Accept` header. Pure.
 
 use super::text::Format;
 
 /// OpenMetrics for whoever asks for it and likes nothing better; otherwise the text that every reader knows.
 pub(super) fn format(accept: Option<&str>) -> Format {
-    let weight = |wanted: &str| weight(accept.unwrap_or_default(), wanted);
-    let open = weight("application/openmetrics-text");
-    if open > 0.0 && open >= weight("text/plain") { Format::OpenMetrics } else { Format::Prometheus }
+    if prefers(accept, "application/openmetrics-text", "text/plain") { Format::OpenMetrics } else { Format::Prometheus }
+}
+
+/// Whether a media type is asked for by its name, and `usual` is not liked better.
+pub(crate) fn prefers(accept: Option<&str>, wanted: &str, usual: &str) -> bool {
+    let weight = |kind: &str| weight(accept.unwrap_or_default(), kind);
+    weight(wanted) > 0.0 && weight(wanted) >= weight(usual)
 }
 
 /// How much a media type is liked, from 0 to 1, in any of its versions.

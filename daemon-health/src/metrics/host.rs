@@ -61,15 +61,9 @@ fn kind(kind: TaskKind) -> String {
     kind.to_string().replace(' ', "_")
 }
 
-const OFFERED: (&str, &str) = ("daemon_events_offered", "Events published that the subscription should have got.");
-const OUTCOMES: (&str, &str) = ("daemon_events", "Events by what became of them.");
-
 fn of_subscription(daemon: &str, of: &SubscriptionStatus, names: &mut Names, to: &mut Families) {
     let labels = [("daemon", daemon), ("subscription", names.told("subscription", daemon, &of.name))];
-    to.counter(OFFERED.0, OFFERED.1).add(&labels, of.offered);
-    let outcomes =
-        [("handled", of.handled), ("failed", of.failed), ("dropped", of.dropped), ("abandoned", of.abandoned)];
-    add_outcomes(&labels, outcomes, to);
+    account(&labels, of.offered, [of.handled, of.failed, of.dropped, of.abandoned], to);
     to.gauge("daemon_queue_depth", "Events that wait, those of waiting publishers and of the startup buffer included.")
         .add(&labels, of.queued);
     to.gauge("daemon_events_in_flight", "Events being handled now.").add(&labels, of.in_flight);
@@ -86,15 +80,16 @@ fn of_subscription(daemon: &str, of: &SubscriptionStatus, names: &mut Names, to:
 /// What has ended stays in the counters of its name.
 fn of_ended(daemon: &str, of: &EndedSubscriptions, names: &mut Names, to: &mut Families) {
     let labels = [("daemon", daemon), ("subscription", names.told("subscription", daemon, &of.topic))];
-    to.counter(OFFERED.0, OFFERED.1).add(&labels, of.offered);
-    let outcomes =
-        [("handled", of.handled), ("failed", of.failed), ("dropped", of.dropped), ("abandoned", of.abandoned)];
-    add_outcomes(&labels, outcomes, to);
+    account(&labels, of.offered, [of.handled, of.failed, of.dropped, of.abandoned], to);
 }
 
-fn add_outcomes(labels: &[(&str, &str); 2], outcomes: [(&str, u64); 4], to: &mut Families) {
-    let family = to.counter(OUTCOMES.0, OUTCOMES.1);
-    outcomes.iter().for_each(|(outcome, count)| family.add(&[labels[0], labels[1], ("outcome", outcome)], *count));
+/// How many events there were, and how many of them were handled, failed, dropped and abandoned.
+fn account(labels: &[(&str, &str); 2], offered: u64, outcomes: [u64; 4], to: &mut Families) {
+    to.counter("daemon_events_offered", "Events published that the subscription should have got.").add(labels, offered);
+    let family = to.counter("daemon_events", "Events by what became of them.");
+    for (outcome, count) in ["handled", "failed", "dropped", "abandoned"].into_iter().zip(outcomes) {
+        family.add(&[labels[0], labels[1], ("outcome", outcome)], count);
+    }
 }
 
 fn of_interval(daemon: &str, of: &IntervalStatus, names: &mut Names, to: &mut Families) {

@@ -10,7 +10,7 @@
 //! 2. What is labelled is bounded: names that come up at run time share [`OTHERS`] once there are too many.
 //! 3. No code of a daemon is called, and no lock held but those of a status.
 
-mod accept;
+pub(crate) mod accept;
 mod exposition;
 mod facade;
 mod family;

@@ -41,6 +41,7 @@ mod sys {
 #[cfg(target_os = "linux")]
 mod sys {
     use super::{Duration, Families};
+    use crate::descriptors;
     use rustix::param::{clock_ticks_per_second, page_size};
     use std::fs;
 
@@ -64,11 +65,10 @@ mod sys {
             to.gauge("process_resident_memory_bytes", "Memory in use.").add(&[], resident);
             to.gauge("process_threads", "Threads.").add(&[], stat.threads);
         }
-        if let Ok(open) = fs::read_dir("/proc/self/fd") {
-            let open = open.count().saturating_sub(1) as u64; // one is that of looking
+        if let Some(open) = descriptors::open() {
             to.gauge("process_open_fds", "Open descriptors.").add(&[], open);
         }
-        if let Some(limit) = fs::read_to_string("/proc/self/limits").ok().as_deref().and_then(open_files) {
+        if let Some(limit) = descriptors::allowed() {
             to.gauge("process_max_fds", "How many descriptors may be open.").add(&[], limit);
         }
     }
@@ -103,11 +103,6 @@ mod sys {
         stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
     }
 
-    /// How many files may be open; `None` if there is no limit.
-    fn open_files(limits: &str) -> Option<u64> {
-        limits.lines().find_map(|line| line.strip_prefix("Max open files"))?.split_whitespace().next()?.parse().ok()
-    }
-
     #[cfg(test)]
     mod tests {
         use super::*;
@@ -123,11 +118,8 @@ mod sys {
         }
 
         #[test]
-        fn lines_are_found_by_what_they_begin_with() {
+        fn the_time_of_the_start_is_found_by_its_line() {
             assert_eq!(boot_time("cpu 1 2\nbtime 1700000000\nprocesses 5\n"), Some(1_700_000_000));
-            let limits = "Limit  Soft Limit  Hard Limit  Units\nMax open files  1024  524288  files\n";
-            assert_eq!(open_files(limits), Some(1024));
-            assert_eq!(open_files("Max open files  unlimited  unlimited  files\n"), None);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What is answered, and to whom.
 
+use std::time::Duration;
+
 use daemon_core::StartError;
 use serde_json::Value;
 
@@ -30,12 +32,15 @@ async fn probes_say_what_they_look_at() {
     let group = get(at, "/health/stores").await;
     let group_json: Value = serde_json::from_str(&group.body).unwrap();
     assert_eq!((group.status, &group_json["checks"]["store.disk"]["message"]), (503, &"no byte left".into()));
-    assert_eq!(
-        ask(at, "GET", "/health", "Host: localhost\r\nAccept: application/health+json\r\n")
-            .await
-            .header("content-type"),
-        Some("application/health+json")
-    );
+    for (accept, kind) in [
+        ("*/*", "application/json"),
+        ("application/health+json", "application/health+json"),
+        ("text/html, Application/Health+JSON;q=0.9", "application/health+json"),
+        ("application/health+json;q=0.5, application/json", "application/json"),
+    ] {
+        let answer = ask(at, "GET", "/health", &format!("Host: localhost\r\nAccept: {accept}\r\n")).await;
+        assert_eq!(answer.header("content-type"), Some(kind), "{accept}");
+    }
     assert_eq!(get(at, "/health/shops").await.status, 404);
     host.shutdown().await.unwrap();
 }
@@ -51,6 +56,27 @@ async fn readiness_says_no_as_soon_as_a_daemon_is_down_and_checks_are_asked_with
     host.handle().start_daemon("store").await.unwrap();
     assert_eq!(get(at, "/startupz").await.status, 200);
     host.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_says_no_during_the_unready_delay_while_everything_goes_on() {
+    let delay = Duration::from_secs(20); // nobody waits for its end here
+    let host = Host::new("shop").daemon(endpoint()).daemon(Store::default()).daemon(HealthMonitor::new());
+    let host = host.unready_delay(delay).start().await.unwrap();
+    let handle = host.handle();
+    let at = handle.daemon::<HttpEndpoint>().unwrap().address().unwrap();
+    assert_eq!(get(at, "/readyz").await.status, 200);
+    handle.request_shutdown();
+    let answer = get(at, "/readyz").await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.body.contains("[-]host failed: the host is shutting down\n"), "{answer:?}");
+    assert_eq!(get(at, "/livez").await.status, 200);
+    handle.publish(UserCreated { name: "Ada".to_owned() }).await.unwrap();
+    let handled = "daemon_events_total{daemon=\"store\",outcome=\"handled\",subscription=\"created\"} 1\n";
+    while !get(at, "/metrics").await.body.contains(handled) {}
+    let status: Value = serde_json::from_str(&get(at, "/status.json").await.body).unwrap();
+    assert_eq!(status["state"], "running");
+    drop(host);
 }
 
 #[tokio::test(flavor = "multi_thread")]

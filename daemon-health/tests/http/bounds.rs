@@ -1,7 +1,9 @@
 //! What others may cost, and what they cannot do.
 
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
+use daemon_core::HostHandle;
 use daemon_health::http::HttpLimits;
 
 use super::client::{Client, get};
@@ -64,4 +66,49 @@ async fn whoever_hangs_up_harms_nobody_and_so_many_may_look_and_no_more() {
         }
     }
     host.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_to_be_fresh_at_any_moment_is_nearly_so() {
+    let endpoint = endpoint().limits(limits(|limits| limits.refresh = Duration::ZERO));
+    let (host, at) = start(endpoint, Store::default()).await;
+    let mut viewer = Client::connect(at).await;
+    viewer.send("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    viewer.until("[\"daemon/store\"").await;
+    host.shutdown().await.unwrap();
+}
+
+/// Says where the endpoint is, and blocks the thread of a worker until it is let go.
+#[daemon(name = "rude")]
+struct Rude {
+    tell: mpsc::Sender<(HostHandle, SocketAddr)>,
+    let_go: Mutex<mpsc::Receiver<()>>,
+}
+
+#[daemon]
+impl Rude {
+    #[on_ready(HttpEndpoint)]
+    async fn block(&self, cx: &Context) -> Result<()> {
+        let at = cx.host().daemon::<HttpEndpoint>().unwrap().address().unwrap();
+        self.tell.send((cx.host(), at))?;
+        Ok(self.let_go.lock().unwrap().recv()?)
+    }
+}
+
+impl DaemonBase for Rude {}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_answers_while_every_worker_is_blocked() {
+    let ((tell, told), (let_go, is_let_go)) = (mpsc::channel(), mpsc::channel());
+    let rude = Rude { tell, let_go: Mutex::new(is_let_go) };
+    let host = Host::new("shop").daemon(endpoint()).daemon(rude).daemon(HealthMonitor::new());
+    let running = std::thread::spawn(|| host.without_lock().quiet().workers(1).run());
+    let (handle, at) = told.recv_timeout(Duration::from_secs(20)).unwrap();
+    for path in ["/livez", "/status.json", "/metrics", "/"] {
+        assert_eq!(get(at, path).await.status, 200, "{path}");
+    }
+    let_go.send(()).unwrap();
+    handle.request_shutdown();
+    let code = running.join().unwrap();
+    assert_eq!(format!("{code:?}"), format!("{:?}", std::process::ExitCode::SUCCESS));
 }

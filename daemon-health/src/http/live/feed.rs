@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use daemon_core::{Context, HostHandle, Result, Tap, Tapped};
 use serde::Serialize;
@@ -13,6 +13,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::tail::{LogTail, Tail, clip};
 use super::view::{self, Part};
 use crate::http::verdict::Verdicts;
+use crate::millis;
 
 /// How many events are kept for who comes later.
 const EVENTS: usize = 100;
@@ -20,6 +21,8 @@ const EVENTS: usize = 100;
 const EVENTS_AT_ONCE: usize = 25;
 /// How many bytes of an event are told.
 const PAYLOAD: usize = 400;
+/// How much time there is between two refreshes at least.
+const LEAST: Duration = Duration::from_millis(1);
 /// How long the workers have to write events as JSON, before these are told without.
 const WRITING: Duration = Duration::from_secs(1);
 
@@ -102,7 +105,7 @@ impl Feed {
                 looked = looks.wait_for(|looks| *looks) => { looked?; }
             }
             let mut tap = host.tap("**")?;
-            let mut ticks = interval(every);
+            let mut ticks = interval(every.max(LEAST));
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             while *looks.borrow_and_update() {
                 tokio::select! {
@@ -170,9 +173,8 @@ async fn events(host: &HostHandle, tap: &mut Tap) -> Vec<String> {
     let payloads = payloads(host, &latest).await;
     let mut all = Vec::with_capacity(latest.len());
     for (at, tapped) in latest.iter().enumerate() {
-        let time = tapped.event.published_at().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seen = Seen {
-            at: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
+            at: millis::after_1970(tapped.event.published_at()),
             topic: tapped.event.topic().to_owned(),
             publisher: tapped.event.publisher().to_owned(),
             payload: payloads.get(at).cloned().flatten(),

@@ -3,9 +3,8 @@
 //! <https://html.spec.whatwg.org/multipage/server-sent-events.html>
 
 use std::convert::Infallible;
-use std::fmt::Write;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::stream::{Stream, unfold};
@@ -14,6 +13,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::feed::{Feed, Look};
+use crate::millis;
 
 /// After how long in silence a sign of life is sent.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
@@ -51,8 +51,8 @@ impl Viewer {
     /// The next thing to send; `None` when the endpoint stops.
     async fn next(&mut self) -> Option<String> {
         if !std::mem::replace(&mut self.greeted, true) {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            return Some(format!("retry: 2000\ndata: [\"now\",{}]\n\n", now.as_millis()));
+            let now = millis::after_1970(SystemTime::now());
+            return Some(format!("retry: 2000\ndata: [\"now\",{now}]\n\n"));
         }
         loop {
             let changed = tokio::select! {
@@ -95,7 +95,7 @@ impl Viewer {
 
 /// One event: the part's name, and its JSON, which has no line breaks.
 fn push(text: &mut String, name: &str, json: &str) {
-    // Writing to a string does not fail. The name goes into the data, so that a page listens once and not for each daemon.
+    // The name goes into the data, so that a page listens once and not for each daemon.
     let name = serde_json::Value::from(name);
-    write!(text, "data: [{name},{json}]\n\n").ok();
+    text.push_str(&format!("data: [{name},{json}]\n\n"));
 }

@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use serde::Serialize;
+
+use crate::millis;
 
 /// The latest things of one kind, up to a number of them.
 #[derive(Debug)]
@@ -63,8 +65,7 @@ impl LogLine {
     /// A line that is said now.
     #[must_use]
     pub fn now(level: impl Into<String>, daemon: impl Into<String>, message: impl Into<String>) -> Self {
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let at = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
+        let at = millis::after_1970(SystemTime::now());
         Self { at, level: level.into(), daemon: daemon.into(), message: message.into() }
     }
 }

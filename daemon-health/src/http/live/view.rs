@@ -2,15 +2,15 @@
 //!
 //! Times are moments, in milliseconds after 1970, and not ages: what has not changed is then written as it was before.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use daemon_core::{
     BlockedWork, DaemonStatus, HostStatus, IntervalStatus, State, SubscriptionStatus, TaskStatus, Transition,
 };
 use serde::Serialize;
 
-use crate::HealthReport;
 use crate::http::verdict::Check;
+use crate::{HealthReport, millis};
 
 /// To how many milliseconds a moment is told that is measured from now.
 const GRAIN: u64 = 100;
@@ -107,7 +107,7 @@ struct Probe {
 
 /// The parts of what is told of a host at one moment.
 pub(super) fn parts(status: &HostStatus, has_logs: bool, now: SystemTime) -> Vec<Part> {
-    let now = millis(now.duration_since(UNIX_EPOCH).unwrap_or_default());
+    let now = millis::after_1970(now);
     let host = Host {
         name: &status.name,
         state: status.state,
@@ -205,7 +205,7 @@ fn interval(status: &IntervalStatus, now: u64) -> Interval<'_> {
         skipped: status.skipped,
         running: status.running,
         last_at: status.last_run.map(|ago| moment(now, ago)),
-        next_at: status.next_run.map(|ahead| grain(now.saturating_add(millis(ahead)))),
+        next_at: status.next_run.map(|ahead| grain(now.saturating_add(millis::of(ahead)))),
         took_us: status.last_duration.map(micros),
         error: status.last_error.as_deref(),
     }
@@ -213,16 +213,12 @@ fn interval(status: &IntervalStatus, now: u64) -> Interval<'_> {
 
 /// When that was which is so long ago.
 fn moment(now: u64, ago: Duration) -> u64 {
-    grain(now.saturating_sub(millis(ago)))
+    grain(now.saturating_sub(millis::of(ago)))
 }
 
 /// To the nearest step: two readings of one moment differ by less, and are nearly always told alike.
 fn grain(at: u64) -> u64 {
     (at.saturating_add(GRAIN / 2)) / GRAIN * GRAIN
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn micros(time: Duration) -> u64 {
