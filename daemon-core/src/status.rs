@@ -388,12 +388,13 @@ pub struct CheckReport {
     /// The daemon the check belongs to.
     pub daemon: String,
     /// Which of its lives was asked.
-    #[serde(default)]
     pub life: u64,
     /// The check's name.
     pub name: String,
     /// What it speaks of.
     pub kind: CheckKind,
+    /// Whether a failure only degrades.
+    pub soft: bool,
     /// Why it failed; `None` if it passed.
     pub failure: Option<String>,
     /// How long it took.

@@ -114,6 +114,7 @@ struct Asked {
     life: u64,
     name: &'static str,
     kind: CheckKind,
+    soft: bool,
     limit: Duration,
     since: Instant,
     outcome: oneshot::Receiver<(Result<(), Failure>, Duration)>,
@@ -126,10 +127,10 @@ fn ask(daemon: &Arc<str>, alive: &Alive, of: &dyn Fn(&str) -> bool) -> Vec<Asked
 }
 
 fn ask_of(daemon: &Arc<str>, alive: &Alive, check: BoundCheck) -> Asked {
-    let BoundCheck { name, kind, timeout, run } = check;
+    let BoundCheck { name, kind, soft, timeout, run } = check;
     let (limit, since) = (timeout.min(FOREVER), Instant::now());
     let (sender, outcome) = oneshot::channel();
-    let asked = Asked { daemon: daemon.clone(), life: alive.life.number, name, kind, limit, since, outcome };
+    let asked = Asked { daemon: daemon.clone(), life: alive.life.number, name, kind, soft, limit, since, outcome };
     if still_blocks(alive, name, limit) {
         let failure = Failure::Error("its last call still blocks its thread, and was not asked again".into());
         drop(sender.send((Err(failure), Duration::ZERO))); // received below
@@ -175,6 +176,7 @@ impl Asked {
             life: self.life,
             name: self.name.to_owned(),
             kind: self.kind,
+            soft: self.soft,
             failure,
             duration,
         }

@@ -187,6 +187,7 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
         let check = |row: &Check<D>| BoundCheck {
             name: row.name,
             kind: row.options.kind,
+            soft: row.options.soft,
             timeout: row.options.timeout,
             run: self.bind(cx, row.call)(),
         };

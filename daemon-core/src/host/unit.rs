@@ -128,6 +128,7 @@ pub(crate) trait Lived: Send + Sync {
 pub(crate) struct BoundCheck {
     pub(crate) name: &'static str,
     pub(crate) kind: CheckKind,
+    pub(crate) soft: bool,
     pub(crate) timeout: Duration,
     pub(crate) run: BoxFuture<'static, Result<()>>,
 }

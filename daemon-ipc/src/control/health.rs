@@ -47,7 +47,7 @@ pub struct Health {
 pub struct DaemonHealth {
     /// Its name.
     pub name: String,
-    /// How it is: unhealthy if it does not run or a check failed, degraded if it runs without something.
+    /// How it is: unhealthy if it does not run or a check failed, degraded if it runs without something or a soft check failed.
     pub verdict: Verdict,
     /// Its state.
     pub state: State,
@@ -66,6 +66,8 @@ pub struct CheckHealth {
     pub name: String,
     /// What it speaks of.
     pub kind: CheckKind,
+    /// Whether a failure only degrades.
+    pub soft: bool,
     /// Why it failed; `None` if it passed.
     pub failure: Option<String>,
     /// How long it took, in microseconds.
@@ -95,9 +97,13 @@ impl DaemonHealth {
             let reason = daemon.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
             why.push(format!("{}{reason}", daemon.state));
         }
-        let failures = checks.iter().filter_map(|check| Some(format!("{}: {}", check.name, check.failure.as_ref()?)));
-        why.extend(failures);
+        let failures = |soft: bool| {
+            let failed = checks.iter().filter(move |check| check.soft == soft);
+            failed.filter_map(|check| Some(format!("{}: {}", check.name, check.failure.as_ref()?)))
+        };
+        why.extend(failures(false));
         let is_unhealthy = !why.is_empty();
+        why.extend(failures(true));
         why.extend(daemon.degraded.iter().cloned());
         let blocks = status.blocked.iter().filter(|work| work.daemon == daemon.name);
         why.extend(blocks.map(|work| format!("{} has blocked a thread for {:.1?}", work.work, work.blocked)));
@@ -115,6 +121,7 @@ impl CheckHealth {
         Self {
             name: check.name.clone(),
             kind: check.kind,
+            soft: check.soft,
             failure: check.failure.clone(),
             took_us: u64::try_from(check.duration.as_micros()).unwrap_or(u64::MAX),
         }
@@ -162,20 +169,22 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_check_and_a_blocked_thread_count() {
+    fn failed_checks_and_a_blocked_thread_count() {
         let check = json!([
-            {"daemon": "well", "name": "disk", "kind": "readiness", "failure": null, "duration_us": 5},
-            {"daemon": "well", "name": "peer", "kind": "liveness", "failure": "no answer", "duration_us": 7},
+            {"daemon": "well", "life": 1, "name": "disk", "kind": "readiness", "soft": false, "failure": null, "duration_us": 5},
+            {"daemon": "well", "life": 1, "name": "peer", "kind": "liveness", "soft": false, "failure": "no answer", "duration_us": 7},
+            {"daemon": "idle", "life": 1, "name": "cache", "kind": "readiness", "soft": true, "failure": "cold", "duration_us": 1},
         ]);
-        let health = health(
-            "running",
-            vec![daemon("well", "running", false, &[]), daemon("busy", "running", false, &[])],
-            check,
-        );
+        let health =
+            health("running", ["well", "busy", "idle"].map(|name| daemon(name, "running", false, &[])).to_vec(), check);
         let told: Vec<_> = health.daemons.iter().map(|daemon| (daemon.verdict, &*daemon.why[0])).collect();
         assert_eq!(
             told,
-            [(Verdict::Unhealthy, "peer: no answer"), (Verdict::Degraded, "task `spin` has blocked a thread for 2.0s")]
+            [
+                (Verdict::Unhealthy, "peer: no answer"),
+                (Verdict::Degraded, "task `spin` has blocked a thread for 2.0s"),
+                (Verdict::Degraded, "cache: cold")
+            ]
         );
         assert_eq!(health.daemons[0].checks[0].took_us, 5);
     }
