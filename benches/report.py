@@ -14,12 +14,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from targets import NO_PEERS, TARGETS, WHY
+from targets import IPC as IPC_OURS, NO_PEERS, NO_REASON, NOT_COMPARED, OURS, TARGETS, WHY
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
-OURS = "daemon-core"
 PEERS = ["actix", "kameo", "kameo_actors", "kanal", "ractor", "task-supervisor", "tokio", "tokio-util", "tokio-cron-scheduler",
          "tokio-graceful-shutdown", "jsonrpsee", "tarpc", "tonic", "zbus", "zlink"]
 
@@ -123,18 +122,23 @@ IPC = [
 
 
 def not_first(results):
-    """Where somebody else was faster or smaller, and why."""
-    lines = {}
-    for why in WHY:
-        for case in sorted({case for case, _, _ in results.figures if case.startswith(why.rows)}, key=order):
+    """Where somebody else was faster or smaller, and why; also where no reason is known."""
+    lines, told = {}, set()
+    for why in [*WHY, *NO_REASON]:
+        cases = {(case, metric) for case, _, metric in results.figures if case.startswith(why.rows) and why.metric in (metric, None)}
+        for case, metric in sorted(cases, key=lambda case_metric: (order(case_metric[0]), case_metric[1])):
+            if metric in NOT_COMPARED:
+                continue
             ahead = []
             for name in results.contenders(case):
-                ratio = results.ratio(case, name, why.metric, why.ours)
-                if ratio is not None and ratio < 0.97 and not name.startswith((OURS, why.ours)) and name not in (*NO_PEERS, *why.but):
-                    ahead.append((ratio, name))
+                ratio = results.ratio(case, name, metric, why.ours)
+                if ratio is None or ratio >= 0.97 or name.startswith((OURS, IPC_OURS)) or name in (*NO_PEERS, *why.but) or (case, metric, name) in told:
+                    continue
+                told.add((case, metric, name))
+                ahead.append((ratio, name))
             if ahead:
                 names = ", ".join(f"{name} ({number(ratio)})" for ratio, name in sorted(ahead))
-                lines.setdefault(why.text, []).append(f"`{case}` {why.metric}: {names}")
+                lines.setdefault(why.text, []).append(f"`{case}` {metric}: {names}")
     if not lines:
         return "Nowhere, in this run.\n"
     rows = [[why, "<br>".join(where)] for why, where in lines.items()]
