@@ -3,6 +3,7 @@
 import os
 import re
 import resource
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -100,6 +101,9 @@ class Ipc:
                 self.bench.book(0, f"ipc/ct/counts\t{contender}\t{metric}\t{figure}")
 
     def counted(self, contender, tool):
+        program = tool.command("FILE")[0]
+        if not shutil.which(program):
+            return self.bench.skip(f"{program} is not installed: no {tool.__name__.replace('_', ' ')} of requests")
         totals = []
         for calls in CALLS:
             with tempfile.NamedTemporaryFile("r") as told:
@@ -110,7 +114,7 @@ class Ipc:
                 end(server)
                 found = tool.total.search(told.read())
             if not found:
-                return self.bench.skip(f"{tool.command('FILE')[0]} tells nothing of {contender}: it is not installed, or may not be used")
+                return self.bench.skip(f"{program} tells nothing of {contender}: it may not be used here")
             totals.append(int(found[1]))
         return (totals[1] - totals[0]) / (CALLS[1] - CALLS[0])
 

@@ -14,12 +14,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from targets import NO_PEERS, TARGETS, WHY
+from targets import IPC as IPC_OURS, NO_PEERS, NO_REASON, NOT_COMPARED, OURS, TARGETS, WHY
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
-OURS = "daemon-core"
 PEERS = ["actix", "kameo", "kameo_actors", "kanal", "ractor", "task-supervisor", "tokio", "tokio-util", "tokio-cron-scheduler",
          "tokio-graceful-shutdown", "jsonrpsee", "tarpc", "tonic", "zbus", "zlink"]
 
@@ -46,9 +45,6 @@ class Results:
 
     def contenders(self, case):
         return list(dict.fromkeys(contender for other, contender, _ in self.figures if other == case))
-
-    def has(self, prefix):
-        return any(case.startswith(prefix) for case, _, _ in self.figures)
 
 
 def number(value, digits=2):
@@ -87,57 +83,62 @@ def events(results, runtime, title, metric):
     return f"### {title}\n\n{table(head, rows)}\n"
 
 
+def beside(results, case, name, metric, reference):
+    """A figure, and in brackets its ratio to the reference."""
+    ratio = results.ratio(case, name, metric, reference)
+    text = number(results.value(case, name, metric))
+    return text if ratio is None or name == reference else f"{text} ({number(ratio)})"
+
+
 def plain(results, case, metrics, reference):
-    """A table of one case: each figure, and in brackets its ratio to the reference."""
+    """A table of one case."""
+    return several(results, [(case, metric, title, reference) for metric, title in metrics])
+
+
+def several(results, columns):
+    """A table of some cases: for each column a case, a metric, a title and a reference. Who takes part is told by the first."""
     rows = []
-    for name in results.contenders(case):
-        cells = []
-        for metric, _ in metrics:
-            ratio = results.ratio(case, name, metric, reference)
-            cell = number(results.value(case, name, metric))
-            cells.append(cell if ratio is None or name == reference else f"{cell} ({number(ratio)})")
+    for name in results.contenders(columns[0][0]):
+        cells = [beside(results, case, name, metric, reference) for case, metric, _, reference in columns]
         rows.append([bold(name, name), *(bold(name, cell) for cell in cells)])
-    return table(["contender", *(title for _, title in metrics)], rows)
+    return table(["contender", *(title for _, _, title, _ in columns)], rows)
 
 
-# Case, metric, title, and whether it is told beside the reference.
+CONTENDED = [
+    ("contended/one", "ns", "one topic, ns a publish", "tokio mpsc"),
+    ("contended/thousand", "ns", "a thousand topics, ns a publish", "tokio mpsc"),
+]
 IPC = [
-    ("ct/sequential/64", "p50 us", "64 B, p50 µs", True),
-    ("ct/sequential/65536", "p50 us", "64 KiB, p50 µs", True),
-    ("ct/sequential/1048576", "p50 us", "1 MiB, p50 µs", True),
-    ("ct/in-flight/64", "a second", "64 at once of 64 B, a second", True),
-    ("ct/in-flight/1024", "a second", "64 at once of 1 KiB, a second", True),
-    ("mt/in-flight/64", "a second", "two workers, 64 at once of 64 B, a second", True),
-    ("ct/idle", "KiB", "KiB an idle connection", False),
-    ("ct/counts", "instructions", "instructions a request", False),
-    ("ct/counts", "calls", "system calls a request", False),
+    ("ipc/ct/sequential/64", "p50 us", "64 B, p50 µs", "raw, tokio"),
+    ("ipc/ct/sequential/65536", "p50 us", "64 KiB, p50 µs", "raw, tokio"),
+    ("ipc/ct/sequential/1048576", "p50 us", "1 MiB, p50 µs", "raw, tokio"),
+    ("ipc/ct/in-flight/64", "a second", "64 at once of 64 B, a second", "raw, tokio"),
+    ("ipc/ct/in-flight/1024", "a second", "64 at once of 1 KiB, a second", "raw, tokio"),
+    ("ipc/mt/in-flight/64", "a second", "two workers, 64 at once of 64 B, a second", "raw, tokio"),
+    ("ipc/ct/idle", "KiB", "KiB an idle connection", None),
+    ("ipc/ct/counts", "instructions", "instructions a request", None),
+    ("ipc/ct/counts", "calls", "system calls a request", None),
 ]
 
 
-def ipc(results):
-    def cell(name, case, metric, has_ratio):
-        ratio = results.ratio(f"ipc/{case}", name, metric, "raw, tokio") if has_ratio and name != "raw, tokio" else None
-        text = number(results.value(f"ipc/{case}", name, metric))
-        return text if ratio is None else f"{text} ({number(ratio)})"
-
-    names = results.contenders("ipc/ct/sequential/64")
-    rows = [[bold(name, name), *(bold(name, cell(name, case, metric, has)) for case, metric, _, has in IPC)] for name in names]
-    return table(["contender", *(title for _, _, title, _ in IPC)], rows)
-
-
 def not_first(results):
-    """Where somebody else was faster or smaller, and why."""
-    lines = {}
-    for why in WHY:
-        for case in sorted({case for case, _, _ in results.figures if case.startswith(why.rows)}, key=order):
+    """Where somebody else was faster or smaller, and why; also where no reason is known."""
+    lines, told = {}, set()
+    for why in [*WHY, *NO_REASON]:
+        cases = {(case, metric) for case, _, metric in results.figures if case.startswith(why.rows) and why.metric in (metric, None)}
+        for case, metric in sorted(cases, key=lambda case_metric: (order(case_metric[0]), case_metric[1])):
+            if metric in NOT_COMPARED:
+                continue
             ahead = []
             for name in results.contenders(case):
-                ratio = results.ratio(case, name, why.metric, why.ours)
-                if ratio is not None and ratio < 0.97 and not name.startswith((OURS, why.ours)) and name not in (*NO_PEERS, *why.but):
-                    ahead.append((ratio, name))
+                ratio = results.ratio(case, name, metric, why.ours)
+                if ratio is None or ratio >= 0.97 or name.startswith((OURS, IPC_OURS)) or name in (*NO_PEERS, *why.but) or (case, metric, name) in told:
+                    continue
+                told.add((case, metric, name))
+                ahead.append((ratio, name))
             if ahead:
                 names = ", ".join(f"{name} ({number(ratio)})" for ratio, name in sorted(ahead))
-                lines.setdefault(why.text, []).append(f"`{case}` {why.metric}: {names}")
+                lines.setdefault(why.text, []).append(f"`{case}` {metric}: {names}")
     if not lines:
         return "Nowhere, in this run.\n"
     rows = [[why, "<br>".join(where)] for why, where in lines.items()]
@@ -201,16 +202,13 @@ def page(results, cpu):
         "events_ct": events(results, "ct", "On the current thread", "cpu ns" if cpu else "ns"),
         "events_mt": events(results, "mt", "On two workers", "ns"),
         "isolation": plain(results, "isolation", [("p50 us", "p50, µs"), ("p99 us", "p99, µs")], "tokio broadcast"),
-        "contended": table(
-            ["contender", "one topic, ns a publish", "a thousand topics, ns a publish"],
-            [[bold(name, name), *(bold(name, cell(results, case, name)) for case in ("contended/one", "contended/thousand"))]
-             for name in results.contenders("contended/one")]),
+        "contended": several(results, CONTENDED),
         "intervals": plain(results, "intervals/10000/10", ticks, "tokio interval"),
         "intervals_slow": plain(results, "intervals/1000/1000", ticks, "tokio interval"),
         "units": plain(results, "units/100000", units, "token + TaskTracker"),
         "daemons": plain(results, "units/1000", units, "token + TaskTracker"),
         "idle": plain(results, "idle", idle, "tokio, two threads"),
-        "ipc": ipc(results),
+        "ipc": several(results, IPC),
         "not_first": not_first(results),
         "targets": targets(results),
     }
@@ -218,11 +216,6 @@ def page(results, cpu):
     for name, part in parts.items():
         text = text.replace("{{" + name + "}}", part.rstrip("\n"))
     return text
-
-
-def cell(results, case, name):
-    ratio, value = results.ratio(case, name, "ns", "tokio mpsc"), results.value(case, name, "ns")
-    return number(value) if name == "tokio mpsc" else f"{number(value)} ({number(ratio)})"
 
 
 def main():

@@ -80,7 +80,7 @@ class Bench:
         except subprocess.TimeoutExpired:
             return self.skip(f"{name} did not end within three minutes")
         if done.returncode != 0:
-            self.skip(f"{name} failed: {done.stderr.strip().splitlines()[-1:]}")
+            self.skip(f"{name} failed: {''.join(done.stderr.strip().splitlines()[-1:])}")
         self.book(number, done.stdout)
 
     def program(self, name):

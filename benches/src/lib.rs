@@ -1,10 +1,12 @@
 //! What all measurements share: the event they carry, the subscribers they call, and how they count and report.
 
 mod allocations;
+mod host;
 pub mod process;
 mod subscriber;
 
 pub use allocations::{Allocations, Counting};
+pub use host::start;
 pub use subscriber::{Done, Subscriber, UserCreated};
 
 /// Reports one figure; `run` is what `run.py` gathers and `report.py` makes tables of.

@@ -2,12 +2,11 @@
 //!
 //! Reported are the memory for each interval, the share of the ticks due that came, and the CPU time for each.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use benches::{Allocations, Counting, argument, figure, process, runtime};
-use daemon_core::{Context, DaemonBase, Host, Result, daemon};
+use benches::{Allocations, Counting, argument, figure, process, runtime, start};
+use daemon_core::Host;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -57,22 +56,9 @@ async fn cron(count: usize, period: Duration) {
     std::mem::forget(scheduler);
 }
 
-#[daemon(name = "clock", no_handlers)]
-#[derive(Default)]
-struct Clock(OnceLock<Context>);
-
-impl DaemonBase for Clock {
-    async fn initialize(&self, cx: &Context) -> Result<()> {
-        drop(self.0.set(cx.clone()));
-        Ok(())
-    }
-}
-
 /// Intervals of one daemon in a host, each with its name, its results and its place in every report.
 async fn ours(count: usize, period: Duration) {
-    let host = Host::new("bench").daemon(Clock::default()).start().await.expect("nothing in it can fail");
-    let clock = host.handle().daemon::<Clock>().expect("it runs");
-    let cx = clock.0.get().expect("it was initialised");
+    let (_host, cx) = start(Host::new("bench")).await;
     for number in 0..count {
         let tick = || {
             tick();

@@ -1,6 +1,6 @@
 //! Eight publishers at once on eight threads: on one topic, and each on a thousand.
 //!
-//! The subscribers are few, so that what is measured is the way in. All wait for room where a queue is full.
+//! The subscribers are few, so that what is measured is the way in. Who has bounded queues waits for room where one is full.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +14,8 @@ const PUBLISHERS: usize = 8;
 /// How many events each publishes.
 const EVENTS: usize = 10_000;
 const TOPICS: usize = 1_000;
+/// How many there are: a ring that holds them all loses none, as one that makes nobody wait otherwise would.
+const ALL: usize = PUBLISHERS * EVENTS;
 
 /// As for the cycles: something may get lost.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -22,6 +24,7 @@ type Run = fn(bool) -> Option<f64>;
 
 const CONTENDERS: &[(&str, Run, bool)] = &[
     ("tokio mpsc", run_one::<peers::Mpsc>, true),
+    ("tokio broadcast, room for all", run_one::<peers::Broadcast<ALL>>, true),
     ("kanal", run_one::<peers::Kanal>, false),
     ("ractor", run_one::<peers::RactorGroup>, false),
     ("daemon-core", run_one::<ours::Daemons>, true),

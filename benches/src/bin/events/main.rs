@@ -1,4 +1,4 @@
-//! From a publish until every subscriber has seen it: `events ROUND [ct|mt|contended] [only|quick]`.
+//! From a publish until every subscriber has seen it: `events ROUND [ct|mt|contended] [quick]`.
 //!
 //! One call is one round: every contender once in every case, in an order that the number of the round turns around.
 

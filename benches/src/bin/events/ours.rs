@@ -1,10 +1,10 @@
 //! This project: annotated daemons in a host, and the bus by itself.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use benches::{Subscriber, UserCreated};
+use benches::{Subscriber, UserCreated, start};
 use daemon_core::{
-    Attach, Bus, Context, DaemonBase, EventRow, Failure, Handlers, Host, Observer, Publisher, QueueOptions, Result,
+    Attach, Bus, Context, DaemonBase, EventRow, Failure, Handlers, Host, Observer, Publisher, QueueOptions,
     RunningHost, daemon, place,
 };
 
@@ -37,26 +37,6 @@ macro_rules! listener {
 listener!(One, "one", on_event_async, a 0);
 listener!(Ten, "ten", on_event_async, a 0, b 1, c 2, d 3, e 4, f 5, g 6, h 7, i 8, j 9);
 listener!(TenSuspending, "ten-suspending", on_event_later, a 0, b 1, c 2, d 3, e 4, f 5, g 6, h 7, i 8, j 9);
-
-/// The daemon in whose name all is published.
-#[daemon(name = "speaker", no_handlers)]
-#[derive(Default)]
-struct Speaker(OnceLock<Context>);
-
-impl DaemonBase for Speaker {
-    async fn initialize(&self, cx: &Context) -> Result<()> {
-        drop(self.0.set(cx.clone()));
-        Ok(())
-    }
-}
-
-/// Starts a host with the speaker; its context.
-async fn start(host: Host) -> (RunningHost, Context) {
-    let host = host.daemon(Speaker::default()).start().await.expect("nothing in it can fail");
-    let speaker = host.handle().daemon::<Speaker>().expect("it runs");
-    let cx = speaker.0.get().expect("it was initialised").clone();
-    (host, cx)
-}
 
 /// Annotated daemons of ten handlers each.
 #[derive(Clone)]

@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, BufWriter};
+use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
-use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::contender::{Contender, Echo, EchoOf, InFlight, caller, callers};
+use crate::contender::{Contender, Echo, EchoOf, InFlight, caller, callers, serve_each};
 
 /// How many messages wait to be written.
 const WAITING: usize = 128;
@@ -82,11 +82,7 @@ struct Connection {
 
 impl Contender for Json {
     async fn serve(place: PathBuf) {
-        let listener = UnixListener::bind(place).expect("a place to listen at");
-        benches::ready();
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(serve(stream));
-        }
+        serve_each(place, serve).await;
     }
 
     async fn connect(place: &Path, _: Option<usize>) -> Self {
@@ -117,7 +113,7 @@ impl Contender for Json {
         echo.data.len()
     }
 
-    async fn in_flight(self, load: InFlight) -> u64 {
+    async fn in_flight(self, load: InFlight) -> Option<u64> {
         callers(load.count, || caller(self.clone(), load.clone())).await
     }
 }

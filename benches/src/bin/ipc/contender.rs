@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+use tokio::net::{UnixListener, UnixStream};
 
 /// What is asked and answered, as its receiver has it.
 #[derive(Serialize, Deserialize)]
@@ -37,8 +38,22 @@ pub trait Contender: Sized {
     /// Asks once; the length of what came back.
     async fn call(&mut self, data: &str) -> usize;
 
-    /// Keeps calls in flight until it is time; how many were answered.
-    async fn in_flight(self, load: InFlight) -> u64;
+    /// Keeps calls in flight until it is time; how many were answered, if it asks more than one thing at a time.
+    async fn in_flight(self, _: InFlight) -> Option<u64> {
+        None
+    }
+}
+
+/// Listens at a place, says that it is ready, and serves each connection in a task of its own, for ever.
+pub async fn serve_each<F>(place: PathBuf, serve: impl Fn(UnixStream) -> F)
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let listener = UnixListener::bind(place).expect("a place to listen at");
+    benches::ready();
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(serve(stream));
+    }
 }
 
 /// One of many callers.
@@ -53,7 +68,7 @@ pub async fn caller<C: Contender>(mut client: C, load: InFlight) -> u64 {
 }
 
 /// Callers in a task each; how many calls were answered.
-pub async fn callers<F>(count: usize, caller: impl Fn() -> F) -> u64
+pub async fn callers<F>(count: usize, caller: impl Fn() -> F) -> Option<u64>
 where
     F: Future<Output = u64> + Send + 'static,
 {
@@ -62,5 +77,5 @@ where
     for task in tasks {
         answered += task.await.expect("a caller does not panic");
     }
-    answered
+    Some(answered)
 }

@@ -30,12 +30,12 @@ impl Contender for Async {
         answer.data.len()
     }
 
-    async fn in_flight(self, load: InFlight) -> u64 {
+    async fn in_flight(self, load: InFlight) -> Option<u64> {
         callers(load.count, || caller(self.clone(), load.clone())).await
     }
 }
 
-/// The client of programs without a runtime, with the same server.
+/// The client of programs without a runtime, with the same server. It asks one thing at a time.
 pub struct Blocking(blocking::Connection);
 
 impl Contender for Blocking {
@@ -50,9 +50,5 @@ impl Contender for Blocking {
     async fn call(&mut self, data: &str) -> usize {
         let answer: Echo = self.0.call(&EchoOf { data }).expect("an answer");
         answer.data.len()
-    }
-
-    async fn in_flight(self, _: InFlight) -> u64 {
-        unimplemented!("it asks one thing at a time")
     }
 }

@@ -10,9 +10,9 @@ use std::thread;
 use std::time::Instant;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 
-use crate::contender::{Contender, InFlight};
+use crate::contender::{Contender, InFlight, serve_each};
 
 const BUFFER: usize = 64 * 1024;
 
@@ -74,7 +74,7 @@ impl Contender for Std {
     }
 
     /// As many bytes as came are sent again.
-    async fn in_flight(mut self, load: InFlight) -> u64 {
+    async fn in_flight(mut self, load: InFlight) -> Option<u64> {
         let all = load.data.as_bytes().repeat(load.count);
         self.buffer.resize(all.len(), 0);
         self.stream.write_all(&all).expect("a server");
@@ -83,7 +83,7 @@ impl Contender for Std {
             let read = self.stream.read(&mut self.buffer).expect("an answer");
             answered += read;
             if Instant::now() >= load.until {
-                return (answered / load.data.len()) as u64;
+                return Some((answered / load.data.len()) as u64);
             }
             self.stream.write_all(&all[..read]).expect("a server");
         }
@@ -110,11 +110,7 @@ async fn serve_async(mut stream: UnixStream) -> std::io::Result<()> {
 
 impl Contender for Tokio {
     async fn serve(place: PathBuf) {
-        let listener = UnixListener::bind(place).expect("a place to listen at");
-        benches::ready();
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(serve_async(stream));
-        }
+        serve_each(place, serve_async).await;
     }
 
     async fn connect(place: &Path, message: Option<usize>) -> Self {
@@ -128,7 +124,7 @@ impl Contender for Tokio {
         self.stream.read_exact(&mut self.buffer[..data.len()]).await.expect("an answer")
     }
 
-    async fn in_flight(mut self, load: InFlight) -> u64 {
+    async fn in_flight(mut self, load: InFlight) -> Option<u64> {
         let all = load.data.as_bytes().repeat(load.count);
         self.buffer.resize(all.len(), 0);
         self.stream.write_all(&all).await.expect("a server");
@@ -137,7 +133,7 @@ impl Contender for Tokio {
             let read = self.stream.read(&mut self.buffer).await.expect("an answer");
             answered += read;
             if Instant::now() >= load.until {
-                return (answered / load.data.len()) as u64;
+                return Some((answered / load.data.len()) as u64);
             }
             self.stream.write_all(&all[..read]).await.expect("a server");
         }

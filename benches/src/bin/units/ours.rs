@@ -1,28 +1,13 @@
 //! This project: work that a daemon of a host spawns, and whole daemons.
 
-use std::sync::OnceLock;
-
-use daemon_core::{Context, DaemonBase, Host, Result, daemon};
+use benches::start;
+use daemon_core::{Context, DaemonBase, Host, daemon};
 
 use crate::{Gate, Watch};
 
-/// Spawns its units when it is told to.
-#[daemon(name = "spawner", no_handlers)]
-#[derive(Default)]
-struct Spawner(OnceLock<Context>);
-
-impl DaemonBase for Spawner {
-    async fn initialize(&self, cx: &Context) -> Result<()> {
-        drop(self.0.set(cx.clone()));
-        Ok(())
-    }
-}
-
 /// Each unit has a name of its own, is cancelled by the host's stop, and joined.
 pub async fn tasks(gate: Gate, mut watch: Watch) {
-    let host = Host::new("bench").daemon(Spawner::default()).start().await.expect("nothing in it can fail");
-    let spawner = host.handle().daemon::<Spawner>().expect("it runs");
-    let cx = spawner.0.get().expect("it was initialised");
+    let (host, cx) = start(Host::new("bench")).await;
     for number in 0..gate.0.1 {
         let (gate, ends) = (gate.clone(), cx.clone());
         let unit = async move {

@@ -119,15 +119,16 @@ channel! {
     Kanal(kanal::AsyncSender<Shared>): serve_kanal, |to, event| drop(to.send(event).await)
 }
 
-/// One ring for all; a subscriber that is too slow loses events.
-pub struct Broadcast {
+/// One ring of so many events for all; a subscriber that is too slow loses events.
+#[derive(Clone)]
+pub struct Broadcast<const ROOM: usize = CAPACITY> {
     all: broadcast::Sender<Shared>,
     named: HashMap<String, broadcast::Sender<Shared>>,
 }
 
-impl Contender for Broadcast {
+impl<const ROOM: usize> Contender for Broadcast<ROOM> {
     async fn one_topic(subscribers: &[Arc<Subscriber>]) -> Self {
-        let (all, _) = broadcast::channel(CAPACITY);
+        let (all, _) = broadcast::channel(ROOM);
         for subscriber in subscribers {
             serve_broadcast(&all, subscriber.clone());
         }

@@ -51,7 +51,7 @@ macro_rules! contender {
                 self.0.echo(context::current(), data.to_owned()).await.expect("an answer").len()
             }
 
-            async fn in_flight(self, load: InFlight) -> u64 {
+            async fn in_flight(self, load: InFlight) -> Option<u64> {
                 callers(load.count, || caller(self.clone(), load.clone())).await
             }
         }

@@ -97,7 +97,7 @@ impl Contender for Grpc {
         answer.into_inner().data.len()
     }
 
-    async fn in_flight(self, load: InFlight) -> u64 {
+    async fn in_flight(self, load: InFlight) -> Option<u64> {
         callers(load.count, || caller(self.clone(), load.clone())).await
     }
 }

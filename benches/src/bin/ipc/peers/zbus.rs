@@ -3,12 +3,12 @@
 use std::future::pending;
 use std::path::{Path, PathBuf};
 
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use zbus::connection::Builder;
 use zbus::proxy::CacheProperties;
 use zbus::{Guid, interface, proxy};
 
-use crate::contender::{Contender, InFlight, caller, callers};
+use crate::contender::{Contender, InFlight, caller, callers, serve_each};
 
 const OBJECT: &str = "/org/bench/Echo";
 
@@ -37,11 +37,7 @@ pub struct Bus(EchoProxy<'static>);
 
 impl Contender for Bus {
     async fn serve(place: PathBuf) {
-        let listener = UnixListener::bind(place).expect("a place to listen at");
-        benches::ready();
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(serve(stream));
-        }
+        serve_each(place, serve).await;
     }
 
     async fn connect(place: &Path, _: Option<usize>) -> Self {
@@ -56,7 +52,7 @@ impl Contender for Bus {
         self.0.echo(data).await.expect("an answer").len()
     }
 
-    async fn in_flight(self, load: InFlight) -> u64 {
+    async fn in_flight(self, load: InFlight) -> Option<u64> {
         callers(load.count, || caller(self.clone(), load.clone())).await
     }
 }
