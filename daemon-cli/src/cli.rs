@@ -12,10 +12,11 @@ use daemon_ipc::{ControlServer, IpcServer};
 use crate::args::{Ask, Daemonctl, Embedded, Operator, Verb};
 use crate::client::TO_CHANGE;
 use crate::detach::{self, Ready};
-use crate::error::{Error, Kind, with_sources};
+use crate::error::{Error, Kind};
 use crate::instance::Instance;
 use crate::output::{Out, say};
 use crate::{log, verbs};
+use daemon_core::with_sources;
 
 /// Runs the host, or asks the one that runs, as the arguments of this process say; returns the code to exit with.
 ///

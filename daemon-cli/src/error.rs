@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use daemon_core::CallError;
+use daemon_core::{CallError, with_sources};
 use daemon_ipc::{ConnectionError, Failure, RequestError, code};
 use serde_json::json;
 
@@ -138,17 +138,6 @@ impl Error {
     pub(crate) fn json(&self) -> String {
         json!({"error": {"code": self.kind.as_str(), "message": self.message}}).to_string()
     }
-}
-
-/// The text of an error and of its sources.
-pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

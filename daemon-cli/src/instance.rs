@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use daemon_core::Host;
 use daemon_core::instance::{Environment, Layout, PathError, Scope, is_daemon_alive, read_lock_pid};
 
-use crate::error::{Error, Kind, with_sources};
+use crate::error::{Error, Kind};
+use daemon_core::with_sources;
 
 /// An instance of a host.
 #[derive(Clone, Debug)]

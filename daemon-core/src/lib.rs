@@ -84,7 +84,7 @@ pub use definition::{
     RowCall, Task,
 };
 pub use duration::IntoDuration;
-pub use error::{BoxError, DaemonError, DaemonErrorCode, Error, IntoOutcome, Result};
+pub use error::{BoxError, DaemonError, DaemonErrorCode, Error, IntoOutcome, Result, with_sources};
 pub use event::{
     Envelope, Event, Fate, Filter, Key, Overflow, PublishError, QueueOptions, SubscribeError, Subscription,
     SubscriptionHandle, SubscriptionStatus, Tap, Tapped, Unhandled,

@@ -13,7 +13,7 @@ use crate::{
     history::{HealthTransition, History},
     tracker::{Tracker, softened},
 };
-use daemon_core::{BoxError, CheckKind, CheckOptions};
+use daemon_core::{BoxError, CheckKind, CheckOptions, with_sources};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -262,10 +262,4 @@ fn verdict_of(answer: Result<Result<Verdict, BoxError>, String>) -> Verdict {
 
 fn no_answer(limit: Duration) -> Verdict {
     Verdict::unhealthy(format!("no answer within {limit:?}"))
-}
-
-/// The error and what it comes from, as one line.
-fn with_sources(error: &dyn std::error::Error) -> String {
-    let sources = std::iter::successors(error.source(), |error| error.source());
-    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
 }

@@ -1,7 +1,8 @@
 //! What is said of the commands and the events of a host: how they are asked for, and what errors and events look like. Both ends.
 
-use crate::{Failure, Json, error::with_sources};
+use crate::{Failure, Json};
 use daemon_core::CallError;
+use daemon_core::with_sources;
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 use serde_json::{Value, value::RawValue};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -1,25 +1,5 @@
 // The seed's client against whatever listens at the path given: what it expects of a server, checked one by one.
-import { createIpcClient } from "@outfitter/daemon";
-
-const client = createIpcClient(process.argv[2]);
-let checks = 0;
-
-function check(what: string, is: unknown, should: unknown) {
-  const [left, right] = [JSON.stringify(is), JSON.stringify(should)];
-  if (left !== right) {
-    console.log(`${what}: ${left} and not ${right}`);
-    process.exit(1);
-  }
-  checks += 1;
-}
-
-async function failure(payload: unknown): Promise<string> {
-  try {
-    return `no failure, but ${JSON.stringify(await client.send(payload))}`;
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
+import { check, client, done, failure } from "./checks";
 
 await client.connect();
 
@@ -47,6 +27,4 @@ check("200 at once", await Promise.all(numbers.map((value) => client.send({ type
 const large = (await client.send({ type: "large", length: 1_000_000 })) as string;
 check("a large answer", large.length, 1_000_000);
 
-client.close();
-console.log(`all ${checks} are as they should be`);
-process.exit(0);
+done();

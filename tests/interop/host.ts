@@ -1,25 +1,5 @@
 // The seed's client and the commands of a host whose socket is at the path given.
-import { createIpcClient } from "@outfitter/daemon";
-
-const client = createIpcClient(process.argv[2]);
-let checks = 0;
-
-function check(what: string, is: unknown, should: unknown) {
-  const [left, right] = [JSON.stringify(is), JSON.stringify(should)];
-  if (left !== right) {
-    console.log(`${what}: ${left} and not ${right}`);
-    process.exit(1);
-  }
-  checks += 1;
-}
-
-async function failure(payload: unknown): Promise<string> {
-  try {
-    return `no failure, but ${JSON.stringify(await client.send(payload))}`;
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
+import { check, client, done, failure } from "./checks";
 
 await client.connect();
 
@@ -40,6 +20,4 @@ const numbers = Array.from({ length: 100 }, (_, number) => number);
 check("100 at once", await Promise.all(numbers.map((request) => client.send({ command: "room.echo", request }))), numbers);
 check("the end", await client.send({ command: "room.leave" }), null);
 
-client.close();
-console.log(`all ${checks} are as they should be`);
-process.exit(0);
+done();

@@ -115,7 +115,7 @@ fn is_same(one: &File, other: &File) -> bool {
     identity(one) == identity(other)
 }
 
-/// Where files have no number, a shorter one is another one.
+/// Where files have no number, one that was made at another time is another one.
 #[cfg(not(unix))]
 fn is_same(one: &File, other: &File) -> bool {
     let created = |file: &File| file.metadata().and_then(|data| data.created()).ok();

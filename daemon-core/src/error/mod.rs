@@ -16,6 +16,18 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 /// The result of user code: any error will do.
 pub type Result<T, E = BoxError> = std::result::Result<T, E>;
 
+/// The text of an error and of what it comes from, as one line: what reports, logs and replies have of it.
+///
+/// ```
+/// let error = std::io::Error::other(std::fmt::Error);
+/// assert_eq!(daemon_core::with_sources(&error), error.to_string());
+/// ```
+#[must_use]
+pub fn with_sources(error: &dyn StdError) -> String {
+    let sources = std::iter::successors(error.source(), |&error| error.source());
+    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
+}
+
 /// What can go wrong when a daemon asks something of its host.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -2,11 +2,10 @@
 //!
 //! Both are taken before anything else begins, the lock first, and given back when all else has ended, the lock last.
 
-use std::error::Error;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::error::{DaemonError, DaemonErrorCode};
+use crate::error::{DaemonError, DaemonErrorCode, with_sources};
 use crate::instance::{DaemonLock, Environment, Layout, LockError, PathError, PidFile, Scope};
 
 /// Where one of a host's files is.
@@ -91,8 +90,7 @@ impl Wanted {
         let layout = Layout::new(name, self.scope, Environment::current());
         let path = layout.and_then(|layout| layout.create_dir().and_then(|_| file(&layout)));
         path.map(Some).map_err(|error| {
-            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-            let message = format!("Daemon \"{name}\" has no place for its lock: {error}{cause}");
+            let message = format!("Daemon \"{name}\" has no place for its lock: {}", with_sources(&error));
             DaemonError::new(DaemonErrorCode::StartFailed, message)
         })
     }

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::error::{BoxError, Result};
+use crate::error::{BoxError, Result, with_sources};
 use crate::unwind::bury;
 
 /// Why a piece of user code did not end well.
@@ -43,15 +43,7 @@ impl fmt::Display for Failure {
 
 /// An error and its causes. Its text is the user's code, and is caught like any other.
 fn error_text(error: &(dyn std::error::Error + 'static)) -> String {
-    let text = || {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            text.push_str(&format!(": {cause}"));
-            source = cause.source();
-        }
-        text
-    };
+    let text = || with_sources(error);
     catch_unwind(AssertUnwindSafe(text)).unwrap_or_else(|payload| format!("its text {}", panicked(payload)))
 }
 

@@ -5,8 +5,9 @@ mod commands;
 mod replies;
 mod until;
 
-pub use builder::ConnectionBuilder;
+use builder::ConnectionBuilder;
 pub use commands::Commands;
+pub use daemon_core::with_sources;
 pub use replies::Replies;
 
 use super::{
@@ -19,7 +20,6 @@ use crate::{
     body::Body,
     codec::encode,
     command::{Ask, Published, Subscribe},
-    error::with_sources,
     json,
     outbox::Outbox,
     transport::Blocking,

@@ -19,10 +19,10 @@ use crate::{
     BadFrame, Envelope, Extensions, Failure, Frame, FrameError, Hello, Kind,
     body::Body,
     codec::encode,
-    error::with_sources,
     outbox::Outbox,
     transport::{Stream, WriteHalf},
 };
+use daemon_core::with_sources;
 use reader::Reader;
 use std::{
     fmt,

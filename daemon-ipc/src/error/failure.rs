@@ -1,6 +1,7 @@
 //! What an error reply says.
 
 use crate::Json;
+use daemon_core::with_sources;
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, error::Error, fmt};
 
@@ -133,17 +134,6 @@ impl<E: Error + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         Self::new(with_sources(&error))
     }
-}
-
-/// The text of an error and of its sources.
-pub(crate) fn with_sources(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

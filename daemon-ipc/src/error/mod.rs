@@ -2,7 +2,6 @@
 
 mod failure;
 
-pub(crate) use failure::with_sources;
 pub use failure::{Failure, code};
 
 use crate::FrameError;

@@ -2,12 +2,11 @@
 
 use super::{Link, LinkFault};
 use crate::{
-    Decoder,
-    error::with_sources,
-    spare,
+    Decoder, spare,
     timer::{Timer, after, earlier},
     transport::ReadHalf,
 };
+use daemon_core::with_sources;
 use std::{
     io,
     pin::Pin,
