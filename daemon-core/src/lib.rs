@@ -66,6 +66,7 @@ mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod unwind;
+mod upgrade;
 mod written;
 
 #[doc(hidden)]
@@ -102,6 +103,7 @@ pub use status::{
     IntervalState, IntervalStatus, State, TaskKind, TaskStatus, Transition, Undeclared, Unfed, Unheard,
 };
 pub use task::{Attach, EventRow, Handler, place};
+pub use upgrade::{Peer, Recognition, Upgrade, UpgradeEntry, Upgraded, Upgrades};
 
 // A bus without a host, for the tests and measurements of delivery; not part of the public interface.
 #[doc(hidden)]

@@ -19,6 +19,7 @@ use crate::schedule::Order;
 use crate::status::{CheckReport, EventAudit, HostReadiness, HostStatus, State, TaskKind, Transition};
 use crate::sync::watch;
 use crate::task::{Label, caught, current};
+use crate::upgrade::Upgrades;
 
 impl HostLink for Board {
     fn readiness(&self, daemon: &str) -> Option<watch::Receiver<Readiness>> {
@@ -179,6 +180,10 @@ impl HostLink for Board {
 
     fn lock(&self) -> Option<DaemonLock> {
         self.claimed.lock()
+    }
+
+    fn upgrades(&self) -> Upgrades {
+        self.upgrades.clone()
     }
 
     fn journal(&self) -> Vec<Transition> {

@@ -14,13 +14,12 @@ mod patience;
 mod registry;
 mod running;
 mod shared;
-mod upgrade;
 
 pub use handler::{FromFn, Handler, Reply, Request, from_fn};
 pub use items::{Items, PushError, Pusher};
-pub use upgrade::{Recognition, Upgrade, Upgraded};
 
 use crate::{BindError, Endpoint, FrameError, Hello, Limits, Policy, transport::Listener};
+use daemon_core::Upgrade;
 use registry::Registry;
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -162,7 +161,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Adds another protocol. Those added first are asked first.
+    /// Adds another protocol, or a table of them. Those added first are asked first.
+    ///
+    /// Without one for HTTP, the server answers it by itself, with the status 426 and what to do.
     #[must_use]
     pub fn upgrade(mut self, upgrade: impl Upgrade) -> Self {
         self.upgrades.push(Box::new(upgrade));
