@@ -177,8 +177,8 @@ impl HostHandle {
     }
 
     /// Stops one daemon, after those that require it, and waits until it has stopped. It stays so until it is started
-    /// again; the host goes on. Called from inside work that would have to end first, such as a tick of that daemon, it
-    /// returns at once, and takes effect when that work ends; so do the other two.
+    /// again; the host goes on. Called from inside work that would have to end first, such as a tick of that daemon or a
+    /// command that such a tick waits for, it returns at once, and takes effect when that work ends; so do the other two.
     ///
     /// # Errors
     /// [`Error::UnknownDaemon`].
