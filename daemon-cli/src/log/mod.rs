@@ -3,7 +3,6 @@
 mod filter;
 mod rotate;
 
-pub(crate) use filter::directives;
 pub(crate) use rotate::{numbered, open};
 
 use std::io::IsTerminal;
