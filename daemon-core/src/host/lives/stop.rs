@@ -65,6 +65,7 @@ impl Lifecycle {
         stopping.idle(|steps| steps.close, |_| true).await;
         stopping.book_what_is_left();
         stopping.begun_within(|steps| steps.end, self.let_go()).await; // late: the board shows the value
+        life.bus.end_spans(&slot.name);
 
         {
             let mut inner = slot.inner();
