@@ -100,8 +100,8 @@ pub use policy::{OnError, Restart, RestartPolicy};
 pub use reload::{DaemonReload, DaemonReloadOutcome, ReloadOutcome, ReloadReport};
 pub use schedule::{Missed, Overlap, Period, Schedule};
 pub use status::{
-    BlockedWork, CheckKind, CheckReport, CounterStatus, DaemonStatus, EndedSubscriptions, EventAudit, HostReadiness, HostStatus,
-    IntervalState, IntervalStatus, State, TaskKind, TaskStatus, Transition, Undeclared, Unfed, Unheard,
+    BlockedWork, CheckKind, CheckReport, CounterStatus, DaemonStatus, EndedSubscriptions, EventAudit, HostReadiness,
+    HostStatus, IntervalState, IntervalStatus, State, TaskKind, TaskStatus, Transition, Undeclared, Unfed, Unheard,
 };
 pub use task::{Attach, EventRow, Handler, place};
 

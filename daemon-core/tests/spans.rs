@@ -247,10 +247,7 @@ async fn what_is_pulled_has_a_span_until_the_next_is_asked_for() {
     assert_eq!(taken_flour.follows, [*flour]);
     assert_eq!(of_bread.follows, [*taken], "what is done with it can be done in its span");
     let kinds = ["otel.name", "messaging.operation.type", "messaging.destination.subscription.name"];
-    assert_eq!(
-        kinds.map(|name| &*taken_flour.fields[name]),
-        ["receive mill:flour", "receive", "shop.mill:flour"]
-    );
+    assert_eq!(kinds.map(|name| &*taken_flour.fields[name]), ["receive mill:flour", "receive", "shop.mill:flour"]);
     let any: Vec<_> = notes.pulled("mill:*").into_iter().map(|(_, seen)| (seen.follows, seen.closed)).collect();
     assert_eq!(any, [(vec![*flour], true), (vec![*bread], false)]);
     assert!(taken_flour.closed && published.iter().all(|(_, seen)| seen.closed));
@@ -273,7 +270,8 @@ async fn who_gets_a_retained_event_late_follows_from_the_span_in_which_it_is_kep
 
     host.handle().add_daemon_as("late", Mill::default()).await.unwrap();
     host.advance("1ms").await;
-    let mut eaten: Vec<_> = notes.of("eat").into_iter().map(|seen| (seen.fields["daemon"].clone(), seen.follows)).collect();
+    let mut eaten: Vec<_> =
+        notes.of("eat").into_iter().map(|seen| (seen.fields["daemon"].clone(), seen.follows)).collect();
     eaten.sort();
     assert_eq!(eaten, [("late".to_owned(), vec![first]), ("mill".to_owned(), vec![bread])]);
     host.handle().publish(Flour).await.unwrap();

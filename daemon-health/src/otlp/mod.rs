@@ -125,7 +125,8 @@ impl Spans {
         let queue = Arc::new(Queue::new(settings.queue, settings.batch));
         let provider = SdkTracerProvider::builder().with_span_processor(Intake(queue.clone())).with_resource(resource);
         let way = Way { endpoint, queue, client, exporter, delay: settings.delay, batch: settings.batch };
-        let filter = USUAL.parse().map_err(|error: tracing_subscriber::filter::ParseError| OtlpError::filter(&error))?;
+        let filter =
+            USUAL.parse().map_err(|error: tracing_subscriber::filter::ParseError| OtlpError::filter(&error))?;
         Ok(Self { way: Arc::new(way), tracer: provider.build().tracer("daemon-core"), filter })
     }
 
@@ -137,7 +138,8 @@ impl Spans {
     /// [`OtlpError::Filter`] if they cannot be read.
     pub fn filter(mut self, directives: &str) -> Result<Self, OtlpError> {
         let both = format!("{USUAL},{directives}");
-        self.filter = both.parse().map_err(|error: tracing_subscriber::filter::ParseError| OtlpError::filter(&error))?;
+        self.filter =
+            both.parse().map_err(|error: tracing_subscriber::filter::ParseError| OtlpError::filter(&error))?;
         Ok(self)
     }
 

@@ -58,7 +58,8 @@ impl Settings {
 
 fn is_off(get: &impl Fn(&str) -> Option<String>) -> bool {
     let disabled = get("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    let elsewhere = get("OTEL_TRACES_EXPORTER").is_some_and(|names| !names.split(',').any(|name| name.trim() == "otlp"));
+    let elsewhere =
+        get("OTEL_TRACES_EXPORTER").is_some_and(|names| !names.split(',').any(|name| name.trim() == "otlp"));
     disabled || elsewhere
 }
 

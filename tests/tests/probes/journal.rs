@@ -53,7 +53,8 @@ fn logs_have_fields_in_the_real_journal() {
     let entries: Vec<Entry> = shown.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let is = |entry: &Entry, name: &str, value: &str| entry.get(name).and_then(|of| of.as_str()) == Some(value);
     let shown: String = shown.chars().take(10_000).collect();
-    let counted = entries.iter().find(|entry| is(entry, "EVENT", "number:counted")).unwrap_or_else(|| panic!("{shown}"));
+    let counted =
+        entries.iter().find(|entry| is(entry, "EVENT", "number:counted")).unwrap_or_else(|| panic!("{shown}"));
     for (name, value) in [
         ("DAEMON", "listening"),
         ("HANDLER", "counted"),

@@ -9,13 +9,12 @@ fn chatroom(place: &Place, port: u16) -> Running {
     std::fs::create_dir(place.path("tree")).unwrap();
     let program = Program::new(built("chatroom", Target::Bin("chatroom")).unwrap()).runtime_dir(place.path("run"));
     std::fs::create_dir(place.path("run")).unwrap();
-    let running = program
-        .current_dir(place.path(""))
-        .args(["--watch", "tree", "--http", &port.to_string()])
-        .start()
-        .unwrap();
+    let running =
+        program.current_dir(place.path("")).args(["--watch", "tree", "--http", &port.to_string()]).start().unwrap();
     let told = "daemon_events_total{daemon=\"room-membership\",outcome=\"handled\",subscription=\"user_created\"}";
-    until("15 users", || figure(port, told).and_then(|users| if users == 15.0 { Ok(()) } else { Err(users.to_string()) }));
+    until("15 users", || {
+        figure(port, told).and_then(|users| if users == 15.0 { Ok(()) } else { Err(users.to_string()) })
+    });
     let mut socket = std::os::unix::net::UnixStream::connect(place.path("run/chatroom/daemon.sock")).unwrap();
     socket.write_all(b"{\"id\":\"1\",\"type\":\"request\",\"payload\":{\"command\":\"nobody.nothing\"}}\n").unwrap();
     let mut answer = [0; 1];
