@@ -34,6 +34,12 @@ pub(crate) struct Board {
     entries: Vec<Option<Entry>>,
     free: Vec<Place>,
     names: BTreeMap<Arc<str>, Place>,
+    /// How many were unregistered so far.
+    epoch: u64,
+    /// How many questions there are from each epoch.
+    questions: BTreeMap<u64, usize>,
+    /// Those that are kept for questions of their epoch and before.
+    kept: VecDeque<(u64, Place)>,
     /// When those that are asked in the background are looked at.
     plan: BTreeSet<(Instant, Place)>,
     /// The number of the last call, or hand.
@@ -63,6 +69,12 @@ enum Polling {
     Busy,
     /// There is nothing to poll.
     Asleep(Waker),
+}
+
+/// Which checks somebody wants to tell of.
+pub(crate) struct Question {
+    epoch: u64,
+    pub(crate) places: Vec<Place>,
 }
 
 /// What a call waits for.
@@ -140,13 +152,37 @@ impl Board {
     pub(crate) fn unregister(&mut self, name: &str, after: &mut After) -> bool {
         let Some(place) = self.names.remove(name) else { return false };
         if let Some(entry) = self.at(place) {
-            entry.is_registered = false;
+            (entry.is_registered, entry.is_kept) = (false, true);
             if let Some(at) = entry.planned.take() {
                 self.plan.remove(&(at, place));
             }
         }
-        self.clear_away(place, after);
+        self.kept.push_back((self.epoch, place));
+        self.epoch += 1;
+        self.clear_kept(after);
         true
+    }
+
+    /// Lets go of those that no question is left of that may want to tell of them.
+    fn clear_kept(&mut self, after: &mut After) {
+        let oldest = self.questions.keys().next().copied();
+        while let Some((epoch, place)) = self.kept.front().copied() {
+            if oldest.is_some_and(|oldest| oldest <= epoch) {
+                return;
+            }
+            self.kept.pop_front();
+            if let Some(entry) = self.at(place) {
+                entry.is_kept = false;
+            }
+            self.clear_away(place, after);
+        }
+    }
+
+    /// Removes all checks.
+    pub(crate) fn unregister_all(&mut self, after: &mut After) {
+        while let Some(name) = self.names.keys().next().cloned() {
+            self.unregister(&name, after);
+        }
     }
 
     /// The registered checks, by name.
@@ -154,43 +190,41 @@ impl Board {
         self.names.values().filter_map(|place| self.entries[*place].as_ref())
     }
 
-    /// The checks that a query picks, by name, each kept until it is [let go](Self::let_go).
-    pub(crate) fn pick(&mut self, query: &HealthQuery) -> Vec<Place> {
-        let mut picked = Vec::with_capacity(self.names.len());
-        for place in self.names.values() {
-            if let Some(entry) = self.entries[*place].as_mut().filter(|entry| query.picks(&entry.options)) {
-                entry.pins += 1;
-                picked.push(*place);
+    /// The checks that a query picks, by name. They are kept until the question is [over](Self::let_go).
+    pub(crate) fn pick(&mut self, query: &HealthQuery) -> Question {
+        *self.questions.entry(self.epoch).or_default() += 1;
+        let picks = |place: &Place| self.entries[*place].as_ref().is_some_and(|entry| query.picks(&entry.options));
+        let mut places = Vec::with_capacity(self.names.len());
+        places.extend(self.names.values().copied().filter(|place| query.is_all() || picks(place)));
+        Question { epoch: self.epoch, places }
+    }
+
+    /// The checks that a question is about.
+    pub(crate) fn picked(&self, question: &Question) -> impl Iterator<Item = &Entry> {
+        question.places.iter().filter_map(|place| self.entries[*place].as_ref())
+    }
+
+    /// Ends a question.
+    pub(crate) fn let_go(&mut self, question: &Question, after: &mut After) {
+        if let Some(count) = self.questions.get_mut(&question.epoch) {
+            *count -= 1;
+            if *count == 0 {
+                self.questions.remove(&question.epoch);
             }
         }
-        picked
+        self.clear_kept(after);
     }
 
-    /// Those that were picked.
-    pub(crate) fn picked(&self, places: &[Place]) -> impl Iterator<Item = &Entry> {
-        places.iter().filter_map(|place| self.entries[*place].as_ref())
-    }
-
-    /// Lets go of those that were picked.
-    pub(crate) fn let_go(&mut self, places: &[Place], after: &mut After) {
-        for place in places {
-            if let Some(entry) = self.at(*place) {
-                entry.pins -= 1;
-            }
-            self.clear_away(*place, after);
-        }
-    }
-
-    /// Asks those of the picked that are to be asked. What has to be waited for is returned.
+    /// Asks those of a question that are to be asked. What has to be waited for is returned.
     pub(crate) fn ask(
         &mut self,
-        places: &[Place],
+        question: &Question,
         now: Instant,
         is_due: impl Fn(&Entry) -> bool,
         after: &mut After,
     ) -> Vec<Awaited> {
-        let mut awaited = Vec::with_capacity(places.len());
-        for place in places {
+        let mut awaited = Vec::with_capacity(question.places.len());
+        for place in &question.places {
             if self.at(*place).is_some_and(|entry| is_due(entry)) {
                 awaited.extend(self.ask_one(*place, now, after));
             }

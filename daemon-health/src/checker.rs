@@ -6,7 +6,7 @@
 
 use crate::{
     CheckReport, HealthCheck, HealthReport, HealthTransition,
-    board::Place,
+    board::Question,
     driver::{Driver, Wakes},
     entry::Entry,
 };
@@ -100,6 +100,10 @@ impl HealthQuery {
         self
     }
 
+    pub(crate) fn is_all(&self) -> bool {
+        self.kind.is_none() && self.group.is_none()
+    }
+
     pub(crate) fn picks(&self, options: &CheckOptions) -> bool {
         self.kind.is_none_or(|kind| kind == options.kind)
             && self.group.as_deref().is_none_or(|group| options.group.as_deref() == Some(group))
@@ -120,12 +124,12 @@ pub struct HealthChecker {
 /// Checks that were picked; they stay to be told of until this is dropped.
 struct Picked<'a> {
     driver: &'a Driver,
-    places: Vec<Place>,
+    question: Question,
 }
 
 impl Drop for Picked<'_> {
     fn drop(&mut self) {
-        self.driver.with(|board, after| board.let_go(&self.places, after));
+        self.driver.with(|board, after| board.let_go(&self.question, after));
     }
 }
 
@@ -156,7 +160,7 @@ impl HealthChecker {
             return Err(HealthError::Options { name: name.to_string(), fault });
         }
         let entry = Entry::new(Arc::new(check), name.clone(), options);
-        let driver = Arc::downgrade(&self.driver);
+        let driver = self.driver.clone();
         let waker = |place| Waker::from(Arc::new(Wakes { driver, place }));
         if &*name == HOST || !self.driver.board().register(entry, Instant::now(), waker) {
             return Err(HealthError::DuplicateName { name: name.to_string() });
@@ -272,14 +276,14 @@ impl HealthChecker {
     }
 
     fn pick(&self, query: &HealthQuery) -> Picked<'_> {
-        Picked { driver: &self.driver, places: self.driver.board().pick(query) }
+        Picked { driver: &self.driver, question: self.driver.board().pick(query) }
     }
 
     /// Asks those of the picked checks that are due side by side, and waits for their answers.
     async fn ask(&self, picked: &Picked<'_>, is_due: impl Fn(&Entry, Instant) -> bool) {
         let now = Instant::now();
         let calls =
-            self.driver.begin(|board, after| board.ask(&picked.places, now, |entry| is_due(entry, now), after));
+            self.driver.begin(|board, after| board.ask(&picked.question, now, |entry| is_due(entry, now), after));
         self.driver.answers(calls).await;
     }
 
@@ -290,10 +294,11 @@ impl HealthChecker {
         tell: fn(&Entry, Instant) -> CheckReport,
     ) -> HealthReport {
         let now = Instant::now();
+        let mut checks = Vec::with_capacity(picked.question.places.len());
         let board = self.driver.board();
-        let checks = board.picked(&picked.places).map(|entry| (entry.name.to_string(), tell(entry, now))).collect();
+        checks.extend(board.picked(&picked.question).map(|entry| (entry.name.to_string(), tell(entry, now))));
         drop(board);
-        HealthReport::new(kind, checks, now.duration_since(self.created))
+        HealthReport::new(kind, checks.into_iter().collect(), now.duration_since(self.created))
     }
 }
 
@@ -301,6 +306,13 @@ async fn reached(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
+    }
+}
+
+impl Drop for HealthChecker {
+    fn drop(&mut self) {
+        // Each holds the driver, which holds them. What is under way still goes on to its end or its timeout.
+        self.driver.with(|board, after| board.unregister_all(after));
     }
 }
 

@@ -21,7 +21,7 @@ use daemon_core::{BoxError, with_sources};
 use std::{
     future::{Future, poll_fn},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
@@ -87,21 +87,36 @@ impl Driver {
 
     /// Waits for the answers of calls, or until their time is up.
     pub(crate) async fn answers(&self, mut calls: Vec<Awaited>) {
-        // The last one is polled last, so that it is rarely waited for any of the others.
-        while let Some(last) = calls.last().copied() {
+        while let Some(until) = self.awaited(&mut calls, None).map(|last| last.until) {
             tokio::select! {
                 biased;
-                () = self.answer(&last) => drop(calls.pop()),
-                () = sleep_until(last.until) => self.give_up(),
+                () = self.answer(&mut calls) => {}
+                () = sleep_until(until) => self.give_up(),
             }
         }
     }
 
-    async fn answer(&self, awaited: &Awaited) {
+    /// Forgets the calls at the end that have their answers, and returns the last one that has none; `waker` is told of its answer. The
+    /// last is polled last, so that it is rarely waited for any of the others.
+    fn awaited(&self, calls: &mut Vec<Awaited>, waker: Option<&Waker>) -> Option<Awaited> {
+        let mut board = self.board();
+        while let Some(last) = calls.last() {
+            if !board.is_answered(last, waker) {
+                return Some(*last);
+            }
+            calls.pop();
+        }
+        None
+    }
+
+    /// Waits for the answer of the last of some calls that has none, and of all before it that have one by then.
+    async fn answer(&self, calls: &mut Vec<Awaited>) {
+        let all = calls.len();
         let mut told: Option<Waker> = None;
         poll_fn(|cx| {
             let is_new = told.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker()));
-            if self.board().is_answered(awaited, is_new.then_some(cx.waker())) {
+            let last = self.awaited(calls, is_new.then_some(cx.waker()));
+            if last.is_none() || calls.len() < all {
                 return Poll::Ready(());
             }
             if is_new {
@@ -155,9 +170,9 @@ fn let_go(gone: Gone) {
     }
 }
 
-/// Puts one check in line when its future can go on.
+/// Puts one check in line when its future can go on. The driver has it for as long as it has the check, and it the driver.
 pub(crate) struct Wakes {
-    pub(crate) driver: Weak<Driver>,
+    pub(crate) driver: Arc<Driver>,
     pub(crate) place: Place,
 }
 
@@ -167,8 +182,7 @@ impl Wake for Wakes {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let Some(driver) = self.driver.upgrade() else { return };
-        let hand = driver.board().woken(self.place);
+        let hand = self.driver.board().woken(self.place);
         if let Some(hand) = hand {
             hand.wake();
         }

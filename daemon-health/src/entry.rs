@@ -33,8 +33,8 @@ pub(crate) struct Entry {
     pub(crate) again: bool,
     /// Puts it in line; a hand has it while it polls.
     pub(crate) waker: Option<Waker>,
-    /// How many questions want to tell of it.
-    pub(crate) pins: usize,
+    /// Whether it is kept for those who asked before it was unregistered.
+    pub(crate) is_kept: bool,
     pub(crate) is_registered: bool,
     /// When it is looked whether it is to be asked in the background.
     pub(crate) planned: Option<Instant>,
@@ -89,7 +89,7 @@ impl Entry {
             queued: false,
             again: false,
             waker: None,
-            pins: 0,
+            is_kept: false,
             is_registered: true,
             planned: None,
         }
@@ -134,7 +134,7 @@ impl Entry {
 
     /// Whether nothing and nobody needs it any more.
     pub(crate) fn is_over(&self) -> bool {
-        !self.is_registered && self.pins == 0 && self.call.is_none() && self.running.is_none() && !self.held
+        !self.is_registered && !self.is_kept && self.call.is_none() && self.running.is_none() && !self.held
     }
 
     /// Notes that it is asked now.
