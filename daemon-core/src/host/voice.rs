@@ -56,7 +56,9 @@ impl Voice {
                 if is_shown {
                     write_error(&start.to_string());
                 }
-                tell(waits, || Settled::of(start));
+                if let Some(waits) = waits {
+                    tell(waits, Settled::of(start));
+                }
             })
             .0;
         }
@@ -66,7 +68,7 @@ impl Voice {
     pub(super) fn tell(&mut self, start: impl FnOnce() -> StartReport) {
         if let Some(waits) = self.waits.take() {
             let start = start();
-            self.receipt = aside(move || tell(Some(waits), || Settled::of(start))).0;
+            self.receipt = aside(move || tell(waits, Settled::of(start))).0;
         }
     }
 
@@ -108,7 +110,7 @@ impl Voice {
         let why = why.to_string();
         if let Some(waits) = self.waits.take() {
             let message = why.clone();
-            self.receipt = aside(move || tell(Some(waits), || Settled::Refused { message })).0;
+            self.receipt = aside(move || tell(waits, Settled::Refused { message })).0;
         }
         self.say_last(Some(format!("{why}\n")), ShutdownReport::refused(name, 1, &why), PATIENCE);
         ExitCode::FAILURE
@@ -119,7 +121,9 @@ impl Voice {
         let (waits, error) = (self.waits, error.clone());
         let (_, said) = aside(move || {
             write_error(&format!("{error}\n"));
-            tell(waits, || Settled::taken(&error));
+            if let Some(waits) = waits {
+                tell(waits, Settled::taken(&error));
+            }
         });
         let _ = said.recv_timeout(PATIENCE); // nobody reads: the exit code tells
         ExitCode::from(EXIT_ALREADY_RUNNING)
@@ -151,10 +155,8 @@ fn file(report: &ShutdownReport, path: &Path) {
     }
 }
 
-/// Tells who waits, if anybody does. It is user code, so a panic in it is its own affair.
-fn tell(waits: Option<OnSettled>, settled: impl FnOnce() -> Settled) {
-    let Some(waits) = waits else { return };
-    let settled = settled();
+/// Tells who waits. It is user code, so a panic in it is its own affair.
+fn tell(waits: OnSettled, settled: Settled) {
     if !quietly(move || waits(&settled)) {
         tracing::warn!("what `on_settled` was given panicked");
     }
