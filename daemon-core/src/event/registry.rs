@@ -3,6 +3,7 @@
 use super::error::SubscribeError;
 use super::plan::LanePlan;
 use super::routes::{Route, Routes, TypeTag};
+use crate::order::sorted;
 use daemon_grammar::topic::{is_pattern, matches};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
@@ -105,8 +106,7 @@ pub(crate) fn routes_of<'i>(
     expects: Option<TypeTag>,
 ) -> Routes {
     let matching = patterns.filter(|interest| matches(&interest.topic, topic));
-    let mut all: Vec<&Interest> = literal.chain(matching).collect();
-    all.sort_by_key(|interest| interest.place());
+    let all: Vec<&Interest> = sorted(literal.chain(matching).collect(), |interest| interest.place());
     let routes: Vec<Route> = all.into_iter().map(|interest| interest.route.clone()).collect();
     Routes {
         has_envelopes: routes.iter().any(|route| route.takes.is_none()),

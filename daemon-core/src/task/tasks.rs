@@ -157,12 +157,12 @@ impl Tasks {
     /// Waits until no work of the kinds that `of` picks is left.
     ///
     /// Cancel safe.
-    pub(crate) async fn idle(&self, of: impl Fn(TaskKind) -> bool) {
+    pub(crate) async fn idle(&self, of: &(dyn Fn(TaskKind) -> bool + Sync)) {
         loop {
             let none_left = self.none_left.notified();
             tokio::pin!(none_left);
             none_left.as_mut().enable();
-            if !self.lock().any(&of) {
+            if !self.lock().any(of) {
                 return;
             }
             none_left.await;
@@ -310,7 +310,7 @@ mod tests {
         tasks.close();
         tasks.relent();
         assert!(!spawn(TaskKind::Task));
-        tasks.idle(|_| true).await;
+        tasks.idle(&|_| true).await;
         assert!(tasks.statuses().is_empty());
     }
 }

@@ -1,8 +1,9 @@
 //! Does so many times what must stay cheap: `counted CASE TIMES`. Run under callgrind for two numbers of times, the
 //! difference tells what once costs; `tools/counts.py` does that.
 //!
-//! One thread and a paused clock, so that the count is the same each time; of IPC see [`ipc`].
+//! One thread and a paused clock, so that the count is the same each time; of IPC see [`ipc`], of a whole program [`hello`].
 
+mod hello;
 mod ipc;
 
 use std::error::Error;
@@ -169,6 +170,11 @@ fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
             Some(place) => ipc::ask(&case, times.parse()?, place.as_ref())?,
         }
         return Ok(ExitCode::SUCCESS);
+    }
+    match case.as_str() {
+        "hello" => return Ok(hello::run()),
+        "bare" => return Ok(hello::bare()?),
+        _ => {}
     }
     let times = times.parse()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
