@@ -32,6 +32,8 @@ CASES = {
     "publish-10": "a publish to ten handlers of one daemon, and their calls",
     "publish-100": "a publish to ten handlers of each of ten daemons, and their calls",
     "publish-suspending": "a publish to a handler that suspends once, and its call",
+    "publish-suspending-10": "a publish to ten handlers of one daemon that suspend once, and their calls",
+    "publish-pulled": "a publish by name on one of many topics, and its event pulled from a subscription made at run time",
     "tick": "a tick of an interval",
     "tick-64": "a tick of one of 64 intervals that tick at the same times",
     "unit": "a piece of work that a daemon spawns, from its start to its end with the host",

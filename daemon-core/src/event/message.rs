@@ -19,8 +19,7 @@ use std::sync::Arc;
 /// One event on its way: its only allocation, and its envelope once somebody takes envelopes.
 pub(crate) struct Message<'a> {
     pub(crate) kind: TypeTag,
-    /// Elsewhere once its only taker has it.
-    event: Option<AnyEvent>,
+    event: AnyEvent,
     publisher: &'a Arc<str>,
     to_json: ToJson,
     envelope: Option<AnyEvent>,
@@ -77,13 +76,35 @@ pub(crate) struct Wait<'a> {
     pub(crate) held_up: &'a [String],
 }
 
-impl<'a> Message<'a> {
-    pub(crate) fn new<E: Event>(topic: &str, event: E, publisher: &'a Arc<str>, until: Until<'a>) -> Self {
-        Self {
-            kind: TypeTag::of::<E>(),
-            event: Some(Arc::new(event)),
+/// An event as its publisher has it, before anybody has looked who gets it.
+pub(crate) struct Draft<'a> {
+    pub(crate) kind: TypeTag,
+    pub(crate) event: AnyEvent,
+    pub(crate) publisher: &'a Arc<str>,
+    to_json: ToJson,
+    until: Until<'a>,
+}
+
+impl<'a> Draft<'a> {
+    #[inline]
+    pub(crate) fn new<E: Event>(event: E, publisher: &'a Arc<str>, until: Until<'a>) -> Self {
+        Self { kind: TypeTag::of::<E>(), event: Arc::new(event), publisher, to_json: envelope::to_json::<E>, until }
+    }
+
+    /// Whether somebody wants to know what becomes of it: whoever looks at spans, or the publisher.
+    #[inline]
+    pub(crate) fn is_followed(&self) -> bool {
+        matches!(self.until, Until::Handled(_)) || Published::is_looked_at()
+    }
+
+    /// For those who may want more of it than itself.
+    pub(crate) fn into_message(self, topic: &str) -> Message<'a> {
+        let Self { kind, event, publisher, to_json, until } = self;
+        Message {
+            kind,
+            event,
             publisher,
-            to_json: envelope::to_json::<E>,
+            to_json,
             envelope: None,
             published: Published::now(topic, publisher),
             wait: until.handled(),
@@ -91,7 +112,9 @@ impl<'a> Message<'a> {
             retaining: None,
         }
     }
+}
 
+impl Message<'_> {
     /// It was offered to a mailbox, which is to be unlocked.
     #[inline]
     pub(crate) fn offered(&self, mut state: MutexGuard<'_, State>, after: After) {
@@ -118,13 +141,13 @@ impl<'a> Message<'a> {
 
     /// What stays of it on the shelf; it has an envelope.
     pub(crate) fn kept(&self, number: u64) -> Option<Kept> {
-        Some(Kept { event: self.event.clone()?, envelope: self.envelope.clone()?, number })
+        Some(Kept { event: self.event.clone(), envelope: self.envelope.clone()?, number })
     }
 
     /// Makes the envelope, once.
     pub(crate) fn wrap(&mut self, topic: impl FnOnce() -> Topic) {
-        if let (None, Some(event)) = (&self.envelope, &self.event) {
-            let envelope = Envelope::new(topic(), self.publisher.clone(), event.clone(), self.to_json);
+        if self.envelope.is_none() {
+            let envelope = Envelope::new(topic(), self.publisher.clone(), self.event.clone(), self.to_json);
             self.envelope = Some(Arc::new(envelope));
         }
     }
@@ -138,21 +161,8 @@ impl<'a> Message<'a> {
     #[inline]
     pub(crate) fn as_taken_by(&self, route: &Route) -> Option<&AnyEvent> {
         match route.takes {
-            Some(kind) => self.event.as_ref().filter(|_| kind.id == self.kind.id),
+            Some(kind) => (kind.id == self.kind.id).then_some(&self.event),
             None => self.envelope.as_ref(),
-        }
-    }
-
-    /// The event itself, for a route that takes it and is the only one.
-    #[inline]
-    pub(crate) fn take_for(&mut self, route: &Route) -> Option<AnyEvent> {
-        let takes = route.takes.is_some_and(|kind| kind.id == self.kind.id);
-        if !takes || self.wait.is_some() || self.retaining.is_some() {
-            return None;
-        }
-        match &self.published {
-            Some(published) if !route.is_tap => self.event.take().map(|event| Linked::wrap(event, published)),
-            _ => self.event.take(),
         }
     }
 

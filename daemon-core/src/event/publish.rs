@@ -3,7 +3,7 @@
 use super::Event;
 use super::bus::Bus;
 use super::error::PublishError;
-use super::message::{Message, Until, Wait};
+use super::message::{Draft, Until, Wait};
 use super::receipt::Receipt;
 use super::routes::{TopicEntry, TypeTag};
 use super::topic::{Form, Topic, TopicOf};
@@ -170,27 +170,27 @@ impl Publisher {
             Form::Pattern => return Err(PublishError::PatternTopic { topic: E::TOPIC.to_owned() }),
             Form::Malformed => return Err(invalid(E::TOPIC)),
         }
-        let mut message = Message::new(E::TOPIC, event, &self.name, until);
+        let (draft, kind) = (Draft::new(event, &self.name, until), TypeTag::of::<E>());
         let offered = if E::RETAIN {
-            self.compare(E::TOPIC, message.kind);
-            self.bus.offer_retained(Topic::Static(E::TOPIC), &mut message)
-        } else if let Some(entry) = self.known(TopicOf::<E>::HASH, E::TOPIC, message.kind) {
-            self.bus.deliver(entry, &mut message)
+            self.compare(E::TOPIC, kind);
+            self.bus.offer_retained(Topic::Static(E::TOPIC), &mut draft.into_message(E::TOPIC))
+        } else if let Some(entry) = self.known(TopicOf::<E>::HASH, E::TOPIC, kind) {
+            self.bus.carry(entry, draft)
         } else {
-            self.compare(E::TOPIC, message.kind);
-            self.bus.offer(TopicOf::<E>::HASH, E::TOPIC, &mut message)
+            self.compare(E::TOPIC, kind);
+            self.bus.offer(TopicOf::<E>::HASH, E::TOPIC, draft)
         };
-        offered.map_err(|expected| mismatch(E::TOPIC, expected, message.kind))
+        offered.map_err(|expected| mismatch(E::TOPIC, expected, kind))
     }
 
     fn offer_to<E: Event>(&self, topic: &str, event: E, until: Until<'_>) -> Result<Crowd, PublishError> {
-        let mut message = Message::new(topic, event, &self.name, until);
-        self.compare(E::TOPIC, message.kind);
-        if !E::RETAIN
-            && let Some(offered) = self.bus.offer_to(topic, &mut message)
-        {
-            return offered.map_err(|expected| mismatch(topic, expected, message.kind));
-        }
+        let (draft, kind) = (Draft::new(event, &self.name, until), TypeTag::of::<E>());
+        self.compare(E::TOPIC, kind);
+        let offered = if E::RETAIN { Err(draft) } else { self.bus.offer_to(topic, draft) };
+        let mut message = match offered {
+            Ok(offered) => return offered.map_err(|expected| mismatch(topic, expected, kind)),
+            Err(draft) => draft.into_message(topic),
+        };
         if check_topic(topic).is_err() {
             return Err(if is_pattern(topic) {
                 PublishError::PatternTopic { topic: topic.to_owned() }
@@ -200,7 +200,7 @@ impl Publisher {
         }
         if E::RETAIN {
             let offered = self.bus.offer_retained(Topic::Shared(topic.into()), &mut message);
-            return offered.map_err(|expected| mismatch(topic, expected, message.kind));
+            return offered.map_err(|expected| mismatch(topic, expected, kind));
         }
         Ok(self.bus.offer_to_patterns(topic, &mut message))
     }

@@ -137,7 +137,7 @@ impl<'d, E> Seat<'d, E> {
     /// from here on.
     ///
     /// It may unwind, out of the user's code only; then [`Seat::panicked`] is due.
-    #[inline]
+    #[inline(always)]
     pub(super) fn begin(&mut self, event: Arc<E>, desk: &mut Desk<'_>) -> Option<Arc<E>> {
         #[cfg(feature = "testing")]
         if let Some(fault) = desk.observer.fault(self.rest.name) {

@@ -117,7 +117,8 @@ impl Tasks {
         make: impl FnOnce(&Arc<Record<E>>) -> F,
     ) -> Option<(Arc<Record<E>>, AbortHandle)> {
         let (record, entry) = self.enter(label, end)?;
-        let tracked = Tracked { future: Some(make(&record)), entry };
+        let polled: Arc<Record> = record.clone();
+        let tracked = Tracked { future: Some(make(&record)), polled: Some(polled), entry };
         let abort = self.runtime.spawn(tracked).abort_handle();
         self.attach(&record, &abort);
         Some((record, abort))
@@ -135,7 +136,8 @@ impl Tasks {
         let handle = self.runtime.spawn_blocking(move || {
             let (work, entry) = begun;
             let _span = entry.0.owner().span.enter();
-            let _polling = Polling::enter(&entry.0);
+            let mut polled = Some(entry.0.clone());
+            let _polling = Polling::enter(&entry.0, &mut polled);
             work();
         });
         // It keeps blocking work that has not begun from beginning.
@@ -258,6 +260,8 @@ pin_project_lite::pin_project! {
         // Until it has ended.
         #[pin]
         future: Option<F>,
+        // What is polled, while it is not.
+        polled: Option<Arc<Record>>,
         entry: Entry,
     }
 
@@ -277,7 +281,7 @@ impl<F: Future<Output = ()>> Future for Tracked<F> {
         let mut this = self.project();
         let Entry(record) = this.entry;
         let _span = record.owner().span.enter();
-        let _polling = Polling::enter(record);
+        let _polling = Polling::enter(record, this.polled);
         let poll = this.future.as_mut().as_pin_mut().map_or(Poll::Ready(()), |future| future.poll(cx));
         if poll.is_ready() {
             this.future.set(None); // as part of this poll: a destructor that blocks is seen to

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use daemon_core::{Context, DaemonBase, Event, Host, Result, RunningHost, daemon};
+use daemon_core::{Context, DaemonBase, Event, Host, QueueOptions, Result, RunningHost, daemon};
 
 static DONE: AtomicU64 = AtomicU64::new(0);
 
@@ -69,12 +69,36 @@ struct Slow;
 impl Slow {
     #[on_event]
     async fn happened(&self, _event: &Happened) {
-        tokio::task::yield_now().await;
-        one_more();
+        later().await;
     }
 }
 
 impl DaemonBase for Slow {}
+
+async fn later() {
+    tokio::task::yield_now().await;
+    one_more();
+}
+
+#[daemon]
+struct TenSlow;
+
+#[daemon]
+#[rustfmt::skip]
+impl TenSlow {
+    #[on_event] async fn a(&self, _event: &Happened) { later().await; }
+    #[on_event] async fn b(&self, _event: &Happened) { later().await; }
+    #[on_event] async fn c(&self, _event: &Happened) { later().await; }
+    #[on_event] async fn d(&self, _event: &Happened) { later().await; }
+    #[on_event] async fn e(&self, _event: &Happened) { later().await; }
+    #[on_event] async fn f(&self, _event: &Happened) { later().await; }
+    #[on_event] async fn g(&self, _event: &Happened) { later().await; }
+    #[on_event] async fn h(&self, _event: &Happened) { later().await; }
+    #[on_event] async fn i(&self, _event: &Happened) { later().await; }
+    #[on_event] async fn j(&self, _event: &Happened) { later().await; }
+}
+
+impl DaemonBase for TenSlow {}
 
 /// The daemon whose context the cases use.
 #[daemon(no_handlers)]
@@ -106,6 +130,29 @@ async fn publish(host: Host, handlers: u64, burst: u64, times: u64) -> Result<()
             cx.publish(Happened).await?;
         }
         until(number * burst * handlers).await;
+    }
+    host.shutdown().await?;
+    Ok(())
+}
+
+/// Publishes one event on each of many topics, each pulled from a subscription made at run time, and so on.
+async fn topics(times: u64) -> Result<()> {
+    let (host, cx) = start(Host::new("counted")).await?;
+    let names: Vec<_> = (0..BURST).map(|number| format!("counted:topics:{number:03}")).collect();
+    for name in &names {
+        let mut events = cx.subscribe_to::<Happened>(name, QueueOptions::default())?;
+        let serve = async move {
+            while events.recv().await.is_some() {
+                one_more();
+            }
+        };
+        drop(cx.spawn("subscriber", serve)?);
+    }
+    for turn in 1..=times / BURST {
+        for name in &names {
+            cx.publish_to(name, Happened).await?;
+        }
+        until(turn * BURST).await;
     }
     host.shutdown().await?;
     Ok(())
@@ -153,6 +200,8 @@ async fn run(case: &str, times: u64) -> Result<()> {
         "publish-10" => publish(ten(host, 1), 10, BURST, times).await,
         "publish-100" => publish(ten(host, 10), 100, BURST, times).await,
         "publish-suspending" => publish(host.daemon(Slow), 1, BURST, times).await,
+        "publish-suspending-10" => publish(host.daemon(TenSlow), 10, BURST, times).await,
+        "publish-pulled" => topics(times).await,
         "tick" => tick(1, times).await,
         "tick-64" => tick(64, times).await,
         "unit" => units(times).await,
