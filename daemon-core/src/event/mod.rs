@@ -58,6 +58,7 @@ mod undeclared;
 mod unheard;
 mod wait_graph;
 mod waiting;
+mod woken;
 
 pub use bus::Bus;
 pub(crate) use counters::Progress;
@@ -83,7 +84,8 @@ pub(crate) use plan::{LanePlan, MailboxPlan, QueuePlan, SeatPlan};
 pub(crate) use receipt::{Tracked, take_out};
 pub(crate) use routes::TypeTag;
 pub(crate) use span::{Linked, Published};
-pub(crate) use state::{Item, Phase, Ready, WHOLE_LANE};
+pub(crate) use state::{Item, Phase, WHOLE_LANE};
 pub(crate) use subscription::Handles;
 pub(crate) use undeclared::Slip;
 pub(crate) use wait_graph::{Waiter, current as current_handler, set_current};
+pub(crate) use woken::Woken;

@@ -23,15 +23,6 @@ pub(crate) struct Item {
 /// An [`Item`] for every subscription of its lane. Not an `Option`: items are written to cold memory, where every word counts.
 pub(crate) const WHOLE_LANE: u32 = u32::MAX;
 
-/// What a consumer is to look at, besides the line.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Ready {
-    /// A call of a subscription's handler was woken.
-    Call { of: u32, place: u32 },
-    /// A queue has events of its own.
-    Queue(u32),
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Starting or backing off: events are kept for the next life.
@@ -74,7 +65,8 @@ pub(crate) struct State {
     pub(crate) life: u64,
     pub(crate) attached: bool,
     pub(crate) line: VecDeque<Item>,
-    pub(crate) ready: VecDeque<Ready>,
+    /// Queues that have events of their own.
+    pub(crate) ready: VecDeque<u32>,
     pub(crate) parked: Option<Waker>,
     pub(crate) lanes: Vec<Lane>,
     pub(crate) accounts: Vec<Account>,
@@ -90,10 +82,10 @@ pub(crate) struct State {
 }
 
 /// Lets the consumer know that a queue has events of its own.
-pub(crate) fn list(queue: &mut Queue, index: u32, ready: &mut VecDeque<Ready>) {
+pub(crate) fn list(queue: &mut Queue, index: u32, ready: &mut VecDeque<u32>) {
     if !queue.listed {
         queue.listed = true;
-        ready.push_back(Ready::Queue(index));
+        ready.push_back(index);
     }
 }
 

@@ -18,8 +18,8 @@ use std::task::{Context, Poll};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinHandle};
-use tokio::time::Instant;
 
+use super::age::Ages;
 use super::live::{Live, Member};
 use super::record::{End, Record};
 use super::tally::Owner;
@@ -32,7 +32,7 @@ use crate::sync::{Mutex, MutexGuard};
 #[derive(Debug)]
 pub(crate) struct Tasks {
     runtime: Handle,
-    begun: Instant,
+    ages: Ages,
     /// Whose work it is.
     pub(crate) owner: Owner,
     live: Mutex<Live>,
@@ -57,13 +57,12 @@ impl<'a> Label<'a> {
 
 impl Tasks {
     pub(crate) fn new(runtime: Handle, owner: Owner) -> Arc<Self> {
-        let begun = Instant::now();
-        Arc::new(Self { runtime, begun, owner, live: Mutex::default(), none_left: Notify::new() })
+        Arc::new(Self { runtime, ages: Ages::new(), owner, live: Mutex::default(), none_left: Notify::new() })
     }
 
     /// Nanoseconds since it was made.
     pub(super) fn now(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        self.ages.now()
     }
 
     fn lock(&self) -> MutexGuard<'_, Live> {
