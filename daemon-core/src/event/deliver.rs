@@ -3,35 +3,20 @@
 use super::bus::Bus;
 use super::event::AnyEvent;
 use super::gate::Verdict;
-use super::message::{Draft, Message, Retaining};
+use super::message::{Message, Retaining};
 use super::registry::{Interest, routes_of};
 use super::routes::{Route, Routes, TopicEntry, TypeTag};
-use super::topic::{Topic, hash};
+use super::topic::Topic;
 use super::waiting::{Crowd, Full};
 use arc_swap::ArcSwapOption;
 use daemon_grammar::topic::matches;
+use std::any::TypeId;
 use std::sync::Arc;
 
 impl Bus {
-    /// Offers an event on a type's own topic, checked by the caller.
-    pub(crate) fn offer(&self, hash: u64, topic: &'static str, draft: Draft<'_>) -> Result<Crowd, TypeTag> {
-        match self.topics.load(hash).get(hash, topic) {
-            Some(entry) => self.carry(entry, draft),
-            None => self.carry(&self.entry_of_type(topic), draft),
-        }
-    }
-
-    /// Offers an event to everybody on a topic.
-    #[inline]
-    pub(super) fn carry(&self, entry: &TopicEntry, draft: Draft<'_>) -> Result<Crowd, TypeTag> {
-        match carry_plain(entry, draft) {
-            Ok(full) => Ok(full),
-            Err(draft) => self.deliver(entry, &mut draft.into_message(entry.topic.as_str())),
-        }
-    }
-
     /// Offers a message to everybody on a topic: one lock and at most one wake per mailbox, but for routes with keys.
-    fn deliver(&self, entry: &TopicEntry, message: &mut Message<'_>) -> Result<Crowd, TypeTag> {
+    #[cold]
+    pub(super) fn deliver(&self, entry: &TopicEntry, message: &mut Message<'_>) -> Result<Crowd, TypeTag> {
         let loaded = entry.routes.load();
         let made;
         let routes = match &*loaded {
@@ -57,15 +42,6 @@ impl Bus {
             offer_to(group, routes.has_gates, entry.topic.as_str(), message, &mut full);
         }
         Ok(full)
-    }
-
-    /// Offers an event on a topic made up at run time, or gives it back if that has no entry.
-    pub(crate) fn offer_to<'a>(&self, topic: &str, draft: Draft<'a>) -> Result<Result<Crowd, TypeTag>, Draft<'a>> {
-        let hash = hash(topic);
-        match self.topics.load(hash).get(hash, topic) {
-            Some(entry) => Ok(self.carry(entry, draft)),
-            None => Err(draft),
-        }
     }
 
     /// Offers a message on a topic without an entry, leaving nothing behind.
@@ -151,19 +127,21 @@ fn is<T>(now: &ArcSwapOption<T>, then: &Arc<T>) -> bool {
 
 /// Offers an event that nobody follows on its way, where all who get it take it as it is; gives it back otherwise. It is the
 /// shortest way, and that of most events.
-fn carry_plain<'a>(entry: &TopicEntry, draft: Draft<'a>) -> Result<Crowd, Draft<'a>> {
+pub(super) fn carry(
+    entry: &TopicEntry,
+    kind: TypeId,
+    event: AnyEvent,
+    publisher: &str,
+    full: &mut Crowd,
+) -> Option<AnyEvent> {
     let loaded = entry.routes.load();
-    let Some(routes) = loaded.as_ref().filter(|routes| routes.plain == Some(draft.kind.id) && !draft.is_followed()) else {
-        return Err(draft);
-    };
-    let Draft { event, publisher, .. } = draft;
-    let mut full = Crowd::default();
+    let Some(routes) = loaded.as_ref().filter(|routes| routes.plain == Some(kind)) else { return Some(event) };
     let (others, last) = routes.routes.split_at(routes.last);
     for group in others.chunk_by(Route::is_beside) {
-        group[0].mailbox.offer_plain(group, event.clone(), publisher, &mut full);
+        group[0].mailbox.offer_plain(group, event.clone(), publisher, full);
     }
-    last[0].mailbox.offer_plain(last, event, publisher, &mut full);
-    Ok(full)
+    last[0].mailbox.offer_plain(last, event, publisher, full);
+    None
 }
 
 /// Who got what was published on a topic at one moment.

@@ -61,6 +61,12 @@ pub(crate) enum Until<'a> {
 }
 
 impl<'a> Until<'a> {
+    /// Whether somebody wants to know what becomes of its event: the publisher, or whoever looks at spans.
+    #[inline]
+    pub(crate) fn is_followed(self) -> bool {
+        matches!(self, Self::Handled(_)) || Published::is_looked_at()
+    }
+
     fn handled(self) -> Option<&'a Wait<'a>> {
         match self {
             Self::Handled(wait) => Some(wait),
@@ -76,35 +82,13 @@ pub(crate) struct Wait<'a> {
     pub(crate) held_up: &'a [String],
 }
 
-/// An event as its publisher has it, before anybody has looked who gets it.
-pub(crate) struct Draft<'a> {
-    pub(crate) kind: TypeTag,
-    pub(crate) event: AnyEvent,
-    pub(crate) publisher: &'a Arc<str>,
-    to_json: ToJson,
-    until: Until<'a>,
-}
-
-impl<'a> Draft<'a> {
-    #[inline]
-    pub(crate) fn new<E: Event>(event: E, publisher: &'a Arc<str>, until: Until<'a>) -> Self {
-        Self { kind: TypeTag::of::<E>(), event: Arc::new(event), publisher, to_json: envelope::to_json::<E>, until }
-    }
-
-    /// Whether somebody wants to know what becomes of it: whoever looks at spans, or the publisher.
-    #[inline]
-    pub(crate) fn is_followed(&self) -> bool {
-        matches!(self.until, Until::Handled(_)) || Published::is_looked_at()
-    }
-
-    /// For those who may want more of it than itself.
-    pub(crate) fn into_message(self, topic: &str) -> Message<'a> {
-        let Self { kind, event, publisher, to_json, until } = self;
-        Message {
-            kind,
+impl<'a> Message<'a> {
+    pub(crate) fn new<E: Event>(topic: &str, event: AnyEvent, publisher: &'a Arc<str>, until: Until<'a>) -> Self {
+        Self {
+            kind: TypeTag::of::<E>(),
             event,
             publisher,
-            to_json,
+            to_json: envelope::to_json::<E>,
             envelope: None,
             published: Published::now(topic, publisher),
             wait: until.handled(),
@@ -112,9 +96,7 @@ impl<'a> Draft<'a> {
             retaining: None,
         }
     }
-}
 
-impl Message<'_> {
     /// It was offered to a mailbox, which is to be unlocked.
     #[inline]
     pub(crate) fn offered(&self, mut state: MutexGuard<'_, State>, after: After) {

@@ -80,6 +80,7 @@ pub(crate) use event::AnyEvent;
 pub(crate) use ledger::{Ledger, Totals};
 pub(crate) use life::{Batch, Work};
 pub(crate) use mailbox::Mailbox;
+pub(crate) use message::Until;
 pub(crate) use plan::{LanePlan, MailboxPlan, QueuePlan, SeatPlan};
 pub(crate) use receipt::{Tracked, take_out};
 pub(crate) use routes::TypeTag;
