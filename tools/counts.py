@@ -44,6 +44,8 @@ CASES = {
 SYSTEM = {
     f"ipc-request{CALLS}": "system calls of a request, at the server",
     f"ipc-at-once{CALLS}": "system calls of 64 requests that come at once, for each",
+    f"idle{CALLS}": "system calls a millisecond of a host with 10,000 intervals that sleep and 1,000 subscriptions",
+    f"idle-tick{CALLS}": "the same, where one interval more ticks every ten milliseconds",
 }
 
 
@@ -72,9 +74,10 @@ def instructions(program, case, times):
 
 
 def system_calls(program, case, times):
-    """Of its first thread, which does all that is counted."""
+    """Of its first thread, which does all that is counted; of one that is idle, of all its threads."""
+    follow = ["-f"] if case.startswith("idle") else []
     with tempfile.NamedTemporaryFile("r") as told:
-        run(["strace", "-c", "-o", told.name], program, case.removesuffix(CALLS), times)
+        run(["strace", "-c", *follow, "-o", told.name], program, case.removesuffix(CALLS), times)
         return int(re.search(r"^100\.00\s+\S+\s+(?:\d+\s+)?(\d+).* total$", told.read(), re.MULTILINE)[1])
 
 

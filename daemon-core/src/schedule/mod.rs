@@ -5,6 +5,7 @@
 
 mod agenda;
 mod alarm;
+mod bare;
 mod bell;
 mod book;
 mod clock;
@@ -24,6 +25,7 @@ mod ticker;
 mod timers;
 mod timetable;
 
+pub use bare::BareIntervals;
 pub(crate) use book::Order;
 pub(crate) use clock::Clock;
 pub(crate) use driver::drive;

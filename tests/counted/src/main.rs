@@ -1,7 +1,8 @@
 //! Does so many times what must stay cheap: `counted CASE TIMES`. Run under callgrind for two numbers of times, the
 //! difference tells what once costs; `tools/counts.py` does that.
 //!
-//! One thread and a paused clock, so that the count is the same each time; of IPC see [`ipc`].
+//! One thread and a paused clock, so that the count is the same each time; of IPC see [`ipc`]. Who is idle is so by the real clock, and
+//! only its system calls are counted.
 
 mod ipc;
 
@@ -174,6 +175,24 @@ async fn tick(intervals: usize, times: u64) -> Result<()> {
     Ok(())
 }
 
+/// Sleeps for so many milliseconds beside a host that has nothing to do, but for the ticks of one interval if there is to be one.
+async fn idle(ticks: bool, times: u64) -> Result<()> {
+    let (host, cx) = start(Host::new("counted")).await?;
+    for number in 0..10_000 {
+        cx.register_interval(&format!("sleeps-{number}"), Duration::from_secs(3_600 + number), || async {})?;
+    }
+    for number in 0..1_000 {
+        let mut events = cx.subscribe_to::<Happened>(&format!("counted:idle:{number}"), QueueOptions::default())?;
+        drop(cx.spawn("subscriber", async move { while events.recv().await.is_some() {} })?);
+    }
+    if ticks {
+        cx.register_interval("ticks", Duration::from_millis(10), || async {})?;
+    }
+    tokio::time::sleep(Duration::from_millis(times)).await;
+    host.shutdown().await?;
+    Ok(())
+}
+
 /// Starts as many units, and stops them with their host.
 async fn units(times: u64) -> Result<()> {
     let (host, cx) = start(Host::new("counted")).await?;
@@ -204,6 +223,8 @@ async fn run(case: &str, times: u64) -> Result<()> {
         "publish-pulled" => topics(times).await,
         "tick" => tick(1, times).await,
         "tick-64" => tick(64, times).await,
+        "idle" => idle(false, times).await,
+        "idle-tick" => idle(true, times).await,
         "unit" => units(times).await,
         _ => Err(format!("there is no case `{case}`").into()),
     }
@@ -220,7 +241,8 @@ fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
         return Ok(ExitCode::SUCCESS);
     }
     let times = times.parse()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
+    let paused = !case.starts_with("idle");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(paused).build()?;
     runtime.block_on(run(&case, times))?;
     Ok(ExitCode::SUCCESS)
 }
