@@ -10,7 +10,8 @@
 //!   there to the mailboxes, past the `gate` (a `filter`, a `key`) of a subscription. `retained` keeps last events, and `late` gives
 //!   them to those who come later.
 //! * What waits, and what becomes of it: `plan` says what a mailbox is made of; in `mailbox`, `state`, `life` and `carry` events wait in
-//!   a `queue`, which may have a `store` of its own, and are counted on the `account` of each subscription.
+//!   a `queue`, which may have a `store` of its own, and are counted on the `account` of each subscription. `woken` has the calls that may go
+//!   on.
 //! * What a publisher does: `publish`, and `message` is what it sends; `waiting` and `wait_graph` about a full queue; `receipt` is how it learns that its event was
 //!   handled, `stall` tells of it where either takes long.
 //! * Besides: `subscription` is for events that are pulled, and `ledger` keeps their accounts; `tap` is for looking on; `audit` and
