@@ -126,13 +126,7 @@ impl Mailbox {
     }
 
     /// As [`Mailbox::offer`], for an event that all of these lanes take as it is.
-    pub(crate) fn offer_plain(
-        self: &Arc<Self>,
-        routes: &[Route],
-        event: AnyEvent,
-        publisher: &str,
-        full: &mut Crowd,
-    ) {
+    pub(crate) fn offer_plain(self: &Arc<Self>, routes: &[Route], event: AnyEvent, publisher: &str, full: &mut Crowd) {
         let [others @ .., last] = routes else { return };
         let mut after = After::default();
         let mut state = self.lock();

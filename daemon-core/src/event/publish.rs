@@ -54,7 +54,12 @@ impl Publisher {
     }
 
     #[cold]
-    fn get_to_know<'p>(&self, place: &'p OnceLock<Acquaintance>, topic: &'static str, kind: TypeTag) -> &'p Acquaintance {
+    fn get_to_know<'p>(
+        &self,
+        place: &'p OnceLock<Acquaintance>,
+        topic: &'static str,
+        kind: TypeTag,
+    ) -> &'p Acquaintance {
         place.get_or_init(|| {
             self.compare(topic, kind);
             (topic, self.bus.entry_of_type(topic))

@@ -19,11 +19,11 @@ impl Ages {
     }
 }
 
+#[cfg(all(not(feature = "testing"), any(target_os = "linux", target_os = "android")))]
+use coarse::{Reading, read, since};
 /// A test may steer tokio's clock, which this one then goes by.
 #[cfg(any(feature = "testing", not(any(target_os = "linux", target_os = "android"))))]
 use exact::{Reading, read, since};
-#[cfg(all(not(feature = "testing"), any(target_os = "linux", target_os = "android")))]
-use coarse::{Reading, read, since};
 
 #[cfg(any(feature = "testing", not(any(target_os = "linux", target_os = "android"))))]
 mod exact {

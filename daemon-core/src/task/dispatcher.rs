@@ -24,7 +24,7 @@ use super::desk::{Desk, Observer};
 use super::drop_quietly;
 use super::lane::{CALLS_PER_STEP, Lane};
 use super::wiring::{Section, Wiring};
-use crate::event::{Batch, Item, WHOLE_LANE, Work, Woken};
+use crate::event::{Batch, Item, WHOLE_LANE, Woken, Work};
 
 /// How many calls that were woken go on before the worker is offered to others.
 const READY_PER_STEP: usize = 8;
