@@ -12,6 +12,7 @@ mod chaos;
 mod commands;
 mod input;
 mod metrics;
+mod operators;
 mod run;
 mod signals;
 mod trouble;

@@ -105,7 +105,7 @@ fn a_real_prometheus_scrapes_the_metrics() {
         }
     };
     wait_for("up", "1");
-    wait_for("count(daemon_state==1)", "14");
+    wait_for("count(daemon_state==1)", "16");
     wait_for("sum(daemon_events_total%7Bsubscription=%22user_created%22,daemon=%22room-membership%22%7D)", "15");
     wait_for("count(daemon_event_duration_seconds_bucket%7Ble=%22%2BInf%22%7D)%3Ebool%200", "1");
     prometheus.signal(Signal::TERM).unwrap();
