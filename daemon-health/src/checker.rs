@@ -247,8 +247,8 @@ impl HealthChecker {
         self.history.all()
     }
 
-    /// Asks each check at every multiple of its period, for as long as it is polled. A check whose call is under way is not asked
-    /// again.
+    /// Asks each check at every multiple of its period, for as long as it is polled, and one that does not know after a second. A
+    /// check whose call is under way is not asked again.
     ///
     /// # Panics
     ///
@@ -268,7 +268,8 @@ impl HealthChecker {
                     drop(entry.ask(&self.runtime()));
                 }
                 // A call is waited for until its time is up; what it answers before that changes nothing here.
-                next = earlier(next, entry.until().or_else(|| entry.due(now)));
+                let due = entry.due(now).filter(|due| *due > now);
+                next = earlier(next, earlier(entry.until(), due));
             }
             tokio::select! {
                 () = changed => {}

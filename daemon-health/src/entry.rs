@@ -27,6 +27,8 @@ use tokio::{
 
 /// The longest time that is waited for anything: a clock that adds more would overflow.
 const FOREVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+/// How soon a check is asked again that does not know: its daemon has not started yet, say, and nobody is let in meanwhile.
+const SOON: Duration = Duration::from_secs(1);
 
 /// One registered check.
 pub(crate) struct Entry {
@@ -70,6 +72,14 @@ pub(crate) struct Pending {
     answered: watch::Receiver<bool>,
 }
 
+impl State {
+    /// How long an answer may last, whatever the options say.
+    fn patience(&self) -> Duration {
+        let knows = self.last.as_ref().is_none_or(|last| last.verdict.status != HealthStatus::Unknown);
+        if knows { FOREVER } else { SOON }
+    }
+}
+
 impl Entry {
     pub(crate) fn new(
         check: Arc<dyn HealthCheck>,
@@ -96,7 +106,7 @@ impl Entry {
         if self.is_settled(&state) {
             return None;
         }
-        let every = self.options.every?.min(FOREVER);
+        let every = self.options.every?.min(state.patience());
         Some(state.asked.map_or(now, |asked| asked + every))
     }
 
@@ -108,7 +118,7 @@ impl Entry {
     /// Whether its last answer is too old to be told.
     pub(crate) fn is_stale(&self, now: Instant, max_age: Duration) -> bool {
         let state = self.state();
-        !self.is_settled(&state) && state.last.as_ref().is_none_or(|last| now.duration_since(last.at) >= max_age)
+        !self.is_settled(&state) && state.last.as_ref().is_none_or(|last| now.duration_since(last.at) >= max_age.min(state.patience()))
     }
 
     /// Whether it has been asked for good: what has started has started.
