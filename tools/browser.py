@@ -8,6 +8,7 @@ It runs a chatroom and a host of a hundred daemons, checks what their pages show
 """
 
 import argparse
+import http.server
 import os
 import shutil
 import signal
@@ -82,6 +83,29 @@ def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
+
+
+class Stranger(http.server.ThreadingHTTPServer):
+    """A site of somebody else, with one empty page."""
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><title>stranger</title><link rel=icon href=data:,>")
+
+        def log_message(self, *_):
+            pass
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), self.Page)
+        self.port = self.server_address[1]
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
 
 
 class Tour:
@@ -188,6 +212,45 @@ class Tour:
         check(page.value("window.same"), "the page was loaded anew")
         page.close()
 
+    def a_day(self, url):
+        """A page that is left open keeps no more of what goes by than it shows."""
+        page = self.browser.open(url, *WIDE)
+        page.until(f"{NODES}.length === 17", "17 daemons")
+
+        def flood(times):
+            page.value(FLOOD % times)
+            page.ask("HeapProfiler.collectGarbage")
+            return page.value("document.querySelectorAll('*').length"), page.ask("Runtime.getHeapUsage")["usedSize"]
+
+        flood(1_000)
+        (elements, heap), (later, grown) = flood(1_000), flood(50_000)
+        check(later <= elements + 20, f"from {elements} to {later} elements")
+        check(grown <= heap + 2_000_000, f"from {heap} to {grown} bytes")
+        print(f"browser: after 50,000 events and lines the page has {(grown - heap) / 1024:+.0f} KiB")
+        page.close()
+
+    def strangers(self, url):
+        """A page of another site, or one under a name that stands for this machine, sees nothing."""
+        port = url.rstrip("/").rsplit(":", 1)[1]
+        page = self.browser.open(f"http://rebound.test:{port}/", *WIDE)
+        check("answers to localhost" in page.value("document.body.innerText"), "it answers to names of others")
+        page.close()
+        with Stranger() as other:
+            for host in ("stranger.test", "127.0.0.1", "localhost"):
+                page = self.browser.open(f"http://{host}:{other.port}/", *WIDE)
+                for way in (f"fetch('{url}status.json')", f"fetch('{url}status.json', {{ mode: 'no-cors' }})"):
+                    got = page.value(f"{way}.then((answer) => 'an answer of type ' + answer.type, () => 'refused')")
+                    check(got == "refused", f"{host} may {way}: {got}")
+                heard = page.value(f"""new Promise((told) => {{ const source = new EventSource('{url}events');
+                    source.onopen = () => told('open'); source.onerror = () => told('refused'); }})""")
+                check(heard == "refused", f"{host} may hear the events")
+                page.value(f"""new Promise((done) => {{ const frame = document.createElement('iframe');
+                    frame.src = '{url}'; frame.onload = done; document.body.append(frame); }})""")
+                frames = page.ask("Page.getFrameTree")["frameTree"].get("childFrames", [])
+                shown = [frame["frame"]["url"] for frame in frames if not frame["frame"].get("unreachableUrl")]
+                check(not shown, f"{host} may frame it: {shown}")
+                page.close()
+
     def hundred(self, url):
         for name, (width, height) in {"wide": WIDE, "narrow": NARROW}.items():
             page = self.browser.open(url, width, height)
@@ -224,6 +287,15 @@ class Tour:
         print(f"browser: a hundred daemons are drawn in {took:.0f} ms")
 
 
+# As many events and lines of the log as come in a long time.
+FLOOD = """(() => {
+  for (let i = 0; i < %d; i++) {
+    take(["events", [{ at: Date.now() + i, topic: "day:" + i, publisher: "data", payload: "x".repeat(300) + i, missed: i %% 2 }]]);
+    take(["logs", [{ at: Date.now() + i, level: "INFO", daemon: "data", message: "x".repeat(300) + i }]]);
+  }
+  render();
+})()"""
+
 # What is shown, and cannot be told from what is behind it: text of less than 4.5 to 1.
 CONTRAST = """(() => {
   const numbers = (colour) => { const c = document.createElement('canvas').getContext('2d', { willReadFrequently: true }); c.fillStyle = colour; c.fillRect(0, 0, 1, 1); return [...c.getImageData(0, 0, 1, 1).data]; };
@@ -258,6 +330,8 @@ def main():
             arguments = ["--http", str(port), "--watch", "docs", "--db", os.path.join(runtime, "chat.db")]
             with Program([chatroom, *arguments], runtime) as room:
                 tour.chatroom(room, f"http://127.0.0.1:{port}/")
+                tour.a_day(f"http://127.0.0.1:{port}/")
+                tour.strangers(f"http://127.0.0.1:{port}/")
                 tour.comes_back(room, f"http://127.0.0.1:{port}/")
             port = free_port()
             with Program([hundred, str(port)], runtime):

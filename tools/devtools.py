@@ -29,7 +29,8 @@ class Browser:
         options = [
             "--headless=new", "--remote-debugging-pipe", "--no-first-run", "--disable-gpu", "--hide-scrollbars",
             "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            "--disable-dev-shm-usage", f"--user-data-dir={self.home}", "about:blank",
+            "--disable-dev-shm-usage", f"--user-data-dir={self.home}", "--host-resolver-rules=MAP *.test 127.0.0.1",
+            "about:blank",
         ]
         if os.geteuid() == 0:
             options.insert(0, "--no-sandbox")
