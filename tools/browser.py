@@ -245,7 +245,7 @@ class Tour:
                     source.onopen = () => told('open'); source.onerror = () => told('refused'); }})""")
                 check(heard == "refused", f"{host} may hear the events")
                 page.value(f"""new Promise((done) => {{ const frame = document.createElement('iframe');
-                    frame.src = '{url}'; frame.onload = done; document.body.append(frame); }})""")
+                    frame.src = '{url}'; frame.onload = () => done(); document.body.append(frame); }})""")
                 frames = page.ask("Page.getFrameTree")["frameTree"].get("childFrames", [])
                 shown = [frame["frame"]["url"] for frame in frames if not frame["frame"].get("unreachableUrl")]
                 check(not shown, f"{host} may frame it: {shown}")
@@ -289,9 +289,10 @@ class Tour:
 
 # As many events and lines of the log as come in a long time.
 FLOOD = """(() => {
-  for (let i = 0; i < %d; i++) {
-    take(["events", [{ at: Date.now() + i, topic: "day:" + i, publisher: "data", payload: "x".repeat(300) + i, missed: i %% 2 }]]);
-    take(["logs", [{ at: Date.now() + i, level: "INFO", daemon: "data", message: "x".repeat(300) + i }]]);
+  const at = Date.now(), batch = [...Array(25).keys()];
+  for (let i = 0; i < %d; i += batch.length) {
+    take(["events", batch.map((n) => ({ at, topic: "day:" + i, publisher: "data", payload: "x".repeat(300) + i + n, missed: n %% 2 }))]);
+    take(["logs", batch.map((n) => ({ at, level: "INFO", daemon: "data", message: "x".repeat(300) + i + n }))]);
   }
   render();
 })()"""

@@ -118,7 +118,8 @@ impl Entry {
     /// Whether its last answer is too old to be told.
     pub(crate) fn is_stale(&self, now: Instant, max_age: Duration) -> bool {
         let state = self.state();
-        !self.is_settled(&state) && state.last.as_ref().is_none_or(|last| now.duration_since(last.at) >= max_age.min(state.patience()))
+        !self.is_settled(&state)
+            && state.last.as_ref().is_none_or(|last| now.duration_since(last.at) >= max_age.min(state.patience()))
     }
 
     /// Whether it has been asked for good: what has started has started.

@@ -15,4 +15,5 @@ mod metrics;
 mod operators;
 mod run;
 mod signals;
+mod storm;
 mod trouble;

@@ -26,11 +26,10 @@ pub(crate) struct Answer {
 }
 
 impl Operated {
-    /// Starts the program with a status page, and waits until that is there.
-    pub(crate) fn start(place: &Place, options: &[&str]) -> Self {
+    /// Starts a place's program with a status page, and waits until that is there.
+    pub(crate) fn start(place: &Place, program: Program) -> Self {
         let runtime = place.path("run");
-        let program = place.program().runtime_dir(&runtime).env("RUST_BACKTRACE", "0").args(["--http", "0"]);
-        let running = program.args(options).start().unwrap();
+        let running = program.runtime_dir(&runtime).args(["--http", "0"]).start().unwrap();
         let says_where = |line: &str| line.contains("the status page is at http://127.0.0.1:");
         let line = running.wait_for_line(Source::Stderr, PATIENCE, says_where).unwrap();
         let port = line.trim_end().trim_end_matches('/').rsplit(':').next().unwrap().parse().unwrap();
@@ -38,7 +37,7 @@ impl Operated {
     }
 
     /// `daemonctl chatroom` with these arguments.
-    fn daemonctl(&self, arguments: &[&str]) -> Running {
+    pub(crate) fn daemonctl(&self, arguments: &[&str]) -> Running {
         let program = Program::new(built("daemon-cli", Target::Bin("daemonctl")).unwrap());
         program.runtime_dir(&self.runtime).args(["chatroom"]).args(arguments).start().unwrap()
     }
@@ -57,22 +56,28 @@ impl Operated {
         serde_json::from_str(&self.control(&[arguments, &["--json"]].concat())).unwrap()
     }
 
-    /// What it answers over HTTP.
-    pub(crate) fn get(&self, path: &str) -> Answer {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    /// The socket of its commands.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.runtime.join("chatroom/daemon.sock")
+    }
+
+    /// What it answers over HTTP; an error when it has gone.
+    pub(crate) fn get(&self, path: &str) -> std::io::Result<Answer> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
         let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head in {text:?}"));
-        Answer { status: head.split(' ').nth(1).unwrap().parse().unwrap(), body: body.to_owned() }
+        stream.read_to_string(&mut text)?;
+        let (head, body) = text.split_once("\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        Ok(Answer { status: status.unwrap_or_else(|| panic!("no status in {head:?}")), body: body.to_owned() })
     }
 }
 
 #[test]
 fn operators_see_and_steer_it() {
     let place = Place::with_files(3);
-    let mut chatroom = Operated::start(&place, &[]);
+    let mut chatroom = Operated::start(&place, place.program());
     place.wait_for_rows("SELECT 1 FROM code_index", 3);
 
     let status = chatroom.control(&["status"]);
@@ -94,11 +99,15 @@ fn operators_see_and_steer_it() {
     let event: Value = serde_json::from_str(&events.text(Source::Stdout)).unwrap();
     assert_eq!(event["payload"]["room"], "attic");
 
-    assert_eq!(chatroom.get("/readyz").status, 200);
-    assert!(chatroom.get("/metrics").body.contains("daemon_state{daemon=\"data\",state=\"running\"} 1\n"));
-    assert!(chatroom.get("/health").body.contains("\"data.accepts_writes\""));
+    assert_eq!(chatroom.get("/readyz").unwrap().status, 200);
+    assert!(chatroom.get("/metrics").unwrap().body.contains("daemon_state{daemon=\"data\",state=\"running\"} 1\n"));
+    assert!(chatroom.get("/health").unwrap().body.contains("\"data.accepts_writes\""));
 
     chatroom.control(&["stop"]);
     assert_eq!(chatroom.running.wait(PATIENCE).unwrap().code(), Some(0));
-    assert_eq!(std::fs::read_dir(chatroom.runtime.join("chatroom")).unwrap().count(), 0, "neither socket nor lock is left");
+    assert_eq!(
+        std::fs::read_dir(chatroom.runtime.join("chatroom")).unwrap().count(),
+        0,
+        "neither socket nor lock is left"
+    );
 }
