@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO ?= cargo
 HOST = $(shell rustc -vV | sed -n "s/^host: //p")
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust loom asan fuzz counts counts-update sim race windows deny hack probes typos compile-time bench bench-quick clean
+.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e browser storm test-rust loom asan fuzz counts counts-update sim race windows deny hack probes typos compile-time bench bench-quick clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +91,12 @@ counts-update: ## make what is counted now the limits
 
 e2e: ## only the tests that drive real processes
 	$(CARGO) test --locked -p tests
+
+browser: ## the status page in a real Chromium, wide and narrow, dark and light; pictures in target/browser (needs chromium)
+	CARGO=$(CARGO) tools/browser.py
+
+storm: ## a chatroom under storm and chaos, looked at from outside: make storm SECONDS=n
+	SECONDS=$(SECONDS) $(CARGO) test --locked -p tests --test chatroom -- storm --nocapture
 
 probes: ## HAProxy, monit, Prometheus, a collector and systemd's journal on real daemons (installs them, by apt and pip)
 	@tools/setup.sh probes

@@ -247,8 +247,8 @@ impl HealthChecker {
         self.driver.history.all()
     }
 
-    /// Asks each check at every multiple of its period, for as long as it is polled. A check whose call is under way is not asked
-    /// again.
+    /// Asks each check at every multiple of its period, for as long as it is polled, and one that does not know after a second. A
+    /// check whose call is under way is not asked again.
     ///
     /// # Panics
     ///

@@ -315,6 +315,37 @@ async fn in_the_background_each_is_asked_by_its_period_and_falls_and_rises_by_it
     assert_eq!(history, [(Unknown, Healthy), (Healthy, Unhealthy), (Unhealthy, Healthy)]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_check_that_does_not_know_is_asked_again_within_a_second_in_the_background_and_on_demand() {
+    let starting = |count: &Arc<AtomicUsize>| {
+        let count = count.clone();
+        from_fn("store", move || {
+            let asked = count.fetch_add(1, Relaxed);
+            std::future::ready(Ok(if asked < 2 { Verdict::unknown("it starts") } else { Verdict::healthy() }))
+        })
+    };
+    let (count, checker) = (Arc::new(AtomicUsize::new(0)), Arc::new(HealthChecker::new()));
+    checker.register(starting(&count)).unwrap();
+    let _run = aborted_with(tokio::spawn({
+        let checker = checker.clone();
+        async move { checker.run().await }
+    }));
+    sleep(9 * SECOND).await;
+    assert_eq!(count.load(Relaxed), 3, "at 0, 1 and 2, and then at its period");
+
+    let (count, checker) = (Arc::new(AtomicUsize::new(0)), HealthChecker::new());
+    checker.register(starting(&count)).unwrap();
+    let status = async || checker.health(&HealthQuery::all()).await.unwrap().status;
+    assert_eq!(
+        (status().await, status().await, count.load(Relaxed)),
+        (HealthStatus::Unknown, HealthStatus::Unknown, 1)
+    );
+    advance(SECOND).await;
+    status().await;
+    advance(SECOND).await;
+    assert_eq!((status().await, count.load(Relaxed)), (HealthStatus::Healthy, 3));
+}
+
 /// Aborts a task when dropped.
 fn aborted_with(task: tokio::task::JoinHandle<()>) -> impl Drop {
     struct Aborts(tokio::task::JoinHandle<()>);
