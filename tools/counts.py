@@ -33,6 +33,8 @@ CASES = {
     "publish-10": "a publish to ten handlers of one daemon, and their calls",
     "publish-100": "a publish to ten handlers of each of ten daemons, and their calls",
     "publish-suspending": "a publish to a handler that suspends once, and its call",
+    "publish-suspending-10": "a publish to ten handlers of one daemon that suspend once, and their calls",
+    "publish-pulled": "a publish by name on one of many topics, and its event pulled from a subscription made at run time",
     "tick": "a tick of an interval",
     "tick-64": "a tick of one of 64 intervals that tick at the same times",
     "unit": "a piece of work that a daemon spawns, from its start to its end with the host",
@@ -45,6 +47,8 @@ SYSTEM = {
     f"ipc-request{CALLS}": "system calls of a request, at the server",
     f"ipc-at-once{CALLS}": "system calls of 64 requests that come at once, for each",
     f"hello{CALLS}": "system calls of such a program",
+    f"idle{CALLS}": "system calls a millisecond of a host with 10,000 intervals that sleep and 1,000 subscriptions",
+    f"idle-tick{CALLS}": "the same, where one interval more ticks every ten milliseconds",
 }
 # Whole programs, each with what it is counted beside.
 BESIDE = {"hello": "bare"}
@@ -79,11 +83,14 @@ def instructions(program, case, times):
 
 
 def system_calls(program, case, times):
-    """Of its first thread, which does all that is counted; of a whole program, those of all that do not come by chance."""
+    """Of its first thread, which does all that is counted; of one that is idle, of all its threads; of a whole program, those of all that
+    do not come by chance."""
     case = case.removesuffix(CALLS)
-    whole = case in BESIDE or case in BESIDE.values()
+    follow = ["-f"] if case.startswith("idle") else []
+    if case in BESIDE or case in BESIDE.values():
+        follow = ["-f", "-e", f"trace=!{BY_CHANCE}"]
     with tempfile.NamedTemporaryFile("r") as told:
-        run(["strace", "-c", *(["-f", "-e", f"trace=!{BY_CHANCE}"] if whole else []), "-o", told.name], program, case, times)
+        run(["strace", "-c", *follow, "-o", told.name], program, case, times)
         return int(re.search(r"^100\.00\s+\S+\s+(?:\d+\s+)?(\d+).* total$", told.read(), re.MULTILINE)[1])
 
 

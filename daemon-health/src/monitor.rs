@@ -204,6 +204,7 @@ fn of_host(host: &HostHandle, kind: Option<CheckKind>) -> CheckReport {
     CheckReport {
         status: verdict.status,
         kind: kind.unwrap_or(CheckKind::Readiness),
+        daemon: None,
         group: None,
         message: verdict.message,
         duration: Duration::ZERO,
@@ -263,6 +264,10 @@ impl HealthCheck for OfDaemon {
 
     fn options(&self) -> CheckOptions {
         self.declared.options.clone()
+    }
+
+    fn daemon(&self) -> Option<&str> {
+        Some(&self.declared.daemon)
     }
 
     async fn check(&self) -> Result<Verdict, BoxError> {

@@ -23,6 +23,7 @@ use crate::order::sorted;
 use crate::schedule::Clock;
 use crate::status::State;
 use crate::sync::{Mutex, MutexGuard};
+use crate::upgrade::Upgrades;
 
 /// What happens to a host: told by lives, daemons and operators, heard by the conductor.
 pub(crate) enum Happening {
@@ -81,6 +82,8 @@ pub(crate) struct Board {
     pub(super) farewell: Arc<Farewell>,
     /// What it has claimed of the machine.
     pub(super) claimed: Claimed,
+    /// What its daemons understand on sockets of others.
+    pub(super) upgrades: Upgrades,
     pub(crate) bus: Arc<Bus>,
     pub(crate) clock: Arc<Clock>,
     pub(crate) journal: Arc<Journal>,
@@ -124,6 +127,7 @@ impl Board {
             blocked_after,
             farewell,
             claimed: Claimed::default(),
+            upgrades: Upgrades::new(),
             bus,
             clock,
             journal,

@@ -68,6 +68,7 @@ impl Lifecycle {
         stopping.book_what_is_left();
         let let_go = pin!(self.let_go());
         stopping.begun_within(|steps| steps.end, let_go).await; // late: the board shows the value
+        life.bus.end_spans(&slot.name);
 
         {
             let mut inner = slot.inner();
@@ -125,8 +126,16 @@ impl Stopping<'_> {
                 biased;
                 () = &mut work => return true,
                 () = tokio::time::sleep_until(by) => return false,
-                order = ordered_anew(&mut self.orders) => self.times.tighten(Instant::now(), order.share),
+                order = ordered_anew(&mut self.orders) => self.tighten(order.share),
             }
+        }
+    }
+
+    /// From here on it has less time.
+    fn tighten(&mut self, share: Duration) {
+        self.times.tighten(Instant::now(), share);
+        if self.life.cleanup_by().is_some() {
+            self.life.set_cleanup_by(self.times.by(|steps| steps.cleanup));
         }
     }
 
@@ -202,6 +211,7 @@ impl Stopping<'_> {
         self.life.enter(Phase::Cleaning);
         let lived = self.slot.inner().lived.clone();
         let Some(lived) = lived else { return };
+        self.life.set_cleanup_by(self.times.by(|steps| steps.cleanup));
         let cleanup = lived.hook(TaskKind::Cleanup, Context { life: self.life.clone() });
         drop(lived);
         self.apart("cleanup", |steps| steps.cleanup, |steps| steps.abort_cleanup, cleanup).await;
