@@ -7,23 +7,27 @@ use super::{
     Kind,
     parts::{Part, Parts},
 };
-use crate::json::value_end;
+use crate::json::{after_string, value_end};
 
 const BEFORE_ID: &str = r#"{"id":"#;
 
-/// `None` if the line is no message or one of another form.
-pub(super) fn read(line: &str) -> Option<Parts> {
-    let mut rest = Rest { line: line.as_bytes(), at: 0 };
+/// Reads the message at the start of `bytes`, up to its closing brace: where its parts are, and how long it is. What is in quotes is
+/// UTF-8 if all of it is.
+///
+/// `None` if there is none, it is not complete, or it is of another form.
+#[inline]
+pub(super) fn read(bytes: &[u8]) -> Option<(Parts, usize)> {
+    let mut rest = Rest { bytes, rest: bytes };
     let id = rest.value_of(BEFORE_ID)?;
     if id.is_absent() || !rest.pass(r#","type":""#) {
         return None;
     }
     let kind = rest.kind()?;
     let deadline = rest.number_of(r#","deadline":"#)?;
-    let more = rest.value_of(r#","more":"#)?;
+    let more = rest.pass(r#","more":true"#);
     let payload = rest.value_of(r#","payload":"#)?;
-    let ends = rest.pass("}") && rest.at == line.len();
-    ends.then_some(Parts { id, deadline, more, payload, ..Parts::new(kind) })
+    let ends = rest.pass("}");
+    ends.then(|| (Parts { kind, id, deadline, more, payload, others: None }, rest.at()))
 }
 
 /// The `id` of a line that is no message, or of which only the beginning is there, if that is what it begins with.
@@ -37,17 +41,21 @@ pub(super) fn id(line: &[u8]) -> Option<&str> {
 }
 
 struct Rest<'a> {
-    line: &'a [u8],
-    at: usize,
+    bytes: &'a [u8],
+    rest: &'a [u8],
 }
 
 impl Rest<'_> {
+    fn at(&self) -> usize {
+        self.bytes.len() - self.rest.len()
+    }
+
     // Inlined, so that comparing with a text of known length is a comparison of words.
     #[inline(always)]
     fn pass(&mut self, text: &str) -> bool {
-        let found = self.line[self.at..].starts_with(text.as_bytes());
-        self.at += if found { text.len() } else { 0 };
-        found
+        let after = self.rest.strip_prefix(text.as_bytes());
+        self.rest = after.unwrap_or(self.rest);
+        after.is_some()
     }
 
     /// The value that follows `key`, which is absent if the key does not follow.
@@ -56,12 +64,15 @@ impl Rest<'_> {
         if !self.pass(key) {
             return Some(Part::default());
         }
-        if is_blank(self.line.get(self.at)) {
+        if is_blank(self.rest.first()) {
             return None;
         }
-        let start = self.at;
-        self.at = value_end(self.line, start)?;
-        Some(Part::new(start, self.at))
+        let start = self.at();
+        self.rest = match self.rest {
+            [b'"', text @ ..] => after_string(text)?,
+            other => &other[value_end(other, 0)?..],
+        };
+        Some(Part::new(start, self.at()))
     }
 
     /// The same of a value that has digits and nothing else.
@@ -70,21 +81,28 @@ impl Rest<'_> {
         if !self.pass(key) {
             return Some(Part::default());
         }
-        let start = self.at;
-        let first = *self.line.get(start)?;
-        while self.line.get(self.at).is_some_and(u8::is_ascii_digit) {
-            self.at += 1;
-        }
+        let start = self.at();
         // JSON has no number that begins with a zero but that.
-        let is_number = first != b'0' && self.at > start;
-        is_number.then(|| Part::new(start, self.at))
+        let [b'1'..=b'9', digits @ ..] = self.rest else { return None };
+        self.rest = digits;
+        while let [b'0'..=b'9', digits @ ..] = self.rest {
+            self.rest = digits;
+        }
+        Some(Part::new(start, self.at()))
     }
 
     /// The kind and the quote after it.
+    #[inline(always)]
     fn kind(&mut self) -> Option<Kind> {
-        let kinds = [Kind::Request, Kind::Response, Kind::Error];
-        let kind = kinds.into_iter().find(|kind| self.pass(kind.name()))?;
-        self.pass("\"").then_some(kind)
+        if self.pass("request\"") {
+            Some(Kind::Request)
+        } else if self.pass("response\"") {
+            Some(Kind::Response)
+        } else if self.pass("error\"") {
+            Some(Kind::Error)
+        } else {
+            None
+        }
     }
 }
 
