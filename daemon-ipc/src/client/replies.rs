@@ -1,8 +1,8 @@
 //! An answer of many items, as they come.
 
 use super::{
-    digits::Digits,
-    link::{Ask, LinkHandle},
+    digits::About,
+    link::LinkHandle,
     open::{Fault, Many, Open},
 };
 use crate::{Frame, Kind, RequestError, body::Body, json};
@@ -59,9 +59,7 @@ impl<A: DeserializeOwned> Replies<A> {
             if let Some(fault) = state.fault() {
                 return Err(Fault::Link(fault.clone()).into_error(link.path()));
             }
-            let number = state.number();
-            state.open.insert(number, Open::Many(Many { window, ..Many::default() }));
-            number
+            state.open.insert(Open::Many(Many { window, ..Many::default() }))
         };
         // From here on, dropping it forgets the request; once it is sent, it is given up.
         let mut sending = Sending { replies: Some(Self::new(link, number, window)), body };
@@ -102,8 +100,7 @@ impl<A: DeserializeOwned> Replies<A> {
             self.taken += 1;
             if many.end.is_none() && self.taken * 2 >= self.window {
                 let more = std::mem::take(&mut self.taken);
-                let mut digits = Digits::default();
-                let task = self.link.tell(state, Kind::Credit, self.number, Some(digits.plain(u64::from(more))));
+                let task = self.link.tell(state, Kind::Credit, self.number, Some(more));
                 drop(guard);
                 task.into_iter().for_each(Waker::wake);
             }
@@ -137,9 +134,7 @@ impl<A: DeserializeOwned> Sending<A> {
         if let Some(fault) = state.fault() {
             return Poll::Ready(Err(Fault::Link(fault.clone()).into_error(replies.link.path())));
         }
-        let mut digits = Digits::default();
-        let window = digits.plain(u64::from(replies.window));
-        let ask = Ask { number: replies.number, deadline: None, stream: Some(window) };
+        let ask = About { stream: Some(replies.window), ..About::new(Kind::Request, replies.number) };
         let sent = replies.link.send(state, &ask, &mut self.body, cx.waker());
         drop(guard);
         let sent = sent.map_err(RequestError::Request)?;

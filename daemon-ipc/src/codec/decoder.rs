@@ -9,7 +9,7 @@
 //! 4. A message holds no more than four times its length, or a few KiB.
 //! 5. A bad line costs itself only: the lines after it are read.
 
-use super::{BadFrame, Frame, FrameError, prefix};
+use super::{BadFrame, Frame, FrameError, parts::Parts, prefix, unread::Unread};
 use crate::{Json, Limits, spare};
 use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
@@ -80,7 +80,7 @@ impl Decoder {
     #[expect(clippy::should_implement_trait, reason = "`None` means not yet: an iterator would call it the end")]
     pub fn next(&mut self) -> Option<Result<Frame, BadFrame>> {
         loop {
-            if self.read < self.lines.len() {
+            if self.has_short_lines() {
                 if let Some(outcome) = self.next_short() {
                     return Some(outcome);
                 }
@@ -88,9 +88,6 @@ impl Decoder {
             }
             if self.scanned == self.bytes.len() {
                 return None;
-            }
-            if self.take_short_lines() {
-                continue;
             }
             let Some(newline) = memchr::memchr(b'\n', &self.bytes[self.scanned..]) else {
                 self.scanned = self.bytes.len();
@@ -106,6 +103,27 @@ impl Decoder {
                 return Some(outcome);
             }
         }
+    }
+
+    /// The same, but of a short line that answers, it is known only when it is read whether its payload is a value.
+    pub(crate) fn next_unread(&mut self) -> Option<Result<Unread, BadFrame>> {
+        if let Some((parts, length)) = self.answer() {
+            let text = self.lines.slice_ref(&self.lines[self.read..self.read + length]);
+            self.read += length + 1;
+            return Some(Ok(Unread::unchecked(Frame::new(text, parts))));
+        }
+        self.next().map(|outcome| outcome.map(Unread::checked))
+    }
+
+    /// The next line, if it is short and answers, and how long it is.
+    #[inline]
+    fn answer(&mut self) -> Option<(Parts, usize)> {
+        if !self.has_short_lines() {
+            return None;
+        }
+        let rest = &self.lines.as_bytes()[self.read..];
+        let length = memchr::memchr(b'\n', rest).filter(|length| *length <= self.limit)?;
+        prefix::read_answer(&rest[..length]).map(|parts| (parts, length))
     }
 
     /// Ends the stream.
@@ -177,6 +195,12 @@ impl Decoder {
         }
         let is_spare = self.bytes.is_empty() && self.size > 0;
         is_spare.then(|| (std::mem::take(&mut self.bytes), std::mem::take(&mut self.size)))
+    }
+
+    /// Whether there are short lines that were taken out, or can be.
+    #[inline]
+    fn has_short_lines(&mut self) -> bool {
+        self.read < self.lines.len() || self.take_short_lines()
     }
 
     /// Takes out the whole lines at the front that are short, if they are text. Whether there are any.

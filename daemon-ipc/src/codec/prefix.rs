@@ -11,6 +11,8 @@ use crate::json::{after_string, value_end};
 
 const BEFORE_ID: &str = r#"{"id":"#;
 
+const PAYLOAD: &str = r#","payload":"#;
+
 /// Reads the message at the start of `bytes`, up to its closing brace: where its parts are, and how long it is. What is in quotes is
 /// UTF-8 if all of it is.
 ///
@@ -18,16 +20,26 @@ const BEFORE_ID: &str = r#"{"id":"#;
 #[inline]
 pub(super) fn read(bytes: &[u8]) -> Option<(Parts, usize)> {
     let mut rest = Rest { bytes, rest: bytes };
-    let id = rest.value_of(BEFORE_ID)?;
-    if id.is_absent() || !rest.pass(r#","type":""#) {
-        return None;
-    }
-    let kind = rest.kind()?;
+    let (id, kind) = rest.beginning()?;
     let deadline = rest.number_of(r#","deadline":"#)?;
     let more = rest.pass(r#","more":true"#);
-    let payload = rest.value_of(r#","payload":"#)?;
+    let payload = rest.value_of(PAYLOAD)?;
     let ends = rest.pass("}");
     ends.then(|| (Parts { kind, id, deadline, more, payload, others: None }, rest.at()))
+}
+
+/// Reads a line that answers, but for its payload, of which it is not known whether it is a value, or where its end is.
+///
+/// `None` if it is of another form. If its payload is a value up to its end, [`read`] says the same of it.
+#[inline]
+pub(super) fn read_answer(line: &[u8]) -> Option<Parts> {
+    let mut rest = Rest { bytes: line, rest: line };
+    let (id, kind) = rest.beginning()?;
+    let is_answer = kind == Kind::Response && rest.pass(PAYLOAD);
+    let payload = Part::new(rest.at(), line.len().checked_sub(1)?);
+    let is_some = is_answer && !payload.is_absent() && line.ends_with(b"}") && !is_blank(rest.rest.first());
+    let (deadline, more, others) = (Part::default(), false, None);
+    is_some.then_some(Parts { kind, id, deadline, more, payload, others })
 }
 
 /// The `id` of a line that is no message, or of which only the beginning is there, if that is what it begins with.
@@ -48,6 +60,16 @@ struct Rest<'a> {
 impl Rest<'_> {
     fn at(&self) -> usize {
         self.bytes.len() - self.rest.len()
+    }
+
+    /// The `id` and the kind.
+    #[inline(always)]
+    fn beginning(&mut self) -> Option<(Part, Kind)> {
+        let id = self.value_of(BEFORE_ID)?;
+        if id.is_absent() || !self.pass(r#","type":""#) {
+            return None;
+        }
+        Some((id, self.kind()?))
     }
 
     // Inlined, so that comparing with a text of known length is a comparison of words.

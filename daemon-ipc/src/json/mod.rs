@@ -58,10 +58,16 @@ fn longer_plain(bytes: &[u8]) -> usize {
 const WORD: usize = size_of::<u64>();
 const BLOCK: usize = 4 * WORD;
 
-/// Whether there is a special byte. Without an exit inside, the compiler looks at all of them at once.
+/// Whether there is a special byte.
 #[inline]
 fn has_special(block: &[u8; BLOCK]) -> bool {
-    block.map(is_special).iter().fold(false, |any, special| any | special)
+    specials_of(block).iter().fold(false, |any, special| any | special)
+}
+
+/// Which bytes are special. By itself and without an exit inside, so that the compiler looks at all of them at once.
+#[inline(never)]
+fn specials_of(block: &[u8; BLOCK]) -> [bool; BLOCK] {
+    block.map(is_special)
 }
 
 /// The same of a long string. Looks for the special bytes that are common by themselves, which is done
