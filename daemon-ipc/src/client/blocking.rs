@@ -12,9 +12,8 @@ pub use replies::Replies;
 
 use super::{
     command::call_error,
-    digits::{About, number_of},
+    digits::{About, Digits, number_of},
     greeting::Greeting,
-    milliseconds,
 };
 use crate::{
     BadFrame, ConnectionError, Decoder, Extensions, Failure, Frame, FrameError, Hello, Json, Kind, Limits,
@@ -174,7 +173,7 @@ impl Connection {
         let number = self.next;
         let about = About {
             hello: self.greeting.say(number).then_some(&*self.hello),
-            deadline: deadline.map(milliseconds),
+            deadline: deadline.map(Digits::of_milliseconds),
             stream,
             ..About::new(Kind::Request, number)
         };

@@ -6,7 +6,7 @@ use super::{
     link::Link,
     open::{Fault, One, Open},
 };
-use crate::{Kind, RequestError, body::Body, codec::Unread, timer::after};
+use crate::{Kind, body::Body, codec::Unread, timer::after};
 use std::{
     pin::Pin,
     task::{Context, Poll},
@@ -36,7 +36,7 @@ impl<'a> Call<'a> {
 }
 
 impl Future for Call<'_> {
-    type Output = Result<Unread, RequestError>;
+    type Output = Result<Unread, Fault>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let call = self.get_mut();
@@ -47,11 +47,11 @@ impl Future for Call<'_> {
         let number = match call.stage {
             Stage::New => {
                 if let Some(fault) = state.fault() {
-                    return Poll::Ready(Err(Fault::Link(fault.clone()).into_error(call.link.path())));
+                    return Poll::Ready(Err(Fault::Link(fault.clone())));
                 }
                 let limit = call.timeout.map(|timeout| timeout.limit);
-                let deadline = limit.and_then(|limit| Some((after(state.now(), limit)?, limit)));
-                if let Some((until, _)) = deadline {
+                let deadline = limit.and_then(|limit| after(state.now(), limit));
+                if let Some(until) = deadline {
                     wake[0] = state.arm(until);
                 }
                 let number = state.open.insert(Open::One(One { waker: None, deadline, outcome: None }));
@@ -67,7 +67,7 @@ impl Future for Call<'_> {
                 call.stage = Stage::Over;
                 drop(guard);
                 drop(open);
-                return Poll::Ready(outcome.map_err(|fault| fault.into_error(call.link.path())));
+                return Poll::Ready(outcome);
             }
             if !one.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
                 old = one.waker.replace(cx.waker().clone());
@@ -86,7 +86,7 @@ impl Future for Call<'_> {
                     call.stage = Stage::Over;
                     drop(guard);
                     drop((open, old));
-                    return Poll::Ready(Err(RequestError::Request(error)));
+                    return Poll::Ready(Err(Fault::Request(error)));
                 }
             }
         }

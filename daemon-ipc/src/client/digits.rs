@@ -4,6 +4,7 @@ use crate::{
     Kind,
     codec::{Head, write_key, write_kind},
 };
+use std::time::Duration;
 
 /// The number of a request in the form it is sent: digits in quotes.
 pub(super) fn number_of(id: &str) -> Option<u64> {
@@ -23,7 +24,7 @@ pub(super) struct About<'a> {
     pub(super) number: u64,
     pub(super) hello: Option<&'a str>,
     /// In milliseconds.
-    pub(super) deadline: Option<u64>,
+    pub(super) deadline: Option<Digits>,
     /// How many items can be taken.
     pub(super) stream: Option<u32>,
 }
@@ -38,33 +39,50 @@ impl About<'_> {
 impl Head for About<'_> {
     fn write(&self, to: &mut Vec<u8>) {
         to.extend_from_slice(b"{\"id\":\"");
-        write_number(self.number, to);
+        to.extend_from_slice(Digits::of(self.number).as_bytes());
         to.extend_from_slice(b"\",");
         write_kind(self.kind, to);
         write_key("hello", self.hello, to);
-        if let Some(milliseconds) = self.deadline {
+        if let Some(milliseconds) = &self.deadline {
             to.extend_from_slice(b",\"deadline\":");
-            write_number(milliseconds, to);
+            to.extend_from_slice(milliseconds.as_bytes());
         }
         if let Some(items) = self.stream {
             to.extend_from_slice(b",\"stream\":");
-            write_number(u64::from(items), to);
+            to.extend_from_slice(Digits::of(u64::from(items)).as_bytes());
         }
     }
 }
 
-fn write_number(number: u64, to: &mut Vec<u8>) {
-    let mut digits = [0; 20];
-    let (mut at, mut rest) = (digits.len(), number);
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
+/// A number as text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Digits {
+    /// At the end.
+    digits: [u8; 20],
+    start: u8,
+}
+
+impl Digits {
+    pub(super) fn of(number: u64) -> Self {
+        let mut digits = [0; 20];
+        let (mut start, mut rest) = (digits.len(), number);
+        loop {
+            start -= 1;
+            digits[start] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                return Self { digits, start: start as u8 };
+            }
         }
     }
-    to.extend_from_slice(&digits[at..]);
+
+    pub(super) fn of_milliseconds(duration: Duration) -> Self {
+        Self::of(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.digits[usize::from(self.start)..]
+    }
 }
 
 #[cfg(test)]
@@ -75,9 +93,7 @@ mod tests {
     #[test]
     fn numbers_are_written_and_read_back() {
         for number in [0, 7, 10, 12345, 9_999_999_999_999_999_999, u64::MAX] {
-            let mut written = Vec::new();
-            write_number(number, &mut written);
-            let digits = String::from_utf8(written).unwrap();
+            let digits = String::from_utf8(Digits::of(number).as_bytes().to_vec()).unwrap();
             assert_eq!(digits, number.to_string());
             assert_eq!(number_of(&format!("\"{digits}\"")), Some(number));
         }
@@ -95,8 +111,12 @@ mod tests {
             stream: Some("64"),
             ..Envelope::new(Kind::Request)
         };
-        let about =
-            About { hello: Some("{}"), deadline: Some(30000), stream: Some(64), ..About::new(Kind::Request, 7) };
+        let about = About {
+            hello: Some("{}"),
+            deadline: Some(Digits::of(30000)),
+            stream: Some(64),
+            ..About::new(Kind::Request, 7)
+        };
         let cancel = Envelope { id: Some("\"7\""), ..Envelope::new(Kind::Cancel) };
         let written = |head: &dyn Fn(&mut Vec<u8>)| {
             let mut to = Vec::new();

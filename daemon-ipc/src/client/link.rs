@@ -16,9 +16,9 @@ use super::{
     open::{LinkFault, Open, Table},
 };
 use crate::{
-    BadFrame, Extensions, Failure, FrameError, Hello, Kind,
+    BadFrame, Extensions, Failure, Frame, FrameError, Hello, Kind,
     body::Body,
-    codec::{Unread, encode_without_payload},
+    codec::{Answer, encode_without_payload},
     outbox::Outbox,
     transport::{Stream, WriteHalf},
 };
@@ -248,31 +248,39 @@ impl State {
 }
 
 impl Link {
-    /// Hands one message to whom it concerns.
-    fn hear(
-        &self,
-        state: &mut State,
-        answer: Result<Unread, BadFrame>,
-        wakers: &mut Vec<Waker>,
-    ) -> Result<(), LinkFault> {
-        let mut answer = match answer {
-            Ok(answer) => answer,
-            Err(bad) => return Self::refuse(state, &bad, wakers),
-        };
-        let number = answer.id().and_then(number_of);
-        if let (None, Some(number), true) = (answer.known(), number, state.greeting.is_settled()) {
-            match state.open.answer_one(number, answer) {
+    /// Hands an answer to whom it concerns.
+    fn hear_answer(&self, state: &mut State, answer: Answer, wakers: &mut Vec<Waker>) -> Result<(), LinkFault> {
+        let number = answer.id().and_then(number_of).filter(|_| state.greeting.is_settled());
+        // Without one, more must be known of it.
+        let answer = match number {
+            Some(number) => match state.open.answer_one(number, answer) {
                 Ok(waker) => {
                     wakers.extend(waker);
                     return Ok(());
                 }
-                Err(returned) => answer = returned,
-            }
-        }
-        let frame = match answer.check() {
-            Ok(frame) => frame,
-            Err(bad) => return Self::refuse(state, &bad, wakers),
+                Err(answer) => answer,
+            },
+            None => answer,
         };
+        self.hear(state, answer.check(), wakers)
+    }
+
+    /// Hands one message to whom it concerns.
+    fn hear(
+        &self,
+        state: &mut State,
+        frame: Result<Frame, BadFrame>,
+        wakers: &mut Vec<Waker>,
+    ) -> Result<(), LinkFault> {
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(BadFrame { id, error }) => {
+                let number = id.and_then(|id| number_of(id.as_str())).ok_or_else(|| protocol(&error))?;
+                wakers.extend(state.open.refuse(number, &with_sources(&error)));
+                return Ok(());
+            }
+        };
+        let number = frame.id().and_then(number_of);
         let extensions = match frame.is_plain() {
             true => Extensions::default(),
             false => frame.extensions().map_err(|error| protocol(&error))?,
@@ -283,19 +291,12 @@ impl Link {
         match (frame.kind(), number) {
             (Kind::Event, _) => state.listeners.hear(extensions.topic, &frame, wakers),
             // It is about the connection: what it would answer, it did not understand, or does not want to.
-            (Kind::Error, None) => return Err(LinkFault::Rejected(Failure::read(frame.payload()))),
+            (Kind::Error, None) => return Err(LinkFault::Rejected(Box::new(Failure::read(frame.payload())))),
             (_, Some(number)) => {
                 wakers.extend(state.open.answer(number, frame, extensions.more).map_err(LinkFault::Protocol)?);
             }
             (_, None) => {}
         }
-        Ok(())
-    }
-
-    /// A line is no message: it is about a request, or about the connection.
-    fn refuse(state: &mut State, BadFrame { id, error }: &BadFrame, wakers: &mut Vec<Waker>) -> Result<(), LinkFault> {
-        let number = id.as_ref().and_then(|id| number_of(id.as_str())).ok_or_else(|| protocol(error))?;
-        wakers.extend(state.open.refuse(number, &with_sources(error)));
         Ok(())
     }
 }

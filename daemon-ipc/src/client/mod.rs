@@ -27,6 +27,7 @@ use crate::{
 };
 use call::Call;
 use daemon_core::with_sources;
+use digits::Digits;
 use serde::{Serialize, de::DeserializeOwned};
 use slot::Slot;
 use std::{fmt, sync::Arc, time::Duration};
@@ -66,17 +67,13 @@ pub struct Connection {
 #[derive(Clone, Copy, Debug)]
 struct Timeout {
     limit: Duration,
-    milliseconds: u64,
+    milliseconds: Digits,
 }
 
 impl Timeout {
     fn new(limit: Duration) -> Self {
-        Self { limit, milliseconds: milliseconds(limit) }
+        Self { limit, milliseconds: Digits::of_milliseconds(limit) }
     }
-}
-
-fn milliseconds(limit: Duration) -> u64 {
-    u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Connection {
@@ -199,14 +196,14 @@ impl Connection {
 
     async fn ask(&self, body: Body) -> Result<Unread, RequestError> {
         let link = self.slot.link().await?;
-        Call::new(&link, body, self.timeout).await
+        Call::new(&link, body, self.timeout).await.map_err(|fault| fault.into_error(link.path(), self.timeout()))
     }
 
     #[cold]
     fn misread(&self, misread: Misread) -> RequestError {
         match misread {
             Misread::Payload(error) => RequestError::Reply(error),
-            Misread::Frame(error) => open::unfit(&with_sources(&error)).into_error(&self.slot.endpoint().name()),
+            Misread::Frame(error) => open::unfit(&with_sources(&error)).into_error(&self.slot.endpoint().name(), None),
         }
     }
 

@@ -2,7 +2,11 @@
 //!
 //! Invariant: whoever waits is woken when there is something to hear, and only then.
 
-use crate::{ConnectionError, Failure, Frame, Kind, RequestError, codec::Unread, timer::earlier};
+use crate::{
+    ConnectionError, Failure, Frame, FrameError, Kind, RequestError,
+    codec::{Answer, Unread},
+    timer::earlier,
+};
 use std::{collections::VecDeque, path::Path, task::Waker, time::Duration};
 use tokio::time::Instant;
 
@@ -11,7 +15,7 @@ use tokio::time::Instant;
 pub(super) enum LinkFault {
     Closed,
     Protocol(String),
-    Rejected(Failure),
+    Rejected(Box<Failure>),
 }
 
 impl LinkFault {
@@ -20,7 +24,7 @@ impl LinkFault {
         match self {
             Self::Closed => ConnectionError::Closed { socket_path },
             Self::Protocol(details) => ConnectionError::Protocol { socket_path, details },
-            Self::Rejected(failure) => ConnectionError::Rejected { socket_path, failure: Box::new(failure) },
+            Self::Rejected(failure) => ConnectionError::Rejected { socket_path, failure },
         }
     }
 }
@@ -29,18 +33,23 @@ impl LinkFault {
 #[derive(Debug)]
 pub(super) enum Fault {
     Link(LinkFault),
-    Failed(Failure),
-    Timeout(Duration),
+    Failed(Box<Failure>),
+    /// It was waited for as long as it may be.
+    Late,
+    Request(FrameError),
 }
 
 impl Fault {
-    pub(super) fn into_error(self, path: &Path) -> RequestError {
+    /// For whoever waits for so long.
+    pub(super) fn into_error(self, path: &Path, timeout: Option<Duration>) -> RequestError {
         match self {
             Self::Link(fault) => fault.into_error(path).into(),
-            Self::Failed(failure) => RequestError::Failed(failure),
-            Self::Timeout(timeout) => {
-                ConnectionError::Timeout { socket_path: path.to_owned(), timeout, awaited: "reply" }.into()
+            Self::Failed(failure) => RequestError::Failed(*failure),
+            Self::Late => {
+                let (socket_path, timeout) = (path.to_owned(), timeout.unwrap_or_default());
+                ConnectionError::Timeout { socket_path, timeout, awaited: "reply" }.into()
             }
+            Self::Request(error) => RequestError::Request(error),
         }
     }
 }
@@ -56,8 +65,8 @@ pub(super) enum Open {
 #[derive(Debug)]
 pub(super) struct One {
     pub(super) waker: Option<Waker>,
-    /// When it is given up, and how long that is after it was asked.
-    pub(super) deadline: Option<(Instant, Duration)>,
+    /// When it is given up.
+    pub(super) deadline: Option<Instant>,
     pub(super) outcome: Option<Result<Unread, Fault>>,
 }
 
@@ -152,12 +161,12 @@ impl Table {
     pub(super) fn answer(&mut self, number: u64, frame: Frame, more: bool) -> Result<Option<Waker>, String> {
         let outcome = match frame.kind() {
             Kind::Response => Ok(frame),
-            Kind::Error => Err(Fault::Failed(Failure::read(frame.payload()))),
+            Kind::Error => Err(Fault::Failed(Box::new(Failure::read(frame.payload())))),
             kind => Err(unfit(kind.name())),
         };
         match self.get_mut(number) {
             None => Ok(None),
-            Some(Open::One(one)) => Ok(one.hear(outcome.map(Unread::checked))),
+            Some(Open::One(one)) => Ok(one.hear(outcome.map(|frame| Unread::Known(Box::new(frame))))),
             Some(Open::Many(many)) => many.hear(outcome, more),
         }
     }
@@ -167,9 +176,9 @@ impl Table {
     /// # Errors
     ///
     /// The answer, if more must be known of it: it is not the one answer to a request.
-    pub(super) fn answer_one(&mut self, number: u64, answer: Unread) -> Result<Option<Waker>, Unread> {
+    pub(super) fn answer_one(&mut self, number: u64, answer: Answer) -> Result<Option<Waker>, Answer> {
         match self.get_mut(number) {
-            Some(Open::One(one)) => Ok(one.hear(Ok(answer))),
+            Some(Open::One(one)) => Ok(one.hear(Ok(Unread::Answer(answer)))),
             Some(Open::Many(_)) | None => Err(answer),
         }
     }
@@ -188,8 +197,8 @@ impl Table {
     pub(super) fn expire(&mut self, now: Instant) -> Vec<Waker> {
         let late = |open: &mut Open| match open {
             Open::One(one) => {
-                let (_, timeout) = one.deadline.take_if(|(until, _)| *until <= now)?;
-                one.outcome.get_or_insert(Err(Fault::Timeout(timeout)));
+                one.deadline.take_if(|until| *until <= now)?;
+                one.outcome.get_or_insert(Err(Fault::Late));
                 one.waker.take()
             }
             Open::Many(_) => None,
@@ -200,7 +209,7 @@ impl Table {
     /// When the first of them is to be given up.
     pub(super) fn due(&mut self) -> Option<Instant> {
         let of = |open: &mut Open| match open {
-            Open::One(one) => one.deadline.map(|(until, _)| until),
+            Open::One(one) => one.deadline,
             Open::Many(_) => None,
         };
         self.values_mut().map(of).fold(None, earlier)

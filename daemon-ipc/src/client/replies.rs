@@ -57,7 +57,7 @@ impl<A: DeserializeOwned> Replies<A> {
         let number = {
             let mut state = link.lock();
             if let Some(fault) = state.fault() {
-                return Err(Fault::Link(fault.clone()).into_error(link.path()));
+                return Err(Fault::Link(fault.clone()).into_error(link.path(), None));
             }
             state.open.insert(Open::Many(Many { window, ..Many::default() }))
         };
@@ -116,7 +116,7 @@ impl<A: DeserializeOwned> Replies<A> {
         drop(guard);
         drop(open);
         self.is_over = true;
-        Poll::Ready(end.err().map(|fault| Err(fault.into_error(self.link.path()))))
+        Poll::Ready(end.err().map(|fault| Err(fault.into_error(self.link.path(), None))))
     }
 }
 
@@ -132,7 +132,7 @@ impl<A: DeserializeOwned> Sending<A> {
         let mut guard = replies.link.lock();
         let state = &mut *guard;
         if let Some(fault) = state.fault() {
-            return Poll::Ready(Err(Fault::Link(fault.clone()).into_error(replies.link.path())));
+            return Poll::Ready(Err(Fault::Link(fault.clone()).into_error(replies.link.path(), None)));
         }
         let ask = About { stream: Some(replies.window), ..About::new(Kind::Request, replies.number) };
         let sent = replies.link.send(state, &ask, &mut self.body, cx.waker());

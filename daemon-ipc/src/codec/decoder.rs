@@ -9,7 +9,7 @@
 //! 4. A message holds no more than four times its length, or a few KiB.
 //! 5. A bad line costs itself only: the lines after it are read.
 
-use super::{BadFrame, Frame, FrameError, parts::Parts, prefix, unread::Unread};
+use super::{Answer, BadFrame, Frame, FrameError, prefix};
 use crate::{Json, Limits, spare};
 use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
@@ -105,25 +105,17 @@ impl Decoder {
         }
     }
 
-    /// The same, but of a short line that answers, it is known only when it is read whether its payload is a value.
-    pub(crate) fn next_unread(&mut self) -> Option<Result<Unread, BadFrame>> {
-        if let Some((parts, length)) = self.answer() {
-            let text = self.lines.slice_ref(&self.lines[self.read..self.read + length]);
-            self.read += length + 1;
-            return Some(Ok(Unread::unchecked(Frame::new(text, parts))));
-        }
-        self.next().map(|outcome| outcome.map(Unread::checked))
-    }
-
-    /// The next line, if it is short and answers, and how long it is.
-    #[inline]
-    fn answer(&mut self) -> Option<(Parts, usize)> {
+    /// The next message, if it is short and answers something. Whether its payload is a value is known only when it is read.
+    pub(crate) fn next_answer(&mut self) -> Option<Answer> {
         if !self.has_short_lines() {
             return None;
         }
         let rest = &self.lines.as_bytes()[self.read..];
         let length = memchr::memchr(b'\n', rest).filter(|length| *length <= self.limit)?;
-        prefix::read_answer(&rest[..length]).map(|parts| (parts, length))
+        let (id, payload) = prefix::read_answer(&rest[..length])?;
+        let line = self.lines.slice_ref(&self.lines[self.read..self.read + length]);
+        self.read += length + 1;
+        Some(Answer::new(line, id, payload))
     }
 
     /// Ends the stream.

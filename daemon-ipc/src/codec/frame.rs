@@ -37,11 +37,6 @@ impl Frame {
         Ok(Self { line, parts })
     }
 
-    /// Reads the line once more, of which not everything was looked at.
-    pub(super) fn read_again(self) -> Result<Self, BadFrame> {
-        Self::read(self.line)
-    }
-
     /// What it is.
     #[must_use]
     pub fn kind(&self) -> Kind {

@@ -23,7 +23,7 @@ pub(crate) use encode::{
 pub use envelope::{Envelope, Kind};
 pub use extensions::{Capabilities, Extensions, Hello, PROTOCOL_VERSION};
 pub use frame::Frame;
-pub(crate) use unread::{Misread, Unread};
+pub(crate) use unread::{Answer, Misread, Unread};
 
 use crate::Json;
 use thiserror::Error;

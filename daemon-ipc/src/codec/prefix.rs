@@ -28,18 +28,17 @@ pub(super) fn read(bytes: &[u8]) -> Option<(Parts, usize)> {
     ends.then(|| (Parts { kind, id, deadline, more, payload, others: None }, rest.at()))
 }
 
-/// Reads a line that answers, but for its payload, of which it is not known whether it is a value, or where its end is.
+/// Reads a line that answers, but for its payload, of which it is not known whether it is a value, or where its end is: where its `id` is,
+/// and the payload.
 ///
 /// `None` if it is of another form. If its payload is a value up to its end, [`read`] says the same of it.
 #[inline]
-pub(super) fn read_answer(line: &[u8]) -> Option<Parts> {
+pub(super) fn read_answer(line: &[u8]) -> Option<(Part, Part)> {
     let mut rest = Rest { bytes: line, rest: line };
     let (id, kind) = rest.beginning()?;
-    let is_answer = kind == Kind::Response && rest.pass(PAYLOAD);
-    let payload = Part::new(rest.at(), line.len().checked_sub(1)?);
-    let is_some = is_answer && !payload.is_absent() && line.ends_with(b"}") && !is_blank(rest.rest.first());
-    let (deadline, more, others) = (Part::default(), false, None);
-    is_some.then_some(Parts { kind, id, deadline, more, payload, others })
+    let answers = kind == Kind::Response && rest.pass(PAYLOAD) && !is_blank(rest.rest.first());
+    let payload = Part::new(rest.at(), line.strip_suffix(b"}")?.len());
+    (answers && !payload.is_absent()).then_some((id, payload))
 }
 
 /// The `id` of a line that is no message, or of which only the beginning is there, if that is what it begins with.

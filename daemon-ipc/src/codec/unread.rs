@@ -1,15 +1,24 @@
-//! A message whose payload may not have been looked at. Who reads the payload as something finds out whether it is a value; to find it
-//! out before would cost as much again.
+//! An answer whose payload was not looked at. Who reads the payload as something finds out whether it is a value; to find it out before
+//! would cost as much again.
 
-use super::{BadFrame, Extensions, Frame, FrameError};
+use super::{BadFrame, Extensions, Frame, FrameError, parts::Part};
 use crate::json;
+use bytestring::ByteString;
 use serde::de::DeserializeOwned;
 
-/// A message that is what it seems to be if its payload is a value.
+/// A line that answers if its payload is a value.
 #[derive(Clone, Debug)]
-pub(crate) struct Unread {
-    frame: Frame,
-    is_checked: bool,
+pub(crate) struct Answer {
+    line: ByteString,
+    id: Part,
+    payload: Part,
+}
+
+/// An answer, looked at or not.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    Known(Box<Frame>),
+    Answer(Answer),
 }
 
 /// Why a payload could not be read.
@@ -21,47 +30,52 @@ pub(crate) enum Misread {
     Frame(FrameError),
 }
 
-impl Unread {
+impl Answer {
     #[inline]
-    pub(super) fn unchecked(frame: Frame) -> Self {
-        Self { frame, is_checked: false }
-    }
-
-    pub(crate) fn checked(frame: Frame) -> Self {
-        Self { frame, is_checked: true }
+    pub(super) fn new(line: ByteString, id: Part, payload: Part) -> Self {
+        Self { line, id, payload }
     }
 
     pub(crate) fn id(&self) -> Option<&str> {
-        self.frame.id()
+        self.id.of(&self.line)
     }
 
-    /// What is known to be a message.
-    pub(crate) fn known(&self) -> Option<&Frame> {
-        self.is_checked.then_some(&self.frame)
+    /// Looks at all of it.
+    pub(crate) fn check(self) -> Result<Frame, BadFrame> {
+        Frame::read(self.line)
     }
 
+    #[cold]
+    fn read_otherwise<A: DeserializeOwned>(self) -> Result<A, Misread> {
+        let frame = self.check().map_err(|bad| Misread::Frame(bad.error))?;
+        // Nobody asked for what its other keys say, but they must say something.
+        let _: Extensions = frame.extensions().map_err(Misread::Frame)?;
+        read(frame.payload())
+    }
+}
+
+impl Unread {
     /// Makes sure that it is a message.
     pub(crate) fn check(self) -> Result<Frame, BadFrame> {
-        if self.is_checked { Ok(self.frame) } else { self.frame.read_again() }
+        match self {
+            Self::Known(frame) => Ok(*frame),
+            Self::Answer(answer) => answer.check(),
+        }
     }
 
     /// The payload as an `A`; that of a message without one is `null`.
     pub(crate) fn read<A: DeserializeOwned>(self) -> Result<A, Misread> {
-        // What is read as a whole is a value, whatever it is read as.
-        match json::read(self.frame.payload().unwrap_or("null")) {
-            Ok(value) => Ok(value),
-            Err(error) => self.read_otherwise(error),
+        match self {
+            // What is read as a whole is a value, whatever it is read as.
+            Self::Answer(answer) => match read(answer.payload.of(&answer.line)) {
+                Ok(value) => Ok(value),
+                Err(_) => answer.read_otherwise(),
+            },
+            Self::Known(frame) => read(frame.payload()),
         }
     }
+}
 
-    #[cold]
-    fn read_otherwise<A: DeserializeOwned>(self, error: serde_json::Error) -> Result<A, Misread> {
-        if self.is_checked {
-            return Err(Misread::Payload(error));
-        }
-        let frame = self.check().map_err(|bad| Misread::Frame(bad.error))?;
-        // Nobody asked for what its other keys say, but they must say something.
-        let _: Extensions = frame.extensions().map_err(Misread::Frame)?;
-        json::read(frame.payload().unwrap_or("null")).map_err(Misread::Payload)
-    }
+fn read<A: DeserializeOwned>(payload: Option<&str>) -> Result<A, Misread> {
+    json::read(payload.unwrap_or("null")).map_err(Misread::Payload)
 }

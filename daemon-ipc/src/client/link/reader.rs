@@ -127,13 +127,19 @@ impl Reader {
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => return Ok(true),
             Poll::Ready(Err(_)) => return Err(LinkFault::Closed),
         }
-        let Some(first) = self.decoder.next_unread() else { return Ok(true) };
-        let mut state = self.link.lock();
-        let mut next = Some(first);
         let mut heard = Ok(());
-        while let Some(answer) = next.take_if(|_| heard.is_ok()) {
-            heard = self.link.hear(&mut state, answer, &mut self.wakers);
-            next = self.decoder.next_unread();
+        let mut state = self.link.lock();
+        loop {
+            if let Some(answer) = self.decoder.next_answer() {
+                heard = self.link.hear_answer(&mut state, answer, &mut self.wakers);
+            } else if let Some(frame) = self.decoder.next() {
+                heard = self.link.hear(&mut state, frame, &mut self.wakers);
+            } else {
+                break;
+            }
+            if heard.is_err() {
+                break;
+            }
         }
         if self.wakers.len() > 1 {
             self.has_woken_many = true;
