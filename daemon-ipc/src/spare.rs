@@ -10,7 +10,11 @@ const KEPT: usize = 2 * 1024 * 1024;
 /// What a buffer for small messages takes.
 const OUTPUT_SIZE: usize = 4096;
 
+/// What a buffer takes into which little is read.
+pub(crate) const SCRATCH: usize = 16 * 1024;
+
 thread_local! {
+    static SCRATCHES: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
     static INPUT: Cell<Option<(BytesMut, usize)>> = const { Cell::new(None) };
     static CHUNKS: Cell<Option<BytesMut>> = const { Cell::new(None) };
     static OUTPUT: Cell<Option<Vec<u8>>> = const { Cell::new(None) };
@@ -26,6 +30,15 @@ pub(crate) fn give_input((buffer, size): (BytesMut, usize)) {
     if size <= KEPT {
         INPUT.set(Some((buffer, size)));
     }
+}
+
+/// A buffer that was written to.
+pub(crate) fn take_scratch() -> Box<[u8]> {
+    SCRATCHES.take().unwrap_or_else(|| vec![0; SCRATCH].into())
+}
+
+pub(crate) fn give_scratch(scratch: Box<[u8]>) {
+    SCRATCHES.set(Some(scratch));
 }
 
 /// The rest of a chunk that short lines share, or nothing.

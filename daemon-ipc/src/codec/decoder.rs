@@ -42,6 +42,8 @@ pub struct Decoder {
     long: usize,
     /// How many bytes the buffer takes, roughly; what is left of it after a message may be little. None while there is none.
     size: usize,
+    /// Whether as much came lately as a buffer for little takes.
+    much: bool,
     /// Whole lines that were taken out of `bytes` together, and how much of them was read.
     lines: ByteString,
     read: usize,
@@ -60,6 +62,7 @@ impl Decoder {
             skipping: false,
             long: 0,
             size: 0,
+            much: false,
             lines: ByteString::new(),
             read: 0,
             chunk: BytesMut::new(),
@@ -173,6 +176,17 @@ impl Decoder {
         &mut self.bytes
     }
 
+    /// Whether so much is to be read that it should not be moved.
+    pub(crate) fn expects_much(&self) -> bool {
+        self.much || !self.bytes.is_empty()
+    }
+
+    /// So many bytes were read.
+    pub(crate) fn has_come(&mut self, read: usize) -> usize {
+        self.much = read >= spare::SCRATCH;
+        read
+    }
+
     /// Gives it a buffer to read into, if it has none: the buffer and how many bytes it takes.
     pub(crate) fn lend(&mut self, spare: impl FnOnce() -> (BytesMut, usize)) {
         if self.size == 0 {
@@ -192,12 +206,12 @@ impl Decoder {
     /// Whether there are short lines that were taken out, or can be.
     #[inline]
     fn has_short_lines(&mut self) -> bool {
-        self.read < self.lines.len() || self.take_short_lines()
+        self.read < self.lines.len() || self.scanned == 0 && !self.bytes.is_empty() && self.take_short_lines()
     }
 
-    /// Takes out the whole lines at the front that are short, if they are text. Whether there are any.
+    /// Takes out the whole lines at the front that are short, if they are text. Whether there are any. Nothing was scanned before.
     fn take_short_lines(&mut self) -> bool {
-        if self.scanned > 0 || self.skipping {
+        if self.skipping {
             return false;
         }
         let front = &self.bytes[..self.bytes.len().min(CHUNK)];

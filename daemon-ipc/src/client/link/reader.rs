@@ -2,19 +2,19 @@
 
 use super::{Link, LinkFault};
 use crate::{
-    Decoder, spare,
+    Decoder,
+    input::poll_read,
+    spare,
     timer::{Timer, after, earlier},
     transport::ReadHalf,
 };
 use daemon_core::with_sources;
 use std::{
     io,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker, ready},
 };
 use tokio::time::Instant;
-use tokio_util::io::poll_read_buf;
 
 /// The task of a link.
 pub(super) struct Reader {
@@ -119,8 +119,7 @@ impl Reader {
 
     /// Reads once, and hands over what came. Whether anything did.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, LinkFault> {
-        self.decoder.lend(spare::take_input);
-        match poll_read_buf(Pin::new(&mut self.reader), cx, self.decoder.room()) {
+        match poll_read(&mut self.reader, cx, &mut self.decoder) {
             Poll::Pending => return Ok(false),
             Poll::Ready(Ok(0)) => return Err(self.at_end()),
             Poll::Ready(Ok(_)) => {}
