@@ -46,6 +46,7 @@ mod call;
 mod configuration;
 mod const_check;
 mod context;
+mod counter;
 mod daemon;
 mod declaration;
 mod definition;
@@ -77,6 +78,7 @@ pub use call::schema_of;
 pub use call::{Call, CallError, CommandInfo};
 pub use configuration::Configuration;
 pub use context::{Context, HostHandle, TaskEnded, TaskHandle, Unsubscribe};
+pub use counter::Counter;
 pub use daemon::{DaemonBase, Wired};
 pub use declaration::{Declaration, Declared, Dependency, Plane, Published};
 pub use definition::{
@@ -98,8 +100,8 @@ pub use policy::{OnError, Restart, RestartPolicy};
 pub use reload::{DaemonReload, DaemonReloadOutcome, ReloadOutcome, ReloadReport};
 pub use schedule::{Missed, Overlap, Period, Schedule};
 pub use status::{
-    BlockedWork, CheckKind, CheckReport, DaemonStatus, EndedSubscriptions, EventAudit, HostReadiness, HostStatus,
-    IntervalState, IntervalStatus, State, TaskKind, TaskStatus, Transition, Undeclared, Unfed, Unheard,
+    BlockedWork, CheckKind, CheckReport, CounterStatus, DaemonStatus, EndedSubscriptions, EventAudit, HostReadiness,
+    HostStatus, IntervalState, IntervalStatus, State, TaskKind, TaskStatus, Transition, Undeclared, Unfed, Unheard,
 };
 pub use task::{Attach, EventRow, Handler, place};
 

@@ -45,6 +45,8 @@ pub mod http;
 pub mod metrics;
 mod millis;
 mod monitor;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 mod report;
 mod tracker;
 mod verdict;

@@ -85,6 +85,7 @@ impl Bus {
         let name = topic.as_str();
         message.wrap(|| topic.clone());
         let from = if message.is_patient { Full::publisher(self.graph()) } else { None };
+        let span = message.retained();
         loop {
             let there = self.there(&topic);
             if let Some(expected) = there.routes.expects
@@ -101,7 +102,7 @@ impl Bus {
             message.retaining = Some(Box::new(Retaining::new(number)));
             let mut full = offer_judged(&there.routes, verdicts, message);
             message.insist(&mut full, from);
-            let forgotten = message.kept(number).map(|kept| shelf.keep(message.kind, name, kept));
+            let forgotten = message.kept(number, span).map(|kept| shelf.keep(message.kind, name, kept));
             drop(shelf);
             if let Some(retaining) = message.retaining.take() {
                 retaining.end(message.publisher());

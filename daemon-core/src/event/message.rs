@@ -116,9 +116,14 @@ impl<'a> Message<'a> {
         retaining.later.borrow_mut().extend(full.iter_mut().map(|full| full.insist_early(line)));
     }
 
-    /// What stays of it on the shelf; it has an envelope.
-    pub(crate) fn kept(&self, number: u64) -> Option<Kept> {
-        Some(Kept { event: self.event.clone()?, envelope: self.envelope.clone()?, number })
+    /// The span in which it is retained, if somebody looks.
+    pub(crate) fn retained(&self) -> Option<Arc<Published>> {
+        self.published.as_ref().map(|published| published.retained(self.publisher))
+    }
+
+    /// What stays of it on the shelf, in a span if it has one; it has an envelope.
+    pub(crate) fn kept(&self, number: u64, span: Option<Arc<Published>>) -> Option<Kept> {
+        Some(Kept { event: self.event.clone()?, envelope: self.envelope.clone()?, number, span })
     }
 
     /// Makes the envelope, once.

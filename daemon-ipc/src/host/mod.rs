@@ -1,11 +1,13 @@
 //! A host's commands and events on a socket: the daemon that connects this crate to a host.
 //!
-//! [`route`] is what becomes of a request; [`tapped`] what those hear who subscribe; [`room`] how much may go on at once.
+//! [`route`] is what becomes of a request; [`tapped`] what those hear who subscribe; [`room`] how much may go on at once;
+//! [`counted`] how many there were.
 //!
 //! Invariants:
 //! 1. No code of another daemon runs on the thread this runs on: commands are called, and events written as JSON, on the workers.
 //! 2. A command that goes on though nobody waits for it any more counts as at work until it has ended.
 
+mod counted;
 mod room;
 mod route;
 mod tapped;

@@ -65,6 +65,7 @@ impl Lifecycle {
         stopping.idle(|steps| steps.close, |_| true).await;
         stopping.book_what_is_left();
         stopping.begun_within(|steps| steps.end, self.let_go()).await; // late: the board shows the value
+        life.bus.end_spans(&slot.name);
 
         {
             let mut inner = slot.inner();
@@ -120,8 +121,16 @@ impl Stopping<'_> {
                 biased;
                 done = &mut work => return Some(done),
                 () = tokio::time::sleep_until(by) => return None,
-                order = ordered_anew(&mut self.orders) => self.times.tighten(Instant::now(), order.share),
+                order = ordered_anew(&mut self.orders) => self.tighten(order.share),
             }
+        }
+    }
+
+    /// From here on it has less time.
+    fn tighten(&mut self, share: Duration) {
+        self.times.tighten(Instant::now(), share);
+        if self.life.cleanup_by().is_some() {
+            self.life.set_cleanup_by(self.times.by(|steps| steps.cleanup));
         }
     }
 
@@ -201,6 +210,7 @@ impl Stopping<'_> {
         self.life.enter(Phase::Cleaning);
         let lived = self.slot.inner().lived.clone();
         let Some(lived) = lived else { return };
+        self.life.set_cleanup_by(self.times.by(|steps| steps.cleanup));
         let cleanup = lived.hook(TaskKind::Cleanup, Context { life: self.life.clone() });
         drop(lived);
         self.apart("cleanup", |steps| steps.cleanup, |steps| steps.abort_cleanup, cleanup).await;
