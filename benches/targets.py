@@ -12,6 +12,7 @@ def counted(case):
 
 
 MPSC, BROADCAST, OURS = "tokio mpsc", "tokio broadcast", "daemon-core"
+ROOM, PULLED, ALONE = "tokio broadcast, room for all", "daemon-core, pulled", "daemon-core, the driver alone"
 RAW, IPC = "raw, tokio", "daemon-ipc"
 ACTORS = ["actix", "ractor", "kameo", "node EventEmitter", "eventemitter2"]
 
@@ -41,6 +42,16 @@ def ratio(case, metric, reference, ours=OURS, reference_case=None):
 
 def plain(case, metric, ours=OURS):
     return lambda results: results.value(case, ours, metric)
+
+
+def scaling(topics, ours, reference):
+    """What a publish takes beside seven publishers more, over what it takes alone; relative to the same of the reference."""
+
+    def value(results):
+        mine, theirs = (results.ratio(f"contended/{topics}", name, "ns", name, f"alone/{topics}") for name in (ours, reference))
+        return mine / theirs if mine and theirs else None
+
+    return value
 
 
 def worst(values):
@@ -90,11 +101,15 @@ TARGETS = [
            why="Each subscription made at run time has a mailbox, a task and counts of its own."),
     Target("p50 beside a slow subscriber: of broadcast", ratio("isolation", "p50 us", BROADCAST), 1.2,
            why=SLOW),
+    Target("eight publishers on one topic: what one more costs, of broadcast", scaling("one", OURS, ROOM), 1, why=CROWD),
+    Target("eight publishers on a thousand topics: what one more costs, of broadcast", scaling("thousand", PULLED, ROOM), 1, why=CROWD),
     Target("10 subscribers or more: of the best of actix, ractor, kameo and node",
            worst([beside(case, "ns", ACTORS) for case in EVERY]), 1,
            why="It is node's EventEmitter, which calls its listeners in a loop; the actors are behind on every row."),
     Target("10,000 intervals of 10 ms: ticks that came", plain("intervals/10000/10", "ticks"), 0.99, at_least=True),
-    Target("10,000 intervals: CPU a tick, of a task each", ratio("intervals/10000/10", "cpu us", "tokio interval"), 0.25,
+    Target("10,000 intervals, the driver alone: CPU a tick, of a task each", ratio("intervals/10000/10", "cpu us", "tokio interval", ALONE), 0.25),
+    Target("10,000 intervals, the driver alone: memory asked for, of a task each", ratio("intervals/10000/10", "asked B", "tokio interval", ALONE), 0.10),
+    Target("10,000 intervals with names and results: CPU a tick, of a task each", ratio("intervals/10000/10", "cpu us", "tokio interval"), 0.25,
            why=f"Some {counted('tick-64')} instructions a tick of one of many: a third for the call (boxed, guarded, polled), a third for its times and results, a sixth for the clock, the rest to find it and to plan the next. What tokio's interval does is only the last."),
     Target("100,000 units: start, of token + TaskTracker", ratio("units/100000", "start us", "token + TaskTracker"), 2),
     Target("100,000 units: memory asked for, of token + TaskTracker", ratio("units/100000", "asked B", "token + TaskTracker"), 2),
