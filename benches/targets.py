@@ -12,6 +12,7 @@ def counted(case):
 
 
 MPSC, BROADCAST, OURS = "tokio mpsc", "tokio broadcast", "daemon-core"
+HEALTH = "daemon-health"
 ROOM, PULLED, ALONE = "tokio broadcast, room for all", "daemon-core, pulled", "daemon-core, the driver alone"
 RAW, IPC = "raw, tokio", "daemon-ipc"
 ACTORS = ["actix", "ractor", "kameo", "node EventEmitter", "eventemitter2"]
@@ -111,6 +112,8 @@ TARGETS = [
     Target("10,000 intervals, the driver alone: memory asked for, of a task each", ratio("intervals/10000/10", "asked B", "tokio interval", ALONE), 0.10),
     Target("10,000 intervals with names and results: CPU a tick, of a task each", ratio("intervals/10000/10", "cpu us", "tokio interval"), 0.25,
            why=f"Some {counted('tick-64')} instructions a tick of one of many: a third for the call (boxed, guarded, polled), a third for its times and results, a sixth for the clock, the rest to find it and to plan the next. What tokio's interval does is only the last."),
+    Target("10,000 health checks that suspend once: of a bare FuturesUnordered", worst([ratio(f"health/{r}/10000", "ns", "FuturesUnordered", HEALTH) for r in RUNTIMES]), 1.3,
+           why="A third of it is the report: each check in it by name, with its message, age and count. The rest is a lock for each poll, a reading of the clock for each answer, and the thresholds."),
     Target("100,000 units: start, of token + TaskTracker", ratio("units/100000", "start us", "token + TaskTracker"), 2),
     Target("100,000 units: memory asked for, of token + TaskTracker", ratio("units/100000", "asked B", "token + TaskTracker"), 2),
     Target("100,000 units: resident, of token + TaskTracker", ratio("units/100000", "resident B", "token + TaskTracker"), 2),
@@ -167,6 +170,7 @@ WHY = [
     Why("isolation", "p50 us", SLOW),
     Why("contended/", "ns", "Each event is counted against the bound of each subscription, under the lock of its daemon's mailbox."),
     Why("contended/thousand", "ns", "A subscription made at run time has a mailbox of its own, with its lock and its counts.", ours=f"{OURS}, pulled"),
+    Why("health/", "ns", "A check here has a name, a deadline and thresholds, and a report tells its status, message and age; one that blocks or panics costs no other.", ours=HEALTH),
     Why("intervals/", "cpu us", "Each tick is timed, counted, guarded against panics and overlap, and reported by name."),
     *(Why("intervals/", metric, "An interval has a name, its results and a place in every report.") for metric in ("asked B", "resident B")),
     Why("units/100000", "start us", "A unit here has a name, a place in every report, a result and a guard against panics."),

@@ -100,6 +100,8 @@ async fn status_figures_and_page_are_there_and_browsers_are_told_to_keep_them() 
     let figures = get(at, "/metrics").await;
     assert!(figures.body.contains("daemon_state{daemon=\"store\",state=\"running\"} 1\n"), "{}", figures.body);
     assert!(figures.body.contains("version=\"1.2\""), "{}", figures.body);
+    let of_check = "daemon_health_check_status{check=\"disk\",daemon=\"store\",status=\"healthy\"} 1\n";
+    while !get(at, "/metrics").await.body.contains(of_check) {}
     let page = get(at, "/").await;
     assert!(page.body.starts_with("<!doctype html>") && page.body.trim_end().ends_with("</html>"));
     assert!(page.header("content-security-policy").unwrap().contains("script-src 'nonce-"));
