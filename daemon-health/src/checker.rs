@@ -12,17 +12,10 @@ use crate::{
 };
 use daemon_core::{CheckKind, CheckOptions};
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::BTreeSet,
-    fmt,
-    sync::Arc,
-    task::Waker,
-    time::Duration,
-};
+use std::{collections::BTreeSet, fmt, sync::Arc, task::Waker, time::Duration};
 use thiserror::Error;
 use tokio::{
     runtime::Handle,
-    sync::Notify,
     time::{Instant, sleep_until},
 };
 
@@ -118,7 +111,6 @@ impl HealthQuery {
 pub struct HealthChecker {
     created: Instant,
     driver: Arc<Driver>,
-    changed: Notify,
 }
 
 /// Checks that were picked; they stay to be told of until this is dropped.
@@ -137,7 +129,7 @@ impl HealthChecker {
     /// A checker without checks, whose uptime starts now.
     #[must_use]
     pub fn new() -> Self {
-        Self { created: Instant::now(), driver: Arc::default(), changed: Notify::new() }
+        Self { created: Instant::now(), driver: Arc::default() }
     }
 
     /// Calls the checks on `runtime` from now on, and not on that of who asks: for who must answer while checks block their
@@ -165,7 +157,7 @@ impl HealthChecker {
         if &*name == HOST || !self.driver.board().register(entry, Instant::now(), waker) {
             return Err(HealthError::DuplicateName { name: name.to_string() });
         }
-        self.changed.notify_one();
+        self.driver.sooner.notify_one();
         Ok(())
     }
 
@@ -253,8 +245,8 @@ impl HealthChecker {
         self.driver.history.all()
     }
 
-    /// Asks each check at every multiple of its period, for as long as it is polled. A check whose call is under way is not asked
-    /// again.
+    /// Asks each check at every multiple of its period, for as long as it is polled, and one that does not know after a second. A
+    /// check whose call is under way is not asked again.
     ///
     /// # Panics
     ///
@@ -265,11 +257,11 @@ impl HealthChecker {
     /// Cancel safe; calls under way go on.
     pub async fn run(&self) {
         loop {
-            let changed = self.changed.notified();
+            let sooner = self.driver.sooner.notified();
             let now = Instant::now();
             let next = self.driver.begin(|board, after| board.ask_planned(now, after));
             tokio::select! {
-                () = changed => {}
+                () = sooner => {}
                 () = reached(next) => {}
             }
         }

@@ -10,12 +10,11 @@
 //! 4. While nothing is under way there is no task.
 
 use crate::{
-    Verdict,
+    HealthStatus, Verdict,
     board::{After, Awaited, Board, Gone, Place, Polled, Step, Work},
     catch::attempt,
     entry::Change,
-    history::{History, HealthTransition},
-    HealthStatus,
+    history::{HealthTransition, History},
 };
 use daemon_core::{BoxError, with_sources};
 use std::{
@@ -27,6 +26,7 @@ use std::{
 };
 use tokio::{
     runtime::Handle,
+    sync::Notify,
     time::{Instant, sleep_until},
 };
 
@@ -42,6 +42,8 @@ pub(crate) struct Driver {
     board: Mutex<Board>,
     pub(crate) history: History,
     runtime: OnceLock<Handle>,
+    /// Told when something is to be asked in the background sooner than was said.
+    pub(crate) sooner: Notify,
 }
 
 impl Driver {
@@ -138,7 +140,10 @@ impl Driver {
         if after.is_empty() {
             return;
         }
-        let After { changes, wake, drop } = after;
+        let After { changes, wake, drop, is_sooner } = after;
+        if is_sooner {
+            self.sooner.notify_one();
+        }
         for change in changes {
             self.tell(change);
         }

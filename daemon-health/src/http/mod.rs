@@ -256,7 +256,9 @@ impl DaemonBase for HttpEndpoint {
     }
 
     async fn cleanup(&self, _cx: &Context) -> Result<()> {
-        *self.lock() = None;
+        if let Some(open) = self.lock().take() {
+            open.app.close();
+        }
         Ok(())
     }
 }
