@@ -159,9 +159,7 @@ impl Tasks {
     /// Cancel safe.
     pub(crate) async fn idle(&self, of: impl Fn(TaskKind) -> bool) {
         loop {
-            let none_left = self.none_left.notified();
-            tokio::pin!(none_left);
-            none_left.as_mut().enable();
+            let none_left = self.none_left.notified(); // made before the look: it hears of what is told from here on
             if !self.lock().any(&of) {
                 return;
             }
