@@ -38,6 +38,7 @@ INTERVALS = [
     ("tokio interval", 10_000, 10, True),
     ("a loop with sleep", 10_000, 10, False),
     ("daemon-core", 10_000, 10, True),
+    ("daemon-core, the driver alone", 10_000, 10, True),
     ("node setInterval", 10_000, 10, False),
     ("tokio interval", 1_000, 1_000, True),
     ("tokio-cron-scheduler", 1_000, 1_000, False),

@@ -3,6 +3,7 @@
 #
 #   tools/setup.sh          all that `make test` needs
 #   tools/setup.sh build    only what building and running needs
+#   tools/setup.sh probes   that, and what `make probes` tries daemons with
 set -eu
 cd "$(dirname "$0")/.."
 what=${1:-all}
@@ -25,6 +26,13 @@ if [ "$what" = all ]; then
         command -v "$tool" >/dev/null && continue
         if command -v apt-get >/dev/null; then missing="$missing $tool"; else say "no $tool: what it counts will not be counted"; fi
     done
+fi
+
+# Programs that watch over daemons.
+if [ "$what" = probes ]; then
+    for tool in haproxy monit prometheus; do command -v "$tool" >/dev/null || missing="$missing $tool"; done
+    [ -x /lib/systemd/systemd-journald ] || missing="$missing systemd"
+    command -v python3 >/dev/null && python3 -m pip --version >/dev/null 2>&1 || missing="$missing python3-pip"
 fi
 
 if [ -n "$missing" ]; then
@@ -68,6 +76,16 @@ if [ "$what" = all ]; then
         (cd tests/interop && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
         touch "$installed"
     fi
+fi
+
+# --- a collector of OpenTelemetry, which comes as a Python package but is a program ---------------------------------------------
+rotel=target/rotel
+if [ "$what" = probes ] && [ ! -x "$rotel/rotel/rotel-agent" ]; then
+    say "downloading a collector"
+    mkdir -p "$rotel"
+    python3 -m pip download --quiet --no-deps --only-binary :all: --dest "$rotel" rotel==0.0.1a15
+    python3 -m zipfile -e "$rotel"/rotel-*.whl "$rotel"
+    chmod +x "$rotel/rotel/rotel-agent"
 fi
 
 # --- the crates of Cargo.lock -----------------------------------------------------------------------------------------------------

@@ -180,7 +180,7 @@ impl Cli {
     /// The host with all that operators need.
     fn prepared(self, is_detached: bool) -> Result<Host, Error> {
         let instance = self.instance()?;
-        let filter = if is_detached { log::to_file(&instance)? } else { log::to_stderr() };
+        let log = if is_detached { log::to_file(&instance)? } else { log::to_stderr(&self.name)? };
         let host = (self.make)().map_err(|error| Error::failed(with_sources(&*error)))?;
         if host.name() != self.name {
             let (host, cli) = (host.name(), &self.name);
@@ -192,7 +192,8 @@ impl Cli {
         let has = |name: &str| host.daemon_names().any(|daemon| daemon == name);
         let (has_ipc, has_control) = (has(IpcServer::NAME), has(ControlServer::NAME));
         let host = if has_ipc { host } else { host.daemon(IpcServer::new()) };
-        let control = filter.into_iter().fold(ControlServer::new(), ControlServer::log_filter);
+        let host = log.export.add_to(host);
+        let control = log.filter.into_iter().fold(ControlServer::new(), ControlServer::log_filter);
         Ok(if has_control { host } else { host.daemon(control) })
     }
 }

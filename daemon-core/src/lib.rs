@@ -46,6 +46,7 @@ mod call;
 mod configuration;
 mod const_check;
 mod context;
+mod counter;
 mod daemon;
 mod declaration;
 mod definition;
@@ -57,6 +58,7 @@ mod host;
 pub mod instance;
 #[cfg(all(test, daemon_loom))]
 mod models;
+mod order;
 mod policy;
 mod reload;
 mod schedule;
@@ -66,6 +68,7 @@ mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod unwind;
+mod upgrade;
 mod written;
 
 #[doc(hidden)]
@@ -77,6 +80,7 @@ pub use call::schema_of;
 pub use call::{Call, CallError, CommandInfo};
 pub use configuration::Configuration;
 pub use context::{Context, HostHandle, TaskEnded, TaskHandle, Unsubscribe};
+pub use counter::Counter;
 pub use daemon::{DaemonBase, Wired};
 pub use declaration::{Declaration, Declared, Dependency, Plane, Published};
 pub use definition::{
@@ -98,14 +102,17 @@ pub use policy::{OnError, Restart, RestartPolicy};
 pub use reload::{DaemonReload, DaemonReloadOutcome, ReloadOutcome, ReloadReport};
 pub use schedule::{Missed, Overlap, Period, Schedule};
 pub use status::{
-    BlockedWork, CheckKind, CheckReport, DaemonStatus, EndedSubscriptions, EventAudit, HostReadiness, HostStatus,
-    IntervalState, IntervalStatus, State, TaskKind, TaskStatus, Transition, Undeclared, Unfed, Unheard,
+    BlockedWork, CheckKind, CheckReport, CounterStatus, DaemonStatus, EndedSubscriptions, EventAudit, HostReadiness,
+    HostStatus, IntervalState, IntervalStatus, State, TaskKind, TaskStatus, Transition, Undeclared, Unfed, Unheard,
 };
 pub use task::{Attach, EventRow, Handler, place};
+pub use upgrade::{Peer, Recognition, Upgrade, UpgradeEntry, Upgraded, Upgrades};
 
-// A bus without a host, for the tests and measurements of delivery; not part of the public interface.
+// A bus and a timetable without a host, for tests and measurements; not part of the public interface.
 #[doc(hidden)]
 pub use event::{Bus, Publisher};
+#[doc(hidden)]
+pub use schedule::BareIntervals;
 #[doc(hidden)]
 pub use task::{Failure, Handlers, Observer, StillRunning, Wiring};
 

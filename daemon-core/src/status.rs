@@ -1,5 +1,6 @@
 //! What can be seen of a host from outside: plain, serialisable data.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -129,6 +130,23 @@ pub struct DaemonStatus {
     pub errors: u64,
     /// Panics caught in its handlers, ticks, tasks and hooks.
     pub panics: u64,
+    /// What it counts itself, with [`Context::counter`](crate::Context::counter).
+    #[serde(default)]
+    pub counters: Vec<CounterStatus>,
+}
+
+/// A number that a daemon counts up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CounterStatus {
+    /// Its name.
+    pub name: String,
+    /// What it counts.
+    pub help: String,
+    /// What tells it from others of its name.
+    pub labels: BTreeMap<String, String>,
+    /// How many there were.
+    pub value: u64,
 }
 
 /// What became of the events that run-time subscriptions of one topic were offered which have ended. What was still queued then is
@@ -436,7 +454,7 @@ mod tests {
                 "name": "store", "state": "running", "plane": "workers", "wave": 1, "requires": [], "wants": [], "optional": false,
                 "reason": null, "restarts": 0, "start_took_us": 322, "stop_took_us": null, "degraded": [], "subscriptions": [],
                 "ended": [], "guards": 0, "commands": ["stats"],
-                "errors": 0, "panics": 0,
+                "errors": 0, "panics": 0, "counters": [{"name": "store_reads", "help": "Reads.", "labels": {"kind": "cold"}, "value": 3}],
                 "intervals": [{
                     "name": "sweep", "schedule": "5s", "period_ms": 5000, "state": "paused", "ticks": 3, "failed": 0,
                     "skipped": 1, "running": 0, "last_run_ms": 1200, "next_run_ms": null, "last_duration_us": 15,

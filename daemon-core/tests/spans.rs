@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use daemon_core::testing::TestHost;
-use daemon_core::{Context, DaemonBase, Envelope, Event, Result, daemon};
+use daemon_core::{Context, DaemonBase, Envelope, Event, QueueOptions, Result, daemon};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
-use tracing::{Level, Subscriber};
+use tracing::{Instrument, Level, Subscriber};
 use tracing_subscriber::layer::{Context as Of, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
@@ -52,6 +52,12 @@ impl Notes {
     fn named(&self, name: &str) -> Vec<(u64, Seen)> {
         let spans = self.spans.lock().unwrap();
         spans.iter().filter(|(_, seen)| seen.name == name).map(|(id, seen)| (*id, seen.clone())).collect()
+    }
+
+    /// The events that were pulled from a subscription to a pattern.
+    fn pulled(&self, pattern: &str) -> Vec<(u64, Seen)> {
+        let events = self.named("event").into_iter();
+        events.filter(|(_, seen)| seen.fields["handler"] == pattern).collect()
     }
 
     /// The calls of a handler.
@@ -148,7 +154,7 @@ async fn a_handler_follows_from_what_published_its_event() {
     for number in [2, 0, 3] {
         let request = tracing::info_span!("request");
         let handle = host.handle();
-        let sent = tracing::Instrument::instrument(handle.publish(Grain(number)), request);
+        let sent = handle.publish(Grain(number)).instrument(request);
         sent.await.unwrap();
     }
     host.advance("100ms").await;
@@ -199,6 +205,82 @@ async fn fields_have_the_names_that_opentelemetry_gives_them() {
     let end = |code: &str, kind: &str| (code.to_owned(), kind.to_owned());
     assert_eq!(ends, [end("ERROR", "error"), end("ERROR", "panic"), end("", "")]);
     assert_eq!(of(&notes.of("watch")[0], "messaging.destination.name"), "mill:flour", "the topic, not the pattern");
+    host.shutdown().await;
+}
+
+/// Publishes when told to, and pulls what comes.
+#[daemon(name = "shop")]
+struct Shop(Arc<Mutex<Vec<String>>>);
+
+#[daemon]
+impl Shop {
+    #[task]
+    async fn sell(&self, cx: &Context) -> Result<()> {
+        let mut flour = cx.subscribe::<Flour>()?;
+        let mut all = cx.subscribe_all("mill:*", QueueOptions::default())?;
+        while let Some(_flour) = flour.recv().await {
+            cx.publish(Bread).instrument(flour.span()).await?;
+            let any = all.recv().await;
+            self.0.lock().unwrap().extend(any.map(|any| any.topic().to_owned()));
+            let any = all.try_recv();
+            self.0.lock().unwrap().extend(any.map(|any| any.topic().to_owned()));
+        }
+        Ok(())
+    }
+}
+
+impl DaemonBase for Shop {}
+
+#[tokio::test]
+async fn what_is_pulled_has_a_span_until_the_next_is_asked_for() {
+    let (notes, _guard) = Notes::take(Level::DEBUG);
+    let pulled = Arc::default();
+    let host = TestHost::start(Shop(Arc::clone(&pulled))).await;
+    host.advance("1ms").await;
+    host.handle().publish(Flour).await.unwrap();
+    host.advance("1ms").await;
+
+    assert_eq!(*pulled.lock().unwrap(), ["mill:flour", "mill:bread"]);
+    let published = notes.named("publish");
+    let [(flour, _), (bread, of_bread)] = &published[..] else { panic!("{published:?}") };
+    let [(taken, taken_flour)] = &notes.pulled("mill:flour")[..] else { panic!("{:?}", notes.named("event")) };
+    assert_eq!(taken_flour.follows, [*flour]);
+    assert_eq!(of_bread.follows, [*taken], "what is done with it can be done in its span");
+    let kinds = ["otel.name", "messaging.operation.type", "messaging.destination.subscription.name"];
+    assert_eq!(kinds.map(|name| &*taken_flour.fields[name]), ["receive mill:flour", "receive", "shop.mill:flour"]);
+    let any: Vec<_> = notes.pulled("mill:*").into_iter().map(|(_, seen)| (seen.follows, seen.closed)).collect();
+    assert_eq!(any, [(vec![*flour], true), (vec![*bread], false)]);
+    assert!(taken_flour.closed && published.iter().all(|(_, seen)| seen.closed));
+    host.shutdown().await;
+    assert!(notes.named("event").iter().all(|(_, seen)| seen.closed));
+}
+
+#[tokio::test]
+async fn who_gets_a_retained_event_late_follows_from_the_span_in_which_it_is_kept() {
+    let (notes, _guard) = Notes::take(Level::DEBUG);
+    let host = TestHost::new("t").daemon(Mill::default()).daemon(Shop(Arc::default())).start().await;
+    host.handle().publish(Flour).await.unwrap();
+    host.advance("1ms").await;
+    let kept = || notes.named("retain").into_iter().map(|(id, seen)| (id, seen.closed)).collect::<Vec<_>>();
+    let [(first, false)] = kept()[..] else { panic!("{:?}", notes.named("retain")) };
+    let bread = notes.named("publish").into_iter().find(|(_, seen)| seen.fields["otel.name"] == "publish mill:bread");
+    let (bread, of_bread) = bread.unwrap();
+    assert!(of_bread.closed, "it is not kept open for those who come late");
+    assert_eq!(notes.named("retain")[0].1.follows, [bread]);
+
+    host.handle().add_daemon_as("late", Mill::default()).await.unwrap();
+    host.advance("1ms").await;
+    let mut eaten: Vec<_> =
+        notes.of("eat").into_iter().map(|seen| (seen.fields["daemon"].clone(), seen.follows)).collect();
+    eaten.sort();
+    assert_eq!(eaten, [("late".to_owned(), vec![first]), ("mill".to_owned(), vec![bread])]);
+    host.handle().publish(Flour).await.unwrap();
+    host.advance("1ms").await;
+    let ended: BTreeMap<_, _> = kept().into_iter().collect();
+    assert_eq!((ended.len(), ended[&first]), (2, true), "another took its place: {ended:?}");
+    assert!(ended.values().any(|ended| !ended));
+    host.handle().stop_daemon("shop").await.unwrap();
+    assert!(kept().iter().all(|(_, closed)| *closed), "whose publisher has stopped");
     host.shutdown().await;
 }
 

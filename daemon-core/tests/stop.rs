@@ -637,3 +637,28 @@ async fn who_subscribes_while_the_queues_drain_is_not_left_waiting() {
     assert!(report.is_clean(), "{report}");
     assert!(report.stop_ms < 100, "{report}");
 }
+
+/// Says how much time `cleanup` has, before and after half a second.
+#[daemon(name = "careful", stop_timeout = "2s", no_handlers)]
+struct Careful(Log);
+impl DaemonBase for Careful {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        assert_eq!(cx.cleanup_time_left(), None);
+        Ok(())
+    }
+    async fn cleanup(&self, cx: &Context) -> Result<()> {
+        let left = || format!("{:?}", cx.cleanup_time_left());
+        self.0.say(left());
+        tokio::time::sleep(MS(500)).await;
+        self.0.say(left());
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cleanup_knows_how_long_it_may_take() {
+    let log = Log::default();
+    let host = Host::new("t").daemon(Careful(log.clone())).start().await.unwrap();
+    host.shutdown().await.unwrap();
+    assert_eq!(log.lines(), ["Some(1.8s)", "Some(1.3s)"], "nine tenths of its share");
+}

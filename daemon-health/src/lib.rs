@@ -31,11 +31,13 @@
 
 #![forbid(unsafe_code)]
 
+mod board;
 mod builtin;
 mod catch;
 mod check;
 mod checker;
 mod descriptors;
+mod driver;
 mod entry;
 pub mod formats;
 mod history;
@@ -45,6 +47,8 @@ pub mod http;
 pub mod metrics;
 mod millis;
 mod monitor;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 mod report;
 mod tracker;
 mod verdict;

@@ -1,10 +1,13 @@
 //! The logs of the program: where they go, and how what is logged is changed while it runs.
 
 mod filter;
+#[cfg(all(target_os = "linux", feature = "journald"))]
+mod journal;
 mod rotate;
+mod spans;
 
-pub(crate) use filter::directives;
 pub(crate) use rotate::{numbered, open};
+pub(crate) use spans::Export;
 
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex};
@@ -12,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use daemon_ipc::control::LogFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, fmt, reload};
 
@@ -26,34 +29,56 @@ const LARGEST: u64 = 10 * 1024 * 1024;
 /// How many of those before it are kept.
 const KEPT: usize = 4;
 
-/// Has logs written to standard error, as `RUST_LOG` says \[warnings and errors\]. `None` if the program has them go elsewhere.
-pub(crate) fn to_stderr() -> Option<Arc<dyn LogFilter>> {
+/// What a program logs by, if it is this crate that sees to it.
+#[derive(Default)]
+pub(crate) struct Log {
+    /// Steers what is logged.
+    pub(crate) filter: Option<Arc<dyn LogFilter>>,
+    /// Sends spans to a collector.
+    pub(crate) export: Export,
+}
+
+/// Has logs written to standard error, as `RUST_LOG` says \[warnings and errors\]: with fields if that is the journal.
+pub(crate) fn to_stderr(name: &str) -> Result<Log, Error> {
+    if tracing::dispatcher::has_been_set() {
+        return Ok(Log::default());
+    }
+    #[cfg(all(target_os = "linux", feature = "journald"))]
+    if let Some(journal) = journal::Journal::of_stderr(name) {
+        return install(name, "warn", journal.boxed());
+    }
     let refused = std::env::var_os("NO_COLOR").is_some_and(|no| !no.is_empty());
-    install("warn", std::io::stderr, std::io::stderr().is_terminal() && !refused)
+    install(name, "warn", lines(std::io::stderr, std::io::stderr().is_terminal() && !refused))
 }
 
 /// Has logs written to the file of the instance, as `RUST_LOG` says \[no details\].
-pub(crate) fn to_file(instance: &Instance) -> Result<Option<Arc<dyn LogFilter>>, Error> {
+pub(crate) fn to_file(instance: &Instance) -> Result<Log, Error> {
     if tracing::dispatcher::has_been_set() {
-        return Ok(None);
+        return Ok(Log::default());
     }
     let path = instance.log_file()?;
     let file = Rotating::open(&path, LARGEST, KEPT)
         .map_err(|error| Error::failed(format!("cannot log to {}: {error}", path.display())))?;
-    Ok(install("info", Mutex::new(file), false))
+    install(&instance.name, "info", lines(Mutex::new(file), false))
 }
 
-fn install<W>(usual: &str, writer: W, colour: bool) -> Option<Arc<dyn LogFilter>>
+type Shown = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Shows logs as lines.
+fn lines<W>(writer: W, colour: bool) -> Shown
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    if tracing::dispatcher::has_been_set() {
-        return None;
-    }
+    fmt::layer().with_writer(writer).with_ansi(colour).log_internal_errors(false).boxed()
+}
+
+/// Installs what shows logs, with a filter that is steered, and what sends spans, with its own.
+fn install(name: &str, usual: &str, shown: Shown) -> Result<Log, Error> {
     let wanted = std::env::var("RUST_LOG").ok().filter(|text| text.parse::<Targets>().is_ok());
     let text = wanted.unwrap_or_else(|| usual.to_owned());
     let (filter, handle) = reload::Layer::<Targets, Registry>::new(text.parse().unwrap_or_default());
-    let layer = fmt::layer().with_writer(writer).with_ansi(colour).log_internal_errors(false);
-    let installed = tracing_subscriber::registry().with(filter).with(layer).try_init();
-    installed.ok().map(|()| Arc::new(Steered::new(handle, text)) as Arc<dyn LogFilter>)
+    let export = Export::from_env(name)?;
+    let layers = tracing_subscriber::registry().with(shown.with_filter(filter)).with(export.layer());
+    let filter = layers.try_init().ok().map(|()| Arc::new(Steered::new(handle, text)) as Arc<dyn LogFilter>);
+    Ok(Log { filter, export })
 }

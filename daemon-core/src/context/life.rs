@@ -8,6 +8,7 @@ use std::any::TypeId;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
@@ -44,6 +45,8 @@ pub(super) struct Registrations {
     pub(super) drained: bool,
     /// Whether the intervals have their driver.
     pub(super) driven: bool,
+    /// Until when `cleanup` may take, once it is under way.
+    cleanup_by: Option<Instant>,
 }
 
 /// One life of a daemon.
@@ -126,6 +129,15 @@ impl Life {
 
     pub(super) fn registrations(&self) -> MutexGuard<'_, Registrations> {
         self.registrations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Until when `cleanup` may take, once it is under way.
+    pub(crate) fn cleanup_by(&self) -> Option<Instant> {
+        self.registrations().cleanup_by
+    }
+
+    pub(crate) fn set_cleanup_by(&self, by: Instant) {
+        self.registrations().cleanup_by = Some(by);
     }
 
     pub(super) fn stopping(&self) -> Error {

@@ -9,7 +9,7 @@ mod link;
 mod register;
 mod spawn;
 
-pub(crate) use errand::Errand;
+pub(crate) use errand::{Errand, askers};
 pub use handle::HostHandle;
 pub(crate) use life::{Birth, Life, Phase};
 pub(crate) use link::{AnyDaemon, HostLink, Readiness, Wish};
@@ -18,12 +18,15 @@ pub use spawn::{TaskEnded, TaskHandle};
 
 use std::any::TypeId;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use crate::call::{Call, CallError};
 use crate::configuration::Configuration;
+use crate::counter::Counter;
 use crate::declaration::Declared;
 use crate::task::{Wait, waits};
 
@@ -42,6 +45,30 @@ impl Context {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.life.daemon
+    }
+
+    /// A number that the daemon counts up, such as requests it has answered: seen in its status, and shown with the figures of its
+    /// host, where `_total` is added to the name and the daemon's name to the labels. Asked for again, in this life or the next, it
+    /// is the same one. Of one daemon 256 are told apart; what comes after shares one whose labels say `(others)`.
+    ///
+    /// A name is put together as Prometheus has it: lower case, a prefix of the program's own, a unit at the end if it has one.
+    ///
+    /// ```
+    /// # use daemon_core::Context;
+    /// # fn answer(cx: &Context) {
+    /// cx.counter("chat_requests", "Requests answered.", &[("outcome", "refused")]).add(1);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn counter(&self, name: &str, help: &str, labels: &[(&str, &str)]) -> Counter {
+        self.life.tally.counters.of(name, help, labels)
+    }
+
+    /// In [`cleanup`](crate::DaemonBase::cleanup), how long that may still take before it is aborted; `None` before. It becomes less
+    /// than it was thought to be if a shutdown begins that has less time.
+    #[must_use]
+    pub fn cleanup_time_left(&self) -> Option<Duration> {
+        self.life.cleanup_by().map(|by| by.saturating_duration_since(Instant::now()))
     }
 
     /// Waits until running work is to end: for a task, once the daemon's queues are drained; for a handler or a tick,

@@ -90,6 +90,11 @@ impl Bus {
         found
     }
 
+    /// Ends the spans of events that are retained and whose publisher, a daemon, has stopped.
+    pub(crate) fn end_spans(&self, publisher: &str) {
+        self.retained.end_spans(publisher);
+    }
+
     /// The last event of a retained type on a topic.
     #[must_use]
     pub fn retained<E: Event>(&self, topic: &str) -> Option<Arc<E>> {

@@ -14,6 +14,7 @@ use super::registry::Interest;
 use super::retained::{Kept, Shelf};
 use super::state::{Phase, State, drop_entry};
 use super::store::{Entry, Put};
+use crate::order::sorted;
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
@@ -41,8 +42,7 @@ pub(crate) fn find(shelf: &Shelf, lanes: &[Interest], since: u64) -> Vec<(u32, K
         let found = shelf.find(topic, route.takes, since).into_iter();
         all.extend(found.map(|kept| (route.lane, kept)));
     }
-    all.sort_by_key(|(lane, kept)| (kept.number, *lane));
-    all
+    sorted(all, |(lane, kept)| (kept.number, *lane))
 }
 
 impl Mailbox {
@@ -83,17 +83,19 @@ impl Beginning {
         let mut after = After::default();
         let mut state = mailbox.lock();
         for (late, verdict) in self.all.iter().zip(verdicts) {
-            let event = late.kept.as_taken(lanes[late.lane as usize].route.takes);
-            match verdict {
-                Verdict::Passes => state.slip_in(late.to, event, 0, self.boundary, &mut after),
-                Verdict::PassesAs(key) => state.slip_in(late.to, event, key, self.boundary, &mut after),
-                Verdict::TurnsAway => {}
+            let key = match verdict {
+                Verdict::Passes => 0,
+                Verdict::PassesAs(key) => key,
+                Verdict::TurnsAway => continue,
                 Verdict::Panicked => {
                     let account = &mut state.accounts[late.to as usize];
                     account.offered += 1;
                     account.unasked += 1;
+                    continue;
                 }
-            }
+            };
+            let event = late.kept.as_queued(lanes[late.lane as usize].route.takes);
+            state.slip_in(late.to, event, key, self.boundary, &mut after);
         }
         drop(state);
         after.run();
@@ -122,8 +124,9 @@ impl State {
         kept.map(|entry| (entry.to, address(Tracked::inside(&entry.event)))).collect()
     }
 
-    /// Offers an event to a subscription whose consumer has not begun, whatever its bounds, before what came later.
-    fn slip_in(&mut self, to: u32, event: &AnyEvent, key: Hashed, boundary: i64, after: &mut After) {
+    /// Offers an event to a subscription whose consumer has not begun, whatever its bounds, before what came later. The event is not
+    /// the last reference to what the user made.
+    fn slip_in(&mut self, to: u32, event: AnyEvent, key: Hashed, boundary: i64, after: &mut After) {
         let account = &mut self.accounts[to as usize];
         account.offered += 1;
         if self.phase.stops() {
@@ -138,7 +141,7 @@ impl State {
             &mut queue.early
         };
         // just below the boundary, where nothing else is
-        let entry = Entry { to, order: boundary - 1, event: event.clone() };
+        let entry = Entry { to, order: boundary - 1, event };
         if let Put::Replaced(older) | Put::Evicted(older) = store.slip_in(entry, key, boundary) {
             drop_entry(&mut self.accounts, older, after);
         }

@@ -12,6 +12,7 @@ use super::Event;
 use super::envelope::Envelope;
 use super::event::{AnyEvent, discard};
 use super::routes::TypeTag;
+use super::span::{Linked, Published};
 use crate::sync::{Mutex, MutexGuard};
 use daemon_grammar::topic::{is_pattern, matches};
 use rustc_hash::FxHashMap;
@@ -30,12 +31,23 @@ pub(crate) struct Kept {
     pub(crate) envelope: AnyEvent,
     /// Its place among all retained events that were ever published.
     pub(crate) number: u64,
+    /// The span in which it is kept, if somebody looks.
+    pub(crate) span: Option<Arc<Published>>,
 }
 
 impl Kept {
     /// What a subscription that takes this gets; `None`: envelopes.
     pub(crate) fn as_taken(&self, takes: Option<TypeTag>) -> &AnyEvent {
         if takes.is_some() { &self.event } else { &self.envelope }
+    }
+
+    /// The same as it is queued: with its span, if it has one.
+    pub(crate) fn as_queued(&self, takes: Option<TypeTag>) -> AnyEvent {
+        let event = self.as_taken(takes).clone();
+        match &self.span {
+            Some(span) => Linked::wrap(event, span),
+            None => event,
+        }
     }
 
     /// Where it came from.
@@ -91,6 +103,17 @@ impl Retained {
     pub(crate) fn last<E: Event>(&self, topic: &str) -> Option<Arc<E>> {
         let event = self.lock().types.get(&TypeId::of::<E>())?.by_topic.get(topic)?.event.clone();
         event.downcast().ok()
+    }
+
+    /// Ends the spans of what `publisher`, which has stopped, published and is still kept.
+    pub(crate) fn end_spans(&self, publisher: &str) {
+        let mut ended = Vec::new(); // which is user code, so without the lock
+        for kept in self.lock().types.values_mut().flat_map(|of| of.by_topic.values_mut()) {
+            if kept.span.is_some() && kept.source().is_some_and(|source| source.publisher() == publisher) {
+                ended.extend(kept.span.take());
+            }
+        }
+        drop(ended);
     }
 }
 

@@ -1,9 +1,11 @@
 //! Spans of events, for whoever looks at [`TARGET`] at the level of debug: one from when an event is published until the last handler
-//! has begun, and one for each call of a handler, which follows from it.
+//! has begun, and one for each call of a handler, or for an event that is pulled, which follows from it.
 //!
 //! An event that is published in a span goes through queues in a wrapper, as tracked ones do. So it is its publisher who finds out
-//! whether anybody looks, at the cost of one load; queues and handlers do nothing for events without spans. Retained events
-//! that come late, and events that are pulled, have none.
+//! whether anybody looks, at the cost of one load; queues and handlers do nothing for events without spans.
+//!
+//! The span of a publish is to end, so a retained event is kept in one of its own, which follows from it and which those follow from
+//! who get the event late.
 
 use super::event::AnyEvent;
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use tracing::field::Empty;
 /// The target of these spans.
 const TARGET: &str = "daemon_core::events";
 
-/// The span that an event was published in; it ends when the last handler has begun.
+/// The span that an event was published in, which ends when the last handler has begun; or the one in which it is retained.
 #[derive(Debug)]
 pub(crate) struct Published {
     span: Span,
@@ -28,10 +30,15 @@ pub(crate) struct Linked {
 }
 
 impl Published {
-    /// The span of an event that is published now; `None` if nobody looks.
+    /// Whether somebody looks.
     #[inline]
+    pub(crate) fn is_looked_at() -> bool {
+        tracing::span_enabled!(target: TARGET, tracing::Level::DEBUG)
+    }
+
+    /// The span of an event that is published now; `None` if nobody looks.
     pub(crate) fn now(topic: &str, publisher: &str) -> Option<Arc<Self>> {
-        tracing::span_enabled!(target: TARGET, tracing::Level::DEBUG).then(|| Self::new(topic, publisher))
+        Self::is_looked_at().then(|| Self::new(topic, publisher))
     }
 
     /// It is a root, since a span keeps its parent open and this one ends late; it follows from the one it is made in.
@@ -53,20 +60,49 @@ impl Published {
         Arc::new(Self { span, topic: topic.into() })
     }
 
+    /// The span in which the event is kept as the last of its topic: until another takes its place, or its publisher has stopped.
+    /// A root, as that of its publish.
+    #[cold]
+    pub(crate) fn retained(&self, publisher: &str) -> Arc<Self> {
+        let span = tracing::debug_span!(
+            target: TARGET,
+            parent: None,
+            "retain",
+            daemon = publisher,
+            otel.name = format_args!("retain {}", self.topic),
+            otel.kind = "internal",
+            messaging.system = "daemon_core",
+            messaging.operation.name = "retain",
+            messaging.destination.name = &*self.topic,
+        );
+        span.follows_from(&self.span);
+        Arc::new(Self { span, topic: self.topic.clone() })
+    }
+
     /// The span of a handler's call.
     pub(crate) fn handled_by(&self, daemon: &str, handler: &str) -> Span {
+        self.taken(("handle", "process"), daemon, handler)
+    }
+
+    /// The span of an event that `daemon` pulls out of a subscription to a topic or pattern.
+    #[cold]
+    pub(crate) fn pulled_by(&self, daemon: &str, pattern: &str) -> Span {
+        self.taken(("receive", "receive"), daemon, pattern)
+    }
+
+    fn taken(&self, (does, kind): (&str, &str), daemon: &str, handler: &str) -> Span {
         let span = tracing::debug_span!(
             target: TARGET,
             "event",
             daemon,
             handler,
-            otel.name = format_args!("process {}", self.topic),
+            otel.name = format_args!("{kind} {}", self.topic),
             otel.kind = "consumer",
             otel.status_code = Empty,
             "error.type" = Empty,
             messaging.system = "daemon_core",
-            messaging.operation.name = "handle",
-            "messaging.operation.type" = "process",
+            messaging.operation.name = does,
+            "messaging.operation.type" = kind,
             messaging.destination.name = &*self.topic,
             messaging.destination.subscription.name = format_args!("{daemon}.{handler}"),
         );

@@ -17,12 +17,15 @@ use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
+use tracing::Span;
 
 /// Events of one type (or [`Envelope`]s), pulled one by one.
 ///
 /// Dropping it unsubscribes; events not received are counted as abandoned.
 pub struct Subscription<E> {
     registration: Arc<Registration>,
+    /// Of the event that was received last, until the next one is asked for.
+    span: Option<Span>,
     events: PhantomData<fn() -> E>,
 }
 
@@ -63,8 +66,42 @@ impl<E> Subscription<E> {
     where
         E: Send + Sync + 'static,
     {
+        self.span = None;
         let next = self.registration.mailbox().poll_own(cx);
-        next.map(|next| next.and_then(|(event, dropped)| Some((event.downcast().or_else(received).ok()?, dropped))))
+        next.map(|next| {
+            let (event, dropped) = next?;
+            Some((event.downcast().or_else(|event| self.received(event)).ok()?, dropped))
+        })
+    }
+
+    /// Takes an event out that has a span or is tracked; a tracked one is handled with that.
+    #[cold]
+    fn received(&mut self, event: AnyEvent) -> Result<Arc<E>, ()>
+    where
+        E: Send + Sync + 'static,
+    {
+        let (event, published) = Linked::take_out(event);
+        if let Some(published) = published {
+            let mailbox = self.registration.mailbox();
+            let label = mailbox.label(0);
+            let pattern = label.get(mailbox.owner.len() + 1..).unwrap_or_default();
+            self.span = Some(published.pulled_by(&mailbox.owner, pattern));
+        }
+        let event = match event.downcast() {
+            Ok(event) => return Ok(event),
+            Err(event) => event,
+        };
+        let (event, tracked) = take_out(event).ok_or(())?;
+        tracked.end(None);
+        Ok(event)
+    }
+
+    /// The span of the event that was received last, for what is done with it: `work.instrument(subscription.span())`. It follows
+    /// from where the event was published, and ends once the next event is asked for and nothing else holds it. One that is
+    /// disabled where nobody looks at `daemon_core::events` at the level of debug.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        self.span.clone().unwrap_or_else(Span::none)
     }
 
     /// Unsubscribes: no new events; those already there can still be received.
@@ -98,17 +135,6 @@ impl<E> fmt::Debug for Subscription<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Subscription").field(&self.status()).finish()
     }
-}
-
-/// Takes an event out that has a span or is tracked; a tracked one is handled with that.
-fn received<E: Send + Sync + 'static>(event: AnyEvent) -> Result<Arc<E>, ()> {
-    let event = match Linked::take_out(event).0.downcast() {
-        Ok(event) => return Ok(event),
-        Err(event) => event,
-    };
-    let (event, tracked) = take_out(event).ok_or(())?;
-    tracked.end(None);
-    Ok(event)
 }
 
 /// Looks at a [`Subscription`], or ends it, without keeping it alive.
@@ -205,6 +231,6 @@ impl Bus {
             isolated: false,
         };
         let registration = self.register(owner, Phase::Running, &plan)?;
-        Ok(Subscription { registration: Arc::new(registration), events: PhantomData })
+        Ok(Subscription { registration: Arc::new(registration), span: None, events: PhantomData })
     }
 }

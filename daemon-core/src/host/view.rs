@@ -218,6 +218,7 @@ fn daemon_status(slot: &Slot) -> DaemonStatus {
         commands: slot.command_names().map(ToOwned::to_owned).collect(),
         errors: load(&slot.tally.errors),
         panics: load(&slot.tally.panics),
+        counters: slot.tally.counters.statuses(),
         restarts: load(&slot.restarts),
         start_took,
         stop_took,

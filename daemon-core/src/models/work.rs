@@ -77,7 +77,7 @@ fn who_waits_for_the_last_work_hears_of_its_end() {
             drop(spawning.spawn(Label::new(TaskKind::Task, "second"), async {}));
             drive(&runtime);
         });
-        block_on(tasks.idle(|_| true));
+        block_on(tasks.idle(&|_| true));
         other.join().unwrap();
     });
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Failure;
+use crate::counter::Counters;
 use crate::event::Ledger;
 use crate::status::TaskKind;
 
@@ -17,6 +18,8 @@ pub(crate) struct Tally {
     streaks: Mutex<BTreeMap<String, u32>>,
     /// The accounts of its run-time subscriptions.
     pub(crate) ledger: Arc<Ledger>,
+    /// What it counts itself.
+    pub(crate) counters: Counters,
 }
 
 /// How many failures in a row degrade a daemon.

@@ -23,10 +23,25 @@ pub(super) fn collect(status: &HostStatus, names: &mut Names, to: &mut Families)
         daemon.ended.iter().for_each(|of| of_ended(name, of, names, to));
         daemon.intervals.iter().for_each(|of| of_interval(name, of, names, to));
     }
+    to.absorb(counted(&status.daemons, names));
     for work in &status.blocked {
         let labels = [("daemon", names.told("daemon", "", &work.daemon))];
         to.gauge("daemon_blocked_work", "Pieces of work that block their threads now.").add(&labels, 1);
     }
+}
+
+/// What daemons count themselves. Where a family of the framework has the name, that is shown.
+fn counted(daemons: &[DaemonStatus], names: &mut Names) -> Families {
+    let mut own = Families::default();
+    for daemon in daemons {
+        let name = names.told("daemon", "", &daemon.name);
+        for counter in &daemon.counters {
+            let labels = counter.labels.iter().map(|(label, value)| (label.as_str(), value.as_str()));
+            let labels: Vec<_> = labels.chain([("daemon", name)]).collect();
+            own.counter(&counter.name, &counter.help).add(&labels, counter.value);
+        }
+    }
+    own
 }
 
 fn of_daemon(name: &str, daemon: &DaemonStatus, to: &mut Families) {

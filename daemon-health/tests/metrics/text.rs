@@ -22,6 +22,9 @@ async fn busy() -> (TestHost, Arc<HealthChecker>) {
     checker.check().await;
     checker.register(from_fn("never asked", || async { Ok(Verdict::healthy()) })).unwrap();
     let cx = host.daemon::<Garden>().context();
+    cx.counter("garden_visitors", "Who came.", &[("kind", "bee")]).add(2);
+    cx.counter("garden_visitors", "Who came.", &[("kind", "bee")]).add(1);
+    cx.counter("daemon_errors", "An impostor.", &[]).add(99);
     for millis in [3, 3, 0, 70] {
         cx.publish(Rain(millis)).await.unwrap();
     }

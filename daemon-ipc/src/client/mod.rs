@@ -19,8 +19,15 @@ pub use dial::Reconnect;
 pub use events::{Event, Events};
 pub use replies::Replies;
 
-use crate::{Endpoint, Hello, Json, Limits, RequestError, body::Body, error::ConnectionError, json};
+use crate::{
+    Endpoint, Hello, Json, Limits, RequestError,
+    body::Body,
+    codec::{Misread, Unread},
+    error::ConnectionError,
+};
 use call::Call;
+use daemon_core::with_sources;
+use digits::Digits;
 use serde::{Serialize, de::DeserializeOwned};
 use slot::Slot;
 use std::{fmt, sync::Arc, time::Duration};
@@ -57,16 +64,15 @@ pub struct Connection {
 }
 
 /// How long a call may take, also as the server is told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Timeout {
     limit: Duration,
-    milliseconds: Arc<str>,
+    milliseconds: Digits,
 }
 
 impl Timeout {
     fn new(limit: Duration) -> Self {
-        let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-        Self { limit, milliseconds: milliseconds.to_string().into() }
+        Self { limit, milliseconds: Digits::of_milliseconds(limit) }
     }
 }
 
@@ -99,7 +105,6 @@ impl Connection {
                 connect_timeout: Duration::from_secs(5),
                 reconnect: Reconnect::default(),
                 waits_for_server: false,
-                schema: None,
             },
             timeout: Some(Duration::from_secs(30)),
         }
@@ -166,7 +171,7 @@ impl Connection {
     {
         let body = body_of(request)?;
         let reply = self.ask(body).await?;
-        json::read(reply.payload().unwrap_or("null")).map_err(RequestError::Reply)
+        reply.read().map_err(|misread| self.misread(misread))
     }
 
     /// Asks with JSON, or with no payload, and hands over the answer's payload as it came.
@@ -184,12 +189,21 @@ impl Connection {
     /// As [`call`](Self::call).
     pub async fn send(&self, payload: Option<Json>) -> Result<Option<Json>, RequestError> {
         let reply = self.ask(payload.map_or(Body::Empty, Body::Shared)).await?;
+        let reply = reply.check().map_err(|bad| self.misread(Misread::Frame(bad.error)))?;
         Ok(reply.payload_json())
     }
 
-    async fn ask(&self, body: Body) -> Result<crate::Frame, RequestError> {
+    async fn ask(&self, body: Body) -> Result<Unread, RequestError> {
         let link = self.slot.link().await?;
-        Call::new(&link, body, self.timeout.as_ref()).await
+        Call::new(&link, body, self.timeout).await.map_err(|fault| fault.into_error(link.path(), self.timeout()))
+    }
+
+    #[cold]
+    fn misread(&self, misread: Misread) -> RequestError {
+        match misread {
+            Misread::Payload(error) => RequestError::Reply(error),
+            Misread::Frame(error) => open::unfit(&with_sources(&error)).into_error(&self.slot.endpoint().name(), None),
+        }
     }
 
     /// Asks for an answer of many items, such as a subscription. The timeout does not apply: it may go on for ever.
@@ -275,7 +289,6 @@ struct Settings {
     connect_timeout: Duration,
     reconnect: Reconnect,
     waits_for_server: bool,
-    schema: Option<String>,
 }
 
 /// A connection that is not made yet.
@@ -319,13 +332,6 @@ impl ConnectionBuilder {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.settings.limits = limits;
-        self
-    }
-
-    /// Tells the server what this program takes its commands to look like, as a hash.
-    #[must_use]
-    pub fn schema(mut self, schema: impl Into<String>) -> Self {
-        self.settings.schema = Some(schema.into());
         self
     }
 

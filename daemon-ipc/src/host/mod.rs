@@ -1,16 +1,18 @@
 //! A host's commands and events on a socket: the daemon that connects this crate to a host.
 //!
-//! [`route`] is what becomes of a request; [`tapped`] what those hear who subscribe; [`room`] how much may go on at once.
+//! [`route`] is what becomes of a request; [`tapped`] what those hear who subscribe; [`room`] how much may go on at once;
+//! [`counted`] how many there were.
 //!
 //! Invariants:
 //! 1. No code of another daemon runs on the thread this runs on: commands are called, and events written as JSON, on the workers.
 //! 2. A command that goes on though nobody waits for it any more counts as at work until it has ended.
 
+mod counted;
 mod room;
 mod route;
 mod tapped;
 
-use crate::{Endpoint, Limits, Policy, Server, Upgrade};
+use crate::{Endpoint, Limits, Policy, Server};
 use daemon_core::{Context, DaemonBase, Result, daemon};
 use route::Route;
 use std::{
@@ -74,7 +76,6 @@ struct Settings {
     limits: Limits,
     policy: Policy,
     mode: u32,
-    upgrades: Vec<Arc<dyn Upgrade>>,
     max_commands: usize,
     max_subscriptions: usize,
 }
@@ -88,7 +89,6 @@ impl IpcServer {
             limits: Limits::default(),
             policy: Policy::default(),
             mode: 0o600,
-            upgrades: Vec::new(),
             max_commands: MAX_COMMANDS,
             max_subscriptions: MAX_SUBSCRIPTIONS,
         };
@@ -125,12 +125,6 @@ impl IpcServer {
         self.set(|settings| settings.mode = mode)
     }
 
-    /// Adds another protocol on the same socket. Those added first are asked first.
-    #[must_use]
-    pub fn upgrade(self, upgrade: impl Upgrade) -> Self {
-        self.set(|settings| settings.upgrades.push(Arc::new(upgrade)))
-    }
-
     /// Replaces how many commands of one daemon may be at work for all connections together \[256\], those counted that go on though
     /// nobody waits for them any more. One more is told that the daemon is busy; the others are as free as before.
     #[must_use]
@@ -160,8 +154,7 @@ impl Settings {
         let host = cx.host();
         let builder = Server::builder(Route::new(cx.clone(), self.max_commands, self.max_subscriptions));
         let builder = builder.limits(self.limits.clone()).policy(self.policy.clone()).mode(self.mode);
-        let builder = builder.commands(host.command_hashes());
-        let builder = self.upgrades.iter().fold(builder, |builder, upgrade| builder.upgrade(Arc::clone(upgrade)));
+        let builder = builder.commands(host.command_hashes()).upgrade(host.upgrades());
         if let Some(endpoint) = &self.endpoint {
             return Ok(builder.listen(endpoint.clone())?);
         }

@@ -1,6 +1,6 @@
 //! What becomes of a request to a host: a command is called, or events are subscribed to.
 
-use super::{room::Room, tapped};
+use super::{counted::Counts, room::Room, tapped};
 use crate::{
     Failure, Handler, Json, Reply, Request, async_trait, code,
     command::{Asked, failure_of},
@@ -28,13 +28,15 @@ pub(super) struct Route {
     host: HostHandle,
     commands: Room,
     subscriptions: Room,
+    counts: Counts,
 }
 
 impl Route {
     /// Lets so many commands of each daemon be at work, and so many subscriptions be open.
     pub(super) fn new(cx: Context, max_commands: usize, max_subscriptions: usize) -> Self {
-        let host = cx.host();
-        Self { cx, host, commands: Room::new(max_commands), subscriptions: Room::new(max_subscriptions) }
+        let (host, counts) = (cx.host(), Counts::of(&cx));
+        let (commands, subscriptions) = (Room::new(max_commands), Room::new(max_subscriptions));
+        Self { cx, host, commands, subscriptions, counts }
     }
 
     /// Calls a command, and hands over its reply as JSON.
@@ -110,9 +112,9 @@ fn bad(text: impl std::fmt::Display) -> Failure {
     Failure::new(format!("{text}; {USAGE}")).with_code(code::BAD_REQUEST)
 }
 
-#[async_trait]
-impl Handler for Route {
-    async fn handle(&self, mut request: Request) -> Result<Reply, Failure> {
+impl Route {
+    /// Answers what is asked for.
+    async fn answer(&self, mut request: Request) -> Result<Reply, Failure> {
         let payload = request.payload().ok_or_else(|| bad("the request has no payload"))?;
         // A list would be read as the fields of the object, in their order.
         if !payload.as_str().starts_with('{') {
@@ -132,5 +134,15 @@ impl Handler for Route {
             Asked { command: None, subscribe: None, .. } => Err(bad("the payload names neither")),
             Asked { .. } => Err(bad("the payload asks for two things")),
         }
+    }
+}
+
+#[async_trait]
+impl Handler for Route {
+    async fn handle(&self, request: Request) -> Result<Reply, Failure> {
+        let counted = self.counts.begin();
+        let answered = self.answer(request).await;
+        counted.end(answered.as_ref().err());
+        answered
     }
 }

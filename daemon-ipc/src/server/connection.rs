@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! 1. Nothing is read while the peer does not take what is written to it, or has more requests open than it may.
-//! 2. One read is answered by one write, however many requests it brought, if their handlers answer at once.
+//! 2. What one read brought is answered by one write, if the handlers answer at once; of many requests, by one for each [`BATCH`] of them.
 //! 3. A connection at rest holds no buffer.
 
 use super::{
@@ -11,19 +11,19 @@ use super::{
     calls::Calls,
     patience::{Patience, Verdict},
     shared::Shared,
-    upgrade::{Recognition, Upgraded},
 };
 use crate::{
     Decoder, Failure, Frame, Kind, code,
+    input::poll_read,
     outbox::Outbox,
     spare,
     timer::{Now, Timer, after, earlier},
     transport::Stream,
 };
+use daemon_core::{Recognition, Upgraded};
 use std::{
     future::poll_fn,
     io,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -32,10 +32,18 @@ use tokio::{
     io::AsyncWriteExt,
     time::{Instant, timeout},
 };
-use tokio_util::io::poll_read_buf;
 
-/// How many messages are looked at before what they brought is written.
-const BATCH: usize = 128;
+/// How many messages are looked at before what they brought is written: few where the peer can go on beside this, or neither would have
+/// anything to do while the other is at work, and would have to be woken each time; many where it has to wait for the processor anyway.
+const BATCH: usize = 16;
+const BATCH_ALONE: usize = 128;
+
+/// How many it is here.
+pub(super) fn batch() -> usize {
+    // One, too, if nobody knows.
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    if processors > 1 { BATCH } else { BATCH_ALONE }
+}
 
 /// How often it is looked whether a peer that writes no more still reads.
 const GONE_CHECK: Duration = Duration::from_secs(1);
@@ -207,7 +215,7 @@ impl<'a> Connection<'a> {
         if self.input == Input::Fresh {
             return true;
         }
-        for _ in 0..BATCH {
+        for _ in 0..self.service.batch {
             if self.is_full() {
                 return false;
             }
@@ -249,8 +257,7 @@ impl<'a> Connection<'a> {
 
     /// Reads once. Whether anything came.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
-        self.decoder.lend(spare::take_input);
-        match poll_read_buf(Pin::new(&mut self.io), cx, self.decoder.room()) {
+        match poll_read(&mut self.io, cx, &mut self.decoder) {
             Poll::Pending => Ok(false),
             Poll::Ready(Ok(0)) => self.end_of_input().map(|()| true),
             Poll::Ready(Ok(_)) if self.input == Input::Fresh => self.recognise(false).map(|()| true),

@@ -17,6 +17,38 @@ async fn the_typed_client_works_the_same_over_a_connection() {
     assert!(host.shutdown().await.unwrap().is_clean());
 }
 
+#[tokio::test]
+async fn requests_are_counted_by_what_became_of_them() {
+    let room = Room::default();
+    let begun = room.begun.clone();
+    let (host, place) = host(room, IpcServer::new()).await;
+    let connection = Connection::connect(&place).await.unwrap();
+    let client = Room::client(&connection);
+    client.double(&1).await.unwrap();
+    client.dotted().await.unwrap();
+    client.fails().await.unwrap_err();
+    Call::call::<_, Value>(&connection, "rom", "greet", &Value::Null).await.unwrap_err();
+    connection.call::<_, Value>(&json!({"neither": 1})).await.unwrap_err();
+    tokio::select! {
+        _ = client.waits() => panic!("the gate is shut"),
+        permit = begun.acquire() => permit.unwrap().forget(),
+    }
+    let counted = |name: &str, value: &str| {
+        let status = host.handle().status();
+        let mut all = status.daemon("ipc").unwrap().counters.clone().into_iter();
+        all.find(|of| of.name == name && of.labels.values().any(|of| of == value)).map(|of| of.value)
+    };
+    let deadline = tokio::time::Instant::now() + SOON;
+    while counted("daemon_ipc_calls", "given_up") != Some(1) {
+        assert!(tokio::time::Instant::now() < deadline, "{:?}", host.handle().status().daemon("ipc"));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(["ok", "failed"].map(|outcome| counted("daemon_ipc_calls", outcome)), [Some(2), Some(3)]);
+    let codes = ["command_failed", "unknown_daemon", code::BAD_REQUEST];
+    assert_eq!(codes.map(|code| counted("daemon_ipc_errors", code)), [Some(1); 3]);
+    host.shutdown().await.unwrap();
+}
+
 /// Each error is the one that the host's own handle has.
 #[tokio::test]
 async fn every_error_is_the_one_that_a_call_inside_the_process_has() {
