@@ -57,7 +57,8 @@ asan: ## events and codec under the address sanitizer (needs a nightly toolchain
 	@rustup run nightly rustc --version >/dev/null 2>&1 \
 		|| { echo 'asan: needs a nightly toolchain; try: rustup toolchain install nightly --profile minimal' >&2; exit 1; }
 	for tests in '-p daemon-core --test events' '-p daemon-ipc --lib'; do \
-		RUSTFLAGS='-Zsanitizer=address' CARGO_TARGET_DIR=target/asan RUSTUP_TOOLCHAIN=nightly \
+		LSAN_OPTIONS=suppressions=$(CURDIR)/tools/leaks.supp \
+			RUSTFLAGS='-Zsanitizer=address' CARGO_TARGET_DIR=target/asan RUSTUP_TOOLCHAIN=nightly \
 			$(CARGO) test --locked --target $(HOST) $$tests || exit; \
 	done
 

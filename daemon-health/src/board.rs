@@ -107,6 +107,8 @@ pub(crate) struct After {
     pub(crate) changes: Vec<Change>,
     pub(crate) wake: Vec<Waker>,
     pub(crate) drop: Vec<Gone>,
+    /// Whether something is to be asked in the background sooner than was said.
+    pub(crate) is_sooner: bool,
 }
 
 /// What nobody needs any more. It is kept only to be dropped.
@@ -117,7 +119,7 @@ pub(crate) enum Gone {
 
 impl After {
     pub(crate) fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.wake.is_empty() && self.drop.is_empty()
+        self.changes.is_empty() && self.wake.is_empty() && self.drop.is_empty() && !self.is_sooner
     }
 }
 
@@ -434,6 +436,11 @@ impl Board {
         let Some(mut call) = entry.call.take() else { return };
         after.changes.extend(entry.end(&call, verdict, at));
         after.wake.append(&mut call.waiters);
+        if let Some(planned) = entry.planned.filter(|_| entry.does_not_know()) {
+            self.plan.remove(&(planned, place));
+            self.plan(place, at);
+            after.is_sooner = true;
+        }
         self.under_way -= 1;
         if self.under_way == 0 {
             self.deadlines.clear();

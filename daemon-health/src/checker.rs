@@ -16,7 +16,6 @@ use std::{collections::BTreeSet, fmt, sync::Arc, task::Waker, time::Duration};
 use thiserror::Error;
 use tokio::{
     runtime::Handle,
-    sync::Notify,
     time::{Instant, sleep_until},
 };
 
@@ -112,7 +111,6 @@ impl HealthQuery {
 pub struct HealthChecker {
     created: Instant,
     driver: Arc<Driver>,
-    changed: Notify,
 }
 
 /// Checks that were picked; they stay to be told of until this is dropped.
@@ -131,7 +129,7 @@ impl HealthChecker {
     /// A checker without checks, whose uptime starts now.
     #[must_use]
     pub fn new() -> Self {
-        Self { created: Instant::now(), driver: Arc::default(), changed: Notify::new() }
+        Self { created: Instant::now(), driver: Arc::default() }
     }
 
     /// Calls the checks on `runtime` from now on, and not on that of who asks: for who must answer while checks block their
@@ -159,7 +157,7 @@ impl HealthChecker {
         if &*name == HOST || !self.driver.board().register(entry, Instant::now(), waker) {
             return Err(HealthError::DuplicateName { name: name.to_string() });
         }
-        self.changed.notify_one();
+        self.driver.sooner.notify_one();
         Ok(())
     }
 
@@ -259,11 +257,11 @@ impl HealthChecker {
     /// Cancel safe; calls under way go on.
     pub async fn run(&self) {
         loop {
-            let changed = self.changed.notified();
+            let sooner = self.driver.sooner.notified();
             let now = Instant::now();
             let next = self.driver.begin(|board, after| board.ask_planned(now, after));
             tokio::select! {
-                () = changed => {}
+                () = sooner => {}
                 () = reached(next) => {}
             }
         }

@@ -26,6 +26,7 @@ use std::{
 };
 use tokio::{
     runtime::Handle,
+    sync::Notify,
     time::{Instant, sleep_until},
 };
 
@@ -41,6 +42,8 @@ pub(crate) struct Driver {
     board: Mutex<Board>,
     pub(crate) history: History,
     runtime: OnceLock<Handle>,
+    /// Told when something is to be asked in the background sooner than was said.
+    pub(crate) sooner: Notify,
 }
 
 impl Driver {
@@ -137,7 +140,10 @@ impl Driver {
         if after.is_empty() {
             return;
         }
-        let After { changes, wake, drop } = after;
+        let After { changes, wake, drop, is_sooner } = after;
+        if is_sooner {
+            self.sooner.notify_one();
+        }
         for change in changes {
             self.tell(change);
         }

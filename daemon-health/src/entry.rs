@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 /// The longest time that is waited for anything: a clock that adds more would overflow.
 const FOREVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+
 /// How soon a check is asked again that does not know: its daemon has not started yet, say, and nobody is let in meanwhile.
 const SOON: Duration = Duration::from_secs(1);
 
@@ -113,9 +114,19 @@ impl Entry {
         self.options.kind == CheckKind::Startup && passes
     }
 
+    /// Whether its last answer was that it does not know.
+    pub(crate) fn does_not_know(&self) -> bool {
+        self.last.as_ref().is_some_and(|last| last.verdict.status == HealthStatus::Unknown)
+    }
+
+    /// How long an answer may last, whatever the options say.
+    fn patience(&self) -> Duration {
+        if self.does_not_know() { SOON } else { FOREVER }
+    }
+
     /// Whether its last answer is too old to be told.
     pub(crate) fn is_stale(&self, now: Instant, max_age: Duration) -> bool {
-        let max_age = if self.does_not_know() { max_age.min(SOON) } else { max_age };
+        let max_age = max_age.min(self.patience());
         !self.is_settled() && self.last.as_ref().is_none_or(|last| now.duration_since(last.at) >= max_age)
     }
 
@@ -125,18 +136,9 @@ impl Entry {
         if self.is_settled() {
             return None;
         }
-        let every = self.options.every?.min(if self.does_not_know() { SOON } else { FOREVER });
+        let every = self.options.every?.min(self.patience());
         let due = self.asked.map_or(now, |asked| asked + every);
-        let Some(call) = &self.call else { return Some(due) };
-        // The answer to one that comes may be that it does not know.
-        let look =
-            if self.last.is_none() || self.does_not_know() { call.until.min(now + SOON) } else { due.max(call.until) };
-        Some(look.max(now + Duration::from_millis(1)))
-    }
-
-    /// Whether its last answer was that it does not know.
-    fn does_not_know(&self) -> bool {
-        self.last.as_ref().is_some_and(|last| last.verdict.status == HealthStatus::Unknown)
+        Some(self.call.as_ref().map_or(due, |call| due.max(call.until).max(now + Duration::from_millis(1))))
     }
 
     /// Whether its last call still blocks a thread though its time is up.
