@@ -79,8 +79,8 @@ BURSTS = [f"{runtime}/burst/{count}" for runtime in RUNTIMES for count in (10, 1
 WIDE = [f"{runtime}/roundtrip/{count}" for runtime in RUNTIMES for count in (100, 1000)]
 EVERY = [f"{runtime}/{shape}/{count}" for runtime in RUNTIMES for shape in ("roundtrip", "burst") for count in (10, 100, 1000)]
 
-IN_FLIGHT = (f"A request takes some {counted('ipc-at-once')} instructions of the server, and more of the client, none of them more than a tenth in one place: to look at the text "
-             "three times at each end, to box the future of the handler, and to find and wake who asked.")
+IN_FLIGHT = (f"A request takes some {counted('ipc-at-once')} instructions of the server, and as many of the client, none of them more than a tenth in one place: JSON, checked at the server, read and written; "
+             "two allocations; to find and wake who asked, a task each.")
 SLOW = ("An event a millisecond finds cold caches, so what counts is how much is touched: a round trip to one handler takes 3,900 instructions of ours and 2,900 of "
         "broadcast. With a dispatcher for the slow one alone it is a tenth less, so the rest is not the neighbour.")
 TARGETS = [
@@ -129,7 +129,7 @@ TARGETS = [
     Target("idle: start, of the same two threads by hand", ratio("idle", "start ms", "tokio, two threads"), 1.25),
     Target("idle: wake-ups a second", plain("idle", "wakes"), 0),
     Target("IPC, a request in turn: p50, of raw tokio", ratio("ipc/ct/sequential/64", "p50 us", RAW, IPC), 1.10,
-           why="Of some 6,500 instructions of the server, tokio takes 2,000 to carry bytes and 600 to have a deadline; the rest is JSON, checked, read and written."),
+           why="Of some 6,300 instructions of the server, tokio takes 2,000 to carry bytes and 600 to have a deadline; the rest is JSON, checked, read and written."),
     Target("IPC, the blocking client: p50, of raw std", ratio("ipc/ct/sequential/64", "p50 us", "raw, std", f"{IPC}, blocking"), 1.35),
     *(Target(f"IPC, 64 in flight: requests a second, of {name}", ratio("ipc/ct/in-flight/64", "a second", name, IPC), least, at_least=True, why=IN_FLIGHT)
       for name, least in (("raw, tokio", 0.30), ("tarpc, bincode", 3.5), ("zlink", 7))),
@@ -140,7 +140,7 @@ TARGETS = [
     Target("IPC, its system calls", plain("ipc/ct/counts", "calls", IPC), 3.05),
     Target("IPC, resident KiB for an idle connection", plain("ipc/ct/idle", "KiB", IPC), 6),
     Target("IPC on two workers, 64 in flight: requests a second, of JSON by hand", ratio("ipc/mt/in-flight/64", "a second", "JSON by hand", IPC), 3, at_least=True,
-           why="One task serves a connection, and one task of the client reads; each of 64 callers is woken, on whichever of two workers is free."),
+           why="One task serves a connection, and one of the client reads and writes for 64 callers, each of whom is a task that is woken; the second worker is woken to take half of them."),
 ]
 
 # Those that do something else, or less than can be done without: they are shown, and nobody competes with them.
