@@ -115,6 +115,9 @@ class Bench:
             else:
                 self.run(number, self.program("intervals"), contender, count, period, seconds)
 
+    def health(self, number):
+        self.run(number, self.program("health"), number)
+
     def units(self, number):
         for contender, count, _ in self.in_order(number, UNITS):
             self.run(number, self.program("units"), contender, count)
@@ -170,7 +173,7 @@ def wakes(pid):
     return total
 
 
-SUITES = ["events", "intervals", "units", "idle", "ipc"]
+SUITES = ["events", "intervals", "health", "units", "idle", "ipc"]
 
 
 def main():

@@ -12,6 +12,7 @@ def counted(case):
 
 
 MPSC, BROADCAST, OURS = "tokio mpsc", "tokio broadcast", "daemon-core"
+HEALTH = "daemon-health"
 ROOM, PULLED, ALONE = "tokio broadcast, room for all", "daemon-core, pulled", "daemon-core, the driver alone"
 RAW, IPC = "raw, tokio", "daemon-ipc"
 ACTORS = ["actix", "ractor", "kameo", "node EventEmitter", "eventemitter2"]
@@ -115,6 +116,8 @@ TARGETS = [
            why="59 B: 40 of a place in the timetable (when it is due, its period, its policies, what runs and waits), 16 of its timer, and room that grows by the eighth. A task with tokio's interval asks for 368."),
     Target("10,000 intervals with names and results: CPU a tick, of a task each", ratio("intervals/10000/10", "cpu us", "tokio interval"), 0.25,
            why="Of a tick's 1,500 instructions and 13 misses of the first cache, the driver alone takes 490 and 1 (tokio's interval in a task: 1,240 and 10). The rest is the call, boxed, guarded and polled, with 400; its beginning, its end and two histograms with 250; and the clock, read once a tick."),
+    Target("10,000 health checks that suspend once: of a bare FuturesUnordered", worst([ratio(f"health/{r}/10000", "ns", "FuturesUnordered", HEALTH) for r in RUNTIMES]), 1.3,
+           why="A third of it is the report: each check in it by name, with its message, age and count. The rest is a lock for each poll, a reading of the clock for each answer, and the thresholds."),
     Target("100,000 units: start, of token + TaskTracker", ratio("units/100000", "start us", "token + TaskTracker"), 2),
     Target("100,000 units: memory asked for, of token + TaskTracker", ratio("units/100000", "asked B", "token + TaskTracker"), 2),
     Target("100,000 units: resident, of token + TaskTracker", ratio("units/100000", "resident B", "token + TaskTracker"), 2),
@@ -173,6 +176,7 @@ WHY = [
         "is not it: where the slow one has its own it is no less."),
     Why("contended/", "ns", "Each event is counted against the bound of each subscription, under the lock of its daemon's mailbox."),
     Why("contended/thousand", "ns", "A subscription made at run time has a mailbox of its own, with its lock and its counts.", ours=f"{OURS}, pulled"),
+    Why("health/", "ns", "A check here has a name, a deadline and thresholds, and a report tells its status, message and age; one that blocks or panics costs no other.", ours=HEALTH),
     Why("intervals/", "cpu us", "Each tick is timed, counted, guarded against panics and overlap, and reported by name."),
     *(Why("intervals/", metric, "An interval has a name, its results and a place in every report.") for metric in ("asked B", "resident B")),
     Why("units/100000", "start us", "A unit here has a name, a place in every report, a result and a guard against panics."),

@@ -163,6 +163,12 @@ impl HealthMonitor {
         Ok(self.report_on(&cx.host(), &query).await?)
     }
 
+    /// What all checks and the host come to: what operators are told of the host.
+    #[command]
+    async fn host_health(&self, cx: &Context) -> Result<HealthReport> {
+        Ok(self.report_on(&cx.host(), &HealthQuery::all()).await?)
+    }
+
     /// Asks all checks now, and tells what they answer, whatever their thresholds.
     #[command]
     async fn ask(&self, cx: &Context) -> Result<HealthReport> {

@@ -25,7 +25,7 @@ use super::probe::{Asked, Format};
 use super::verdict::Verdicts;
 use crate::formats::{HEALTH_JSON, health_json, microprofile};
 use crate::metrics::{Metrics, accept::prefers};
-use crate::{HealthError, HealthQuery};
+use crate::{HealthError, HealthQuery, HealthReport};
 
 /// How old a status may be that is given to the next who asks: what a flood of requests costs is bounded by this.
 const FRESH: Duration = Duration::from_millis(100);
@@ -69,6 +69,11 @@ impl App {
     /// Cancelled when the endpoint stops.
     pub(super) fn closing(&self) -> &CancellationToken {
         &self.closing
+    }
+
+    /// What all checks and the host come to.
+    pub(super) async fn health(&self) -> Result<HealthReport> {
+        Ok(self.verdicts.report(&HealthQuery::all()).await?)
     }
 
     /// Lets go of what it holds of the host, whoever holds this.

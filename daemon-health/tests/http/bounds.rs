@@ -99,11 +99,11 @@ async fn a_viewer_that_stops_reading_is_given_up_and_its_place_is_free() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_is_left_open_connects_anew_when_its_connection_is_old() {
     let endpoint = endpoint().limits(limits(|limits| {
-        (limits.age, limits.drain) = (Duration::from_millis(50), Duration::from_millis(10));
-        limits.viewers = 1;
+        (limits.age, limits.drain) = (Duration::from_millis(500), Duration::from_millis(10));
+        limits.refresh = Duration::from_millis(10);
     }));
     let (host, at) = start(endpoint, Store::default()).await;
-    for _ in 0..5 {
+    for _ in 0..2 {
         let mut page = look_away(at).await;
         page.until("[\"daemon/store\"").await;
         page.rest().await; // as a day has many hours

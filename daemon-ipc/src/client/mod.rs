@@ -28,9 +28,14 @@ use crate::{
 use call::Call;
 use daemon_core::with_sources;
 use digits::Digits;
+use link::LinkHandle;
 use serde::{Serialize, de::DeserializeOwned};
 use slot::Slot;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// How many items of a long answer may be on their way.
 const WINDOW: u32 = 64;
@@ -60,6 +65,8 @@ const WINDOW: u32 = 64;
 #[derive(Clone)]
 pub struct Connection {
     slot: Arc<Slot>,
+    /// The first connection there was, which is found without a lock as long as it lasts.
+    first: OnceLock<Arc<LinkHandle>>,
     timeout: Option<Timeout>,
 }
 
@@ -113,13 +120,13 @@ impl Connection {
     /// The same connection, whose calls made through this handle may take this long.
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
-        Self { slot: Arc::clone(&self.slot), timeout: Some(Timeout::new(timeout)) }
+        Self { timeout: Some(Timeout::new(timeout)), ..self.clone() }
     }
 
     /// The same connection, whose calls made through this handle are waited for as long as it lasts.
     #[must_use]
     pub fn without_timeout(&self) -> Self {
-        Self { slot: Arc::clone(&self.slot), timeout: None }
+        Self { timeout: None, ..self.clone() }
     }
 
     /// How long a call may take through this handle; `None` if as long as the connection lasts.
@@ -194,8 +201,16 @@ impl Connection {
     }
 
     async fn ask(&self, body: Body) -> Result<Unread, RequestError> {
-        let link = self.slot.link().await?;
-        Call::new(&link, body, self.timeout).await.map_err(|fault| fault.into_error(link.path(), self.timeout()))
+        let found;
+        let link = match self.first.get().filter(|first| first.is_alive()) {
+            Some(first) => first,
+            None => {
+                found = self.slot.link().await?;
+                self.first.get_or_init(|| Arc::clone(&found));
+                &found
+            }
+        };
+        Call::new(link, body, self.timeout).await.map_err(|fault| fault.into_error(link.path(), self.timeout()))
     }
 
     #[cold]
@@ -338,6 +353,7 @@ impl ConnectionBuilder {
     /// The connection, which is made when it is first needed.
     #[must_use]
     pub fn build(self) -> Connection {
-        Connection { slot: Arc::new(Slot::new(self.endpoint, self.settings)), timeout: self.timeout.map(Timeout::new) }
+        let (slot, timeout) = (Arc::new(Slot::new(self.endpoint, self.settings)), self.timeout.map(Timeout::new));
+        Connection { slot, first: OnceLock::new(), timeout }
     }
 }

@@ -58,15 +58,9 @@ impl<'de> Reader<'de> {
     /// The next byte that is no blank.
     #[inline]
     fn peek(&mut self) -> Result<u8, Error> {
-        match self.rest() {
-            // As a rule, there are none.
-            [next, ..] if *next > b' ' => Ok(*next),
-            rest => {
-                let rest = after_blanks(rest);
-                self.at = self.text.len() - rest.len();
-                rest.first().copied().ok_or_else(unread)
-            }
-        }
+        let rest = after_blanks(self.rest());
+        self.at = self.text.len() - rest.len();
+        rest.first().copied().ok_or_else(unread)
     }
 
     /// Passes over the next byte that is no blank, if it is this one.
@@ -107,15 +101,15 @@ impl<'de> Reader<'de> {
 
     /// Hands a string to whoever wants it: a part of the text, or a copy if there are escapes in it.
     fn string<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
-        self.expect(b'"')?;
-        let rest = self.rest();
-        let length = plain(rest);
-        if rest.get(length) == Some(&b'"') {
-            let text = self.take_to(Some(self.at + length))?;
-            self.at += 1;
-            return visitor.visit_borrowed_str(text);
+        if self.peek()? != b'"' {
+            return Err(unread());
         }
-        self.at -= 1;
+        let start = self.at + 1;
+        let end = start + plain(self.text.as_bytes().get(start..).unwrap_or_default());
+        if self.text.as_bytes().get(end) == Some(&b'"') {
+            self.at = end + 1;
+            return visitor.visit_borrowed_str(self.text.get(start..end).ok_or_else(unread)?);
+        }
         let end = value_end(self.text.as_bytes(), self.at);
         visitor.visit_string(serde_json::from_str(self.take_to(end)?)?)
     }

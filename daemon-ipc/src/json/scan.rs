@@ -100,6 +100,14 @@ fn after_key(text: &[u8]) -> Option<&[u8]> {
 /// What follows blanks. The end of the line is none here.
 #[inline]
 pub(super) fn after_blanks(text: &[u8]) -> &[u8] {
+    match text {
+        // As a rule, there are none.
+        [next, ..] if *next > b' ' => text,
+        _ => after_some_blanks(text),
+    }
+}
+
+fn after_some_blanks(text: &[u8]) -> &[u8] {
     let mut rest = text;
     while let [b' ' | b'\t' | b'\r', after @ ..] = rest {
         rest = after;

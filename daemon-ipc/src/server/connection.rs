@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! 1. Nothing is read while the peer does not take what is written to it, or has more requests open than it may.
-//! 2. What one read brought is answered by one write, if the handlers answer at once; of many requests, by one for each [`BATCH`] of them.
+//! 2. One read is answered by one write, however many requests it brought, if their handlers answer at once.
 //! 3. A connection at rest holds no buffer.
 
 use super::{
@@ -33,17 +33,8 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// How many messages are looked at before what they brought is written: few where the peer can go on beside this, or neither would have
-/// anything to do while the other is at work, and would have to be woken each time; many where it has to wait for the processor anyway.
-const BATCH: usize = 16;
-const BATCH_ALONE: usize = 128;
-
-/// How many it is here.
-pub(super) fn batch() -> usize {
-    // One, too, if nobody knows.
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    if processors > 1 { BATCH } else { BATCH_ALONE }
-}
+/// How many messages are looked at before what they brought is written.
+const BATCH: usize = 128;
 
 /// How often it is looked whether a peer that writes no more still reads.
 const GONE_CHECK: Duration = Duration::from_secs(1);
@@ -215,7 +206,7 @@ impl<'a> Connection<'a> {
         if self.input == Input::Fresh {
             return true;
         }
-        for _ in 0..self.service.batch {
+        for _ in 0..BATCH {
             if self.is_full() {
                 return false;
             }

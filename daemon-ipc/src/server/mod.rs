@@ -35,8 +35,6 @@ struct Service {
     policy: Policy,
     connections: Registry,
     closing: CancellationToken,
-    /// How many messages of a connection are looked at before what they brought is written.
-    batch: usize,
 }
 
 /// A server that listens. Nothing is accepted until it [runs](Self::run); dropping it gives its place back.
@@ -235,7 +233,6 @@ impl ServerBuilder {
             policy: self.policy,
             connections: Registry::default(),
             closing: CancellationToken::new(),
-            batch: connection::batch(),
         };
         Server { service: Arc::new(service), listener, endpoint }
     }

@@ -26,12 +26,13 @@ pub(crate) struct Answer {
 }
 
 impl Operated {
-    /// Starts a place's program with a status page, and waits until that is there.
+    /// Starts a place's program with a status page, and waits until all of it runs.
     pub(crate) fn start(place: &Place, program: Program) -> Self {
         let runtime = place.path("run");
         let running = program.runtime_dir(&runtime).args(["--http", "0"]).start().unwrap();
         let says_where = |line: &str| line.contains("the status page is at http://127.0.0.1:");
         let line = running.wait_for_line(Source::Stderr, PATIENCE, says_where).unwrap();
+        running.wait_for_line(Source::Stderr, PATIENCE, |line| line.starts_with("chatroom started: ")).unwrap();
         let port = line.trim_end().trim_end_matches('/').rsplit(':').next().unwrap().parse().unwrap();
         Self { running, runtime, port }
     }
