@@ -82,7 +82,7 @@ EVERY = [f"{runtime}/{shape}/{count}" for runtime in RUNTIMES for shape in ("rou
 IN_FLIGHT = (f"A request takes some {counted('ipc-at-once')} instructions of the server, and more of the client, none of them more than a tenth in one place: to look at the text "
              "three times at each end, to box the future of the handler, and to find and wake who asked.")
 SLOW = ("An event a millisecond finds cold caches, so what counts is how much is touched: a round trip to one handler takes 3,900 instructions of ours and 2,900 of "
-        "broadcast. With a dispatcher for the slow one alone it is a tenth less, so the rest is not the neighbour.")
+        "broadcast. Where the slow one has a dispatcher of its own it is the same, so it is not the neighbour.")
 TARGETS = [
     Target("allocations for each publish, 100 subscribers", worst([plain(f"{r}/burst/100", "allocations") for r in RUNTIMES]), 1.01),
     Target("burst, 10 subscribers or more: of mpsc", worst([ratio(case, "ns", MPSC) for case in BURSTS]), 0.20,
@@ -172,8 +172,7 @@ WHY = [
     *(Why(f"{runtime}/topics/1000", "ns", "Each topic has a subscription made at run time, with a task of its own, as the channels have; each counts what it is offered, "
           "handles, drops and abandons.", ours=f"{OURS}, pulled", but=NODE) for runtime in RUNTIMES),
     Why("isolation", "p50 us", SLOW),
-    Why("isolation", "p99 us", "Two of two hundred events, and as far apart from round to round as from each other: it comes of what else wakes at that moment. That the handlers share a dispatcher "
-        "is not it: where the slow one has its own it is no less."),
+    Why("isolation", "p99 us", "Two of two hundred events, in each round others. That the handlers share a dispatcher is not it: where the slow one has its own it is no less. More was not found."),
     Why("contended/", "ns", "Each event is counted against the bound of each subscription, under the lock of its daemon's mailbox."),
     Why("contended/thousand", "ns", "A subscription made at run time has a mailbox of its own, with its lock and its counts.", ours=f"{OURS}, pulled"),
     Why("health/", "ns", "A check here has a name, a deadline and thresholds, and a report tells its status, message and age; one that blocks or panics costs no other.", ours=HEALTH),
