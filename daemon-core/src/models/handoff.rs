@@ -325,9 +325,8 @@ fn a_publish_that_waits_for_two_is_woken_by_the_last() {
         publisher.try_publish(Nth::<0>(1)).unwrap();
         let subscribers = subscriptions.map(|mut subscription| {
             thread::spawn(move || {
-                let received = block_on(async {
-                    [subscription.recv().await.unwrap().0, subscription.recv().await.unwrap().0]
-                });
+                let received =
+                    block_on(async { [subscription.recv().await.unwrap().0, subscription.recv().await.unwrap().0] });
                 assert_eq!(received, [1, 2]);
             })
         });
