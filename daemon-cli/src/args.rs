@@ -222,7 +222,7 @@ pub(crate) struct Ask {
     /// Write JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Give up after this long, such as `5s` [10s; 30s to call; 90s to start, stop, reload and wait]
+    /// Give up after this long, such as `5s` [10s to ask; 30s to call; 90s to start, stop, reload and wait]
     #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
 }
@@ -273,51 +273,4 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory;
-
-    #[derive(Parser)]
-    struct Program {
-        #[command(flatten)]
-        operator: Operator,
-    }
-
-    #[test]
-    fn the_definitions_are_sound() {
-        Daemonctl::command().debug_assert();
-        Program::command().debug_assert();
-    }
-
-    #[test]
-    fn options_stand_anywhere_behind_their_command() {
-        for words in [
-            &["x", "schedule", "--json", "list"][..],
-            &["x", "schedule", "list", "--json"],
-            &["x", "schedule", "--json"],
-        ] {
-            let parsed = Program::try_parse_from(words).unwrap();
-            let Some(Embedded::Verb(Verb::Schedule { ask, .. })) = parsed.operator.verb else { panic!("{words:?}") };
-            assert!(ask.json, "{words:?}");
-        }
-    }
-
-    #[test]
-    fn a_name_stands_before_the_command() {
-        let parsed = Daemonctl::try_parse_from(["daemonctl", "chat", "wait", "--ready", "--timeout", "1m30s"]).unwrap();
-        let Verb::Wait { state, ask } = parsed.verb else { panic!("{parsed:?}") };
-        assert_eq!(
-            (parsed.name.as_deref(), state.ready, ask.timeout),
-            (Some("chat"), true, Some(Duration::from_secs(90)))
-        );
-        assert!(Daemonctl::try_parse_from(["daemonctl", "chat", "wait"]).is_err());
-        let shell = Daemonctl::try_parse_from(["daemonctl", "completions", "bash"]).unwrap();
-        assert!(shell.name.is_none() && matches!(shell.verb, Verb::Completions { .. }));
-    }
-
-    #[test]
-    fn a_negative_number_is_a_request() {
-        let parsed = Daemonctl::try_parse_from(["daemonctl", "chat", "call", "calculator.double", "-4"]).unwrap();
-        assert!(matches!(parsed.verb, Verb::Call { request: Some(request), .. } if request == "-4"));
-    }
-}
+mod tests;

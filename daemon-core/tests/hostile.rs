@@ -401,6 +401,55 @@ async fn steering_from_inside_every_hook_is_answered() {
     }
 }
 
+/// A handler waits for a command that restarts, through another, the handler's own daemon.
+#[tokio::test(start_paused = true)]
+async fn what_a_command_waits_for_does_not_wait_for_who_waits_for_the_command() {
+    #[daemon(name = "asks")]
+    struct Asks(Log);
+    #[daemon]
+    impl Asks {
+        #[on_event]
+        async fn poke(&self, _: &Poke, cx: &Context) -> Result<()> {
+            Restarts::client(cx).further().await?;
+            self.0.say("asked");
+            Ok(())
+        }
+    }
+    impl DaemonBase for Asks {
+        async fn initialize(&self, _cx: &Context) -> Result<()> {
+            self.0.say("started");
+            Ok(())
+        }
+    }
+    #[daemon(name = "restarts")]
+    struct Restarts;
+    #[daemon]
+    impl Restarts {
+        #[command]
+        async fn further(&self, cx: &Context) -> Result<()> {
+            Ok(Self::client(cx).restart().await?)
+        }
+        #[command]
+        async fn restart(&self, cx: &Context) -> Result<()> {
+            Ok(cx.host().restart_daemon("asks").await?)
+        }
+    }
+    impl DaemonBase for Restarts {}
+
+    let log = Log::default();
+    let host = Host::new("t").daemon(Restarts).daemon(Asks(log.clone())).start().await.unwrap();
+    let began = tokio::time::Instant::now();
+    host.handle().publish(Poke).await.unwrap();
+    until("it has restarted", || log.lines() == ["started", "asked", "started"]).await;
+    assert!(began.elapsed() < S(1), "nobody was waited for in vain: {:?}", began.elapsed());
+    // Who does not wait for anything of it waits until it runs again.
+    Restarts::client(host.handle()).restart().await.unwrap();
+    assert_eq!(log.lines(), ["started", "asked", "started", "started"]);
+    let report = host.shutdown().await.unwrap();
+    assert!(report.is_clean(), "{report}");
+    assert_nothing_left(&report);
+}
+
 /// What is asked of a host while it is being added to, restarted and reloaded at once ends, and it is whole afterwards.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn everything_at_once_is_answered() {

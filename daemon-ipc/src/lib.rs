@@ -52,13 +52,13 @@ pub use codec::{
 };
 pub use command::Published;
 pub use control::ControlServer;
+pub use daemon_core::{BoxFuture, Peer, Recognition, Upgrade, Upgraded};
 pub use error::{BindError, ConnectionError, Failure, RequestError, code};
 pub use host::IpcServer;
 pub use json::Json;
 pub use limits::Limits;
-pub use peer::{Peer, Policy};
+pub use peer::Policy;
 pub use server::{
-    FromFn, Handler, Items, PushError, Pusher, Recognition, Reply, Request, Server, ServerBuilder, ServerHandle,
-    Upgrade, Upgraded, from_fn,
+    FromFn, Handler, Items, PushError, Pusher, Reply, Request, Server, ServerBuilder, ServerHandle, from_fn,
 };
 pub use transport::{Endpoint, Memory, MemoryListener};

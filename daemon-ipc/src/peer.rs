@@ -1,44 +1,7 @@
-//! Who is at the other end, and whether they may be. Owns the decision, not the finding out.
+//! Who may be at the other end. Owns the decision, not the finding out.
 
+use daemon_core::Peer;
 use std::{fmt, sync::Arc};
-
-/// Who connected, as the system tells: not what the peer says of itself.
-///
-/// On Windows only the process is told; there the pipe's own descriptor keeps others out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Peer {
-    /// The number of its user (uid).
-    pub user: Option<u32>,
-    /// The number of its group (gid).
-    pub group: Option<u32>,
-    /// Its process (pid) at the moment it connected. It may have passed the connection on, or be gone and its number another's.
-    pub process: Option<u32>,
-}
-
-impl Peer {
-    /// A peer inside this process.
-    #[must_use]
-    pub fn this_process() -> Self {
-        let process = Some(std::process::id());
-        #[cfg(unix)]
-        let (user, group) = (Some(crate::transport::current_user()), Some(rustix::process::getegid().as_raw()));
-        #[cfg(not(unix))]
-        let (user, group) = (None, None);
-        Self { user, group, process }
-    }
-}
-
-impl fmt::Display for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.user, self.process) {
-            (Some(user), Some(process)) => write!(f, "user {user}, process {process}"),
-            (Some(user), None) => write!(f, "user {user}"),
-            (None, Some(process)) => write!(f, "process {process}"),
-            (None, None) => f.write_str("somebody unknown"),
-        }
-    }
-}
 
 /// Who may talk to a server. Asked once for each connection, when it is accepted.
 ///
@@ -120,7 +83,11 @@ mod tests {
     #[test]
     fn the_same_user_and_root_may_and_others_may_not() {
         let us = Peer::this_process();
-        let of = |user| Peer { user, ..us };
+        let of = |user| {
+            let mut peer = us;
+            peer.user = user;
+            peer
+        };
         let policy = Policy::default();
         assert!(policy.allows(&us));
         assert!(policy.allows(&of(Some(0))));

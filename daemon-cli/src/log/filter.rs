@@ -36,7 +36,7 @@ impl LogFilter for Steered {
 
 /// Reads directives. A word alone is a level: what `RUST_LOG` would take for a module, and so turn all other logs off, is more likely to be
 /// a slip.
-pub(crate) fn directives(text: &str) -> Result<Targets, String> {
+fn directives(text: &str) -> Result<Targets, String> {
     let levels = "one of off, error, warn, info, debug, trace";
     for part in text.split(',').map(str::trim) {
         let (target, level) = part.split_once('=').map_or((None, part), |(target, level)| (Some(target), level));

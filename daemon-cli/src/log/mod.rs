@@ -6,7 +6,6 @@ mod journal;
 mod rotate;
 mod spans;
 
-pub(crate) use filter::directives;
 pub(crate) use rotate::{numbered, open};
 pub(crate) use spans::Export;
 

@@ -7,7 +7,6 @@ use daemon_ipc::control::{Lines, LogLevel, SetLogLevel};
 
 use super::{Asked, odd_count, state_cell, state_tone};
 use crate::error::Error;
-use crate::log::directives;
 use crate::output::Out;
 use crate::table::{Cell, Side, Table, Tone};
 use crate::words::{count, short};
@@ -103,9 +102,6 @@ pub(super) async fn reload(asked: &Asked<'_>) -> Result<(), Error> {
 }
 
 pub(super) async fn log_level(asked: &Asked<'_>, filter: Option<String>, time: Option<Duration>) -> Result<(), Error> {
-    if let Some(filter) = &filter {
-        directives(filter).map_err(Error::failed)?;
-    }
     let session = asked.open().await?;
     let level = match filter {
         None => session.control().log_level().await,

@@ -2,7 +2,8 @@
 //!
 //! A handler that awaits a command does not get on before that command does, so what the command waits for, the handler waits
 //! for. While its caller waits, a command therefore publishes as if that handler did: a wait for room in the handler's own
-//! queue, which nobody would ever make, is refused there instead of ending with the caller's patience.
+//! queue, which nobody would ever make, is refused there instead of ending with the caller's patience. What would wait for its caller's end
+//! learns of that, too: see [`askers`].
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -12,6 +13,7 @@ use std::task::{Context, Poll};
 
 use crate::call::CallError;
 use crate::event::{Waiter, current_handler, set_current};
+use crate::task::{Record, current};
 
 /// After how many calls, each from inside the one before, the next is refused.
 const DEEPEST: usize = 64;
@@ -29,10 +31,18 @@ struct Link {
     daemon: Arc<str>,
     command: String,
     depth: usize,
+    /// The work that made it.
+    asker: Option<Arc<Record>>,
+    /// Gone once that no longer waits.
+    caller: Weak<()>,
     before: Option<Arc<Link>>,
 }
 
 impl Link {
+    fn is_waited_for(&self) -> bool {
+        self.caller.strong_count() > 0
+    }
+
     /// The last calls that led here, in order.
     fn told(&self) -> String {
         let mut names = Vec::new();
@@ -47,14 +57,21 @@ impl Link {
     }
 }
 
+/// The work that waits for the command polled on this thread, what waits for that, and so on.
+pub(crate) fn askers() -> Vec<Arc<Record>> {
+    CURRENT.with_borrow(|current| {
+        let first = current.as_deref().filter(|link| link.is_waited_for());
+        let calls = std::iter::successors(first, |link| link.before.as_deref().filter(|link| link.is_waited_for()));
+        calls.filter_map(|link| link.asker.clone()).collect()
+    })
+}
+
 /// What a command runs under.
 #[derive(Debug)]
 pub(crate) struct Errand {
     link: Arc<Link>,
     /// The handler that waits for it, if a handler does.
     handler: Option<Waiter>,
-    /// Gone once the caller no longer waits.
-    caller: Weak<()>,
 }
 
 impl Errand {
@@ -66,13 +83,13 @@ impl Errand {
     pub(crate) fn begin(daemon: &Arc<str>, command: &str) -> Result<(Self, Arc<()>), CallError> {
         let before = CURRENT.with_borrow(Option::clone);
         let depth = before.as_ref().map_or(1, |before| before.depth + 1);
-        let link = Link { daemon: daemon.clone(), command: command.to_owned(), depth, before };
+        let token = Arc::new(());
+        let (asker, caller) = (current(), Arc::downgrade(&token));
+        let link = Link { daemon: daemon.clone(), command: command.to_owned(), depth, asker, caller, before };
         if depth > DEEPEST {
             return Err(CallError::Circular { chain: link.told() });
         }
-        let token = Arc::new(());
-        let caller = Arc::downgrade(&token);
-        Ok((Self { link: Arc::new(link), handler: current_handler(), caller }, token))
+        Ok((Self { link: Arc::new(link), handler: current_handler() }, token))
     }
 
     /// Runs a command as this errand.
@@ -95,7 +112,7 @@ impl<F: Future> Future for Running<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let waited_for = this.errand.caller.strong_count() > 0;
+        let waited_for = this.errand.link.is_waited_for();
         let _polling = Polling {
             handler: set_current(this.errand.handler.filter(|_| waited_for)),
             link: CURRENT.replace(Some(this.errand.link.clone())),

@@ -18,6 +18,7 @@ use crate::instance::{DaemonLock, Layout, PathError};
 use crate::schedule::{Order, Period};
 use crate::status::{CheckReport, EventAudit, HostReadiness, HostStatus, Transition};
 use crate::task::aside;
+use crate::upgrade::Upgrades;
 
 /// A handle on a host. Clones are cheap; a handle does not keep the host running.
 #[derive(Clone)]
@@ -176,8 +177,8 @@ impl HostHandle {
     }
 
     /// Stops one daemon, after those that require it, and waits until it has stopped. It stays so until it is started
-    /// again; the host goes on. Called from inside work that would have to end first, such as a tick of that daemon, it
-    /// returns at once, and takes effect when that work ends; so do the other two.
+    /// again; the host goes on. Called from inside work that would have to end first, such as a tick of that daemon or a
+    /// command that such a tick waits for, it returns at once, and takes effect when that work ends; so do the other two.
     ///
     /// # Errors
     /// [`Error::UnknownDaemon`].
@@ -345,6 +346,13 @@ impl HostHandle {
     /// [`PathError`]: the host's name is none for files, or on Windows no variable names a directory for them.
     pub fn layout(&self) -> Result<Layout, PathError> {
         self.link.layout()
+    }
+
+    /// The protocols that daemons of this host understand on a socket that another of them listens on: a daemon adds its own, whoever
+    /// listens asks for those of all.
+    #[must_use]
+    pub fn upgrades(&self) -> Upgrades {
+        self.link.upgrades()
     }
 
     /// Runs the health checks of all running daemons, in parallel, each for no longer than its timeout.

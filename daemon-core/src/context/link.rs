@@ -16,6 +16,7 @@ use crate::instance::{DaemonLock, Layout, PathError};
 use crate::schedule::Order;
 use crate::status::{CheckReport, EventAudit, HostReadiness, HostStatus, State, Transition};
 use crate::sync::watch;
+use crate::upgrade::Upgrades;
 
 /// A daemon's state and the number of its latest life. State, not an event: whoever looks late still sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,6 +89,8 @@ pub(crate) trait HostLink: Any + Send + Sync {
     fn layout(&self) -> Result<Layout, PathError>;
     /// The lock it holds.
     fn lock(&self) -> Option<DaemonLock>;
+    /// What its daemons understand on sockets of others.
+    fn upgrades(&self) -> Upgrades;
     /// Its latest transitions.
     fn journal(&self) -> Vec<Transition>;
     /// What a test wants called in the place of the next call named `name`.

@@ -9,7 +9,7 @@ mod link;
 mod register;
 mod spawn;
 
-pub(crate) use errand::Errand;
+pub(crate) use errand::{Errand, askers};
 pub use handle::HostHandle;
 pub(crate) use life::{Birth, Life, Phase};
 pub(crate) use link::{AnyDaemon, HostLink, Readiness, Wish};

@@ -19,9 +19,11 @@ use super::unit::Unit;
 use crate::error::{DaemonError, DaemonErrorCode, Error};
 use crate::event::Bus;
 use crate::instance::Scope;
+use crate::order::sorted;
 use crate::schedule::Clock;
 use crate::status::State;
 use crate::sync::{Mutex, MutexGuard};
+use crate::upgrade::Upgrades;
 
 /// What happens to a host: told by lives, daemons and operators, heard by the conductor.
 pub(crate) enum Happening {
@@ -80,6 +82,8 @@ pub(crate) struct Board {
     pub(super) farewell: Arc<Farewell>,
     /// What it has claimed of the machine.
     pub(super) claimed: Claimed,
+    /// What its daemons understand on sockets of others.
+    pub(super) upgrades: Upgrades,
     pub(crate) bus: Arc<Bus>,
     pub(crate) clock: Arc<Clock>,
     pub(crate) journal: Arc<Journal>,
@@ -123,6 +127,7 @@ impl Board {
             blocked_after,
             farewell,
             claimed: Claimed::default(),
+            upgrades: Upgrades::new(),
             bus,
             clock,
             journal,
@@ -173,9 +178,7 @@ impl Board {
     }
 
     pub(crate) fn by_wave(&self) -> Vec<Arc<Slot>> {
-        let mut slots = self.slots();
-        slots.sort_by_key(|slot| slot.wave);
-        slots
+        sorted(self.slots(), |slot| (slot.wave.into(), 0))
     }
 
     /// Tells the conductor; once it is gone nobody needs to know.

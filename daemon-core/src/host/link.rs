@@ -11,14 +11,15 @@ use super::board::{Board, Happening};
 use super::slot::{Alive, Slot};
 use crate::BoxFuture;
 use crate::call::{CallError, Carried, CommandInfo, hash};
-use crate::context::{AnyDaemon, Context, Errand, HostLink, Readiness, Wish};
+use crate::context::{AnyDaemon, Context, Errand, HostLink, Readiness, Wish, askers};
 use crate::definition::{CommandOutline, DeclaredCheck};
 use crate::error::Error;
 use crate::instance::{DaemonLock, Environment, Layout, PathError};
 use crate::schedule::Order;
 use crate::status::{CheckReport, EventAudit, HostReadiness, HostStatus, State, TaskKind, Transition};
 use crate::sync::watch;
-use crate::task::{Label, caught, current};
+use crate::task::{Label, Record, caught, current};
+use crate::upgrade::Upgrades;
 
 impl HostLink for Board {
     fn readiness(&self, daemon: &str) -> Option<watch::Receiver<Readiness>> {
@@ -181,6 +182,10 @@ impl HostLink for Board {
         self.claimed.lock()
     }
 
+    fn upgrades(&self) -> Upgrades {
+        self.upgrades.clone()
+    }
+
     fn journal(&self) -> Vec<Transition> {
         self.journal.transitions()
     }
@@ -242,11 +247,14 @@ impl Board {
         Ok((waits, reply))
     }
 
-    /// Whether the work that asks would wait for its own end: whether what it asks for cannot be before the daemon whose
-    /// work it is has stopped, or has got on.
+    /// Whether the work that asks, or work that waits for the command it is, would wait for its own end.
     fn waits_for_itself(&self, target: &Slot, wish: Wish) -> bool {
-        let Some(work) = current() else { return false };
-        let of = |slot: &&Arc<Slot>| slot.inner().life.as_ref().is_some_and(|life| life.tasks.has(&work));
+        current().into_iter().chain(askers()).any(|work| self.is_in_the_way(&work, target, wish))
+    }
+
+    /// Whether what is asked for cannot be before the daemon whose work this is has stopped, or has got on.
+    fn is_in_the_way(&self, work: &Arc<Record>, target: &Slot, wish: Wish) -> bool {
+        let of = |slot: &&Arc<Slot>| slot.inner().life.as_ref().is_some_and(|life| life.tasks.has(work));
         let slots = self.slots();
         let Some(asks) = slots.iter().find(of) else { return false };
         if asks.name == target.name {

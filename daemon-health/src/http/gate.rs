@@ -82,11 +82,12 @@ fn base64(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Whether an address may be listened on.
-pub(super) fn may_listen(address: SocketAddr, public: bool, token: Option<&Token>) -> Result<(), HttpError> {
+/// Whether an address may be listened on, if there is one.
+pub(super) fn may_listen(address: Option<SocketAddr>, public: bool, token: Option<&Token>) -> Result<(), HttpError> {
     if let Some(fault) = token.and_then(Token::fault) {
         return Err(fault);
     }
+    let Some(address) = address else { return Ok(()) };
     match (address.ip().to_canonical().is_loopback(), public, token) {
         (true, ..) | (false, true, Some(_)) => Ok(()),
         (false, true, None) => Err(HttpError::PublicWithoutToken { address }),
@@ -101,6 +102,8 @@ pub(super) enum Door {
     Loopback(Vec<String>),
     /// A port that other machines reach.
     Public,
+    /// A socket on which somebody else has looked at who comes, and which no browser reaches under any name.
+    Socket,
 }
 
 /// Who may come in.
@@ -273,6 +276,14 @@ mod tests {
     }
 
     #[test]
+    fn on_a_socket_any_name_will_do_and_the_token_is_asked_for() {
+        let open = Gate { door: Door::Socket, token: None };
+        assert_eq!(asked(&open, &[("host", "x")]), Ok(()));
+        let shut = Gate { door: Door::Socket, token: Some(Token::new(SECRET.to_owned())) };
+        assert_eq!(asked(&shut, &[("host", "x")]), Err(Refusal::Unauthorized));
+    }
+
+    #[test]
     fn a_page_of_another_site_may_lead_here_and_no_more() {
         let gate = Gate { door: Door::Loopback(Vec::new()), token: None };
         let from = |mode, dest| {
@@ -315,7 +326,7 @@ mod tests {
     fn others_are_let_in_only_if_somebody_said_so_and_there_is_a_token() {
         let token = Token::new(SECRET.to_owned());
         let may = |address: &str, public, token| {
-            may_listen(address.parse().unwrap(), public, token).map_err(|e| e.to_string())
+            may_listen(Some(address.parse().unwrap()), public, token).map_err(|e| e.to_string())
         };
         for loopback in ["127.0.0.1:0", "[::1]:80", "127.3.2.1:80", "[::ffff:127.0.0.1]:80"] {
             assert_eq!(may(loopback, false, None), Ok(()), "{loopback}");
@@ -329,7 +340,9 @@ mod tests {
         let weak = |secret: &str| Token::new(secret.to_owned()).fault().unwrap().to_string();
         assert!(weak("").contains("guessed"));
         assert!(weak("fifteen-letters").contains("guessed"));
-        assert!(may("127.0.0.1:0", false, Some(&Token::new("weak".to_owned()))).unwrap_err().contains("guessed"));
+        let guessable = Token::new("weak".to_owned());
+        assert!(may("127.0.0.1:0", false, Some(&guessable)).unwrap_err().contains("guessed"));
+        assert!(may_listen(None, false, Some(&guessable)).is_err() && may_listen(None, false, None).is_ok());
         assert!(weak("sixteen letters and more").contains("printable"));
         assert_eq!(format!("{token:?}"), "Token(..)", "a token is not written anywhere");
     }

@@ -1,4 +1,4 @@
-//! A host over HTTP (feature `http`): probes, health, metrics, its status as JSON, and a live status page.
+//! A host over HTTP (feature `http`), on a port or on its own socket: probes, health, metrics, its status as JSON, and a live status page.
 //!
 //! [`HttpEndpoint`] is a daemon: nothing listens unless it is added to the host. What it answers:
 //!
@@ -11,7 +11,7 @@
 //! | `/` | the status page, for people |
 //! | `/events` | what the page shows, as server-sent events |
 
-// `serve` holds connections, `gate` says who may ask, `routes` what is answered; `live` is what the page sees; `verdict` is where
+// `serve` holds connections, `socket` has them from whoever listens on the host's, `gate` says who may ask, `routes` what is answered; `live` is what the page sees; `verdict` is where
 // health is asked for.
 
 mod error;
@@ -23,6 +23,7 @@ mod patient;
 mod probe;
 mod routes;
 mod serve;
+mod socket;
 mod verdict;
 
 pub use error::HttpError;
@@ -33,10 +34,13 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::HealthReport;
 use crate::metrics::Metrics;
 use daemon_core::{Context, DaemonBase, Result, daemon};
 use gate::{Door, Gate, Token};
 use routes::App;
+use serve::{Incoming, Routers};
+use socket::Socket;
 use tokio::net::TcpListener;
 
 /// Answers HTTP for its host: probes, health, metrics, status, and a status page.
@@ -44,7 +48,7 @@ use tokio::net::TcpListener;
 /// It is a daemon like any other, named `http`, on the [operations plane](daemon_core::Plane::Operations): it is up from just after the
 /// start to just before the report, and answers also while every worker is blocked.
 ///
-/// It listens on a loopback address. Another one is refused unless it is [allowed](Self::public) and there is a
+/// It answers [on a port](Self::on), or [on the socket](Self::on_socket) of its host, or on both. The port is one of a loopback address. Another one is refused unless it is [allowed](Self::public) and there is a
 /// [token](Self::token). On loopback it answers to names of loopback only, so that no page that a browser shows can reach it under
 /// a name of its own.
 ///
@@ -82,7 +86,8 @@ type Figures = dyn Fn(Metrics) -> Metrics + Send + Sync;
 /// Where and how it serves.
 #[derive(Clone)]
 struct Settings {
-    address: SocketAddr,
+    address: Option<SocketAddr>,
+    socket: bool,
     public: bool,
     token: Option<Token>,
     names: Vec<String>,
@@ -94,8 +99,8 @@ struct Settings {
 /// What one life of the daemon has.
 #[derive(Clone)]
 struct Open {
-    listener: Arc<TcpListener>,
-    address: SocketAddr,
+    incoming: Arc<Incoming>,
+    address: Option<SocketAddr>,
     app: Arc<App>,
 }
 
@@ -103,8 +108,22 @@ impl HttpEndpoint {
     /// An endpoint on an address of this machine, such as `([127, 0, 0, 1], 9100)`.
     #[must_use]
     pub fn on(address: impl Into<SocketAddr>) -> Self {
+        Self::new(Some(address.into()), false)
+    }
+
+    /// An endpoint on the socket of the host's IPC server, and on no port: `curl --unix-socket daemon.sock http://localhost/readyz`.
+    ///
+    /// The server lets in whom its policy allows, and counts these connections among its own. It must be in the host, such as the
+    /// `IpcServer` of `daemon-ipc`; without one nobody is answered.
+    #[must_use]
+    pub fn on_socket() -> Self {
+        Self::new(None, true)
+    }
+
+    fn new(address: Option<SocketAddr>, socket: bool) -> Self {
         let settings = Settings {
-            address: address.into(),
+            address,
+            socket,
             public: false,
             token: None,
             names: Vec::new(),
@@ -118,6 +137,12 @@ impl HttpEndpoint {
     fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {
         set(&mut self.settings);
         self
+    }
+
+    /// Answers [on the socket](Self::on_socket) of the host's IPC server, too.
+    #[must_use]
+    pub fn also_on_socket(self) -> Self {
+        self.set(|settings| settings.socket = true)
     }
 
     /// Allows an address that other machines reach. It needs a [token](Self::token), too, and something before it that encrypts:
@@ -161,10 +186,10 @@ impl HttpEndpoint {
         self.set(|settings| settings.logs = Some(tail))
     }
 
-    /// Where it listens; `None` unless its daemon has started. Port 0 has become a real one here, and stays it through restarts.
+    /// The port it listens on; `None` if it has none, or its daemon has not started. Port 0 has become a real one here, and stays it through restarts.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
-        self.open().map(|open| open.address)
+        self.open().and_then(|open| open.address)
     }
 
     fn open(&self) -> Option<Open> {
@@ -176,23 +201,22 @@ impl HttpEndpoint {
     }
 }
 
-impl Settings {
-    /// Listens where it is told, or did before.
-    async fn listen(&self, before: Option<SocketAddr>) -> Result<(TcpListener, SocketAddr), HttpError> {
-        let address = before.unwrap_or(self.address);
-        gate::may_listen(address, self.public, self.token.as_ref())?;
-        let bound = async {
-            let listener = TcpListener::bind(address).await?;
-            let address = listener.local_addr()?;
-            Ok((listener, address))
-        };
-        bound.await.map_err(|source| HttpError::Bind { address, source })
-    }
+/// Listens, and tells where.
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), HttpError> {
+    let bound = async {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    bound.await.map_err(|source| HttpError::Bind { address, source })
+}
 
-    fn gate(&self) -> Gate {
-        let is_loopback = self.address.ip().to_canonical().is_loopback();
-        let door = if is_loopback { Door::Loopback(self.names.clone()) } else { Door::Public };
-        Gate { door, token: self.token.clone() }
+impl Settings {
+    fn routers(&self, app: &Arc<App>) -> Routers {
+        let is_loopback = self.address.is_some_and(|address| address.ip().to_canonical().is_loopback());
+        let port = if is_loopback { Door::Loopback(self.names.clone()) } else { Door::Public };
+        let behind = |door| routes::router(app, Gate { door, token: self.token.clone() });
+        Routers { port: behind(port), socket: behind(Door::Socket) }
     }
 }
 
@@ -202,8 +226,17 @@ impl HttpEndpoint {
     #[task]
     async fn serve(&self, cx: &Context) {
         let Some(open) = self.open() else { return };
-        let router = routes::router(&open.app, self.settings.gate());
-        serve::run(&open.listener, router, &self.settings.limits, open.app.closing(), cx.cancelled()).await;
+        let routers = self.settings.routers(&open.app);
+        serve::run(&open.incoming, routers, &self.settings.limits, open.app.closing(), cx.cancelled()).await;
+    }
+
+    /// What all checks and the host come to, as `/health` says: what operators are told of the host.
+    #[command]
+    async fn host_health(&self) -> Result<HealthReport> {
+        match self.open() {
+            Some(open) => open.app.health().await,
+            None => Err("it does not serve".into()),
+        }
     }
 
     /// Keeps what the status page shows up to date while somebody looks.
@@ -218,16 +251,24 @@ impl HttpEndpoint {
 
 impl DaemonBase for HttpEndpoint {
     async fn initialize(&self, cx: &Context) -> Result<()> {
-        let (listener, address) = self.settings.listen(self.before.get().copied()).await?;
-        let address = *self.before.get_or_init(|| address);
-        let app = App::new(cx.host(), &self.settings);
-        tracing::info!("the status page is at http://{address}/");
-        *self.lock() = Some(Open { listener: Arc::new(listener), address, app: Arc::new(app) });
+        let settings = &self.settings;
+        gate::may_listen(settings.address, settings.public, settings.token.as_ref())?;
+        let (mut port, mut address) = (None, None);
+        if let Some(wanted) = self.before.get().copied().or(settings.address) {
+            let (listener, bound) = listen(wanted).await?;
+            tracing::info!("the status page is at http://{bound}/");
+            (port, address) = (Some(listener), Some(*self.before.get_or_init(|| bound)));
+        }
+        let socket = settings.socket.then(|| Socket::new(&cx.host().upgrades(), &settings.limits));
+        let app = App::new(cx.host(), settings);
+        *self.lock() = Some(Open { incoming: Arc::new(Incoming { port, socket }), address, app: Arc::new(app) });
         Ok(())
     }
 
     async fn cleanup(&self, _cx: &Context) -> Result<()> {
-        *self.lock() = None;
+        if let Some(open) = self.lock().take() {
+            open.app.close();
+        }
         Ok(())
     }
 }
@@ -236,6 +277,7 @@ impl fmt::Debug for HttpEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpEndpoint")
             .field("address", &self.settings.address)
+            .field("socket", &self.settings.socket)
             .field("public", &self.settings.public)
             .field("token", &self.settings.token)
             .field("limits", &self.settings.limits)

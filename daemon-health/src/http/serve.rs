@@ -3,7 +3,7 @@
 //! Invariants:
 //! 1. A connection ends by itself: its head is waited for no longer than `head_timeout`, its peer must take what is written, and
 //!    it becomes no older than `age`.
-//! 2. When serving ends, whatever is being answered has `drain` to end; then nothing is left.
+//! 2. When serving ends, or whoever handed a connection over closes, whatever is being answered has `drain` to end; then nothing is left.
 
 use std::io;
 use std::pin::pin;
@@ -16,39 +16,51 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::{MutexGuard, Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::limits::HttpLimits;
 use super::patient::Patient;
+use super::socket::{Handed, Socket};
 
 /// How long nothing is accepted after the system could not: it has no descriptors left, say.
 const BREATH: Duration = Duration::from_millis(100);
 
 /// Answers on every connection that comes in until `stop` is ready; then cancels `closing`, and ends them all.
 pub(super) async fn run(
-    listener: &TcpListener,
-    router: Router,
+    incoming: &Incoming,
+    routers: Routers,
     limits: &HttpLimits,
     closing: &CancellationToken,
     stop: impl Future<Output = ()>,
 ) {
     let room = Room::new(limits.connections);
     let mut connections = JoinSet::new();
+    let mut sources = Sources::of(incoming).await;
     let mut stop = pin!(stop);
     loop {
         tokio::select! {
             biased;
             () = &mut stop => break,
             Some(ended) = connections.join_next() => report(ended),
-            (stream, place) = room.next(listener) => {
-                let (router, limits, closing) = (router.clone(), limits.clone(), closing.clone());
-                connections.spawn(async move { connection(stream, router, &limits, closing, &place.hurry).await });
+            (came, place) = room.next(&mut sources) => {
+                let (routers, limits, closing) = (routers.clone(), limits.clone(), closing.clone());
+                connections.spawn(async move {
+                    match came {
+                        Came::Port(stream) => {
+                            let closes = closing.cancelled_owned();
+                            connection(stream, routers.port, &limits, closes, &place.hurry).await;
+                        }
+                        Came::Socket(handed) => handed.serve(routers.socket, &limits, closing, &place.hurry).await,
+                    }
+                });
             }
         }
     }
+    sources.close();
     closing.cancel();
     let all = async {
         while let Some(ended) = connections.join_next().await {
@@ -65,6 +77,83 @@ fn report(ended: Result<(), JoinError>) {
         && error.is_panic()
     {
         tracing::error!(%error, "the task of an HTTP connection panicked");
+    }
+}
+
+/// Where connections come from.
+pub(super) struct Incoming {
+    pub(super) port: Option<TcpListener>,
+    pub(super) socket: Option<Socket>,
+}
+
+/// What is answered on those from either.
+#[derive(Clone)]
+pub(super) struct Routers {
+    pub(super) port: Router,
+    pub(super) socket: Router,
+}
+
+/// Where connections come from, for the one who serves them.
+struct Sources<'a> {
+    port: Option<&'a TcpListener>,
+    socket: Option<MutexGuard<'a, Receiver<Handed>>>,
+}
+
+enum Came {
+    Port(TcpStream),
+    Socket(Handed),
+}
+
+impl<'a> Sources<'a> {
+    async fn of(incoming: &'a Incoming) -> Self {
+        let socket = match &incoming.socket {
+            Some(socket) => Some(socket.handed().await),
+            None => None,
+        };
+        Self { port: incoming.port.as_ref(), socket }
+    }
+
+    /// The next connection.
+    ///
+    /// # Cancel safety
+    /// No connection is lost.
+    async fn next(&mut self) -> Came {
+        tokio::select! {
+            stream = accept(self.port) => Came::Port(stream),
+            handed = take(self.socket.as_deref_mut()) => Came::Socket(handed),
+        }
+    }
+
+    /// Takes no more from the socket, whose server tells whoever comes that nobody speaks HTTP.
+    fn close(&mut self) {
+        if let Some(socket) = &mut self.socket {
+            socket.close();
+        }
+    }
+}
+
+async fn take(socket: Option<&mut Receiver<Handed>>) -> Handed {
+    let handed = match socket {
+        Some(socket) => socket.recv().await,
+        None => None,
+    };
+    match handed {
+        Some(handed) => handed,
+        None => std::future::pending().await,
+    }
+}
+
+async fn accept(port: Option<&TcpListener>) -> TcpStream {
+    let Some(listener) = port else { return std::future::pending().await };
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) if is_its_own(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept an HTTP connection");
+                tokio::time::sleep(BREATH).await;
+            }
+        }
     }
 }
 
@@ -91,18 +180,9 @@ impl Room {
     ///
     /// # Cancel safety
     /// No connection is lost.
-    async fn next(&self, listener: &TcpListener) -> (TcpStream, Place) {
+    async fn next(&self, sources: &mut Sources<'_>) -> (Came, Place) {
         let place = self.place().await;
-        loop {
-            match listener.accept().await {
-                Ok((stream, _)) => return (stream, place),
-                Err(error) if is_its_own(&error) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept an HTTP connection");
-                    tokio::time::sleep(BREATH).await;
-                }
-            }
-        }
+        (sources.next().await, place)
     }
 
     async fn place(&self) -> Place {
@@ -132,7 +212,7 @@ pub(super) async fn connection<S>(
     stream: S,
     router: Router,
     limits: &HttpLimits,
-    closing: CancellationToken,
+    closes: impl Future<Output = ()>,
     hurry: &Notify,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -141,19 +221,28 @@ pub(super) async fn connection<S>(
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout).max_header_size(limits.head);
     let mut serving = pin!(http.serve_connection(io, TowerToHyperService::new(router)));
-    let mut old = pin!(tokio::time::sleep(limits.age));
-    let mut hurry = pin!(hurry.notified());
-    tokio::select! {
+    let mut over = pin!(async {
+        tokio::select! {
+            () = closes => {}
+            () = tokio::time::sleep(limits.age) => {}
+        }
+    });
+    let is_over = tokio::select! {
         biased;
         _ = &mut serving => return,
-        () = closing.cancelled() => {}
-        () = &mut hurry => {}
-        () = &mut old => {}
-    }
+        () = &mut over => true,
+        () = hurry.notified() => false,
+    };
     serving.as_mut().graceful_shutdown();
+    let given_up = async {
+        if !is_over {
+            over.await;
+        }
+        tokio::time::sleep(limits.drain).await;
+    };
     tokio::select! {
         _ = &mut serving => {}
-        () = async { old.await; tokio::time::sleep(limits.drain).await } => {}
+        () = given_up => {}
     }
 }
 
@@ -177,7 +266,7 @@ mod tests {
         let (near, far) = duplex(1024);
         let serving = tokio::spawn(async move {
             let (began, limits) = (Instant::now(), HttpLimits::default());
-            connection(near, router(), &limits, CancellationToken::new(), &Notify::new()).await;
+            connection(near, router(), &limits, std::future::pending(), &Notify::new()).await;
             began.elapsed().as_secs()
         });
         (far, serving)
@@ -236,7 +325,9 @@ mod tests {
             std::future::pending::<&'static str>()
         };
         let router = Router::new().route("/never", get(never));
-        run(&listener, router, &limits, &CancellationToken::new(), asked.notified()).await;
+        let incoming = Incoming { port: Some(listener), socket: None };
+        let routers = Routers { port: router, socket: Router::new() };
+        run(&incoming, routers, &limits, &CancellationToken::new(), asked.notified()).await;
         assert_eq!(waiting.read(&mut [0; 64]).await.unwrap_or(0), 0);
     }
 }

@@ -93,7 +93,7 @@ mod tests {
         greeting.say(0);
         assert!(!greeting.gives_up(1));
         assert_eq!(greeting.heard(Some(2), None), [0; 0]);
-        assert_eq!(greeting.heard(Some(0), Some(Hello::new(None))), [1]);
+        assert_eq!(greeting.heard(Some(0), Some(Hello::new(Default::default()))), [1]);
         assert!(greeting.gives_up(2));
     }
 

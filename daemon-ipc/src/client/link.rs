@@ -92,7 +92,7 @@ impl Deref for LinkHandle {
 impl Link {
     pub(super) fn start(stream: Stream, path: PathBuf, settings: Arc<Settings>) -> LinkHandle {
         let (reader, writer) = stream.split();
-        let hello = serde_json::to_string(&Hello::new(settings.schema.clone())).unwrap_or_default();
+        let hello = serde_json::to_string(&Hello::new(Default::default())).unwrap_or_default();
         let state = State {
             writer: Some(writer),
             outbox: Outbox::default(),

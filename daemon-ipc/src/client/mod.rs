@@ -112,7 +112,6 @@ impl Connection {
                 connect_timeout: Duration::from_secs(5),
                 reconnect: Reconnect::default(),
                 waits_for_server: false,
-                schema: None,
             },
             timeout: Some(Duration::from_secs(30)),
         }
@@ -305,7 +304,6 @@ struct Settings {
     connect_timeout: Duration,
     reconnect: Reconnect,
     waits_for_server: bool,
-    schema: Option<String>,
 }
 
 /// A connection that is not made yet.
@@ -349,13 +347,6 @@ impl ConnectionBuilder {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.settings.limits = limits;
-        self
-    }
-
-    /// Tells the server what this program takes its commands to look like, as a hash.
-    #[must_use]
-    pub fn schema(mut self, schema: impl Into<String>) -> Self {
-        self.settings.schema = Some(schema.into());
         self
     }
 

@@ -13,7 +13,7 @@ pub const PROTOCOL_VERSION: u32 = 1;
 /// ```
 /// use daemon_ipc::{Capabilities, Hello};
 ///
-/// let hello: Hello = serde_json::from_str(r#"{"version":7,"capabilities":["cancel","fly"],"schema":"a1b2"}"#)?;
+/// let hello: Hello = serde_json::from_str(r#"{"version":7,"capabilities":["cancel","fly"],"commands":{"user":"a1b2"}}"#)?;
 /// assert!(hello.capabilities.cancel && !hello.capabilities.push);
 /// let common = hello.common(Capabilities::all());
 /// assert_eq!((common.version, common.capabilities), (1, hello.capabilities));
@@ -27,19 +27,16 @@ pub struct Hello {
     /// What it can do.
     #[serde(default)]
     pub capabilities: Capabilities,
-    /// What its commands look like, as a hash; two ends whose hashes differ may disagree on them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub schema: Option<String>,
-    /// What the commands of each daemon look like, as a hash, if it has told; from a server with a host.
+    /// What the commands of each daemon look like, as a hash, if it has told; from a server.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub commands: BTreeMap<String, String>,
 }
 
 impl Hello {
-    /// The greeting of this crate.
+    /// The greeting of this crate, by one who has such commands.
     #[must_use]
-    pub fn new(schema: Option<String>) -> Self {
-        Self { version: PROTOCOL_VERSION, capabilities: Capabilities::all(), schema, commands: BTreeMap::new() }
+    pub fn new(commands: BTreeMap<String, String>) -> Self {
+        Self { version: PROTOCOL_VERSION, capabilities: Capabilities::all(), commands }
     }
 
     /// What this end and the one that sent this greeting have in common, if this end can do `ours`.
@@ -48,7 +45,7 @@ impl Hello {
         let version = self.version.min(PROTOCOL_VERSION);
         // Version 0 is none of which anything could be known.
         let capabilities = if version == 0 { Capabilities::default() } else { self.capabilities.and(ours) };
-        Self { version, capabilities, schema: self.schema.clone(), commands: BTreeMap::new() }
+        Self { version, capabilities, commands: BTreeMap::new() }
     }
 }
 

@@ -12,7 +12,7 @@ mod room;
 mod route;
 mod tapped;
 
-use crate::{Endpoint, Limits, Policy, Server, Upgrade};
+use crate::{Endpoint, Limits, Policy, Server};
 use daemon_core::{Context, DaemonBase, Result, daemon};
 use route::Route;
 use std::{
@@ -76,7 +76,6 @@ struct Settings {
     limits: Limits,
     policy: Policy,
     mode: u32,
-    upgrades: Vec<Arc<dyn Upgrade>>,
     max_commands: usize,
     max_subscriptions: usize,
 }
@@ -90,7 +89,6 @@ impl IpcServer {
             limits: Limits::default(),
             policy: Policy::default(),
             mode: 0o600,
-            upgrades: Vec::new(),
             max_commands: MAX_COMMANDS,
             max_subscriptions: MAX_SUBSCRIPTIONS,
         };
@@ -127,12 +125,6 @@ impl IpcServer {
         self.set(|settings| settings.mode = mode)
     }
 
-    /// Adds another protocol on the same socket. Those added first are asked first.
-    #[must_use]
-    pub fn upgrade(self, upgrade: impl Upgrade) -> Self {
-        self.set(|settings| settings.upgrades.push(Arc::new(upgrade)))
-    }
-
     /// Replaces how many commands of one daemon may be at work for all connections together \[256\], those counted that go on though
     /// nobody waits for them any more. One more is told that the daemon is busy; the others are as free as before.
     #[must_use]
@@ -162,8 +154,7 @@ impl Settings {
         let host = cx.host();
         let builder = Server::builder(Route::new(cx.clone(), self.max_commands, self.max_subscriptions));
         let builder = builder.limits(self.limits.clone()).policy(self.policy.clone()).mode(self.mode);
-        let builder = builder.commands(host.command_hashes());
-        let builder = self.upgrades.iter().fold(builder, |builder, upgrade| builder.upgrade(Arc::clone(upgrade)));
+        let builder = builder.commands(host.command_hashes()).upgrade(host.upgrades());
         if let Some(endpoint) = &self.endpoint {
             return Ok(builder.listen(endpoint.clone())?);
         }

@@ -11,7 +11,6 @@ use super::{
     calls::Calls,
     patience::{Patience, Verdict},
     shared::Shared,
-    upgrade::{Recognition, Upgraded},
 };
 use crate::{
     Decoder, Failure, Frame, Kind, code,
@@ -21,6 +20,7 @@ use crate::{
     timer::{Now, Timer, after, earlier},
     transport::Stream,
 };
+use daemon_core::{Recognition, Upgraded};
 use std::{
     future::poll_fn,
     io,

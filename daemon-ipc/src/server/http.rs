@@ -1,7 +1,6 @@
 //! What HTTP is told on a socket that does not speak it.
 
-use super::upgrade::{Recognition, Upgrade, Upgraded};
-use async_trait::async_trait;
+use daemon_core::{BoxFuture, Recognition, Upgrade, Upgraded};
 use std::{io, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -20,15 +19,14 @@ const TEXT: &str = "This socket speaks newline-delimited JSON, not HTTP. Send on
 /// Answers every request with the status 426 and a hint.
 pub(super) struct Refusal;
 
-#[async_trait]
 impl Upgrade for Refusal {
     fn recognises(&self, first: &[u8]) -> Recognition {
         Recognition::of_http(first)
     }
 
-    async fn serve(&self, connection: Upgraded) {
+    fn serve(&self, connection: Upgraded) -> BoxFuture<'_, ()> {
         // Whoever hangs up before the answer does not want it.
-        timeout(PATIENCE, refuse(connection)).await.ok();
+        Box::pin(async { drop(timeout(PATIENCE, refuse(connection)).await) })
     }
 }
 

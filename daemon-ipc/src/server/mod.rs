@@ -14,13 +14,12 @@ mod patience;
 mod registry;
 mod running;
 mod shared;
-mod upgrade;
 
 pub use handler::{FromFn, Handler, Reply, Request, from_fn};
 pub use items::{Items, PushError, Pusher};
-pub use upgrade::{Recognition, Upgrade, Upgraded};
 
 use crate::{BindError, Endpoint, FrameError, Hello, Limits, Policy, transport::Listener};
+use daemon_core::Upgrade;
 use registry::Registry;
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -77,7 +76,6 @@ impl Server {
             limits: Limits::default(),
             policy: Policy::default(),
             mode: 0o600,
-            schema: None,
             commands: BTreeMap::new(),
             upgrades: Vec::new(),
         }
@@ -121,7 +119,6 @@ pub struct ServerBuilder {
     limits: Limits,
     policy: Policy,
     mode: u32,
-    schema: Option<String>,
     commands: BTreeMap<String, String>,
     upgrades: Vec<Box<dyn Upgrade>>,
 }
@@ -148,21 +145,17 @@ impl ServerBuilder {
         self
     }
 
-    /// Tells clients what its commands look like, as a hash, so that they can tell whether theirs do.
-    #[must_use]
-    pub fn schema(mut self, schema: impl Into<String>) -> Self {
-        self.schema = Some(schema.into());
-        self
-    }
-
-    /// Tells clients what the commands of each daemon look like, as a hash, so that who cannot read an answer knows why.
+    /// Tells clients what the commands of each daemon look like, as a hash, so that who cannot read an answer knows why. What is no daemon
+    /// may have such a name, too: clients that know it see it in [`Connection::hello`](crate::Connection::hello).
     #[must_use]
     pub fn commands(mut self, hashes: BTreeMap<String, String>) -> Self {
         self.commands = hashes;
         self
     }
 
-    /// Adds another protocol. Those added first are asked first.
+    /// Adds another protocol, or a table of them. Those added first are asked first.
+    ///
+    /// Without one for HTTP, the server answers it by itself, with the status 426 and what to do.
     #[must_use]
     pub fn upgrade(mut self, upgrade: impl Upgrade) -> Self {
         self.upgrades.push(Box::new(upgrade));
@@ -231,8 +224,7 @@ impl ServerBuilder {
 
     fn serve(mut self, listener: Listener, endpoint: Endpoint) -> Server {
         self.upgrades.push(Box::new(http::Refusal));
-        let hello = Hello { commands: self.commands, ..Hello::new(self.schema) };
-        let hello = serde_json::to_string(&hello).unwrap_or_default();
+        let hello = serde_json::to_string(&Hello::new(self.commands)).unwrap_or_default();
         let service = Service {
             handler: self.handler,
             limits: Arc::new(self.limits),

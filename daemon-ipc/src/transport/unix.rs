@@ -87,14 +87,13 @@ fn refused(SocketError { path, fault, .. }: SocketError) -> BindError {
 
 /// Who connected. Somebody the system tells nothing about is nobody: no policy but one that lets everybody in lets them in.
 fn peer_of(stream: &UnixStream) -> Peer {
-    match stream.peer_cred() {
-        Ok(told) => Peer {
-            user: Some(told.uid()),
-            group: Some(told.gid()),
-            process: told.pid().and_then(|pid| u32::try_from(pid).ok()),
-        },
-        Err(_) => Peer { user: None, group: None, process: None },
+    let mut peer = Peer::default();
+    if let Ok(told) = stream.peer_cred() {
+        peer.user = Some(told.uid());
+        peer.group = Some(told.gid());
+        peer.process = told.pid().and_then(|pid| u32::try_from(pid).ok());
     }
+    peer
 }
 
 /// The user this process acts for.

@@ -51,8 +51,9 @@ impl Listener {
 
     pub(super) async fn accept(&self) -> io::Result<(Pipe, Peer)> {
         let pipe = self.0.accept().await?;
-        let process = pipe.client_process_id().ok();
-        Ok((pipe, Peer { user: None, group: None, process }))
+        let mut peer = Peer::default();
+        peer.process = pipe.client_process_id().ok();
+        Ok((pipe, peer))
     }
 }
 

@@ -121,7 +121,7 @@ async fn a_reply_that_is_too_long_is_told_of_and_the_next_is_answered() {
 
 /// The restart of the server that carries it ends in time, and the next connection is served.
 #[tokio::test]
-async fn a_restart_of_the_server_through_itself_ends() {
+async fn a_restart_of_the_server_through_itself_is_answered_before_it_begins() {
     #[daemon(name = "control", plane = operations)]
     struct Control;
 
@@ -140,7 +140,7 @@ async fn a_restart_of_the_server_through_itself_ends() {
     let host = Host::new("house").daemon(server).daemon(Control).daemon(Room::default()).start().await.unwrap();
     let connection = Connection::connect(&place).await.unwrap();
     let restarted = Control::client(&connection).restart(&"ipc".to_owned()).await;
-    assert!(matches!(restarted, Err(CallError::ShuttingDown { .. } | CallError::Transport(_))), "{restarted:?}");
+    assert!(restarted.is_ok(), "{restarted:?}");
     let again = async {
         loop {
             let Ok(connection) = Connection::connect(&place).await else {

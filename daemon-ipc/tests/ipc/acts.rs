@@ -93,7 +93,11 @@ impl Stage {
     pub(crate) fn with(limits: Limits) -> Self {
         let (handler, told, release) = Acts::new();
         let place = Memory::new();
-        let server = Server::builder(handler).limits(limits).schema("s1").listen(&place).unwrap();
+        let server = Server::builder(handler)
+            .limits(limits)
+            .commands([("acts".to_owned(), "s1".to_owned())].into())
+            .listen(&place)
+            .unwrap();
         Self { place, server: server.handle(), running: tokio::spawn(server.run()), told, release }
     }
 

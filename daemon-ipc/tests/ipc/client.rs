@@ -153,15 +153,15 @@ async fn what_is_given_up_before_the_greeting_is_answered_is_told_after_it() {
 #[tokio::test(start_paused = true)]
 async fn the_greeting_goes_with_the_first_request_and_its_answer_is_known() {
     let stage = Stage::new();
-    let connection = Connection::builder(&stage.place).schema("c1").build();
+    let connection = Connection::builder(&stage.place).build();
     assert_eq!(connection.hello(), None);
     connection.call::<_, u8>(&echo(1)).await.unwrap();
     let hello = connection.hello().unwrap();
-    assert_eq!((hello.version, hello.schema.as_deref(), hello.capabilities.cancel), (1, Some("s1"), true));
+    assert_eq!((hello.version, hello.commands["acts"].as_str(), hello.capabilities.cancel), (1, "s1", true));
 
     let place = Memory::new();
     let mut listener = place.listen().unwrap();
-    let connection = Connection::builder(&place).schema("c1").timeout(Duration::from_millis(1500)).build();
+    let connection = Connection::builder(&place).timeout(Duration::from_millis(1500)).build();
     let calls = tokio::spawn(async move {
         tokio::join!(connection.call::<_, ()>(&1), connection.call::<_, ()>(&2)).0.unwrap();
     });
@@ -170,7 +170,7 @@ async fn the_greeting_goes_with_the_first_request_and_its_answer_is_known() {
     assert_eq!(
         server.line().await.unwrap(),
         format!(
-            r#"{{"id":"1","type":"request","hello":{{"version":1,"capabilities":{capabilities},"schema":"c1"}},"deadline":1500,"payload":1}}"#
+            r#"{{"id":"1","type":"request","hello":{{"version":1,"capabilities":{capabilities}}},"deadline":1500,"payload":1}}"#
         )
     );
     assert_eq!(server.line().await.unwrap(), r#"{"id":"2","type":"request","deadline":1500,"payload":2}"#);

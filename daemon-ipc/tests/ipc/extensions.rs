@@ -23,7 +23,7 @@ async fn a_greeting_is_answered_on_the_reply_and_nothing_else_is() {
     peer.say(&format!(r#"{{"id":1,"type":"request",{HELLO},"payload":{{"act":"after","ms":9}}}}"#)).await;
     peer.say(r#"{"id":2,"type":"request","payload":{"act":"echo"}}"#).await;
     assert_eq!(peer.line().await.unwrap(), r#"{"id":2,"type":"response"}"#);
-    let ours = r#""hello":{"version":1,"capabilities":["cancel","deadline","stream","push"],"schema":"s1"}"#;
+    let ours = r#""hello":{"version":1,"capabilities":["cancel","deadline","stream","push"],"commands":{"acts":"s1"}}"#;
     assert_eq!(peer.line().await.unwrap(), format!(r#"{{"id":1,"type":"response",{ours},"payload":9}}"#));
 
     let mut plain = Raw::connect(&stage.place).await;
@@ -39,7 +39,7 @@ async fn a_greeting_is_answered_on_a_failure_too() {
     let mut peer = Raw::connect(&stage.place).await;
     peer.say(&format!(r#"{{"id":1,"type":"request",{HELLO},"payload":{{"act":"fail","message":"no"}}}}"#)).await;
     let answer = peer.json().await;
-    assert_eq!((&answer["type"], &answer["hello"]["schema"]), (&json!("error"), &json!("s1")));
+    assert_eq!((&answer["type"], &answer["hello"]["commands"]["acts"]), (&json!("error"), &json!("s1")));
 }
 
 #[tokio::test(start_paused = true)]

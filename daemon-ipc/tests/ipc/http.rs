@@ -2,7 +2,7 @@
 
 use crate::acts::{Acts, Stage};
 use crate::raw::Raw;
-use daemon_ipc::{Memory, Recognition, Server, Upgrade, Upgraded, async_trait};
+use daemon_ipc::{BoxFuture, Memory, Recognition, Server, Upgrade, Upgraded};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
@@ -65,7 +65,6 @@ async fn what_only_begins_like_http_is_a_bad_line() {
 /// Speaks in capitals.
 struct Shout;
 
-#[async_trait]
 impl Upgrade for Shout {
     fn recognises(&self, first: &[u8]) -> Recognition {
         if first.starts_with(b"SHOUT\n") {
@@ -77,21 +76,23 @@ impl Upgrade for Shout {
         }
     }
 
-    async fn serve(&self, mut connection: Upgraded) {
-        assert_eq!(connection.peer().process, Some(std::process::id()));
-        let closing = connection.closing();
-        let mut bytes = [0; 3];
-        loop {
-            let read = tokio::select! {
-                read = connection.read(&mut bytes) => read.unwrap(),
-                () = closing.cancelled() => break,
-            };
-            if read == 0 {
-                break;
+    fn serve(&self, mut connection: Upgraded) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            assert_eq!(connection.peer().process, Some(std::process::id()));
+            let closing = connection.closing();
+            let mut bytes = [0; 3];
+            loop {
+                let read = tokio::select! {
+                    read = connection.read(&mut bytes) => read.unwrap(),
+                    () = closing.cancelled() => break,
+                };
+                if read == 0 {
+                    break;
+                }
+                connection.write_all(&bytes[..read].to_ascii_uppercase()).await.unwrap();
             }
-            connection.write_all(&bytes[..read].to_ascii_uppercase()).await.unwrap();
-        }
-        connection.write_all(b"BYE\n").await.unwrap();
+            connection.write_all(b"BYE\n").await.unwrap();
+        })
     }
 }
 

@@ -1,6 +1,5 @@
 //! The server and the clients through their public interface: over memory with the clock paused, and over real sockets.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test states what it expects")]
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test states what it expects")]
 
 mod acts;
 mod bad_input;
@@ -8,6 +7,7 @@ mod bad_input;
 mod blocking;
 mod client;
 mod closing;
+mod documents;
 mod events;
 mod extensions;
 mod fuzzed;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tests::Source;
 
-use super::{Place, Result, SOON, done};
+use super::{Place, Result, SOON, done, until};
 
 #[test]
 fn every_answer_is_json_if_that_is_asked_for() -> Result {
@@ -107,9 +107,36 @@ fn daemons_and_intervals_are_steered() -> Result {
     let run = place.json(&["schedule", "run", "clock", "wind"])?;
     assert_eq!(run["name"], "wind");
     let wind = || -> Result<Value> { Ok(place.json(&["schedule", "list", "clock"])?[1].clone()) };
-    while wind()?["ticks"] != 1 {}
+    until(|| Ok(wind()?["ticks"] == 1))?;
     let period = place.json(&["schedule", "period", "clock", "wind", "1m30s"])?;
     assert_eq!(period["period_ms"], 90_000);
+    Ok(())
+}
+
+#[test]
+fn what_is_shown_is_narrowed_to_what_is_named() -> Result {
+    let place = Place::started()?;
+    let all = place.json(&["subscriptions"])?;
+    assert_eq!((all.as_array().map(Vec::len), &all[0]["daemon"]), (Some(1), &"counter".into()), "{all}");
+    assert_eq!(place.json(&["subscriptions", "clock"])?, json!([]));
+    let text = place.run(&["subscriptions", "counter"])?;
+    assert!(text.expect(0).out.contains("counter.ticked"), "{text:?}");
+
+    let routes = place.run(&["commands", "clock"])?;
+    assert!(routes.expect(0).out.contains("clock.double  ") && !routes.out.contains("control."), "{routes:?}");
+    assert_eq!(place.run(&["commands", "clock.double"])?.expect(0).out, "clock.double\n  Doubles a number.\n");
+
+    let whole = place.json(&["journal"])?;
+    let last = place.json(&["journal", "-n", "2"])?;
+    let (whole, last) = (whole.as_array().ok_or("a list")?, last.as_array().ok_or("a list")?);
+    assert!(whole.len() > 2 && last == &whole[whole.len() - 2..], "{last:?}");
+    let table = place.run(&["journal", "--lines", "1"])?;
+    assert_eq!(table.expect(0).out.lines().count(), 2, "a head and a line: {table:?}");
+
+    let one = place.run(&["daemons", "counter"])?;
+    assert!(one.expect(0).out.contains("requires  clock") && one.out.contains("counter.ticked"), "{one:?}");
+    let interval = place.run(&["schedule", "list", "counter"])?;
+    assert_eq!(interval.expect(0).out, "there are no intervals\n");
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 use tests::{Signal, Source};
 
-use super::{Place, Result, SOON, done};
+use super::{Place, Result, SOON, done, until};
 
 #[test]
 fn it_is_started_asked_restarted_and_stopped() -> Result {
@@ -29,6 +29,11 @@ fn it_is_started_asked_restarted_and_stopped() -> Result {
     let logs = place.logged("out")?;
     assert!(logs.contains("about to start"), "{logs}");
     assert!(logs.contains("operated started: ") && logs.contains("operated stopped after "), "{logs}");
+
+    let pid = place.pid();
+    let again = place.json(&["restart", "--timeout", "1m"])?;
+    assert_eq!((&again["started"], &again["start"]["daemons"][0]["name"]), (&true.into(), &"clock".into()), "{again}");
+    assert_ne!(place.pid(), pid);
 
     let stopped = place.run(&["stop"])?;
     assert!(stopped.expect(0).out.starts_with("operated has stopped"), "{stopped:?}");
@@ -78,7 +83,7 @@ fn who_comes_second_waits_until_the_first_is_ready_and_names_it() -> Result {
     let start = || place.begin(&["--kind", "slow", "start"]);
     let starters = [start()?, start()?, start()?];
     let waiting = place.begin(&["wait", "--ready"])?;
-    while place.run(&["status"])?.code != Some(0) {}
+    until(|| Ok(place.run(&["status"])?.code == Some(0)))?;
     assert_eq!(place.json(&["status"])?["state"], "starting");
     place.run(&["wait", "--ready", "--timeout", "1s"])?.expect(4).says("starting: `slow` is starting");
     let hasty = place.run(&["--kind", "slow", "start", "--timeout", "1s"])?;
@@ -113,10 +118,20 @@ fn one_that_is_not_ready_in_time_goes_on_starting() -> Result {
 fn a_stop_during_the_start_ends_both() -> Result {
     let place = Place::new()?;
     let starting = place.begin(&["--kind", "slow", "start"])?;
-    while place.run(&["status"])?.code != Some(0) {}
+    until(|| Ok(place.run(&["status"])?.code == Some(0)))?;
     place.run(&["stop"])?.expect(0);
     done(starting)?.expect(1).says("operated was stopped while it started");
     assert!(place.left()?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_restart_that_takes_too_long_says_so() -> Result {
+    let place = Place::new()?;
+    place.run(&["--kind", "lingers", "start"])?.expect(0);
+    place.run(&["restart", "--timeout", "500ms"])?.expect(4).says("still stopping with PID ");
+    fs::write(place.go(), "")?;
+    place.run(&["wait", "--stopped"])?.expect(0);
     Ok(())
 }
 
@@ -139,7 +154,7 @@ fn a_start_while_it_stops_has_its_turn() -> Result {
     place.run(&["--kind", "lingers", "start"])?.expect(0);
     let before = place.pid();
     let stopping = place.begin(&["stop"])?;
-    while place.json(&["status"])?["state"] != "stopping" {}
+    until(|| Ok(place.json(&["status"])?["state"] == "stopping"))?;
     let starting = place.begin(&["start", "--json"])?;
     fs::write(place.go(), "")?;
     assert_eq!(done(starting)?.expect(0).json()?["started"], true);
@@ -164,7 +179,7 @@ fn one_that_was_killed_is_not_running_and_starts_again() -> Result {
     let place = Place::started()?;
     let pid = place.pid().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed())).ok_or("it runs")?;
     rustix::process::kill_process(pid, Signal::KILL)?;
-    while daemon_core::instance::is_daemon_alive(place.dir().join("daemon.lock")) {}
+    until(|| Ok(!daemon_core::instance::is_daemon_alive(place.dir().join("daemon.lock"))))?;
     place
         .run(&["status"])?
         .expect(3)
@@ -198,8 +213,8 @@ fn the_log_level_is_changed_and_comes_back() -> Result {
     assert!(!place.logged("log")?.contains("ticked"));
     let changed = place.json(&["log-level", "operated=debug", "--for", "3s"])?;
     assert_eq!(level(changed), ("operated=debug".into(), "info".into()));
-    while !place.logged("log")?.contains("ticked") {}
-    while level(place.json(&["log-level"])?).0 != "info" {}
+    until(|| Ok(place.logged("log")?.contains("ticked")))?;
+    until(|| Ok(level(place.json(&["log-level"])?).0 == "info"))?;
     assert_eq!(level(place.json(&["log-level", "warn"])?), ("warn".into(), Value::Null));
     place
         .run(&["log-level", "verbos"])?

@@ -8,7 +8,7 @@ mod pictures;
 mod trouble;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use daemon_core::instance::read_lock_pid;
 use serde_json::Value;
@@ -108,6 +108,16 @@ impl Drop for Place {
             rustix::process::kill_process(pid, tests::Signal::KILL).ok();
         }
     }
+}
+
+/// Looks again and again until it is so.
+#[track_caller]
+fn until(mut is: impl FnMut() -> Result<bool>) -> Result {
+    let deadline = Instant::now() + SOON;
+    while !is()? {
+        assert!(Instant::now() < deadline, "it never came about");
+    }
+    Ok(())
 }
 
 fn done(mut running: Running) -> Result<Done> {

@@ -26,6 +26,22 @@ fn an_instance_that_is_not_there_is_named_with_its_socket() -> Result {
 }
 
 #[test]
+fn one_of_the_system_is_looked_for_among_the_systems_files() -> Result {
+    let place = Place::new()?;
+    let name = format!("nobody-{}", std::process::id());
+    place
+        .control(&["--system", &name, "status"])?
+        .expect(3)
+        .says(&format!("cannot connect to /run/{name}/daemon.sock"));
+    place
+        .control(&[&name, "--system", "status"])?
+        .expect(3)
+        .says(&format!("cannot connect to /run/{name}/daemon.sock"));
+    place.control(&["--system", &name, "logs"])?.expect(1).says(&format!("/var/log/{name}/{name}.log"));
+    Ok(())
+}
+
+#[test]
 fn one_whose_workers_are_all_blocked_answers_and_stops() -> Result {
     let place = Place::started()?;
     place.run(&["call", "clock.block"])?.expect(0);

@@ -25,7 +25,6 @@ pub struct ConnectionBuilder {
     connect_timeout: Duration,
     timeout: Option<Duration>,
     waits_for_server: bool,
-    schema: Option<String>,
 }
 
 impl ConnectionBuilder {
@@ -36,7 +35,6 @@ impl ConnectionBuilder {
             connect_timeout: Duration::from_secs(5),
             timeout: Some(Duration::from_secs(30)),
             waits_for_server: false,
-            schema: None,
         }
     }
 
@@ -68,13 +66,6 @@ impl ConnectionBuilder {
         self
     }
 
-    /// Tells the server what this program takes its commands to look like, as a hash.
-    #[must_use]
-    pub fn schema(mut self, schema: impl Into<String>) -> Self {
-        self.schema = Some(schema.into());
-        self
-    }
-
     /// Connects.
     ///
     /// # Errors
@@ -91,7 +82,7 @@ impl ConnectionBuilder {
             input: vec![0; READ],
             timeout: self.timeout,
             greeting: Greeting::Unsaid,
-            hello: serde_json::to_string(&Hello::new(self.schema)).unwrap_or_default(),
+            hello: serde_json::to_string(&Hello::new(Default::default())).unwrap_or_default(),
             next: 0,
             is_over: false,
         })
