@@ -12,13 +12,7 @@ use crate::{
 };
 use daemon_core::{CheckKind, CheckOptions};
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::BTreeSet,
-    fmt,
-    sync::Arc,
-    task::Waker,
-    time::Duration,
-};
+use std::{collections::BTreeSet, fmt, sync::Arc, task::Waker, time::Duration};
 use thiserror::Error;
 use tokio::{
     runtime::Handle,

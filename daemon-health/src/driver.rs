@@ -10,12 +10,11 @@
 //! 4. While nothing is under way there is no task.
 
 use crate::{
-    Verdict,
+    HealthStatus, Verdict,
     board::{After, Awaited, Board, Gone, Place, Polled, Step, Work},
     catch::attempt,
     entry::Change,
-    history::{History, HealthTransition},
-    HealthStatus,
+    history::{HealthTransition, History},
 };
 use daemon_core::{BoxError, with_sources};
 use std::{

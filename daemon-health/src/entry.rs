@@ -171,9 +171,7 @@ impl Entry {
         let took = at.duration_since(call.asked);
         let (verdict, duration) = match verdict {
             Some(verdict) => (verdict, took),
-            None => {
-                (Verdict::unhealthy(format!("no answer within {:?}", self.limit())), took.min(self.limit()))
-            }
+            None => (Verdict::unhealthy(format!("no answer within {:?}", self.limit())), took.min(self.limit())),
         };
         self.record(Answer { verdict, duration, at })
     }

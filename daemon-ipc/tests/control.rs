@@ -217,7 +217,10 @@ async fn whoever_speaks_for_the_hosts_health_has_the_word() -> Result<()> {
     let health = ControlServer::client(host.handle()).health().await?;
     assert_eq!((health.verdict, health.daemons[0].verdict), (Verdict::Unknown, Verdict::Unknown));
     assert_eq!(health.daemons[0].why, ["has_room: so"]);
-    assert_eq!((&*health.checks[0].name, health.checks[0].verdict, health.checks[0].took_us), ("host.disk", Verdict::Degraded, 2000));
+    assert_eq!(
+        (&*health.checks[0].name, health.checks[0].verdict, health.checks[0].took_us),
+        ("host.disk", Verdict::Degraded, 2000)
+    );
     host.shutdown().await?;
 
     // What cannot be read has no word.

@@ -1,6 +1,11 @@
 use super::*;
 use crate::{BoxError, CheckOptions, HealthStatus, Verdict, from_fn};
-use std::{future::{Future, pending}, sync::atomic::AtomicUsize, sync::atomic::Ordering::Relaxed, sync::mpsc};
+use std::{
+    future::{Future, pending},
+    sync::atomic::AtomicUsize,
+    sync::atomic::Ordering::Relaxed,
+    sync::mpsc,
+};
 use tokio::sync::Notify;
 use tokio::time::{advance, sleep, timeout};
 
@@ -337,7 +342,10 @@ async fn a_check_that_does_not_know_is_asked_again_within_a_second_in_the_backgr
     let (count, checker) = (Arc::new(AtomicUsize::new(0)), HealthChecker::new());
     checker.register(starting(&count)).unwrap();
     let status = async || checker.health(&HealthQuery::all()).await.unwrap().status;
-    assert_eq!((status().await, status().await, count.load(Relaxed)), (HealthStatus::Unknown, HealthStatus::Unknown, 1));
+    assert_eq!(
+        (status().await, status().await, count.load(Relaxed)),
+        (HealthStatus::Unknown, HealthStatus::Unknown, 1)
+    );
     advance(SECOND).await;
     status().await;
     advance(SECOND).await;

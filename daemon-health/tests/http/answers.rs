@@ -45,7 +45,10 @@ async fn probes_say_what_they_look_at() {
     let answer = get(at, "/health/stores?format=microprofile").await;
     let report: Value = serde_json::from_str(&answer.body).unwrap();
     assert_eq!((answer.status, &report["status"]), (503, &"DOWN".into()));
-    assert_eq!((&report["checks"][0]["name"], &report["checks"][0]["data"]["message"]), (&"store.disk".into(), &"no byte left".into()));
+    assert_eq!(
+        (&report["checks"][0]["name"], &report["checks"][0]["data"]["message"]),
+        (&"store.disk".into(), &"no byte left".into())
+    );
     let answer = get(at, "/livez?format=microprofile").await;
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
     assert!(answer.body.starts_with("{\"checks\":[") && answer.body.contains("\"status\":\"UP\""), "{answer:?}");

@@ -26,7 +26,8 @@ async fn all_say(host: &HostHandle, at: SocketAddr, status: &str) {
 
 async fn one_truth(monitor: Option<HealthMonitor>) {
     let full = Arc::<AtomicBool>::default();
-    let mut host = Host::new("shop").daemon(endpoint()).daemon(Store { full: full.clone() }).daemon(ControlServer::new());
+    let mut host =
+        Host::new("shop").daemon(endpoint()).daemon(Store { full: full.clone() }).daemon(ControlServer::new());
     if let Some(monitor) = monitor {
         host = host.daemon(monitor);
     }

@@ -119,8 +119,11 @@ const HOST: &str = "host";
 impl Health {
     /// How the host is, by its status and what its checks said just now.
     pub(super) fn of(status: &HostStatus, readiness: &HostReadiness, checks: &[CheckReport]) -> Self {
-        let of = |daemon: &DaemonStatus| checks.iter().filter(|check| check.daemon == daemon.name).map(CheckHealth::of).collect();
-        let daemons: Vec<_> = status.daemons.iter().map(|daemon| DaemonHealth::of(daemon, status, of(daemon))).collect();
+        let of = |daemon: &DaemonStatus| {
+            checks.iter().filter(|check| check.daemon == daemon.name).map(CheckHealth::of).collect()
+        };
+        let daemons: Vec<_> =
+            status.daemons.iter().map(|daemon| DaemonHealth::of(daemon, status, of(daemon))).collect();
         let weight = |daemon: &DaemonHealth| match daemon.optional {
             true => daemon.verdict.min(Verdict::Degraded),
             false => daemon.verdict,
@@ -141,7 +144,9 @@ impl Health {
         for (name, check) in checks {
             let daemon = check.daemon.clone();
             let found = daemon.as_deref().and_then(|daemon| {
-                declared.iter().find(|known| known.daemon == daemon && name.strip_prefix(daemon) == Some(&format!(".{}", known.name)))
+                declared.iter().find(|known| {
+                    known.daemon == daemon && name.strip_prefix(daemon) == Some(&format!(".{}", known.name))
+                })
             });
             let soft = found.is_some_and(|found| found.options.soft);
             let name = found.map_or(name, |found| found.name.clone());
@@ -151,7 +156,8 @@ impl Health {
             }
         }
         let daemons = status.daemons.iter();
-        let daemons = daemons.map(|daemon| DaemonHealth::of(daemon, status, of.remove(&daemon.name).unwrap_or_default()));
+        let daemons =
+            daemons.map(|daemon| DaemonHealth::of(daemon, status, of.remove(&daemon.name).unwrap_or_default()));
         let (name, state) = (status.name.clone(), status.state);
         Self { name, verdict, state, why, checks: others, daemons: daemons.collect() }
     }

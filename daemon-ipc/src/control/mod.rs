@@ -12,8 +12,8 @@ mod requests;
 use std::sync::Arc;
 
 use daemon_core::{
-    BoxError, Call, CheckKind, CommandInfo, Context, DaemonBase, DaemonStatus, Declared, EventAudit, HostHandle, HostStatus,
-    ReloadReport, Result, Transition, daemon,
+    BoxError, Call, CheckKind, CommandInfo, Context, DaemonBase, DaemonStatus, Declared, EventAudit, HostHandle,
+    HostStatus, ReloadReport, Result, Transition, daemon,
 };
 use serde_json::Value;
 
