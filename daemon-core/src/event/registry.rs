@@ -115,7 +115,7 @@ pub(crate) fn routes_of<'i>(
         has_envelopes: routes.iter().any(|route| route.takes.is_none()),
         has_gates,
         plain: plain.filter(|_| !has_gates && routes.iter().all(is_plain)),
-        last: routes.chunk_by(Route::is_beside).map(<[_]>::len).last().map_or(0, |last| routes.len() - last),
+        last: routes.chunk_by(Route::is_beside).map(<[_]>::len).next_back().map_or(0, |last| routes.len() - last),
         heard: routes.iter().any(|route| !route.is_tap),
         expects,
         routes,

@@ -157,10 +157,7 @@ async fn watch(
                     limit = signal.within.map_or(limit, |within| within.min(limit));
                     board.shut_down(signal.name);
                 }
-                Meaning::Force => {
-                    board.set_cause(signal.name);
-                    return Ok((End::Forced { code: signal.forced_code }, must_end));
-                }
+                Meaning::Force => return Ok((End::Forced { code: signal.forced_code }, must_end)),
                 Meaning::Reload if reloading.is_some() => again = Some(signal.name),
                 Meaning::Reload => reloading = Some(board.begin_reload(signal.name)),
                 Meaning::Nothing => {}

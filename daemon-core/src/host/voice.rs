@@ -3,12 +3,15 @@
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use super::blocked::Word;
 use super::board::Board;
+use super::over::{Hears, over};
 use super::report::{ShutdownReport, StartReport, spawned_at};
 use super::settled::{OnSettled, Settled};
 use crate::error::DaemonError;
@@ -36,7 +39,7 @@ pub(super) struct Voice {
     /// Whether blocked workers are to be warned of.
     warns: bool,
     /// Where warnings are logged, once there was one.
-    log: Option<mpsc::SyncSender<Word>>,
+    log: Option<mpsc::Sender<Word>>,
 }
 
 /// How many warnings may wait for whoever takes the log.
@@ -92,8 +95,12 @@ impl Voice {
             return;
         }
         let log = self.log.get_or_insert_with(|| {
-            let (sender, words) = mpsc::sync_channel(UNHEARD);
-            drop(aside(move || words.into_iter().for_each(|word| log_word(&word))));
+            let (sender, mut words) = mpsc::channel(UNHEARD);
+            drop(aside(move || {
+                while let Some(word) = words.blocking_recv() {
+                    log_word(&word);
+                }
+            }));
             sender
         });
         words.into_iter().for_each(|word| drop(log.try_send(word)));
@@ -125,7 +132,7 @@ impl Voice {
                 tell(waits, Settled::taken(&error));
             }
         });
-        let _ = said.recv_timeout(PATIENCE); // nobody reads: the exit code tells
+        said.wait(PATIENCE); // nobody reads: the exit code tells
         ExitCode::from(EXIT_ALREADY_RUNNING)
     }
 
@@ -142,7 +149,7 @@ impl Voice {
         });
         let filed = self.report_file.map(|path| aside(move || file(&report, &path)).1);
         for done in filed.into_iter().chain(shown) {
-            let _ = done.recv_timeout(deadline.saturating_duration_since(std::time::Instant::now())); // late: go on
+            done.wait(deadline.saturating_duration_since(std::time::Instant::now())); // late: go on
         }
     }
 }
@@ -190,32 +197,32 @@ fn log_word(word: &Word) {
 /// but for the files. The same thread drops the board then, which holds what is the user's if nobody else has it, such as
 /// retained events and filters; nobody waits for that.
 pub(super) fn give_back(board: Arc<Board>, patience: Duration) {
-    let (sender, given_back) = mpsc::channel();
+    let (given, given_back) = over();
     drop(aside(move || {
         board.claimed.give_back();
         if let Some(error) = board.claimed.unreturned() {
             write_error(&format!("{error}\n"));
         }
-        let _ = sender.send(()); // the waiting side may have given up
+        drop(given);
         drop_quietly(board);
     }));
-    let _ = given_back.recv_timeout(patience); // late: go on
+    given_back.wait(patience); // late: go on
 }
 
-/// Does something on a thread of its own; the receiver hears when it is done.
+/// Does something on a thread of its own, and says when it is done.
 ///
 /// It is boxed, so that a program has the code of one such thread and not of one for each thing that is said.
-fn aside(work: impl FnOnce() + Send + 'static) -> (Option<JoinHandle<()>>, mpsc::Receiver<()>) {
+fn aside(work: impl FnOnce() + Send + 'static) -> (Option<JoinHandle<()>>, Hears) {
     aside_boxed(Box::new(work))
 }
 
-fn aside_boxed(work: Box<dyn FnOnce() + Send>) -> (Option<JoinHandle<()>>, mpsc::Receiver<()>) {
-    let (sender, done) = mpsc::channel();
+fn aside_boxed(work: Box<dyn FnOnce() + Send>) -> (Option<JoinHandle<()>>, Hears) {
+    let (over, done) = over();
     let spawned = std::thread::Builder::new().name("daemon-voice".to_owned()).spawn(move || {
+        let _over = over;
         work();
-        let _ = sender.send(()); // the waiting side may have given up
     });
-    (spawned.ok(), done) // without a thread there is no voice, and the receiver hears so
+    (spawned.ok(), done) // without a thread there is no voice, and that is over at once
 }
 
 /// Writes to standard error; where that cannot be written there is nobody left to tell.

@@ -12,15 +12,17 @@ use tests::{Program, Running, Source, TempDir};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Every daemon, by name.
-pub(crate) const DAEMONS: [&str; 14] = [
+pub(crate) const DAEMONS: [&str; 16] = [
     "code",
     "command",
     "console",
+    "control",
     "data",
     "events",
     "health",
     "ipc",
     "lease",
+    "monitor",
     "proxy",
     "room-membership",
     "session",
@@ -165,7 +167,7 @@ impl Report {
             assert_eq!(row.offered, accounted, "{row:?}");
         }
         let mut names: Vec<_> = self.daemons.iter().map(|daemon| daemon.name.as_str()).collect();
-        names.retain(|name| *name != "chaos"); // there only when asked for
+        names.retain(|name| !["chaos", "http"].contains(name)); // there only when asked for
         names.sort_unstable();
         assert_eq!(names, DAEMONS);
     }

@@ -107,7 +107,11 @@ impl Lifecycle {
         let (intake, initialize) = (slot.intake.clone(), lived.hook(TaskKind::Initialize, cx.clone()));
         let anew = self.unit.is_made_anew() && slot.restarts.load(Ordering::Relaxed) > 0;
         let (asked, threshold) = (lived.clone(), threshold.clone());
+        let closing = self.closing.take();
         let begin = async move {
+            if let Some(closing) = closing {
+                closing.await.ok(); // a waker that panicked
+            }
             intake.begin(anew); // asks filters, which are user code
             if !threshold.enter() {
                 return Ok(()); // too late: this step has been given up
