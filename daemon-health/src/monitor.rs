@@ -330,6 +330,7 @@ mod tests {
     impl Data {
         #[health(readiness)]
         async fn reachable(&self) -> Result<()> {
+            let _alive = self.0.clone();
             Ok(())
         }
     }
