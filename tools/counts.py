@@ -37,10 +37,12 @@ CASES = {
     "unit": "a piece of work that a daemon spawns, from its start to its end with the host",
     "ipc-request": "a request of 64 bytes over IPC, at the server, with what waits for it",
     "ipc-at-once": "one of 64 such requests that come at once",
+    "ipc-command": "such a request as a typed command of a host",
 }
 # Of these, system calls too.
 SYSTEM = {
     f"ipc-request{CALLS}": "system calls of a request, at the server",
+    f"ipc-command{CALLS}": "system calls of a typed command, at the server",
     f"ipc-at-once{CALLS}": "system calls of 64 requests that come at once, for each",
 }
 
