@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO ?= cargo
 HOST = $(shell rustc -vV | sed -n "s/^host: //p")
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e test-rust loom asan fuzz counts counts-update sim race windows deny hack probes typos compile-time bench bench-quick clean
+.PHONY: help setup setup-build demo test fmt lint doc unit ui e2e browser storm test-rust loom asan fuzz counts counts-update sim race windows deny hack probes typos compile-time bench bench-quick clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,7 +57,8 @@ asan: ## events and codec under the address sanitizer (needs a nightly toolchain
 	@rustup run nightly rustc --version >/dev/null 2>&1 \
 		|| { echo 'asan: needs a nightly toolchain; try: rustup toolchain install nightly --profile minimal' >&2; exit 1; }
 	for tests in '-p daemon-core --test events' '-p daemon-ipc --lib'; do \
-		RUSTFLAGS='-Zsanitizer=address' CARGO_TARGET_DIR=target/asan RUSTUP_TOOLCHAIN=nightly \
+		LSAN_OPTIONS=suppressions=$(CURDIR)/tools/leaks.supp \
+			RUSTFLAGS='-Zsanitizer=address' CARGO_TARGET_DIR=target/asan RUSTUP_TOOLCHAIN=nightly \
 			$(CARGO) test --locked --target $(HOST) $$tests || exit; \
 	done
 
@@ -90,6 +91,12 @@ counts-update: ## make what is counted now the limits
 
 e2e: ## only the tests that drive real processes
 	$(CARGO) test --locked -p tests
+
+browser: ## the status page in a real Chromium, wide and narrow, dark and light; pictures in target/browser (needs chromium)
+	CARGO=$(CARGO) tools/browser.py
+
+storm: ## a chatroom under storm and chaos, looked at from outside: make storm SECONDS=n
+	SECONDS=$(SECONDS) $(CARGO) test --locked -p tests --test chatroom -- storm --nocapture
 
 probes: ## HAProxy, monit, Prometheus, a collector and systemd's journal on real daemons (installs them, by apt and pip)
 	@tools/setup.sh probes

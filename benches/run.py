@@ -38,6 +38,7 @@ INTERVALS = [
     ("tokio interval", 10_000, 10, True),
     ("a loop with sleep", 10_000, 10, False),
     ("daemon-core", 10_000, 10, True),
+    ("daemon-core, the driver alone", 10_000, 10, True),
     ("node setInterval", 10_000, 10, False),
     ("tokio interval", 1_000, 1_000, True),
     ("tokio-cron-scheduler", 1_000, 1_000, False),
@@ -114,6 +115,9 @@ class Bench:
             else:
                 self.run(number, self.program("intervals"), contender, count, period, seconds)
 
+    def health(self, number):
+        self.run(number, self.program("health"), number)
+
     def units(self, number):
         for contender, count, _ in self.in_order(number, UNITS):
             self.run(number, self.program("units"), contender, count)
@@ -169,7 +173,7 @@ def wakes(pid):
     return total
 
 
-SUITES = ["events", "intervals", "units", "idle", "ipc"]
+SUITES = ["events", "intervals", "health", "units", "idle", "ipc"]
 
 
 def main():

@@ -2,7 +2,8 @@
 """Counts the instructions and system calls of what must stay cheap, and fails if they are more than tests/counted/limits.tsv allows.
 
 Runs the program `counted` under callgrind and strace for two numbers of times, and divides what the second takes more. The clock
-cannot move such a count: the same program gives the same to a tenth of a per cent. Another compiler does not.
+cannot move such a count: the same program gives the same to a tenth of a per cent. Another compiler does not. Of a whole program it
+counts what that takes more than one that has the same threads.
 
 Where there is no valgrind or no strace, says NOT RUN of what it would have counted, and does not fail for that.
 """
@@ -17,6 +18,7 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMITS = ROOT / "tests" / "counted" / "limits.tsv"
@@ -32,19 +34,30 @@ CASES = {
     "publish-10": "a publish to ten handlers of one daemon, and their calls",
     "publish-100": "a publish to ten handlers of each of ten daemons, and their calls",
     "publish-suspending": "a publish to a handler that suspends once, and its call",
+    "publish-suspending-10": "a publish to ten handlers of one daemon that suspend once, and their calls",
+    "publish-pulled": "a publish by name on one of many topics, and its event pulled from a subscription made at run time",
     "tick": "a tick of an interval",
     "tick-64": "a tick of one of 64 intervals that tick at the same times",
     "unit": "a piece of work that a daemon spawns, from its start to its end with the host",
     "ipc-request": "a request of 64 bytes over IPC, at the server, with what waits for it",
     "ipc-at-once": "one of 64 such requests that come at once",
     "ipc-command": "such a request as a typed command of a host",
+    "hello": "a program whose one daemon does nothing, from its first instruction to its last",
 }
 # Of these, system calls too.
 SYSTEM = {
     f"ipc-request{CALLS}": "system calls of a request, at the server",
     f"ipc-command{CALLS}": "system calls of a typed command, at the server",
     f"ipc-at-once{CALLS}": "system calls of 64 requests that come at once, for each",
+    f"hello{CALLS}": "system calls of such a program",
+    f"idle{CALLS}": "system calls a millisecond of a host with 10,000 intervals that sleep and 1,000 subscriptions",
+    f"idle-tick{CALLS}": "the same, where one interval more ticks every ten milliseconds",
 }
+# Whole programs, each with what it is counted beside. Their threads race by chance: the middle one of so many runs counts.
+BESIDE = {"hello": "bare"}
+RUNS = 5
+# What a thread does to wait for another, as often as it happens to, and what its allocator asks for.
+BY_CHANCE = "epoll_wait,futex,write,brk,mmap,munmap,mprotect,madvise"
 
 
 def compiler(cargo):
@@ -60,7 +73,9 @@ def build(cargo):
 
 
 def run(command, program, case, times):
-    done = subprocess.run([*command, str(program), case, str(times)], capture_output=True, text=True)
+    with tempfile.TemporaryDirectory() as place:  # for the lock
+        environment = os.environ | {"RUNTIME_DIRECTORY": place}
+        done = subprocess.run([*command, str(program), case, str(times)], capture_output=True, text=True, env=environment)
     if done.returncode != 0:
         raise SystemExit(f"`counted {case} {times}` failed:\n{done.stdout}{done.stderr}")
     return done.stderr
@@ -72,23 +87,45 @@ def instructions(program, case, times):
 
 
 def system_calls(program, case, times):
-    """Of its first thread, which does all that is counted."""
+    """Of its first thread, which does all that is counted; of one that is idle, of all its threads; of a whole program, those of all that
+    do not come by chance."""
+    case = case.removesuffix(CALLS)
+    follow = ["-f"] if case.startswith("idle") else []
+    if case in BESIDE or case in BESIDE.values():
+        follow = ["-f", "-e", f"trace=!{BY_CHANCE}"]
     with tempfile.NamedTemporaryFile("r") as told:
-        run(["strace", "-c", "-o", told.name], program, case.removesuffix(CALLS), times)
+        run(["strace", "-c", *follow, "-o", told.name], program, case, times)
         return int(re.search(r"^100\.00\s+\S+\s+(?:\d+\s+)?(\d+).* total$", told.read(), re.MULTILINE)[1])
 
 
+def ends(case):
+    """The two runs that a count is the difference of, each a case and how often: the same more often, or more than beside it."""
+    name = case.removesuffix(CALLS)
+    if name in BESIDE:
+        return (case, 1), (case.replace(name, BESIDE[name]), 1)
+    few, many = TIMES
+    return (case, many), (case, few)
+
+
 def measure(program, cases):
-    """All of them for two numbers of times, one on each processor at once.
+    """All of them, one on each processor at once.
 
     A server and its client share theirs: otherwise it is chance whether the one has gone on when the other answers.
     """
-    few, many = TIMES
     processors = sorted(os.sched_getaffinity(0))
     free = iter(processors)
     with ThreadPoolExecutor(len(processors), initializer=lambda: os.sched_setaffinity(0, {next(free)})) as pool:
-        runs = {(case, times): pool.submit(count, program, case, times) for case, count in cases.items() for times in TIMES}
-        once = {case: (runs[case, many].result() - runs[case, few].result()) / (many - few) for case in cases}
+        def begin(case, count):
+            more, less = ends(case)
+            whole = more[1] == less[1]
+            submit = lambda end: [pool.submit(count, program, *end) for _ in range(RUNS if whole else 1)]
+            return submit(more), submit(less), 1 if whole else more[1] - less[1]
+
+        def middle(runs):
+            return median(run.result() for run in runs)
+
+        begun = {case: begin(case, count) for case, count in cases.items()}
+        once = {case: (middle(more) - middle(less)) / times for case, (more, less, times) in begun.items()}
     return {case: round(number, 2 if case in SYSTEM else None) for case, number in once.items()}
 
 

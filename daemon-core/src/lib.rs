@@ -58,6 +58,7 @@ mod host;
 pub mod instance;
 #[cfg(all(test, daemon_loom))]
 mod models;
+mod order;
 mod policy;
 mod reload;
 mod schedule;
@@ -107,9 +108,11 @@ pub use status::{
 pub use task::{Attach, EventRow, Handler, place};
 pub use upgrade::{Peer, Recognition, Upgrade, UpgradeEntry, Upgraded, Upgrades};
 
-// A bus without a host, for the tests and measurements of delivery; not part of the public interface.
+// A bus and a timetable without a host, for tests and measurements; not part of the public interface.
 #[doc(hidden)]
 pub use event::{Bus, Publisher};
+#[doc(hidden)]
+pub use schedule::BareIntervals;
 #[doc(hidden)]
 pub use task::{Failure, Handlers, Observer, StillRunning, Wiring};
 

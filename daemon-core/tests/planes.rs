@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test states what it expects")]
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use daemon_core::{
     Context, DaemonBase, Declaration, Declared, Definition, Error, Host, Plane, Result, State, Wired, daemon,
@@ -133,4 +134,26 @@ async fn a_daemon_that_is_added_is_held_to_the_same() {
     let report = host.shutdown().await.unwrap();
     let names: Vec<_> = report.daemons.iter().map(|daemon| &*daemon.name).collect();
     assert_eq!(names, ["worker", "by-hand"], "what is refused leaves no trace");
+}
+
+/// Never cleans up.
+#[daemon(name = "stubborn", no_handlers)]
+struct Stubborn;
+
+impl DaemonBase for Stubborn {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_hangs_leaves_the_operations_plane_its_part_of_the_budget() {
+    let log = Log::default();
+    let host = Host::new("planes").daemon(Stubborn).daemon(Operator(log.clone())).stop_budget(Duration::from_secs(4));
+    let report = host.start().await.unwrap().shutdown().await.unwrap();
+    let stubborn = report.daemon("stubborn").unwrap();
+    // Both may take as long, so each has half of the budget.
+    assert!((1_000..=2_000).contains(&stubborn.stop_ms), "{report}");
+    assert_eq!((&*stubborn.cut[0].work, report.exit_code), ("cleanup", 75), "{report}");
+    assert_eq!(*log.lock().unwrap(), ["operator up", "operator down"]);
 }

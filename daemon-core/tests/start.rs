@@ -4,12 +4,12 @@
 mod probe;
 
 use daemon_core::{
-    Context, DaemonBase, Declaration, Declared, Definition, Dependency, Error, Host, HostHandle, Restart,
+    Context, DaemonBase, Declaration, Declared, Definition, Dependency, Error, Event, Host, HostHandle, Restart,
     RestartPolicy, Result, StartError, StartReport, State, Task, Wired, daemon,
 };
 use probe::{Bomb, Log, MS, S, assert_nothing_left};
 use std::future::pending;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Declares daemons that take so many seconds to start, log both ends, and may go wrong in a given way.
@@ -650,4 +650,64 @@ async fn random_graphs_start_in_order_and_stop_in_reverse() {
     }
     seeds!(1 2 3 4 5);
     assert!(edges > 25, "graphs worth the name: {edges}");
+}
+
+#[derive(Event)]
+#[event("start:told", local)]
+struct Told;
+
+/// Starts only the second time.
+#[daemon(name = "late", optional)]
+#[derive(Default)]
+struct Late(AtomicBool);
+
+#[daemon]
+impl Late {
+    #[on_event]
+    fn told(&self, _event: &Told) {}
+}
+
+impl DaemonBase for Late {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        if self.0.swap(true, Ordering::SeqCst) { Ok(()) } else { Err("not yet".into()) }
+    }
+}
+
+/// Is never tried as long as the other has failed.
+#[daemon(name = "later", optional, requires(Late))]
+struct Later;
+
+#[daemon]
+impl Later {
+    #[on_event]
+    fn told(&self, _event: &Told) {}
+}
+
+impl DaemonBase for Later {}
+
+#[tokio::test(start_paused = true)]
+async fn events_for_a_daemon_that_failed_to_start_are_abandoned_until_it_is_started() {
+    let host = Host::new("t").daemon(Late::default()).daemon(Later).start().await.unwrap();
+    let handle = host.handle();
+    // What was offered, handled, abandoned, and still waits.
+    let account = |name: &str| {
+        let of = handle.status().daemon(name).unwrap().subscriptions[0].clone();
+        [of.offered, of.handled, of.abandoned, of.queued]
+    };
+    let comes_to = async |expected: [u64; 4]| {
+        for name in ["late", "later"] {
+            let all = async {
+                while account(name) != expected {
+                    tokio::time::sleep(MS(1)).await;
+                }
+            };
+            tokio::time::timeout(MS(1_000), all).await.unwrap_or_else(|_| panic!("{name}: {:?}", account(name)));
+        }
+    };
+    handle.publish(Told).await.unwrap();
+    comes_to([1, 0, 1, 0]).await;
+    handle.start_daemon("later").await.unwrap();
+    handle.publish(Told).await.unwrap();
+    comes_to([2, 1, 1, 0]).await;
+    assert_nothing_left(&host.shutdown().await.unwrap());
 }

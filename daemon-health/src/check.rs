@@ -37,7 +37,13 @@ pub trait HealthCheck: Send + Sync + 'static {
         CheckOptions::default()
     }
 
-    /// Looks.
+    /// The daemon it speaks of, if it is one's \[none\]. Asked once, at registration.
+    fn daemon(&self) -> Option<&str> {
+        None
+    }
+
+    /// Looks. All checks take turns in one task: what computes for long, or waits without suspending, keeps the others from theirs for
+    /// some 20 ms, until they are taken from it.
     ///
     /// # Errors
     ///

@@ -1,28 +1,21 @@
-//! Who asks. Owns the registered checks; each of them owns its call and its answers.
+//! Who asks: the public face of the [board](crate::board), which has the checks, and of their [driver](crate::driver).
 //!
 //! Invariants:
-//! 1. Names are unique.
-//! 2. An answer is waited for no longer than its check's timeout. The wait is held by who asks, not by the check's own task, so it
-//!    ends even if the check blocks the thread it runs on.
-//! 3. What a check is called and its options do not change after registration.
+//! 1. An answer is waited for no longer than its check's timeout, even if the check blocks the thread it runs on.
+//! 2. What a check is called and its options do not change after registration.
 
 use crate::{
     CheckReport, HealthCheck, HealthReport, HealthTransition,
-    entry::{Entry, Pending},
-    history::History,
+    board::Question,
+    driver::{Driver, Wakes},
+    entry::Entry,
 };
-use daemon_core::CheckKind;
+use daemon_core::{CheckKind, CheckOptions};
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
-    time::Duration,
-};
+use std::{collections::BTreeSet, fmt, sync::Arc, task::Waker, time::Duration};
 use thiserror::Error;
 use tokio::{
     runtime::Handle,
-    sync::Notify,
     time::{Instant, sleep_until},
 };
 
@@ -100,41 +93,49 @@ impl HealthQuery {
         self
     }
 
-    fn picks(&self, entry: &Entry) -> bool {
-        self.kind.is_none_or(|kind| kind == entry.options.kind)
-            && self.group.as_deref().is_none_or(|group| entry.options.group.as_deref() == Some(group))
+    pub(crate) fn is_all(&self) -> bool {
+        self.kind.is_none() && self.group.is_none()
+    }
+
+    pub(crate) fn picks(&self, options: &CheckOptions) -> bool {
+        self.kind.is_none_or(|kind| kind == options.kind)
+            && self.group.as_deref().is_none_or(|group| options.group.as_deref() == Some(group))
     }
 }
 
 /// Runs health checks and remembers what they answered.
 ///
-/// Share it in an [`Arc`]. Each call of a check is a task of its own. Of one check at most one call is under way, which whoever asks
-/// meanwhile joins; so a flood of questions costs no more than one.
+/// Share it in an [`Arc`]. One task asks all checks, and ends when none is under way; a check that blocks its thread keeps that task from
+/// the others for some 20 ms, then another one takes over. Of one check at most one call is under way, which whoever asks meanwhile
+/// joins; so a flood of questions costs no more than one.
 pub struct HealthChecker {
     created: Instant,
-    checks: RwLock<BTreeMap<Arc<str>, Arc<Entry>>>,
-    history: Arc<History>,
-    runtime: OnceLock<Handle>,
-    changed: Notify,
+    driver: Arc<Driver>,
+}
+
+/// Checks that were picked; they stay to be told of until this is dropped.
+struct Picked<'a> {
+    driver: &'a Driver,
+    question: Question,
+}
+
+impl Drop for Picked<'_> {
+    fn drop(&mut self) {
+        self.driver.with(|board, after| board.let_go(&self.question, after));
+    }
 }
 
 impl HealthChecker {
     /// A checker without checks, whose uptime starts now.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            created: Instant::now(),
-            checks: RwLock::default(),
-            history: Arc::default(),
-            runtime: OnceLock::new(),
-            changed: Notify::new(),
-        }
+        Self { created: Instant::now(), driver: Arc::default() }
     }
 
     /// Calls the checks on `runtime` from now on, and not on that of who asks: for who must answer while checks block their
     /// threads. Only the first such call counts.
     pub fn run_on(&self, runtime: Handle) {
-        self.runtime.get_or_init(|| runtime);
+        self.driver.run_on(runtime);
     }
 
     /// Adds a check, with the options it asks for.
@@ -150,21 +151,19 @@ impl HealthChecker {
         if let Some(fault) = options.fault() {
             return Err(HealthError::Options { name: name.to_string(), fault });
         }
-        let mut checks = self.write();
-        if checks.contains_key(&name) || &*name == HOST {
+        let entry = Entry::new(Arc::new(check), name.clone(), options);
+        let driver = self.driver.clone();
+        let waker = |place| Waker::from(Arc::new(Wakes { driver, place }));
+        if &*name == HOST || !self.driver.board().register(entry, Instant::now(), waker) {
             return Err(HealthError::DuplicateName { name: name.to_string() });
         }
-        let entry = Entry::new(Arc::new(check), name.clone(), options, self.history.clone());
-        checks.insert(name, Arc::new(entry));
-        drop(checks);
-        self.changed.notify_one();
+        self.driver.sooner.notify_one();
         Ok(())
     }
 
     /// Removes a check; `false` if there was none of that name. An answer under way is waited for no less.
     pub fn unregister(&self, name: &str) -> bool {
-        let removed = self.write().remove(name); // dropped outside the lock: it may be user code
-        removed.is_some()
+        self.driver.with(|board, after| board.unregister(name, after))
     }
 
     /// Asks every check now, all at once, and tells what they answered, whatever their thresholds.
@@ -195,16 +194,15 @@ impl HealthChecker {
     ///
     /// As [`check`](Self::check).
     pub async fn check_older_than(&self, max_age: Duration) -> HealthReport {
-        let entries = self.entries(&HealthQuery::all());
-        let now = Instant::now();
-        self.ask(entries.iter().filter(|entry| entry.is_stale(now, max_age))).await;
-        self.told(None, &entries, Entry::answered)
+        let picked = self.pick(&HealthQuery::all());
+        self.ask(&picked, |entry, now| entry.is_stale(now, max_age)).await;
+        self.told(None, &picked, Entry::answered)
     }
 
     /// The last answers, without asking: a check that never answered is unknown.
     #[must_use]
     pub fn last(&self) -> HealthReport {
-        self.told(None, &self.entries(&HealthQuery::all()), Entry::answered)
+        self.told(None, &self.pick(&HealthQuery::all()), Entry::answered)
     }
 
     /// What the answers of the checks that `query` picks come to, by their thresholds. Only those are asked anew whose last answer is
@@ -229,26 +227,26 @@ impl HealthChecker {
                 return Err(HealthError::UnknownGroup { group: group.clone(), known });
             }
         }
-        let entries = self.entries(query);
-        let now = Instant::now();
-        self.ask(entries.iter().filter(|entry| entry.is_stale(now, entry.options.max_age()))).await;
-        Ok(self.told(query.kind, &entries, Entry::evaluated))
+        let picked = self.pick(query);
+        self.ask(&picked, |entry, now| entry.is_stale(now, entry.options.max_age())).await;
+        Ok(self.told(query.kind, &picked, Entry::evaluated))
     }
 
     /// The groups that checks are in.
     #[must_use]
     pub fn groups(&self) -> BTreeSet<String> {
-        self.read().values().filter_map(|entry| entry.options.group.as_deref().map(str::to_owned)).collect()
+        let board = self.driver.board();
+        board.registered().filter_map(|entry| entry.options.group.as_deref().map(str::to_owned)).collect()
     }
 
     /// The last changes of what checks' answers come to, at most 256, oldest first.
     #[must_use]
     pub fn history(&self) -> Vec<HealthTransition> {
-        self.history.all()
+        self.driver.history.all()
     }
 
-    /// Asks each check at every multiple of its period, for as long as it is polled. A check whose call is under way is not asked
-    /// again.
+    /// Asks each check at every multiple of its period, for as long as it is polled, and one that does not know after a second. A
+    /// check whose call is under way is not asked again.
     ///
     /// # Panics
     ///
@@ -259,66 +257,40 @@ impl HealthChecker {
     /// Cancel safe; calls under way go on.
     pub async fn run(&self) {
         loop {
-            let changed = self.changed.notified();
+            let sooner = self.driver.sooner.notified();
             let now = Instant::now();
-            let mut next = None;
-            for entry in self.entries(&HealthQuery::all()) {
-                entry.give_up(now);
-                if entry.until().is_none() && entry.due(now).is_some_and(|due| due <= now) {
-                    drop(entry.ask(&self.runtime()));
-                }
-                // A call is waited for until its time is up; what it answers before that changes nothing here.
-                next = earlier(next, entry.until().or_else(|| entry.due(now)));
-            }
+            let next = self.driver.begin(|board, after| board.ask_planned(now, after));
             tokio::select! {
-                () = changed => {}
+                () = sooner => {}
                 () = reached(next) => {}
             }
         }
     }
 
-    /// Asks checks side by side, and waits for their answers.
-    async fn ask(&self, entries: impl Iterator<Item = &Arc<Entry>>) {
-        let runtime = self.runtime();
-        let pending: Vec<Pending> = entries.map(|entry| entry.ask(&runtime)).collect();
-        for pending in pending {
-            pending.wait().await;
-        }
+    fn pick(&self, query: &HealthQuery) -> Picked<'_> {
+        Picked { driver: &self.driver, question: self.driver.board().pick(query) }
     }
 
-    fn runtime(&self) -> Handle {
-        self.runtime.get().cloned().unwrap_or_else(Handle::current)
-    }
-
-    fn entries(&self, query: &HealthQuery) -> Vec<Arc<Entry>> {
-        self.read().values().filter(|entry| query.picks(entry)).cloned().collect()
+    /// Asks those of the picked checks that are due side by side, and waits for their answers.
+    async fn ask(&self, picked: &Picked<'_>, is_due: impl Fn(&Entry, Instant) -> bool) {
+        let now = Instant::now();
+        let calls =
+            self.driver.begin(|board, after| board.ask(&picked.question, now, |entry| is_due(entry, now), after));
+        self.driver.answers(calls).await;
     }
 
     fn told(
         &self,
         kind: Option<CheckKind>,
-        entries: &[Arc<Entry>],
+        picked: &Picked<'_>,
         tell: fn(&Entry, Instant) -> CheckReport,
     ) -> HealthReport {
         let now = Instant::now();
-        let checks = entries.iter().map(|entry| (entry.name.to_string(), tell(entry, now))).collect();
-        HealthReport::new(kind, checks, now.duration_since(self.created))
-    }
-
-    // No user code runs under the lock, so a poisoned map is as whole as any other.
-    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<Arc<str>, Arc<Entry>>> {
-        self.checks.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<Arc<str>, Arc<Entry>>> {
-        self.checks.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
+        let mut checks = Vec::with_capacity(picked.question.places.len());
+        let board = self.driver.board();
+        checks.extend(board.picked(&picked.question).map(|entry| (entry.name.to_string(), tell(entry, now))));
+        drop(board);
+        HealthReport::new(kind, checks.into_iter().collect(), now.duration_since(self.created))
     }
 }
 
@@ -326,6 +298,13 @@ async fn reached(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
+    }
+}
+
+impl Drop for HealthChecker {
+    fn drop(&mut self) {
+        // Each holds the driver, which holds them. What is under way still goes on to its end or its timeout.
+        self.driver.with(|board, after| board.unregister_all(after));
     }
 }
 

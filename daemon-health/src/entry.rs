@@ -1,265 +1,215 @@
-//! One registered check: its call under way, its last answer, and what its answers come to.
-//!
-//! Invariants:
-//! 1. At most one call is under way. Who asks meanwhile joins it.
-//! 2. A call has one answer: what it returned, or, once its time is up, that there was none. What comes later does not count.
-//! 3. A call whose time is up is aborted. While it blocks its thread all the same the check is not called again, so that it blocks one
-//!    thread and no more.
-//! 4. No lock is held while user code runs.
+//! One registered check: its call under way, its last answer, and what its answers come to. Pure: no clock, no user code.
 
 use crate::{
     CheckReport, HealthCheck, HealthStatus, Verdict,
-    catch::{attempt, caught},
-    history::{HealthTransition, History},
     tracker::{Tracker, softened},
 };
-use daemon_core::{BoxError, CheckKind, CheckOptions, with_sources};
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
-use tokio::{
-    runtime::Handle,
-    sync::watch,
-    task::AbortHandle,
-    time::{Instant, timeout_at},
-};
+use daemon_core::{BoxError, CheckKind, CheckOptions};
+use std::{future::Future, pin::Pin, sync::Arc, task::Waker, time::Duration};
+use tokio::time::Instant;
 
 /// The longest time that is waited for anything: a clock that adds more would overflow.
 const FOREVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+
+/// How soon a check is asked again that does not know: its daemon has not started yet, say, and nobody is let in meanwhile.
+const SOON: Duration = Duration::from_secs(1);
 
 /// One registered check.
 pub(crate) struct Entry {
     pub(crate) name: Arc<str>,
     pub(crate) options: CheckOptions,
-    check: Arc<dyn HealthCheck>,
-    history: Arc<History>,
-    state: Mutex<State>,
-}
-
-struct State {
+    pub(crate) check: Arc<dyn HealthCheck>,
+    daemon: Option<Box<str>>,
     tracker: Tracker,
     last: Option<Answer>,
     /// When it was last asked.
     asked: Option<Instant>,
-    call: Option<Call>,
-    calls: u64,
+    /// The call that has no answer yet.
+    pub(crate) call: Option<Call>,
+    /// The future of a call, while no hand polls it. Its call may be over.
+    pub(crate) running: Option<Running>,
+    /// Whether a hand has the future, or is making or dropping one. Without a call under way it blocks its thread.
+    pub(crate) held: bool,
+    /// Whether it is in line to be polled.
+    pub(crate) queued: bool,
+    /// Whether it is to be in line once it is no longer held.
+    pub(crate) again: bool,
+    /// Puts it in line; a hand has it while it polls.
+    pub(crate) waker: Option<Waker>,
+    /// Whether it is kept for those who asked before it was unregistered.
+    pub(crate) is_kept: bool,
+    pub(crate) is_registered: bool,
+    /// When it is looked whether it is to be asked in the background.
+    pub(crate) planned: Option<Instant>,
 }
 
-#[derive(Clone)]
-struct Answer {
+/// A call under way. Of two calls of whatever checks no number is the same.
+pub(crate) struct Call {
+    pub(crate) number: u64,
+    pub(crate) until: Instant,
+    asked: Instant,
+    pub(crate) waiters: Vec<Waker>,
+}
+
+/// The way to an answer.
+pub(crate) type Asking = Pin<Box<dyn Future<Output = Result<Verdict, BoxError>> + Send>>;
+
+/// The future of a call.
+pub(crate) struct Running {
+    pub(crate) number: u64,
+    pub(crate) asking: Asking,
+}
+
+/// An answer.
+pub(crate) struct Answer {
     verdict: Verdict,
     duration: Duration,
     at: Instant,
 }
 
-/// A call under way, or one that blocks its thread though its time is up.
-struct Call {
-    number: u64,
-    until: Instant,
-    task: AbortHandle,
-    answered: watch::Receiver<bool>,
-    late: bool,
-}
-
-/// A wait for the answer of a call.
-pub(crate) struct Pending {
-    entry: Arc<Entry>,
-    number: u64,
-    until: Instant,
-    answered: watch::Receiver<bool>,
+/// That its answers come to something else.
+pub(crate) struct Change {
+    pub(crate) check: Arc<dyn HealthCheck>,
+    pub(crate) name: Arc<str>,
+    pub(crate) from: HealthStatus,
+    pub(crate) to: HealthStatus,
+    pub(crate) message: Option<String>,
 }
 
 impl Entry {
-    pub(crate) fn new(
-        check: Arc<dyn HealthCheck>,
-        name: Arc<str>,
-        options: CheckOptions,
-        history: Arc<History>,
-    ) -> Self {
-        let state = State { tracker: Tracker::new(), last: None, asked: None, call: None, calls: 0 };
-        Self { name, options, check, history, state: Mutex::new(state) }
-    }
-
-    // No user code runs under the lock, so what is behind a poisoned one is as whole as ever.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn new(check: Arc<dyn HealthCheck>, name: Arc<str>, options: CheckOptions) -> Self {
+        Self {
+            name,
+            options,
+            daemon: check.daemon().map(Box::from),
+            check,
+            tracker: Tracker::new(),
+            last: None,
+            asked: None,
+            call: None,
+            running: None,
+            held: false,
+            queued: false,
+            again: false,
+            waker: None,
+            is_kept: false,
+            is_registered: true,
+            planned: None,
+        }
     }
 
     fn limit(&self) -> Duration {
         self.options.timeout.min(FOREVER)
     }
 
-    /// When it is to be asked next, if that is not left to those who want to know; at once if it never was.
-    pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
-        let state = self.state();
-        if self.is_settled(&state) {
-            return None;
-        }
-        let every = self.options.every?.min(FOREVER);
-        Some(state.asked.map_or(now, |asked| asked + every))
+    /// Asks it, once it is polled.
+    pub(crate) fn asking(&self) -> Asking {
+        let check = self.check.clone();
+        Box::pin(async move { check.check().await })
     }
 
-    /// When the time of the call under way is up.
-    pub(crate) fn until(&self) -> Option<Instant> {
-        self.state().call.as_ref().filter(|call| !call.late).map(|call| call.until)
+    /// Whether it has been asked for good: what has started has started.
+    fn is_settled(&self) -> bool {
+        let passes = matches!(self.tracker.status(), HealthStatus::Healthy | HealthStatus::Degraded);
+        self.options.kind == CheckKind::Startup && passes
+    }
+
+    /// Whether its last answer was that it does not know.
+    pub(crate) fn does_not_know(&self) -> bool {
+        self.last.as_ref().is_some_and(|last| last.verdict.status == HealthStatus::Unknown)
+    }
+
+    /// How long an answer may last, whatever the options say.
+    fn patience(&self) -> Duration {
+        if self.does_not_know() { SOON } else { FOREVER }
     }
 
     /// Whether its last answer is too old to be told.
     pub(crate) fn is_stale(&self, now: Instant, max_age: Duration) -> bool {
-        let state = self.state();
-        !self.is_settled(&state) && state.last.as_ref().is_none_or(|last| now.duration_since(last.at) >= max_age)
+        let max_age = max_age.min(self.patience());
+        !self.is_settled() && self.last.as_ref().is_none_or(|last| now.duration_since(last.at) >= max_age)
     }
 
-    /// Whether it has been asked for good: what has started has started.
-    fn is_settled(&self, state: &State) -> bool {
-        let passes = matches!(state.tracker.status(), HealthStatus::Healthy | HealthStatus::Degraded);
-        self.options.kind == CheckKind::Startup && passes
-    }
-
-    /// Calls the check on `runtime`, unless a call is under way, which is joined.
-    pub(crate) fn ask(self: &Arc<Self>, runtime: &Handle) -> Pending {
-        let now = Instant::now();
-        let mut state = self.state();
-        match state.call.as_ref() {
-            Some(call) if !call.late => return self.pending(call),
-            Some(call) if !call.task.is_finished() => {
-                let pending = self.pending(call);
-                state.asked = Some(now);
-                drop(state);
-                let verdict = Verdict::unhealthy("its last call still blocks its thread, and was not asked again");
-                self.record(Answer { verdict, duration: Duration::ZERO, at: now });
-                return pending;
-            }
-            _ => {}
+    /// When it is to be asked next, if that is not left to those who want to know; at once if it never was. One whose call is under
+    /// way is looked at again when the time of that is up.
+    pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
+        if self.is_settled() {
+            return None;
         }
-        state.calls += 1;
-        let (number, until) = (state.calls, now + self.limit());
-        let (told, answered) = watch::channel(false);
-        let entry = self.clone();
-        let task = runtime.spawn(async move {
-            let check = entry.check.clone();
-            let ended = timeout_at(until, caught(|| async move { check.check().await })).await;
-            let late = ended.is_err();
-            let verdict = match ended {
-                Ok(answer) => verdict_of(answer),
-                Err(_) => no_answer(entry.limit()),
-            };
-            entry.settle(number, now, verdict, late);
-            told.send_replace(true); // nobody may wait for it
-        });
-        let call = Call { number, until, task: task.abort_handle(), answered, late: false };
-        let pending = self.pending(&call);
-        state.asked = Some(now);
-        state.call = Some(call);
-        pending
+        let every = self.options.every?.min(self.patience());
+        let due = self.asked.map_or(now, |asked| asked + every);
+        Some(self.call.as_ref().map_or(due, |call| due.max(call.until).max(now + Duration::from_millis(1))))
     }
 
-    fn pending(self: &Arc<Self>, call: &Call) -> Pending {
-        let answered = call.answered.clone();
-        Pending { entry: self.clone(), number: call.number, until: call.until, answered }
+    /// Whether its last call still blocks a thread though its time is up.
+    pub(crate) fn blocks(&self) -> bool {
+        self.held && self.call.is_none()
     }
 
-    /// Gives up the call under way if its time is up.
-    pub(crate) fn give_up(&self, now: Instant) {
-        let number = self.state().call.as_ref().filter(|call| !call.late && call.until <= now).map(|call| call.number);
-        if let Some(number) = number {
-            let limit = self.limit();
-            self.settle(number, now.checked_sub(limit).unwrap_or(now), no_answer(limit), true);
-        }
+    /// Whether nothing and nobody needs it any more.
+    pub(crate) fn is_over(&self) -> bool {
+        !self.is_registered && !self.is_kept && self.call.is_none() && self.running.is_none() && !self.held
     }
 
-    /// Takes the answer of a call, unless it has one.
-    fn settle(&self, number: u64, asked: Instant, verdict: Verdict, late: bool) {
-        let at = Instant::now();
-        {
-            let mut state = self.state();
-            let Some(call) = state.call.as_mut().filter(|call| call.number == number && !call.late) else { return };
-            call.late = true;
-            if late {
-                call.task.abort();
-            } else {
-                state.call = None;
-            }
-        }
-        let duration = at.duration_since(asked);
-        let duration = if late { duration.min(self.limit()) } else { duration };
-        self.record(Answer { verdict, duration, at });
+    /// Notes that it is asked now.
+    pub(crate) fn begin(&mut self, number: u64, now: Instant) -> Instant {
+        let until = now + self.limit();
+        self.asked = Some(now);
+        self.call = Some(Call { number, until, asked: now, waiters: Vec::new() });
+        until
     }
 
-    /// Books an answer, and tells the check if it has come to count as unhealthy.
-    fn record(&self, answer: Answer) {
-        let Verdict { status, message } = answer.verdict.clone();
-        let change = {
-            let mut state = self.state();
-            state.last = Some(answer);
-            let before = state.tracker.record(status, &self.options);
-            before.map(|before| (before, state.tracker.status()))
+    /// Books that it could not be asked.
+    pub(crate) fn could_not_be_asked(&mut self, now: Instant) -> Option<Change> {
+        self.asked = Some(now);
+        let verdict = Verdict::unhealthy("its last call still blocks its thread, and was not asked again");
+        self.record(Answer { verdict, duration: Duration::ZERO, at: now })
+    }
+
+    /// Books what a call of it came to; none is that it gave no answer in its time.
+    pub(crate) fn end(&mut self, call: &Call, verdict: Option<Verdict>, at: Instant) -> Option<Change> {
+        let took = at.duration_since(call.asked);
+        let (verdict, duration) = match verdict {
+            Some(verdict) => (verdict, took),
+            None => (Verdict::unhealthy(format!("no answer within {:?}", self.limit())), took.min(self.limit())),
         };
-        let Some((from, to)) = change else { return };
-        self.history.book(HealthTransition::new(&self.name, from, to, message.clone()));
-        if to == HealthStatus::Unhealthy {
-            let why = message.as_deref().unwrap_or("it is unhealthy");
-            if let Err(panic) = attempt(|| self.check.became_unhealthy(why)) {
-                tracing::error!(check = &*self.name, "what is done when it became unhealthy {panic}");
-            }
-        }
+        self.record(Answer { verdict, duration, at })
+    }
+
+    fn record(&mut self, answer: Answer) -> Option<Change> {
+        let from = self.tracker.record(answer.verdict.status, &self.options);
+        let change = from.map(|from| Change {
+            check: self.check.clone(),
+            name: self.name.clone(),
+            from,
+            to: self.tracker.status(),
+            message: answer.verdict.message.clone(),
+        });
+        self.last = Some(answer);
+        change
     }
 
     /// Its last answer as it was.
     pub(crate) fn answered(&self, now: Instant) -> CheckReport {
-        let state = self.state();
-        let status = state.last.as_ref().map_or(HealthStatus::Unknown, |last| last.verdict.status);
-        self.told(&state, status, now)
+        self.told(self.last.as_ref().map_or(HealthStatus::Unknown, |last| last.verdict.status), now)
     }
 
     /// What its answers come to.
     pub(crate) fn evaluated(&self, now: Instant) -> CheckReport {
-        let state = self.state();
-        self.told(&state, state.tracker.status(), now)
+        self.told(self.tracker.status(), now)
     }
 
-    fn told(&self, state: &State, status: HealthStatus, now: Instant) -> CheckReport {
-        let last = state.last.as_ref();
+    fn told(&self, status: HealthStatus, now: Instant) -> CheckReport {
+        let last = self.last.as_ref();
         CheckReport {
             status: softened(status, self.options.soft),
             kind: self.options.kind,
+            daemon: self.daemon.as_deref().map(str::to_owned),
             group: self.options.group.as_deref().map(str::to_owned),
             message: last.and_then(|last| last.verdict.message.clone()),
             duration: last.map_or(Duration::ZERO, |last| last.duration),
             age: last.map(|last| now.duration_since(last.at)),
-            failures: state.tracker.failures(),
+            failures: self.tracker.failures(),
         }
     }
-}
-
-impl Pending {
-    /// Waits for the answer, or until its time is up.
-    pub(crate) async fn wait(mut self) {
-        let answered = timeout_at(self.until, self.answered.wait_for(|answered| *answered)).await;
-        // The runtime went down with the call, or nobody answered: it has no other answer.
-        if !matches!(answered, Ok(Ok(_))) {
-            let limit = self.entry.limit();
-            let verdict =
-                if answered.is_ok() { Verdict::unknown("the runtime is shutting down") } else { no_answer(limit) };
-            self.entry.settle(
-                self.number,
-                self.until.checked_sub(limit).unwrap_or(self.until),
-                verdict,
-                answered.is_err(),
-            );
-        }
-    }
-}
-
-fn verdict_of(answer: Result<Result<Verdict, BoxError>, String>) -> Verdict {
-    match answer {
-        Ok(Ok(verdict)) => verdict,
-        Ok(Err(error)) => Verdict::unhealthy(with_sources(&*error)),
-        Err(panic) => Verdict::unhealthy(panic),
-    }
-}
-
-fn no_answer(limit: Duration) -> Verdict {
-    Verdict::unhealthy(format!("no answer within {limit:?}"))
 }

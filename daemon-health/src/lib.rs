@@ -31,11 +31,13 @@
 
 #![forbid(unsafe_code)]
 
+mod board;
 mod builtin;
 mod catch;
 mod check;
 mod checker;
 mod descriptors;
+mod driver;
 mod entry;
 pub mod formats;
 mod history;

@@ -4,6 +4,7 @@
 //! Invariants:
 //! 1. It runs on the operations plane and calls no check there: checks run on the workers, or as work of their daemon.
 //! 2. What it says of the lives of daemons is so when it says it; only checks have thresholds and an age.
+//! 3. It has checks of its host, which hold the host, from its `initialize` to its `cleanup` and at no other time, whoever asks it.
 
 use crate::{
     BoxError, CheckReport, HealthCheck, HealthChecker, HealthError, HealthQuery, HealthReport, HealthStatus,
@@ -63,8 +64,8 @@ use std::{
 pub struct HealthMonitor {
     checker: Arc<HealthChecker>,
     limits: Option<Limits>,
-    /// The names of the checks that are its own and its host's.
-    known: Mutex<BTreeSet<String>>,
+    /// The names of the checks that are its own and its host's; `None` before and after it has some.
+    known: Mutex<Option<BTreeSet<String>>>,
 }
 
 impl HealthMonitor {
@@ -87,15 +88,30 @@ impl HealthMonitor {
         self.checker.clone()
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeSet<String>> {
+    fn known(&self) -> MutexGuard<'_, Option<BTreeSet<String>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Registers a check of the host's, unless it is there.
+    /// Takes checks of the host from now on.
+    pub(crate) fn open(&self) {
+        self.known().get_or_insert_default();
+    }
+
+    /// Gives up the checks of the host, and takes none any more. They hold the host, which holds this.
+    pub(crate) fn close(&self) {
+        for name in self.known().take().into_iter().flatten() {
+            self.checker.unregister(&name);
+        }
+    }
+
+    /// Registers a check of the host's, unless it is there or this is closed.
     fn know(&self, check: impl HealthCheck) -> Result<(), HealthError> {
-        let name = check.name().to_owned();
-        if self.known().insert(name) {
+        let mut known = self.known();
+        let Some(known) = known.as_mut() else { return Ok(()) };
+        if !known.contains(check.name()) {
+            let name = check.name().to_owned();
             self.checker.register(check)?;
+            known.insert(name);
         }
         Ok(())
     }
@@ -147,6 +163,12 @@ impl HealthMonitor {
         Ok(self.report_on(&cx.host(), &query).await?)
     }
 
+    /// What all checks and the host come to: what operators are told of the host.
+    #[command]
+    async fn host_health(&self, cx: &Context) -> Result<HealthReport> {
+        Ok(self.report_on(&cx.host(), &HealthQuery::all()).await?)
+    }
+
     /// Asks all checks now, and tells what they answer, whatever their thresholds.
     #[command]
     async fn ask(&self, cx: &Context) -> Result<HealthReport> {
@@ -174,6 +196,7 @@ impl DaemonBase for HealthMonitor {
         if let Some(workers) = host.workers() {
             self.checker.run_on(workers);
         }
+        self.open();
         if let Some(limits) = &self.limits {
             for check in builtin::all(&host, limits) {
                 self.know(check)?;
@@ -183,10 +206,7 @@ impl DaemonBase for HealthMonitor {
     }
 
     async fn cleanup(&self, _cx: &Context) -> Result<()> {
-        // They hold the host, which holds this.
-        for name in std::mem::take(&mut *self.known()) {
-            self.checker.unregister(&name);
-        }
+        self.close();
         Ok(())
     }
 }
@@ -204,6 +224,7 @@ fn of_host(host: &HostHandle, kind: Option<CheckKind>) -> CheckReport {
     CheckReport {
         status: verdict.status,
         kind: kind.unwrap_or(CheckKind::Readiness),
+        daemon: None,
         group: None,
         message: verdict.message,
         duration: Duration::ZERO,
@@ -265,6 +286,10 @@ impl HealthCheck for OfDaemon {
         self.declared.options.clone()
     }
 
+    fn daemon(&self) -> Option<&str> {
+        Some(&self.declared.daemon)
+    }
+
     async fn check(&self) -> Result<Verdict, BoxError> {
         let DeclaredCheck { daemon, name, optional, .. } = &self.declared;
         match self.host.run_check(daemon, name).await {
@@ -289,5 +314,39 @@ impl HealthCheck for OfDaemon {
         if let Err(error) = self.host.fail_daemon(daemon, life, &reason, on_error == OnError::Fail) {
             tracing::warn!(%daemon, check = %name, %error, "a daemon that is unhealthy cannot be restarted");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use daemon_core::Host;
+
+    #[daemon(name = "data")]
+    #[derive(Default)]
+    struct Data(Arc<()>);
+
+    #[daemon]
+    impl Data {
+        #[health(readiness)]
+        async fn reachable(&self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    impl DaemonBase for Data {}
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_asks_a_monitor_that_has_stopped_makes_it_hold_its_host_no_more() {
+        let alive = Arc::new(());
+        let host = Host::new("t").daemon(Data(alive.clone())).daemon(HealthMonitor::new()).start().await.unwrap();
+        let handle = host.handle();
+        let monitor = handle.daemon::<HealthMonitor>().unwrap();
+        assert!(monitor.report_on(&handle, &HealthQuery::all()).await.unwrap().checks.contains_key("data.reachable"));
+        host.shutdown().await.unwrap();
+        let report = monitor.report_on(&handle, &HealthQuery::all()).await.unwrap();
+        assert_eq!(report.checks.keys().collect::<Vec<_>>(), [HOST]);
+        drop((handle, monitor));
+        assert_eq!(Arc::strong_count(&alive), 1, "nothing holds the host");
     }
 }

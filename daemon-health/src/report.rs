@@ -32,6 +32,8 @@ pub struct CheckReport {
     pub status: HealthStatus,
     /// What it speaks of.
     pub kind: CheckKind,
+    /// The daemon it speaks of; `None` if it is no daemon's, or that of the host itself.
+    pub daemon: Option<String>,
     /// The group it belongs to.
     pub group: Option<String>,
     /// Why, in words: what its last answer said.
@@ -88,6 +90,8 @@ struct WrittenCheck {
     status: HealthStatus,
     kind: CheckKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    daemon: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     group: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     message: Option<String>,
@@ -119,17 +123,17 @@ impl From<WrittenReport> for HealthReport {
 
 impl From<CheckReport> for WrittenCheck {
     fn from(report: CheckReport) -> Self {
-        let CheckReport { status, kind, group, message, duration, age, failures } = report;
+        let CheckReport { status, kind, daemon, group, message, duration, age, failures } = report;
         let (healthy, duration_ms, age_ms) = (status.is_healthy(), millis::of(duration), age.map(millis::of));
-        Self { healthy, status, kind, group, message, duration_ms, age_ms, failures }
+        Self { healthy, status, kind, daemon, group, message, duration_ms, age_ms, failures }
     }
 }
 
 impl From<WrittenCheck> for CheckReport {
     fn from(written: WrittenCheck) -> Self {
-        let WrittenCheck { status, kind, group, message, duration_ms, age_ms, failures, .. } = written;
+        let WrittenCheck { status, kind, daemon, group, message, duration_ms, age_ms, failures, .. } = written;
         let (duration, age) = (Duration::from_millis(duration_ms), age_ms.map(Duration::from_millis));
-        Self { status, kind, group, message, duration, age, failures }
+        Self { status, kind, daemon, group, message, duration, age, failures }
     }
 }
 
@@ -143,6 +147,7 @@ mod tests {
         let check = |status, kind| CheckReport {
             status,
             kind,
+            daemon: None,
             group: None,
             message: None,
             duration: Duration::ZERO,
@@ -151,6 +156,7 @@ mod tests {
         };
         let cache = CheckReport {
             message: Some("connection refused".to_owned()),
+            daemon: Some("store".to_owned()),
             group: Some("stores".to_owned()),
             duration: Duration::from_millis(3),
             age: Some(Duration::from_millis(40)),
@@ -170,7 +176,7 @@ mod tests {
                 "status": "unhealthy",
                 "checks": {
                     "cache": {
-                        "healthy": false, "status": "unhealthy", "kind": "readiness", "group": "stores",
+                        "healthy": false, "status": "unhealthy", "kind": "readiness", "daemon": "store", "group": "stores",
                         "message": "connection refused", "duration_ms": 3, "age_ms": 40, "failures": 3
                     },
                     "__proto__": { "healthy": false, "status": "unknown", "kind": "liveness", "duration_ms": 0 }

@@ -1,8 +1,8 @@
 //! A payload on its way out. Owns writing it once: if nothing else waits to be written, it is not moved for the envelope around it.
 
 use crate::{
-    Envelope, FrameError, Json, Limits,
-    codec::{encode, encode_head, encode_raw},
+    FrameError, Json, Limits,
+    codec::{Head, encode_head, encode_raw, encode_without_payload},
     json,
     outbox::Outbox,
     spare,
@@ -35,15 +35,13 @@ impl Body {
     /// # Errors
     ///
     /// [`FrameError::TooLong`]; the outbox is then as it was.
-    pub(crate) fn write(self, envelope: &Envelope<'_>, limits: &Limits, outbox: &mut Outbox) -> Result<(), FrameError> {
+    pub(crate) fn write(self, head: &impl Head, limits: &Limits, outbox: &mut Outbox) -> Result<(), FrameError> {
         match self {
-            Self::Empty => encode(envelope, limits, outbox.buffer()),
-            Self::Shared(json) => {
-                encode(&Envelope { payload: Some(json.as_str()), ..*envelope }, limits, outbox.buffer())
-            }
-            Self::Written(bytes) if outbox.is_empty() => write_around(envelope, bytes, limits, outbox),
+            Self::Empty => encode_without_payload(head, limits, outbox.buffer()),
+            Self::Shared(json) => encode_raw(head, json.as_str().as_bytes(), limits, outbox.buffer()),
+            Self::Written(bytes) if outbox.is_empty() => write_around(head, bytes, limits, outbox),
             Self::Written(bytes) => {
-                let written = encode_raw(envelope, payload(&bytes), limits, outbox.buffer());
+                let written = encode_raw(head, payload(&bytes), limits, outbox.buffer());
                 spare::give_output(bytes);
                 written
             }
@@ -56,24 +54,19 @@ fn payload(bytes: &[u8]) -> &[u8] {
 }
 
 /// Writes the envelope before and after a payload where the payload is.
-fn write_around(
-    envelope: &Envelope<'_>,
-    mut bytes: Vec<u8>,
-    limits: &Limits,
-    outbox: &mut Outbox,
-) -> Result<(), FrameError> {
+fn write_around(head: &impl Head, mut bytes: Vec<u8>, limits: &Limits, outbox: &mut Outbox) -> Result<(), FrameError> {
     // What comes before is written after it, and moved, so that it needs no buffer of its own.
     let end = bytes.len();
-    encode_head(envelope, &mut bytes);
-    let head = end..bytes.len();
-    let Some(start) = HEADROOM.checked_sub(head.len()) else {
+    encode_head(head, &mut bytes);
+    let written = end..bytes.len();
+    let Some(start) = HEADROOM.checked_sub(written.len()) else {
         bytes.truncate(end);
-        return encode_raw(envelope, payload(&bytes), limits, outbox.buffer());
+        return encode_raw(head, payload(&bytes), limits, outbox.buffer());
     };
     if end + b"}".len() - start > limits.max_frame {
         return Err(FrameError::TooLong { limit: limits.max_frame });
     }
-    bytes.copy_within(head, start);
+    bytes.copy_within(written, start);
     bytes.truncate(end);
     bytes.extend_from_slice(b"}\n");
     outbox.append(bytes, start);
@@ -83,7 +76,7 @@ fn write_around(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Kind;
+    use crate::{Envelope, Kind};
 
     fn written(text: &str, id: &str, limits: &Limits) -> Result<String, FrameError> {
         let mut outbox = Outbox::default();

@@ -35,6 +35,7 @@ mod command;
 pub mod control;
 mod error;
 mod host;
+mod input;
 mod json;
 mod limits;
 mod outbox;

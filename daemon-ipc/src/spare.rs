@@ -1,6 +1,6 @@
 //! Spare buffers of each thread, so that a connection at rest holds none and one at work rarely allocates.
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use std::cell::Cell;
 
 /// The largest buffer that is kept. Memory that is given back and asked for again at each large message costs more than what the
@@ -8,12 +8,13 @@ use std::cell::Cell;
 const KEPT: usize = 2 * 1024 * 1024;
 
 /// What a buffer for small messages takes.
-const CHUNK: usize = 4096;
+const OUTPUT_SIZE: usize = 4096;
 
-/// The longest piece that [`copy`] is for.
-pub(crate) const SMALL: usize = CHUNK / 2;
+/// What a buffer takes into which little is read.
+pub(crate) const SCRATCH: usize = 16 * 1024;
 
 thread_local! {
+    static SCRATCHES: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
     static INPUT: Cell<Option<(BytesMut, usize)>> = const { Cell::new(None) };
     static CHUNKS: Cell<Option<BytesMut>> = const { Cell::new(None) };
     static OUTPUT: Cell<Option<Vec<u8>>> = const { Cell::new(None) };
@@ -31,20 +32,27 @@ pub(crate) fn give_input((buffer, size): (BytesMut, usize)) {
     }
 }
 
-/// A copy of something small. Several share their memory, which is no more than a chunk.
-pub(crate) fn copy(piece: &[u8]) -> Bytes {
-    let mut chunk = CHUNKS.take().unwrap_or_default();
-    if chunk.capacity() < piece.len() {
-        chunk.reserve(CHUNK);
-    }
-    chunk.extend_from_slice(piece);
-    let copied = chunk.split().freeze();
+/// A buffer that was written to.
+pub(crate) fn take_scratch() -> Box<[u8]> {
+    SCRATCHES.take().unwrap_or_else(|| vec![0; SCRATCH].into())
+}
+
+pub(crate) fn give_scratch(scratch: Box<[u8]>) {
+    SCRATCHES.set(Some(scratch));
+}
+
+/// The rest of a chunk that short lines share, or nothing.
+pub(crate) fn take_chunk() -> BytesMut {
+    CHUNKS.take().unwrap_or_default()
+}
+
+/// Keeps the rest of a chunk.
+pub(crate) fn give_chunk(chunk: BytesMut) {
     CHUNKS.set(Some(chunk));
-    copied
 }
 
 pub(crate) fn take_output() -> Vec<u8> {
-    OUTPUT.take().unwrap_or_else(|| Vec::with_capacity(CHUNK))
+    OUTPUT.take().unwrap_or_else(|| Vec::with_capacity(OUTPUT_SIZE))
 }
 
 pub(crate) fn give_output(mut buffer: Vec<u8>) {

@@ -178,6 +178,59 @@ async fn health_is_asked_anew_each_time() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_host_that_is_about_to_stop_is_unhealthy_though_all_of_it_runs() -> Result<()> {
+    let host = Host::new("shop").daemon(Store::default()).daemon(ControlServer::new());
+    let host = host.unready_delay(Duration::from_secs(20)).start().await?;
+    let control = ControlServer::client(host.handle());
+    host.handle().request_shutdown();
+    let health = control.health().await?;
+    assert_eq!((health.state, health.verdict), (State::Running, Verdict::Unhealthy));
+    assert_eq!(health.why, ["the host is shutting down"]);
+    assert!(health.daemons.iter().all(|daemon| daemon.verdict == Verdict::Healthy));
+    host.wait().await?;
+    Ok(())
+}
+
+/// Speaks for its host's health.
+#[daemon(name = "speaks")]
+struct Speaks(serde_json::Value);
+
+#[daemon]
+impl Speaks {
+    #[command]
+    fn host_health(&self) -> Result<serde_json::Value> {
+        Ok(self.0.clone())
+    }
+}
+
+impl DaemonBase for Speaks {}
+
+#[tokio::test]
+async fn whoever_speaks_for_the_hosts_health_has_the_word() -> Result<()> {
+    let check = |status: &str, daemon: Option<&str>| json!({"status": status, "kind": "readiness", "daemon": daemon, "message": "so", "duration_ms": 2});
+    let said = json!({"status": "unknown", "checks": {
+        "store.has_room": check("unknown", Some("store")), "host.disk": check("degraded", None), "host": check("healthy", None),
+    }});
+    let host = Host::new("shop").daemon(Store::default()).daemon(Speaks(said)).daemon(ControlServer::new());
+    let host = host.start().await?;
+    let health = ControlServer::client(host.handle()).health().await?;
+    assert_eq!((health.verdict, health.daemons[0].verdict), (Verdict::Unknown, Verdict::Unknown));
+    assert_eq!(health.daemons[0].why, ["has_room: so"]);
+    assert_eq!(
+        (&*health.checks[0].name, health.checks[0].verdict, health.checks[0].took_us),
+        ("host.disk", Verdict::Degraded, 2000)
+    );
+    host.shutdown().await?;
+
+    // What cannot be read has no word.
+    let host = Host::new("shop").daemon(Store::default()).daemon(Speaks(json!("fine"))).daemon(ControlServer::new());
+    let host = host.start().await?;
+    assert_eq!(ControlServer::client(host.handle()).health().await?.verdict, Verdict::Healthy);
+    host.shutdown().await?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn through_a_socket_it_is_the_same() -> Result<()> {
     let place = Memory::new();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use benches::{Allocations, Counting, argument, figure, process, runtime, start};
-use daemon_core::Host;
+use daemon_core::{BareIntervals, Host};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -56,6 +56,13 @@ async fn cron(count: usize, period: Duration) {
     std::mem::forget(scheduler);
 }
 
+/// The driver alone: no interval has a name, results or a call of its own, and nobody is kept from a tick that panics.
+fn bare(count: usize, period: Duration) {
+    let mut intervals = BareIntervals::default();
+    (0..count).for_each(|_| intervals.add(period));
+    tokio::spawn(intervals.drive(|_| tick()));
+}
+
 /// Intervals of one daemon in a host, each with its name, its results and its place in every report.
 async fn ours(count: usize, period: Duration) {
     let (_host, cx) = start(Host::new("bench")).await;
@@ -76,6 +83,7 @@ async fn measure(contender: String, count: usize, period: Duration, length: Dura
     match &*contender {
         "tokio interval" => tasks(count, period),
         "a loop with sleep" => sleeps(count, period),
+        "daemon-core, the driver alone" => bare(count, period),
         "tokio-cron-scheduler" => cron(count, period).await,
         _ => ours(count, period).await,
     }

@@ -89,42 +89,52 @@ async fn with_broadcast(waits: Waits) {
     paced(async || drop(sender.send(Arc::new(Moment(Instant::now()))))).await;
 }
 
-/// Both handlers in one daemon, which is the hardest.
-#[daemon(name = "both")]
-#[derive(Default)]
-struct Both {
-    waits: Waits,
-    cx: OnceLock<Context>,
+/// Both handlers in one daemon; `$apart`: with what the slow one is told besides.
+macro_rules! both {
+    ($name:ident, $label:tt, $($apart:ident)?) => {
+        #[daemon(name = $label)]
+        #[derive(Default)]
+        struct $name {
+            waits: Waits,
+            cx: OnceLock<Context>,
+        }
+
+        #[daemon]
+        impl $name {
+            #[on_event(capacity = 16, overflow = drop_oldest $(, $apart)?)]
+            async fn slow(&self, _moment: &Moment) {
+                tokio::time::sleep(SLOW).await;
+            }
+
+            #[on_event(capacity = 16)]
+            fn fast(&self, moment: &Moment) {
+                self.waits.book(moment);
+            }
+        }
+
+        impl DaemonBase for $name {
+            async fn initialize(&self, cx: &Context) -> Result<()> {
+                drop(self.cx.set(cx.clone()));
+                Ok(())
+            }
+        }
+
+        impl $name {
+            async fn run(waits: Waits) {
+                let host = Host::new("bench").daemon(Self { waits, cx: OnceLock::new() });
+                let host = host.start().await.expect("nothing in it can fail");
+                let both = host.handle().daemon::<Self>().expect("it runs");
+                let cx = both.cx.get().expect("it was initialised");
+                paced(async || drop(cx.publish(Moment(Instant::now())).await)).await;
+                drop(host.shutdown().await);
+            }
+        }
+    };
 }
 
-#[daemon]
-impl Both {
-    #[on_event(capacity = 16, overflow = drop_oldest)]
-    async fn slow(&self, _moment: &Moment) {
-        tokio::time::sleep(SLOW).await;
-    }
-
-    #[on_event(capacity = 16)]
-    fn fast(&self, moment: &Moment) {
-        self.waits.book(moment);
-    }
-}
-
-impl DaemonBase for Both {
-    async fn initialize(&self, cx: &Context) -> Result<()> {
-        drop(self.cx.set(cx.clone()));
-        Ok(())
-    }
-}
-
-async fn with_daemons(waits: Waits) {
-    let host = Host::new("bench").daemon(Both { waits, cx: OnceLock::new() });
-    let host = host.start().await.expect("nothing in it can fail");
-    let both = host.handle().daemon::<Both>().expect("it runs");
-    let cx = both.cx.get().expect("it was initialised");
-    paced(async || drop(cx.publish(Moment(Instant::now())).await)).await;
-    drop(host.shutdown().await);
-}
+// With one dispatcher, which is the hardest, and with one for each.
+both!(Both, "both",);
+both!(Apart, "apart", isolated);
 
 fn main() {
     let round: u64 = argument(1).unwrap_or(0);
@@ -134,13 +144,14 @@ fn main() {
             let done = match contender {
                 "tokio mpsc" => tokio::spawn(with_mpsc(waits.clone())),
                 "tokio broadcast" => tokio::spawn(with_broadcast(waits.clone())),
-                _ => tokio::spawn(with_daemons(waits.clone())),
+                "daemon-core, isolated" => tokio::spawn(Apart::run(waits.clone())),
+                _ => tokio::spawn(Both::run(waits.clone())),
             };
             drop(done.await);
         });
         waits.report(contender);
     };
-    let mut contenders = ["tokio mpsc", "tokio broadcast", "daemon-core"];
+    let mut contenders = ["tokio mpsc", "tokio broadcast", "daemon-core", "daemon-core, isolated"];
     if round % 2 == 1 {
         contenders.reverse();
     }

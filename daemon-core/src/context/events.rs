@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Context;
 use super::life::{Phase, Registrations};
 use crate::event::{
-    Envelope, Event, Handles, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle, Tap,
+    Envelope, Event, Handles, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle, Tap, Until,
 };
 use crate::task::{Wait, waits};
 
@@ -21,7 +21,9 @@ impl Context {
     /// If the future is dropped while it waits, the event is dropped for those it waits for, and counted.
     pub async fn publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
         self.may_publish()?;
-        waits(Wait::Publish, self.life.publisher.publish(event)).await
+        let publisher = &self.life.publisher;
+        let full = publisher.offer(event, Until::Queued).map_err(|fault| *fault)?;
+        if full.is_empty() { Ok(()) } else { waits(Wait::Publish, publisher.wait(full)).await }
     }
 
     /// Publishes `event` on a topic known only at run time.
@@ -33,7 +35,9 @@ impl Context {
     /// As [`publish`](Self::publish).
     pub async fn publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
         self.may_publish()?;
-        waits(Wait::PublishTo, self.life.publisher.publish_to(topic, event)).await
+        let publisher = &self.life.publisher;
+        let full = publisher.offer_to(topic, event, Until::Queued).map_err(|fault| *fault)?;
+        if full.is_empty() { Ok(()) } else { waits(Wait::PublishTo, publisher.wait(full)).await }
     }
 
     /// Publishes `event` on its type's topic, and waits until every subscription that was offered it has handled it. Returns how
@@ -92,11 +96,14 @@ impl Context {
         self.life.publisher.try_publish_to(topic, event)
     }
 
+    #[inline]
     fn may_publish(&self) -> Result<(), PublishError> {
-        if self.life.over() {
-            return Err(PublishError::Stopping { daemon: self.life.daemon.to_string() });
-        }
-        Ok(())
+        if self.life.over() { Err(self.stopping()) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn stopping(&self) -> PublishError {
+        PublishError::Stopping { daemon: self.life.daemon.to_string() }
     }
 
     /// Subscribes to the events of type `E` on its own topic, to be received one by one. Dropping the subscription ends

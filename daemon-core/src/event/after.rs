@@ -55,13 +55,14 @@ impl After {
     /// As [`run`](Self::run), after something was offered by `publisher`.
     #[inline]
     pub(crate) fn run_for(self, publisher: &str) {
-        if let Some(waker) = self.waker {
+        let Self { waker, evicted, rest } = self;
+        if let Some(waker) = waker {
             wake(waker);
         }
-        if let Some(event) = self.evicted {
+        if let Some(event) = evicted {
             discard(event);
         }
-        if let Some(rest) = self.rest {
+        if let Some(rest) = rest {
             rest.run(publisher);
         }
     }

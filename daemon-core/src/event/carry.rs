@@ -5,7 +5,7 @@ use super::after::After;
 use super::event::AnyEvent;
 use super::queue::Queue;
 use super::receipt;
-use super::state::{Item, Ready, State, WHOLE_LANE, drop_entry};
+use super::state::{Item, State, WHOLE_LANE, drop_entry};
 use super::store::Entry;
 use std::mem;
 
@@ -21,7 +21,7 @@ impl State {
                 queue.own.append(&mut queue.early, &mut replaced);
                 queue.own.forget_places();
                 queue.listed = !queue.own.is_empty();
-                self.ready.extend(queue.listed.then_some(Ready::Queue(index)));
+                self.ready.extend(queue.listed.then_some(index));
             } else {
                 kept.extend(queue.early.drain());
             }

@@ -6,22 +6,16 @@ use super::gate::Verdict;
 use super::message::{Message, Retaining};
 use super::registry::{Interest, routes_of};
 use super::routes::{Route, Routes, TopicEntry, TypeTag};
-use super::topic::{Topic, hash};
+use super::topic::Topic;
 use super::waiting::{Crowd, Full};
 use arc_swap::ArcSwapOption;
 use daemon_grammar::topic::matches;
+use std::any::TypeId;
 use std::sync::Arc;
 
 impl Bus {
-    /// Offers a message on a type's own topic, checked by the caller.
-    pub(crate) fn offer(&self, hash: u64, topic: &'static str, message: &mut Message<'_>) -> Result<Crowd, TypeTag> {
-        match self.topics.load(hash).get(hash, topic) {
-            Some(entry) => self.deliver(entry, message),
-            None => self.deliver(&self.entry_of_type(topic), message),
-        }
-    }
-
     /// Offers a message to everybody on a topic: one lock and at most one wake per mailbox, but for routes with keys.
+    #[cold]
     pub(super) fn deliver(&self, entry: &TopicEntry, message: &mut Message<'_>) -> Result<Crowd, TypeTag> {
         let loaded = entry.routes.load();
         let made;
@@ -44,22 +38,10 @@ impl Bus {
             entry.unheard.by(message.publisher());
         }
         let mut full = Crowd::default();
-        if let ([alone], false) = (&routes.routes[..], routes.has_gates)
-            && let Some(event) = message.take_for(alone)
-        {
-            alone.mailbox.offer_alone(alone.lane, event, message.publisher(), &mut full);
-            return Ok(full);
-        }
-        for group in routes.routes.chunk_by(|a, b| Arc::ptr_eq(&a.mailbox, &b.mailbox)) {
+        for group in routes.routes.chunk_by(Route::is_beside) {
             offer_to(group, routes.has_gates, entry.topic.as_str(), message, &mut full);
         }
         Ok(full)
-    }
-
-    /// Offers a message on a topic made up at run time; `None` if it has no entry.
-    pub(crate) fn offer_to(&self, topic: &str, message: &mut Message<'_>) -> Option<Result<Crowd, TypeTag>> {
-        let hash = hash(topic);
-        Some(self.deliver(self.topics.load(hash).get(hash, topic)?, message))
     }
 
     /// Offers a message on a topic without an entry, leaving nothing behind.
@@ -144,6 +126,25 @@ fn is<T>(now: &ArcSwapOption<T>, then: &Arc<T>) -> bool {
     now.load().as_ref().is_some_and(|now| Arc::ptr_eq(now, then))
 }
 
+/// Offers an event that nobody follows on its way, where all who get it take it as it is; gives it back otherwise. It is the
+/// shortest way, and that of most events.
+pub(super) fn carry(
+    entry: &TopicEntry,
+    kind: TypeId,
+    event: AnyEvent,
+    publisher: &str,
+    full: &mut Crowd,
+) -> Option<AnyEvent> {
+    let loaded = entry.routes.load();
+    let Some(routes) = loaded.as_ref().filter(|routes| routes.plain == Some(kind)) else { return Some(event) };
+    let (others, last) = routes.routes.split_at(routes.last);
+    for group in others.chunk_by(Route::is_beside) {
+        group[0].mailbox.offer_plain(group, event.clone(), publisher, full);
+    }
+    last[0].mailbox.offer_plain(last, event, publisher, full);
+    None
+}
+
 /// Who got what was published on a topic at one moment.
 struct There {
     entry: Option<Arc<TopicEntry>>,
@@ -164,7 +165,7 @@ fn judge_all(routes: &Routes, topic: &str, message: &Message<'_>) -> Vec<Verdict
 /// Offers a message to everybody, with what their gates have said of it.
 fn offer_judged(routes: &Routes, verdicts: Vec<Verdict>, message: &Message<'_>) -> Crowd {
     let (mut full, mut verdicts) = (Crowd::default(), verdicts.into_iter());
-    for group in routes.routes.chunk_by(|a, b| Arc::ptr_eq(&a.mailbox, &b.mailbox)) {
+    for group in routes.routes.chunk_by(Route::is_beside) {
         if routes.has_gates || message.wait.is_some() {
             offer_one_by_one(group, message, &mut full, |_, _| verdicts.next().unwrap_or(Verdict::Passes));
         } else {
@@ -202,7 +203,7 @@ fn offer_one_by_one(
                 (Verdict::Passes, None) => passing |= 1 << at,
                 (Verdict::PassesAs(key), None) => {
                     let linked = message.linked(event);
-                    mailbox.offer_keyed(*lane, linked.as_ref().unwrap_or(event), key, message);
+                    mailbox.offer_keyed(*lane, linked.unwrap_or_else(|| event.clone()), key, message);
                 }
                 (Verdict::Passes, Some(wait)) => mailbox.offer_tracked(*lane, event, 0, (wait, message), full),
                 (Verdict::PassesAs(key), Some(wait)) => mailbox.offer_tracked(*lane, event, key, (wait, message), full),

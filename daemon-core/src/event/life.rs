@@ -8,8 +8,10 @@ use super::after::After;
 use super::event::{AnyEvent, discard};
 use super::mailbox::Mailbox;
 use super::receipt;
-use super::state::{Item, Phase, Ready, State};
+use super::state::{Item, Phase, State};
 use super::waiting::Parked;
+use super::woken::Woken;
+use crate::unwind::wake;
 use std::collections::VecDeque;
 use std::mem;
 use std::task::{Context, Poll};
@@ -27,7 +29,7 @@ pub(crate) enum Work {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) items: VecDeque<Item>,
-    pub(crate) ready: VecDeque<Ready>,
+    pub(crate) ready: VecDeque<u32>,
 }
 
 impl Mailbox {
@@ -53,16 +55,19 @@ impl Mailbox {
         Some(life)
     }
 
-    /// Swaps what there is to do into an empty batch. `idle`: the consumer has nothing under way.
-    pub(crate) fn poll_work(&self, cx: &Context<'_>, batch: &mut Batch, idle: bool) -> Poll<Work> {
+    /// Swaps what there is to do into an empty batch, besides going on with calls that were woken. `idle`: the consumer has nothing
+    /// under way.
+    pub(crate) fn poll_work(&self, cx: &Context<'_>, batch: &mut Batch, woken: &Woken, idle: bool) -> Poll<Work> {
         let mut after = After::default();
         let mut outdated = None;
         let mut state = self.lock();
         self.serve_lines(&mut state, &mut after);
         let poll = if state.phase == Phase::Closed {
             Poll::Ready(Work::Done)
-        } else if !(state.line.is_empty() && state.ready.is_empty()) {
-            self.note_high_water(&mut state, idle);
+        } else if !(state.line.is_empty() && state.ready.is_empty()) || woken.any() {
+            if !state.line.is_empty() {
+                self.note_high_water(&mut state, idle);
+            }
             mem::swap(&mut state.line, &mut batch.items);
             mem::swap(&mut state.ready, &mut batch.ready);
             Poll::Ready(Work::Some)
@@ -114,7 +119,7 @@ impl Mailbox {
 
     /// Gives a queue that keeps its own events another turn, after what there is to do already.
     pub(crate) fn relist(&self, index: u32) {
-        self.lock().ready.push_back(Ready::Queue(index));
+        self.lock().ready.push_back(index);
     }
 
     /// For a consumer without a dispatcher, of a mailbox's only queue: the oldest event, counted as handled; `Ready(None)`
@@ -146,16 +151,14 @@ impl Mailbox {
         poll
     }
 
-    /// A call of the given life was woken.
-    pub(crate) fn wake_call(&self, life: u64, of: u32, place: u32) {
-        let mut after = After::default();
+    /// The consumer of the given life has something to do, whatever the line says.
+    pub(super) fn wake_life(&self, life: u64) {
         let mut state = self.lock();
-        if state.attached && state.life == life {
-            state.ready.push_back(Ready::Call { of, place });
-            state.wake_consumer(&mut after);
-        }
+        let parked = if state.attached && state.life == life { state.parked.take() } else { None };
         drop(state);
-        after.run();
+        if let Some(waker) = parked {
+            wake(waker);
+        }
     }
 
     /// The consumer ends: `held` is what it had not begun, in order per subscription; `cut` the subscription of each call that was

@@ -117,39 +117,49 @@ impl Mailbox {
             if let Some(event) = message.as_taken_by(route) {
                 // A tap may keep what it sees, and no span is to stay open for that.
                 let linked = if route.is_tap { None } else { message.linked(event) };
-                let event = linked.as_ref().unwrap_or(event);
-                state.offer_to_lane(&self.progress, route.lane, event, &mut after, |to| {
-                    full.push(Full::new(self.clone(), to, event.clone()));
-                });
+                let event = linked.unwrap_or_else(|| event.clone());
+                self.offer_under_lock(&mut state, route.lane, event, &mut after, full);
             }
         }
         state.wake_consumer(&mut after);
         message.offered(state, after);
     }
 
-    /// As [`Mailbox::offer`], for an event that only this lane gets.
-    pub(crate) fn offer_alone(self: &Arc<Self>, lane: u32, event: AnyEvent, publisher: &str, full: &mut Crowd) {
+    /// As [`Mailbox::offer`], for an event that all of these lanes take as it is.
+    pub(crate) fn offer_plain(self: &Arc<Self>, routes: &[Route], event: AnyEvent, publisher: &str, full: &mut Crowd) {
+        let [others @ .., last] = routes else { return };
         let mut after = After::default();
         let mut state = self.lock();
-        if state.takes_whole(&self.progress, lane) {
-            state.push_whole(lane, event);
-        } else {
-            state.offer_to_each(&self.progress, lane, &event, &mut after, |to| {
-                full.push(Full::new(self.clone(), to, event.clone()));
-            });
-            after.discard(event);
+        for route in others {
+            self.offer_under_lock(&mut state, route.lane, event.clone(), &mut after, full);
         }
+        self.offer_under_lock(&mut state, last.lane, event, &mut after, full);
         state.wake_consumer(&mut after);
         drop(state);
         after.run_for(publisher);
     }
 
+    #[inline]
+    fn offer_under_lock(
+        self: &Arc<Self>,
+        state: &mut State,
+        lane: u32,
+        event: AnyEvent,
+        after: &mut After,
+        full: &mut Crowd,
+    ) {
+        state.offer_to_lane(&self.progress, lane, event, after, |to, event| {
+            full.push(Full::new(self.clone(), to, event));
+        });
+    }
+
     /// Offers an event to a lane whose queue tells events apart by a key. Such a queue makes nobody wait.
-    pub(crate) fn offer_keyed(&self, lane: u32, event: &AnyEvent, key: Hashed, message: &Message<'_>) {
+    pub(crate) fn offer_keyed(&self, lane: u32, event: AnyEvent, key: Hashed, message: &Message<'_>) {
         let mut after = After::default();
         let mut state = self.lock();
         let to = state.lanes[lane as usize].subscriptions.start;
-        state.offer_to(&self.progress, to, event, key, &mut after);
+        let refused = state.offer_to(&self.progress, to, event, key, &mut after);
+        debug_assert!(refused.is_none(), "it makes nobody wait");
         state.wake_consumer(&mut after);
         message.offered(state, after);
     }
@@ -180,10 +190,9 @@ impl Mailbox {
             if stops {
                 receipt::abandon(&event);
             }
-            if !state.offer_to(&self.progress, to, &event, key, &mut after) {
-                full.push(Full::new(self.clone(), to, event.clone()));
+            if let Some(event) = state.offer_to(&self.progress, to, event, key, &mut after) {
+                full.push(Full::new(self.clone(), to, event));
             }
-            after.discard(event); // which may tell that it is lost
         }
         state.wake_consumer(&mut after);
         message.offered(state, after);
@@ -205,10 +214,10 @@ impl Mailbox {
     /// Offers an event again to a subscription that was full: it gets in, waits in line, or is refused (and counted as dropped).
     pub(crate) fn insist(&self, to: u32, event: &AnyEvent, line: Option<Line<'_>>, after: &mut After) -> Insisted {
         let mut state = self.lock();
-        if state.offer_to(&self.progress, to, event, 0, after) {
+        let Some(event) = state.offer_to(&self.progress, to, event.clone(), 0, after) else {
             state.wake_consumer(after);
             return Insisted::Done;
-        }
+        };
         let State { accounts, queues, lined, .. } = &mut *state;
         let account = &mut accounts[to as usize];
         let on = self.node(account.queue);
@@ -217,7 +226,7 @@ impl Mailbox {
             Some((ticket, from)) if from.is_none_or(|from| self.graph.wait(from, on)) => {
                 ticket.parked();
                 let waiting = &mut queues[account.queue as usize].waiting;
-                waiting.push_back(Parked { event: event.clone(), to, ticket: ticket.clone(), from });
+                waiting.push_back(Parked { event, to, ticket: ticket.clone(), from });
                 if waiting.len() == 1 {
                     lined.push(account.queue);
                 }
@@ -225,6 +234,7 @@ impl Mailbox {
             }
             _ => {
                 account.dropped += 1;
+                after.discard(event);
                 Insisted::Refused
             }
         }

@@ -19,8 +19,7 @@ use std::sync::Arc;
 /// One event on its way: its only allocation, and its envelope once somebody takes envelopes.
 pub(crate) struct Message<'a> {
     pub(crate) kind: TypeTag,
-    /// Elsewhere once its only taker has it.
-    event: Option<AnyEvent>,
+    event: AnyEvent,
     publisher: &'a Arc<str>,
     to_json: ToJson,
     envelope: Option<AnyEvent>,
@@ -62,6 +61,12 @@ pub(crate) enum Until<'a> {
 }
 
 impl<'a> Until<'a> {
+    /// Whether somebody wants to know what becomes of its event: the publisher, or whoever looks at spans.
+    #[inline]
+    pub(crate) fn is_followed(self) -> bool {
+        matches!(self, Self::Handled(_)) || Published::is_looked_at()
+    }
+
     fn handled(self) -> Option<&'a Wait<'a>> {
         match self {
             Self::Handled(wait) => Some(wait),
@@ -78,10 +83,10 @@ pub(crate) struct Wait<'a> {
 }
 
 impl<'a> Message<'a> {
-    pub(crate) fn new<E: Event>(topic: &str, event: E, publisher: &'a Arc<str>, until: Until<'a>) -> Self {
+    pub(crate) fn new<E: Event>(topic: &str, event: AnyEvent, publisher: &'a Arc<str>, until: Until<'a>) -> Self {
         Self {
             kind: TypeTag::of::<E>(),
-            event: Some(Arc::new(event)),
+            event,
             publisher,
             to_json: envelope::to_json::<E>,
             envelope: None,
@@ -123,13 +128,13 @@ impl<'a> Message<'a> {
 
     /// What stays of it on the shelf, in a span if it has one; it has an envelope.
     pub(crate) fn kept(&self, number: u64, span: Option<Arc<Published>>) -> Option<Kept> {
-        Some(Kept { event: self.event.clone()?, envelope: self.envelope.clone()?, number, span })
+        Some(Kept { event: self.event.clone(), envelope: self.envelope.clone()?, number, span })
     }
 
     /// Makes the envelope, once.
     pub(crate) fn wrap(&mut self, topic: impl FnOnce() -> Topic) {
-        if let (None, Some(event)) = (&self.envelope, &self.event) {
-            let envelope = Envelope::new(topic(), self.publisher.clone(), event.clone(), self.to_json);
+        if self.envelope.is_none() {
+            let envelope = Envelope::new(topic(), self.publisher.clone(), self.event.clone(), self.to_json);
             self.envelope = Some(Arc::new(envelope));
         }
     }
@@ -143,21 +148,8 @@ impl<'a> Message<'a> {
     #[inline]
     pub(crate) fn as_taken_by(&self, route: &Route) -> Option<&AnyEvent> {
         match route.takes {
-            Some(kind) => self.event.as_ref().filter(|_| kind.id == self.kind.id),
+            Some(kind) => (kind.id == self.kind.id).then_some(&self.event),
             None => self.envelope.as_ref(),
-        }
-    }
-
-    /// The event itself, for a route that takes it and is the only one.
-    #[inline]
-    pub(crate) fn take_for(&mut self, route: &Route) -> Option<AnyEvent> {
-        let takes = route.takes.is_some_and(|kind| kind.id == self.kind.id);
-        if !takes || self.wait.is_some() || self.retaining.is_some() {
-            return None;
-        }
-        match &self.published {
-            Some(published) if !route.is_tap => self.event.take().map(|event| Linked::wrap(event, published)),
-            _ => self.event.take(),
         }
     }
 

@@ -10,7 +10,8 @@
 //!   there to the mailboxes, past the `gate` (a `filter`, a `key`) of a subscription. `retained` keeps last events, and `late` gives
 //!   them to those who come later.
 //! * What waits, and what becomes of it: `plan` says what a mailbox is made of; in `mailbox`, `state`, `life` and `carry` events wait in
-//!   a `queue`, which may have a `store` of its own, and are counted on the `account` of each subscription.
+//!   a `queue`, which may have a `store` of its own, and are counted on the `account` of each subscription. `woken` has the calls that may go
+//!   on.
 //! * What a publisher does: `publish`, and `message` is what it sends; `waiting` and `wait_graph` about a full queue; `receipt` is how it learns that its event was
 //!   handled, `stall` tells of it where either takes long.
 //! * Besides: `subscription` is for events that are pulled, and `ledger` keeps their accounts; `tap` is for looking on; `audit` and
@@ -58,6 +59,7 @@ mod undeclared;
 mod unheard;
 mod wait_graph;
 mod waiting;
+mod woken;
 
 pub use bus::Bus;
 pub(crate) use counters::Progress;
@@ -79,11 +81,13 @@ pub(crate) use event::AnyEvent;
 pub(crate) use ledger::{Ledger, Totals};
 pub(crate) use life::{Batch, Work};
 pub(crate) use mailbox::Mailbox;
+pub(crate) use message::Until;
 pub(crate) use plan::{LanePlan, MailboxPlan, QueuePlan, SeatPlan};
 pub(crate) use receipt::{Tracked, take_out};
 pub(crate) use routes::TypeTag;
 pub(crate) use span::{Linked, Published};
-pub(crate) use state::{Item, Phase, Ready, WHOLE_LANE};
+pub(crate) use state::{Item, Phase, WHOLE_LANE};
 pub(crate) use subscription::Handles;
 pub(crate) use undeclared::Slip;
 pub(crate) use wait_graph::{Waiter, current as current_handler, set_current};
+pub(crate) use woken::Woken;

@@ -2,11 +2,13 @@
 
 use super::Event;
 use super::bus::Bus;
+use super::deliver::carry;
 use super::error::PublishError;
+use super::event::AnyEvent;
 use super::message::{Message, Until, Wait};
 use super::receipt::Receipt;
 use super::routes::{TopicEntry, TypeTag};
-use super::topic::{Form, Topic, TopicOf};
+use super::topic::{Form, Topic, TopicOf, hash};
 use super::waiting::{Crowd, Full, park, refuse};
 use daemon_grammar::topic::{check_topic, is_pattern};
 use std::any::TypeId;
@@ -20,11 +22,17 @@ pub struct Publisher {
     known: Arc<Known>,
 }
 
+/// How many entries publishers of one name know by heart.
+const PLACES: usize = 8;
+
+/// A type's own topic, and its entry.
+type Acquaintance = (&'static str, Arc<TopicEntry>);
+
 /// What publishers of one name, in one life of its daemon, share.
 #[derive(Debug, Default)]
 struct Known {
     /// The entries of the types it published first, which stay for good: see [`Bus::entry_of_type`]. They save a look-up.
-    entries: [OnceLock<(&'static str, Arc<TopicEntry>)>; 8],
+    entries: [OnceLock<Acquaintance>; PLACES],
     /// What it says it publishes, if it says so.
     declared: Option<Box<[TypeId]>>,
 }
@@ -36,16 +44,26 @@ impl Publisher {
 
     /// The entry of a type's own topic; `None` if another topic has its place.
     #[inline]
-    fn known(&self, hash: u64, topic: &'static str, kind: TypeTag) -> Option<&TopicEntry> {
-        let place = &self.known.entries[hash as usize % self.known.entries.len()];
+    fn known(&self, hash: u64, topic: &'static str, kind: fn() -> TypeTag) -> Option<&TopicEntry> {
+        let place = &self.known.entries[hash as usize % PLACES];
         let (known, entry) = match place.get() {
             Some(known) => known,
-            None => place.get_or_init(|| {
-                self.compare(topic, kind);
-                (topic, self.bus.entry_of_type(topic))
-            }),
+            None => self.get_to_know(place, topic, kind()),
         };
         (std::ptr::eq(*known, topic) || *known == topic).then_some(&**entry)
+    }
+
+    #[cold]
+    fn get_to_know<'p>(
+        &self,
+        place: &'p OnceLock<Acquaintance>,
+        topic: &'static str,
+        kind: TypeTag,
+    ) -> &'p Acquaintance {
+        place.get_or_init(|| {
+            self.compare(topic, kind);
+            (topic, self.bus.entry_of_type(topic))
+        })
     }
 
     /// Compares a type with what it says it publishes: when it publishes the type first, or on a way that is not the shortest.
@@ -78,7 +96,7 @@ impl Publisher {
     /// Before the first poll nothing happens. Dropped while it waits, the event reaches every subscription but those it waits
     /// for, which count it as dropped.
     pub async fn publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
-        let full = self.offer(event, Until::Queued)?;
+        let full = self.offer(event, Until::Queued).map_err(|fault| *fault)?;
         if full.is_empty() { Ok(()) } else { self.wait(full).await }
     }
 
@@ -92,7 +110,7 @@ impl Publisher {
     ///
     /// As [`Publisher::publish`].
     pub async fn publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
-        let full = self.offer_to(topic, event, Until::Queued)?;
+        let full = self.offer_to(topic, event, Until::Queued).map_err(|fault| *fault)?;
         if full.is_empty() { Ok(()) } else { self.wait(full).await }
     }
 
@@ -109,7 +127,7 @@ impl Publisher {
     /// As [`Publisher::publish`]; what is queued is handled all the same.
     pub async fn publish_and_wait<E: Event>(&self, event: E, held_up: &[String]) -> Result<usize, PublishError> {
         let wait = self.waiting(held_up);
-        let full = self.offer(event, Until::Handled(&wait))?;
+        let full = self.offer(event, Until::Handled(&wait)).map_err(|fault| *fault)?;
         self.wait_for(&wait.receipt, full).await
     }
 
@@ -129,7 +147,7 @@ impl Publisher {
         held_up: &[String],
     ) -> Result<usize, PublishError> {
         let wait = self.waiting(held_up);
-        let full = self.offer_to(topic, event, Until::Handled(&wait))?;
+        let full = self.offer_to(topic, event, Until::Handled(&wait)).map_err(|fault| *fault)?;
         self.wait_for(&wait.receipt, full).await
     }
 
@@ -152,7 +170,7 @@ impl Publisher {
     ///
     /// [`PublishError`]; with `Full` every other subscription got the event, with any other nobody did.
     pub fn try_publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
-        full(self.offer(event, Until::Offered)?)
+        unless_full(self.offer(event, Until::Offered).map_err(|fault| *fault)?)
     }
 
     /// Publishes an event on a topic given at run time without waiting.
@@ -161,52 +179,80 @@ impl Publisher {
     ///
     /// As [`Publisher::try_publish`].
     pub fn try_publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
-        full(self.offer_to(topic, event, Until::Offered)?)
+        unless_full(self.offer_to(topic, event, Until::Offered).map_err(|fault| *fault)?)
     }
 
-    fn offer<E: Event>(&self, event: E, until: Until<'_>) -> Result<Crowd, PublishError> {
-        match TopicOf::<E>::FORM {
-            Form::Topic => {}
-            Form::Pattern => return Err(PublishError::PatternTopic { topic: E::TOPIC.to_owned() }),
-            Form::Malformed => return Err(invalid(E::TOPIC)),
+    /// Offers an event on its type's topic; says where it has to wait for room.
+    #[inline]
+    pub(crate) fn offer<E: Event>(&self, event: E, until: Until<'_>) -> Offered {
+        if TopicOf::<E>::FORM != Form::Topic {
+            return Err(not_a_topic(E::TOPIC));
         }
-        let mut message = Message::new(E::TOPIC, event, &self.name, until);
-        let offered = if E::RETAIN {
-            self.compare(E::TOPIC, message.kind);
-            self.bus.offer_retained(Topic::Static(E::TOPIC), &mut message)
-        } else if let Some(entry) = self.known(TopicOf::<E>::HASH, E::TOPIC, message.kind) {
-            self.bus.deliver(entry, &mut message)
-        } else {
-            self.compare(E::TOPIC, message.kind);
-            self.bus.offer(TopicOf::<E>::HASH, E::TOPIC, &mut message)
-        };
-        offered.map_err(|expected| mismatch(E::TOPIC, expected, message.kind))
+        let event: AnyEvent = Arc::new(event);
+        if E::RETAIN {
+            self.compare(E::TOPIC, TypeTag::of::<E>());
+            return self.retain::<E>(Topic::Static(E::TOPIC), event, until);
+        }
+        let hash = TopicOf::<E>::HASH;
+        if let Some(entry) = self.known(hash, E::TOPIC, TypeTag::of::<E>) {
+            return self.carry::<E>(entry, event, until);
+        }
+        self.compare(E::TOPIC, TypeTag::of::<E>());
+        match self.bus.topics.load(hash).get(hash, E::TOPIC) {
+            Some(entry) => self.carry::<E>(entry, event, until),
+            None => self.carry::<E>(&self.bus.entry_of_type(E::TOPIC), event, until),
+        }
     }
 
-    fn offer_to<E: Event>(&self, topic: &str, event: E, until: Until<'_>) -> Result<Crowd, PublishError> {
-        let mut message = Message::new(topic, event, &self.name, until);
-        self.compare(E::TOPIC, message.kind);
+    /// As [`offer`](Self::offer), on a topic given at run time.
+    #[inline]
+    pub(crate) fn offer_to<E: Event>(&self, topic: &str, event: E, until: Until<'_>) -> Offered {
+        let event: AnyEvent = Arc::new(event);
+        self.compare(E::TOPIC, TypeTag::of::<E>());
+        let hash = hash(topic);
         if !E::RETAIN
-            && let Some(offered) = self.bus.offer_to(topic, &mut message)
+            && let Some(entry) = self.bus.topics.load(hash).get(hash, topic)
         {
-            return offered.map_err(|expected| mismatch(topic, expected, message.kind));
+            return self.carry::<E>(entry, event, until);
         }
         if check_topic(topic).is_err() {
-            return Err(if is_pattern(topic) {
-                PublishError::PatternTopic { topic: topic.to_owned() }
-            } else {
-                invalid(topic)
-            });
+            return Err(not_a_topic(topic));
         }
         if E::RETAIN {
-            let offered = self.bus.offer_retained(Topic::Shared(topic.into()), &mut message);
-            return offered.map_err(|expected| mismatch(topic, expected, message.kind));
+            return self.retain::<E>(Topic::Shared(topic.into()), event, until);
         }
-        Ok(self.bus.offer_to_patterns(topic, &mut message))
+        Ok(self.bus.offer_to_patterns(topic, &mut Message::new::<E>(topic, event, &self.name, until)))
     }
 
-    /// Waits for room wherever there was none.
-    async fn wait(&self, full: Crowd) -> Result<(), PublishError> {
+    /// Offers an event to everybody on a topic.
+    #[inline]
+    fn carry<E: Event>(&self, entry: &TopicEntry, event: AnyEvent, until: Until<'_>) -> Offered {
+        if until.is_followed() {
+            return self.carry_slowly::<E>(entry, event, until);
+        }
+        let mut full = Crowd::default();
+        match carry(entry, TypeId::of::<E>(), event, &self.name, &mut full) {
+            None => Ok(full),
+            Some(event) => self.carry_slowly::<E>(entry, event, until),
+        }
+    }
+
+    /// As [`carry`](Self::carry), where somebody may want more of the event than itself.
+    #[cold]
+    fn carry_slowly<E: Event>(&self, entry: &TopicEntry, event: AnyEvent, until: Until<'_>) -> Offered {
+        let topic = entry.topic.as_str();
+        let mut message = Message::new::<E>(topic, event, &self.name, until);
+        self.bus.deliver(entry, &mut message).map_err(|expected| mismatch(topic, expected, message.kind))
+    }
+
+    fn retain<E: Event>(&self, topic: Topic, event: AnyEvent, until: Until<'_>) -> Offered {
+        let mut message = Message::new::<E>(topic.as_str(), event, &self.name, until);
+        let offered = self.bus.offer_retained(topic.clone(), &mut message);
+        offered.map_err(|expected| mismatch(topic.as_str(), expected, message.kind))
+    }
+
+    /// Waits for room wherever an event found none.
+    pub(crate) async fn wait(&self, full: Crowd) -> Result<(), PublishError> {
         let (waiting, refused) = park(full, self.bus.graph());
         waiting.done(&self.name).await;
         match refused {
@@ -219,16 +265,28 @@ impl Publisher {
     }
 }
 
+/// Where an offered event has to wait, or why nobody got it. Faults are boxed: what is handed on is two words.
+pub(crate) type Offered = Result<Crowd, Box<PublishError>>;
+
 /// What it comes to where a publish that does not wait has found no room.
-fn full(full: Crowd) -> Result<(), PublishError> {
+#[inline]
+fn unless_full(full: Crowd) -> Result<(), PublishError> {
+    if full.is_empty() {
+        return Ok(());
+    }
     refuse(full).map_or(Ok(()), |subscription| Err(PublishError::Full { subscription: subscription.to_string() }))
 }
 
-fn mismatch(topic: &str, expected: TypeTag, found: TypeTag) -> PublishError {
-    PublishError::TypeMismatch { topic: topic.to_owned(), expected: expected.name, found: found.name }
+#[cold]
+fn mismatch(topic: &str, expected: TypeTag, found: TypeTag) -> Box<PublishError> {
+    Box::new(PublishError::TypeMismatch { topic: topic.to_owned(), expected: expected.name, found: found.name })
 }
 
-fn invalid(topic: &str) -> PublishError {
-    let reason = check_topic(topic).err().map_or_else(|| format!("topic {topic:?} is malformed"), |e| e.to_string());
-    PublishError::InvalidTopic { topic: topic.to_owned(), reason }
+#[cold]
+fn not_a_topic(topic: &str) -> Box<PublishError> {
+    let topic = topic.to_owned();
+    Box::new(match check_topic(&topic) {
+        Err(error) if !is_pattern(&topic) => PublishError::InvalidTopic { topic, reason: error.to_string() },
+        _ => PublishError::PatternTopic { topic },
+    })
 }

@@ -3,6 +3,7 @@
 use super::error::SubscribeError;
 use super::plan::LanePlan;
 use super::routes::{Route, Routes, TypeTag};
+use crate::order::sorted;
 use daemon_grammar::topic::{is_pattern, matches};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
@@ -105,12 +106,16 @@ pub(crate) fn routes_of<'i>(
     expects: Option<TypeTag>,
 ) -> Routes {
     let matching = patterns.filter(|interest| matches(&interest.topic, topic));
-    let mut all: Vec<&Interest> = literal.chain(matching).collect();
-    all.sort_by_key(|interest| interest.place());
+    let all: Vec<&Interest> = sorted(literal.chain(matching).collect(), |interest| interest.place());
     let routes: Vec<Route> = all.into_iter().map(|interest| interest.route.clone()).collect();
+    let has_gates = routes.iter().any(|route| route.gate.is_some());
+    let plain = routes.first().and_then(|first| first.takes).map(|kind| kind.id);
+    let is_plain = |route: &Route| !route.is_tap && route.takes.is_some_and(|kind| Some(kind.id) == plain);
     Routes {
         has_envelopes: routes.iter().any(|route| route.takes.is_none()),
-        has_gates: routes.iter().any(|route| route.gate.is_some()),
+        has_gates,
+        plain: plain.filter(|_| !has_gates && routes.iter().all(is_plain)),
+        last: routes.chunk_by(Route::is_beside).map(<[_]>::len).next_back().map_or(0, |last| routes.len() - last),
         heard: routes.iter().any(|route| !route.is_tap),
         expects,
         routes,

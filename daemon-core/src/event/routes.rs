@@ -38,6 +38,11 @@ pub(crate) struct Route {
 }
 
 impl Route {
+    /// Whether both lead to the same mailbox.
+    pub(crate) fn is_beside(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.mailbox, &other.mailbox)
+    }
+
     /// What its gate says of a message that it takes; without one it takes all. Call without locks.
     pub(crate) fn judge(&self, topic: &str, event: &AnyEvent, message: &Message<'_>) -> Verdict {
         self.gate.as_ref().map_or(Verdict::Passes, |gate| gate.judge(topic, event, message.publisher()))
@@ -50,6 +55,10 @@ pub(crate) struct Routes {
     pub(crate) routes: Vec<Route>,
     pub(crate) has_envelopes: bool,
     pub(crate) has_gates: bool,
+    /// The type that all take who get it, each as it is and unasked, if so.
+    pub(crate) plain: Option<TypeId>,
+    /// Where the routes to the last mailbox begin.
+    pub(crate) last: usize,
     /// Whether somebody gets it who does not merely look on.
     pub(crate) heard: bool,
     /// The type that subscribers to exactly this topic take.

@@ -30,10 +30,15 @@ pub(crate) struct Linked {
 }
 
 impl Published {
-    /// The span of an event that is published now; `None` if nobody looks.
+    /// Whether somebody looks.
     #[inline]
+    pub(crate) fn is_looked_at() -> bool {
+        tracing::span_enabled!(target: TARGET, tracing::Level::DEBUG)
+    }
+
+    /// The span of an event that is published now; `None` if nobody looks.
     pub(crate) fn now(topic: &str, publisher: &str) -> Option<Arc<Self>> {
-        tracing::span_enabled!(target: TARGET, tracing::Level::DEBUG).then(|| Self::new(topic, publisher))
+        Self::is_looked_at().then(|| Self::new(topic, publisher))
     }
 
     /// It is a root, since a span keeps its parent open and this one ends late; it follows from the one it is made in.

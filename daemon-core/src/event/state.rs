@@ -23,15 +23,6 @@ pub(crate) struct Item {
 /// An [`Item`] for every subscription of its lane. Not an `Option`: items are written to cold memory, where every word counts.
 pub(crate) const WHOLE_LANE: u32 = u32::MAX;
 
-/// What a consumer is to look at, besides the line.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Ready {
-    /// A call of a subscription's handler was woken.
-    Call { of: u32, place: u32 },
-    /// A queue has events of its own.
-    Queue(u32),
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Starting or backing off: events are kept for the next life.
@@ -74,7 +65,8 @@ pub(crate) struct State {
     pub(crate) life: u64,
     pub(crate) attached: bool,
     pub(crate) line: VecDeque<Item>,
-    pub(crate) ready: VecDeque<Ready>,
+    /// Queues that have events of their own.
+    pub(crate) ready: VecDeque<u32>,
     pub(crate) parked: Option<Waker>,
     pub(crate) lanes: Vec<Lane>,
     pub(crate) accounts: Vec<Account>,
@@ -90,10 +82,10 @@ pub(crate) struct State {
 }
 
 /// Lets the consumer know that a queue has events of its own.
-pub(crate) fn list(queue: &mut Queue, index: u32, ready: &mut VecDeque<Ready>) {
+pub(crate) fn list(queue: &mut Queue, index: u32, ready: &mut VecDeque<u32>) {
     if !queue.listed {
         queue.listed = true;
-        ready.push_back(Ready::Queue(index));
+        ready.push_back(index);
     }
 }
 
@@ -119,18 +111,18 @@ impl State {
         }
     }
 
-    /// Offers an event to every subscription of a lane; `full` hears of those that refuse it for now.
+    /// Offers an event to every subscription of a lane; `full` gets it back for those that refuse it for now.
     #[inline]
     pub(crate) fn offer_to_lane(
         &mut self,
         progress: &[Progress],
         lane: u32,
-        event: &AnyEvent,
+        event: AnyEvent,
         after: &mut After,
-        full: impl FnMut(u32),
+        full: impl FnMut(u32, AnyEvent),
     ) {
         if self.takes_whole(progress, lane) {
-            self.push_whole(lane, event.clone());
+            self.push_whole(lane, event);
         } else {
             self.offer_to_each(progress, lane, event, after, full);
         }
@@ -138,7 +130,7 @@ impl State {
 
     /// Whether every queue of a lane has room, so that an event may be pushed for all at once.
     #[inline]
-    pub(crate) fn takes_whole(&mut self, progress: &[Progress], lane: u32) -> bool {
+    fn takes_whole(&mut self, progress: &[Progress], lane: u32) -> bool {
         let lane = &mut self.lanes[lane as usize];
         if self.phase != Phase::Running || lane.is_own {
             return false;
@@ -151,72 +143,84 @@ impl State {
 
     /// Pushes an event for a whole lane, which takes it.
     #[inline]
-    pub(crate) fn push_whole(&mut self, index: u32, event: AnyEvent) {
+    fn push_whole(&mut self, index: u32, event: AnyEvent) {
         let lane = &mut self.lanes[index as usize];
         lane.credit -= 1;
         lane.whole += 1;
         self.line.push_back(Item { event, lane: index, to: WHOLE_LANE });
     }
 
-    pub(crate) fn offer_to_each(
+    fn offer_to_each(
         &mut self,
         progress: &[Progress],
         lane: u32,
-        event: &AnyEvent,
+        event: AnyEvent,
         after: &mut After,
-        mut full: impl FnMut(u32),
+        mut full: impl FnMut(u32, AnyEvent),
     ) {
-        for to in self.lanes[lane as usize].subscriptions.clone() {
-            if !self.offer_to(progress, to, event, 0, after) {
-                full(to);
+        let Range { start, end } = self.lanes[lane as usize].subscriptions;
+        let mut offer = |to, event| {
+            if let Some(event) = self.offer_to(progress, to, event, 0, after) {
+                full(to, event);
             }
-        }
+        };
+        (start..end - 1).for_each(|to| offer(to, event.clone()));
+        offer(end - 1, event);
     }
 
-    /// Offers an event to one subscription, whatever the phase. False, and nothing counted, if a publisher has to wait.
+    /// Offers an event to one subscription, whatever the phase. It is given back, and nothing counted, if a publisher has to wait.
     pub(crate) fn offer_to(
         &mut self,
         progress: &[Progress],
         to: u32,
-        event: &AnyEvent,
+        event: AnyEvent,
         key: Hashed,
         after: &mut After,
-    ) -> bool {
+    ) -> Option<AnyEvent> {
         let account = &mut self.accounts[to as usize];
         match self.phase {
             Phase::Draining | Phase::Closed => {
                 account.offered += 1;
                 account.abandoned += 1;
-                true
+                after.discard(event);
+                None
             }
             Phase::Buffering => {
                 account.offered += 1;
-                self.keep(to, event.clone(), key, after);
-                true
+                self.keep(to, event, key, after);
+                None
             }
             Phase::Running => self.enter(&progress[to as usize], to, event, key, after),
         }
     }
 
     /// Offers an event to a running subscription.
-    fn enter(&mut self, progress: &Progress, to: u32, event: &AnyEvent, key: Hashed, after: &mut After) -> bool {
+    fn enter(
+        &mut self,
+        progress: &Progress,
+        to: u32,
+        event: AnyEvent,
+        key: Hashed,
+        after: &mut After,
+    ) -> Option<AnyEvent> {
         let account = &mut self.accounts[to as usize];
         let (queue, lane) = (&mut self.queues[account.queue as usize], &mut self.lanes[account.lane as usize]);
         let depth = queue.depth(account, lane.whole, progress);
         let has_room = queue.room(depth) > 0;
         match queue.admit(has_room) {
-            Admission::Wait => return false,
+            Admission::Wait => return Some(event),
             Admission::Drop => {
                 account.offered += 1;
                 account.dropped += 1;
                 if queue.crowds() {
                     after.crowded(account.label.clone());
                 }
+                after.discard(event);
             }
             Admission::Enter if queue.is_own => {
                 account.offered += 1;
                 let index = account.queue;
-                let out = queue.push_own(Entry { to, order: 0, event: event.clone() }, key);
+                let out = queue.push_own(Entry { to, order: 0, event }, key);
                 list(queue, index, &mut self.ready);
                 if let Some(out) = out {
                     if queue.crowds() {
@@ -229,10 +233,10 @@ impl State {
                 account.offered += 1;
                 lane.credit = 0;
                 lane.is_fresh = true;
-                self.line.push_back(Item { event: event.clone(), lane: account.lane, to });
+                self.line.push_back(Item { event, lane: account.lane, to });
             }
         }
-        true
+        None
     }
 
     /// Keeps an event, offered before, for when the subscriber runs.

@@ -120,29 +120,37 @@ impl Full {
     }
 }
 
-/// Where an event found no room: mostly nowhere, which costs nothing to drop.
+/// Where an event found no room: mostly nowhere, which costs nothing to make, to hand on or to drop.
 #[derive(Default)]
-pub(crate) struct Crowd(Option<Vec<Full>>);
+pub(crate) struct Crowd(Option<Box<Places>>);
+
+#[derive(Default)]
+struct Places(Vec<Full>);
 
 impl Crowd {
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
     #[cold]
     pub(crate) fn push(&mut self, full: Full) {
-        self.0.get_or_insert_default().push(full);
+        self.0.get_or_insert_default().0.push(full);
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Full> {
-        self.0.iter_mut().flatten()
+        self.0.iter_mut().flat_map(|places| &mut places.0)
+    }
+
+    fn into_places(self) -> Vec<Full> {
+        self.0.map_or_else(Vec::new, |places| places.0)
     }
 }
 
 /// Offers an event again wherever there was no room for it, without waiting; says where it was refused.
-pub(crate) fn refuse(Crowd(full): Crowd) -> Option<Arc<str>> {
+pub(crate) fn refuse(full: Crowd) -> Option<Arc<str>> {
     let mut refused = None;
-    for mut full in full.into_iter().flatten() {
+    for mut full in full.into_places() {
         if let Insisted::Refused = full.insist(None) {
             refused.get_or_insert_with(|| full.mailbox.label(full.to));
         }
@@ -152,8 +160,8 @@ pub(crate) fn refuse(Crowd(full): Crowd) -> Option<Arc<str>> {
 }
 
 /// Puts an event in line wherever there was no room for it, and says where waiting would be hopeless.
-pub(crate) fn park(Crowd(full): Crowd, graph: &WaitGraph) -> (Waiting, Option<Arc<str>>) {
-    let full = full.unwrap_or_default();
+pub(crate) fn park(full: Crowd, graph: &WaitGraph) -> (Waiting, Option<Arc<str>>) {
+    let full = full.into_places();
     let early = full.first().and_then(|full| full.insisted.as_ref());
     let ticket = early.and_then(|early| early.ticket.clone()).unwrap_or_default();
     let from = if early.is_some() { None } else { Full::publisher(graph) };

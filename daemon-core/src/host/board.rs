@@ -19,6 +19,7 @@ use super::unit::Unit;
 use crate::error::{DaemonError, DaemonErrorCode, Error};
 use crate::event::Bus;
 use crate::instance::Scope;
+use crate::order::sorted;
 use crate::schedule::Clock;
 use crate::status::State;
 use crate::sync::{Mutex, MutexGuard};
@@ -177,9 +178,7 @@ impl Board {
     }
 
     pub(crate) fn by_wave(&self) -> Vec<Arc<Slot>> {
-        let mut slots = self.slots();
-        slots.sort_by_key(|slot| slot.wave);
-        slots
+        sorted(self.slots(), |slot| (slot.wave.into(), 0))
     }
 
     /// Tells the conductor; once it is gone nobody needs to know.

@@ -56,9 +56,10 @@ impl Wanted {
     /// Claims what is wanted for the host `name`, which `runs` by itself or is embedded. May wait for a moment; see
     /// [`DaemonLock::acquire`].
     pub(super) fn claim(&self, name: &str, runs: bool) -> Result<Claims, DaemonError> {
-        let lock = self.path(&self.lock, name, runs, Layout::lock)?;
+        let mut usual = None;
+        let lock = self.path(&self.lock, name, runs, &mut usual, Layout::lock)?;
         let lock = lock.map(DaemonLock::acquire).transpose().map_err(|error| refused(name, &error))?;
-        let pid_file = self.path(&self.pid_file, name, runs, Layout::pid)?;
+        let pid_file = self.path(&self.pid_file, name, runs, &mut usual, Layout::pid)?;
         Ok(Claims { pid_file: pid_file.map(PidFile::create).transpose()?, lock })
     }
 
@@ -73,12 +74,13 @@ impl Wanted {
         }
     }
 
-    /// The path of a file, whose directory is there and the user's alone if it is the usual one.
+    /// The path of a file, whose directory is there and the user's alone if it is the `usual` one, which is made once.
     fn path(
         &self,
         place: &Place,
         name: &str,
         runs: bool,
+        usual: &mut Option<Layout>,
         file: impl Fn(&Layout) -> Result<PathBuf, PathError>,
     ) -> Result<Option<PathBuf>, DaemonError> {
         match place {
@@ -87,12 +89,21 @@ impl Wanted {
             Place::Usual => {}
             Place::AsRun | Place::Nowhere => return Ok(None),
         }
-        let layout = Layout::new(name, self.scope, Environment::current());
-        let path = layout.and_then(|layout| layout.create_dir().and_then(|_| file(&layout)));
+        let path = match usual {
+            Some(layout) => file(layout),
+            None => self.usual(name).and_then(|layout| file(usual.insert(layout))),
+        };
         path.map(Some).map_err(|error| {
             let message = format!("Daemon \"{name}\" has no place for its lock: {}", with_sources(&error));
             DaemonError::new(DaemonErrorCode::StartFailed, message)
         })
+    }
+
+    /// Where the files of a host of that name are usually, in a directory that is there and the user's alone.
+    fn usual(&self, name: &str) -> Result<Layout, PathError> {
+        let layout = Layout::new(name, self.scope, Environment::current())?;
+        layout.create_dir()?;
+        Ok(layout)
     }
 }
 

@@ -177,7 +177,7 @@ async fn call(tasks: &Arc<Tasks>, handler: Handler, deadline: Instant) -> Handle
         drop(sender.send(caught(call).await)); // or nobody waits any more
     }));
     // Not for what it sends: it is over once nothing is left of it.
-    let stop = if tokio::time::timeout_at(deadline, tasks.idle(|_| true)).await.is_ok() {
+    let stop = if tokio::time::timeout_at(deadline, tasks.idle(&|_| true)).await.is_ok() {
         let outcome = ended.try_recv();
         let problem = outcome.ok().and_then(Result::err).map(|failure: Failure| failure.to_string());
         HandlerStop { problem, ..HandlerStop::new(name) }
@@ -190,7 +190,7 @@ async fn call(tasks: &Arc<Tasks>, handler: Handler, deadline: Instant) -> Handle
 /// Aborts the handler under way, if there still is one, and books it.
 async fn abort(tasks: &Tasks) -> Option<HandlerStop> {
     let aborted = tasks.abort(TaskKind::Shutdown);
-    drop(tokio::time::timeout(ABORTING, tasks.idle(|_| true)).await); // what is left is told of
+    drop(tokio::time::timeout(ABORTING, tasks.idle(&|_| true)).await); // what is left is told of
     let (record, then) = aborted.into_iter().next()?;
     let gone = record.is_gone();
     Some(cut(&if gone { then } else { record.status() }, gone))

@@ -62,7 +62,7 @@ impl Leaving {
     /// Waits until no value is being dropped any more.
     pub(super) async fn all_gone(&self) {
         for tasks in self.tasks(None) {
-            tasks.idle(|_| true).await;
+            tasks.idle(&|_| true).await;
         }
     }
 

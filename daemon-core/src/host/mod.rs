@@ -23,6 +23,7 @@ mod lived;
 mod lives;
 #[cfg(all(test, daemon_loom))]
 mod models;
+mod over;
 mod overdue;
 mod phase;
 mod planes;

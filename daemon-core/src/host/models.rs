@@ -39,6 +39,8 @@ fn live(board: &Board, life: u64) {
 }
 
 /// Whoever waits for a daemon sees that it runs, whether it begins to wait before or after.
+///
+/// Caught: a state told before it is booked.
 #[test]
 fn readiness_is_seen_however_late() {
     explore(|| {
@@ -53,6 +55,8 @@ fn readiness_is_seen_however_late() {
 
 /// States are booked on one thread and told on two, as when the main thread has others tell: what is told never goes back,
 /// and in the end is what is booked.
+///
+/// Caught: a state told whether or not a later one has been, and likewise a wish that it rest.
 #[test]
 fn what_is_told_never_goes_back() {
     explore(|| {
@@ -74,6 +78,8 @@ fn what_is_told_never_goes_back() {
 }
 
 /// Two ask for the shutdown at once: whoever comes back finds it begun, it begins once, and the first cause stays.
+///
+/// Caught: the cause looked for under one lock and booked under another, and the time of the shutdown booked after its cause.
 #[test]
 fn who_asks_for_the_shutdown_finds_it_begun() {
     explore(|| {

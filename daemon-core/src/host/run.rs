@@ -19,7 +19,7 @@ use super::embed::exit_code;
 use super::exit::exit;
 use super::planes::{self, Planes};
 use super::signals::{Meaning, Presses, Signals};
-use super::voice::{PATIENCE, Voice, give_back, let_go, show_logs};
+use super::voice::{PATIENCE, Voice, give_back, show_logs};
 use super::workers::{self, Lookout};
 use crate::declaration::Plane;
 use crate::reload::ReloadReport;
@@ -114,13 +114,14 @@ impl Host {
         report.blocked_threads = lookout.unknown();
         let until = Instant::now() + patience;
         voice.last_words(report, patience.saturating_sub(GIVING_BACK));
-        give_back(board.clone(), until.saturating_duration_since(Instant::now()).max(GIVING_BACK));
+        let left = until.saturating_duration_since(Instant::now()).max(GIVING_BACK);
         if matches!(end, End::Stopped { .. }) {
+            give_back(board, left);
             // Never waits for a blocked thread.
             operations.into_iter().chain([runtime]).for_each(Runtime::shutdown_background);
-            let_go(board);
             return ExitCode::from(code);
         }
+        give_back(board.clone(), left);
         exit(code, EXITING)
     }
 }
@@ -156,10 +157,7 @@ async fn watch(
                     limit = signal.within.map_or(limit, |within| within.min(limit));
                     board.shut_down(signal.name);
                 }
-                Meaning::Force => {
-                    board.set_cause(signal.name);
-                    return Ok((End::Forced { code: signal.forced_code }, must_end));
-                }
+                Meaning::Force => return Ok((End::Forced { code: signal.forced_code }, must_end)),
                 Meaning::Reload if reloading.is_some() => again = Some(signal.name),
                 Meaning::Reload => reloading = Some(board.begin_reload(signal.name)),
                 Meaning::Nothing => {}

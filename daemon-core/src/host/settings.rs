@@ -151,6 +151,6 @@ impl Settings {
             drop_quietly(load);
         });
         drop(gone); // never closed: it cannot be refused
-        work.idle(|_| true).await;
+        work.idle(&|_| true).await;
     }
 }

@@ -1,14 +1,17 @@
 //! The main thread's words: said by other threads, which it waits for no longer than it says.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use super::blocked::Word;
 use super::board::Board;
+use super::over::{Hears, over};
 use super::report::{ShutdownReport, StartReport, spawned_at};
 use super::settled::{OnSettled, Settled};
 use crate::error::DaemonError;
@@ -36,7 +39,7 @@ pub(super) struct Voice {
     /// Whether blocked workers are to be warned of.
     warns: bool,
     /// Where warnings are logged, once there was one.
-    log: Option<mpsc::SyncSender<Word>>,
+    log: Option<mpsc::Sender<Word>>,
 }
 
 /// How many warnings may wait for whoever takes the log.
@@ -56,7 +59,9 @@ impl Voice {
                 if is_shown {
                     write_error(&start.to_string());
                 }
-                tell(waits, || Settled::of(start));
+                if let Some(waits) = waits {
+                    tell(waits, Settled::of(start));
+                }
             })
             .0;
         }
@@ -66,7 +71,7 @@ impl Voice {
     pub(super) fn tell(&mut self, start: impl FnOnce() -> StartReport) {
         if let Some(waits) = self.waits.take() {
             let start = start();
-            self.receipt = aside(move || tell(Some(waits), || Settled::of(start))).0;
+            self.receipt = aside(move || tell(waits, Settled::of(start))).0;
         }
     }
 
@@ -90,8 +95,12 @@ impl Voice {
             return;
         }
         let log = self.log.get_or_insert_with(|| {
-            let (sender, words) = mpsc::sync_channel(UNHEARD);
-            drop(aside(move || words.into_iter().for_each(|word| log_word(&word))));
+            let (sender, mut words) = mpsc::channel(UNHEARD);
+            drop(aside(move || {
+                while let Some(word) = words.blocking_recv() {
+                    log_word(&word);
+                }
+            }));
             sender
         });
         words.into_iter().for_each(|word| drop(log.try_send(word)));
@@ -99,18 +108,18 @@ impl Voice {
 
     /// Shows and files the shutdown report, for no longer than `patience`.
     pub(super) fn last_words(self, report: ShutdownReport, patience: Duration) {
-        let text = if self.quiet && report.is_clean() { String::new() } else { report.to_string() };
+        let text = (!(self.quiet && report.is_clean())).then(|| report.to_string());
         self.say_last(text, report, patience);
     }
 
     /// Says why a host cannot even begin.
-    pub(super) fn refuse(mut self, name: String, why: &impl std::fmt::Display) -> ExitCode {
+    pub(super) fn refuse(mut self, name: String, why: &dyn std::fmt::Display) -> ExitCode {
         let why = why.to_string();
         if let Some(waits) = self.waits.take() {
             let message = why.clone();
-            self.receipt = aside(move || tell(Some(waits), || Settled::Refused { message })).0;
+            self.receipt = aside(move || tell(waits, Settled::Refused { message })).0;
         }
-        self.say_last(format!("{why}\n"), ShutdownReport::refused(name, 1, &why), PATIENCE);
+        self.say_last(Some(format!("{why}\n")), ShutdownReport::refused(name, 1, &why), PATIENCE);
         ExitCode::FAILURE
     }
 
@@ -119,36 +128,42 @@ impl Voice {
         let (waits, error) = (self.waits, error.clone());
         let (_, said) = aside(move || {
             write_error(&format!("{error}\n"));
-            tell(waits, || Settled::taken(&error));
+            if let Some(waits) = waits {
+                tell(waits, Settled::taken(&error));
+            }
         });
-        let _ = said.recv_timeout(PATIENCE); // nobody reads: the exit code tells
+        said.wait(PATIENCE); // nobody reads: the exit code tells
         ExitCode::from(EXIT_ALREADY_RUNNING)
     }
 
-    fn say_last(self, text: String, report: ShutdownReport, patience: Duration) {
+    /// Shows the text and files the report, each if it is wanted, and neither waits for the other: a thread each.
+    fn say_last(self, text: Option<String>, report: ShutdownReport, patience: Duration) {
         let deadline = std::time::Instant::now() + patience;
-        let (receipt, file) = (self.receipt, self.report_file);
-        let (_, shown) = aside(move || {
-            drop(receipt.map(JoinHandle::join)); // it comes first, and cannot panic
-            write_error(&text);
+        let receipt = self.receipt;
+        let shown = (text.is_some() || receipt.is_some()).then(|| {
+            let show = move || {
+                drop(receipt.map(JoinHandle::join)); // it comes first, and cannot panic
+                write_error(&text.unwrap_or_default());
+            };
+            aside(show).1
         });
-        let (_, filed) = aside(move || {
-            let Some(path) = file else { return };
-            let written = serde_json::to_string_pretty(&report).map_err(std::io::Error::from);
-            if let Err(error) = written.and_then(|json| std::fs::write(&path, json + "\n")) {
-                write_error(&format!("cannot write the shutdown report to {}: {error}\n", path.display()));
-            }
-        });
-        for done in [filed, shown] {
-            let _ = done.recv_timeout(deadline.saturating_duration_since(std::time::Instant::now())); // late: go on
+        let filed = self.report_file.map(|path| aside(move || file(&report, &path)).1);
+        for done in filed.into_iter().chain(shown) {
+            done.wait(deadline.saturating_duration_since(std::time::Instant::now())); // late: go on
         }
     }
 }
 
-/// Tells who waits, if anybody does. It is user code, so a panic in it is its own affair.
-fn tell(waits: Option<OnSettled>, settled: impl FnOnce() -> Settled) {
-    let Some(waits) = waits else { return };
-    let settled = settled();
+/// Writes the report to its file.
+fn file(report: &ShutdownReport, path: &Path) {
+    let written = serde_json::to_string_pretty(report).map_err(std::io::Error::from);
+    if let Err(error) = written.and_then(|json| std::fs::write(path, json + "\n")) {
+        write_error(&format!("cannot write the shutdown report to {}: {error}\n", path.display()));
+    }
+}
+
+/// Tells who waits. It is user code, so a panic in it is its own affair.
+fn tell(waits: OnSettled, settled: Settled) {
     if !quietly(move || waits(&settled)) {
         tracing::warn!("what `on_settled` was given panicked");
     }
@@ -179,30 +194,35 @@ fn log_word(word: &Word) {
 }
 
 /// Gives back what the host has claimed, and waits for that no longer than `patience`: the end of the process does it too,
-/// but for the files.
+/// but for the files. The same thread drops the board then, which holds what is the user's if nobody else has it, such as
+/// retained events and filters; nobody waits for that.
 pub(super) fn give_back(board: Arc<Board>, patience: Duration) {
-    let (_, given_back) = aside(move || {
+    let (given, given_back) = over();
+    drop(aside(move || {
         board.claimed.give_back();
         if let Some(error) = board.claimed.unreturned() {
             write_error(&format!("{error}\n"));
         }
-    });
-    let _ = given_back.recv_timeout(patience); // late: go on
+        drop(given);
+        drop_quietly(board);
+    }));
+    given_back.wait(patience); // late: go on
 }
 
-/// Drops a board, which holds what is the user's, such as retained events and filters. Nobody waits for that.
-pub(super) fn let_go(board: Arc<Board>) {
-    drop(aside(move || drop_quietly(board)));
+/// Does something on a thread of its own, and says when it is done.
+///
+/// It is boxed, so that a program has the code of one such thread and not of one for each thing that is said.
+fn aside(work: impl FnOnce() + Send + 'static) -> (Option<JoinHandle<()>>, Hears) {
+    aside_boxed(Box::new(work))
 }
 
-/// Does something on a thread of its own; the receiver hears when it is done.
-fn aside(work: impl FnOnce() + Send + 'static) -> (Option<JoinHandle<()>>, mpsc::Receiver<()>) {
-    let (sender, done) = mpsc::channel();
+fn aside_boxed(work: Box<dyn FnOnce() + Send>) -> (Option<JoinHandle<()>>, Hears) {
+    let (over, done) = over();
     let spawned = std::thread::Builder::new().name("daemon-voice".to_owned()).spawn(move || {
+        let _over = over;
         work();
-        let _ = sender.send(()); // the waiting side may have given up
     });
-    (spawned.ok(), done) // without a thread there is no voice, and the receiver hears so
+    (spawned.ok(), done) // without a thread there is no voice, and that is over at once
 }
 
 /// Writes to standard error; where that cannot be written there is nobody left to tell.

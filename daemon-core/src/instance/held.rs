@@ -30,6 +30,8 @@ struct Held {
     path: PathBuf,
     identity: Identity,
     kept: Kept,
+    /// How long it was when it was locked.
+    length: u64,
 }
 
 impl Held {
@@ -38,7 +40,8 @@ impl Held {
         let Some(file) = self.kept.file() else { return Ok(()) };
         let bytes = format.bytes(std::process::id());
         sys::write_at_start(file, &bytes)?;
-        file.set_len(bytes.len() as u64)
+        let length = bytes.len() as u64;
+        if self.length > length { file.set_len(length) } else { Ok(()) }
     }
 
     /// Removes the file, unless its name or its content is another's by now, and unlocks it.
@@ -83,7 +86,6 @@ static CLAIMS: Mutex<Vec<(Weak<Held>, Purpose)>> = Mutex::new(Vec::new());
 impl Claim {
     /// Locks the file at `path` for this process, makes it if it is absent, and writes the PID to it.
     pub(super) fn take(path: &Path, purpose: Purpose) -> Result<Self, LockError> {
-        dir::make_parent(path).map_err(|error| LockError::io("Failed to make its directory", path, &error))?;
         let began = Instant::now();
         loop {
             let busy = match attempt(path)? {
@@ -184,7 +186,14 @@ enum Attempt {
 }
 
 fn attempt(path: &Path) -> Result<Attempt, LockError> {
-    lock(path, sys::open_lock(path).map_err(|error| unopened(path, &error))?)
+    let file = match sys::open_lock(path) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            dir::make_parent(path).map_err(|error| LockError::io("Failed to make its directory", path, &error))?;
+            sys::open_lock(path)
+        }
+        opened => opened,
+    };
+    lock(path, file.map_err(|error| unopened(path, &error))?)
 }
 
 /// Tries to lock a file that was opened by its path.
@@ -206,11 +215,11 @@ fn lock(path: &Path, file: File) -> Result<Attempt, LockError> {
     if sys::identity_at(path).map_err(failed)? != Some(look.identity) {
         return Ok(Attempt::Moved);
     }
-    let names = sys::look(file).map_err(failed)?.names;
+    let sys::Look { names, length, .. } = sys::look(file).map_err(failed)?;
     if names > 1 {
         return Err(LockError::unfit(path, "has a second name, and may be somebody's file; remove it"));
     }
-    Ok(Attempt::Locked(Held { path: path.to_owned(), identity: look.identity, kept }))
+    Ok(Attempt::Locked(Held { path: path.to_owned(), identity: look.identity, kept, length }))
 }
 
 /// Says why a lock file cannot be opened.

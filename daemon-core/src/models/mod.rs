@@ -2,8 +2,8 @@
 //! their steps on locks and atomics may follow each other.
 //!
 //! `make loom` runs them. They see the real mailboxes, dispatchers and publishers; only what [`crate::sync`] names is loom's. A
-//! thread that would wait for ever is a failure: loom says "deadlock". Where it was tried, there stands beside a model what it
-//! was seen to catch, by breaking the code so.
+//! thread that would wait for ever is a failure: loom says "deadlock". Beside each model stands what it was seen to catch, by breaking
+//! the code so.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "models are tests")]
 

@@ -21,6 +21,8 @@ pub(super) fn drive(runtime: &tokio::runtime::Runtime) {
 }
 
 /// Work is spawned by one thread and all is aborted by another: it is refused or aborted, and never left running.
+///
+/// Caught: work that does not look, once it can be aborted, whether all is.
 #[test]
 fn nothing_slips_through_an_abort() {
     explore(|| {
@@ -39,6 +41,8 @@ fn nothing_slips_through_an_abort() {
 }
 
 /// As [`nothing_slips_through_an_abort`], for good, and beside the work that ends by itself.
+///
+/// Caught: the same, and an end that is forgotten once work is taken again for `cleanup`.
 #[test]
 fn nothing_slips_through_the_end() {
     explore(|| {
@@ -60,6 +64,8 @@ fn nothing_slips_through_the_end() {
 }
 
 /// The last work ends while somebody waits for that, and other work begins and ends meanwhile.
+///
+/// Caught: one who waits from after it has looked whether any work is left, and work that tells of its end before it has left.
 #[test]
 fn who_waits_for_the_last_work_hears_of_its_end() {
     explore(|| {
@@ -71,7 +77,7 @@ fn who_waits_for_the_last_work_hears_of_its_end() {
             drop(spawning.spawn(Label::new(TaskKind::Task, "second"), async {}));
             drive(&runtime);
         });
-        block_on(tasks.idle(|_| true));
+        block_on(tasks.idle(&|_| true));
         other.join().unwrap();
     });
 }
@@ -92,6 +98,8 @@ fn answer() -> (Arc<Answer<Value>>, Value, Arc<AtomicUsize>) {
 }
 
 /// Work gives its result and is gone; who waits gets it.
+///
+/// Caught: a waker left under another lock than that under which no result was found.
 #[test]
 fn a_result_reaches_who_waits() {
     explore(|| {
@@ -110,6 +118,8 @@ fn a_result_reaches_who_waits() {
 }
 
 /// Work is aborted; who waits hears of it.
+///
+/// Caught: the same, and an end that wakes nobody.
 #[test]
 fn who_waits_for_work_that_is_aborted_hears_of_its_end() {
     explore(|| {
@@ -122,6 +132,8 @@ fn who_waits_for_work_that_is_aborted_hears_of_its_end() {
 }
 
 /// Nobody wants the result any more while it is given: it is dropped once, at once.
+///
+/// Caught: a place that takes a result though it was given up before.
 #[test]
 fn a_result_that_nobody_wants_is_dropped_at_once() {
     explore(|| {

@@ -1,10 +1,12 @@
 //! When intervals tick, and the one driver of all that a life of a daemon has.
 //!
 //! A [`Timetable`](timetable) is pure: it is told the time, and tells what is due. [`Timers`] put names and a lock around it; the
-//! [driver](drive) sleeps until it has something to say and makes the calls. The clocks are an edge of their own.
+//! [driver](drive) sleeps until it has something to say and makes the calls. The clocks are an edge of their own. `bare` is a timetable with
+//! nothing around it, to be measured.
 
 mod agenda;
 mod alarm;
+mod bare;
 mod bell;
 mod book;
 mod clock;
@@ -24,6 +26,7 @@ mod ticker;
 mod timers;
 mod timetable;
 
+pub use bare::BareIntervals;
 pub(crate) use book::Order;
 pub(crate) use clock::Clock;
 pub(crate) use driver::drive;

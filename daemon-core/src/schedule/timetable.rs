@@ -79,6 +79,11 @@ impl Timetable {
         self.list(id);
     }
 
+    /// Lets all intervals tick, from one period after now on.
+    pub(super) fn start_all(&mut self, now: Now) {
+        (0..self.slots.len() as SlotId).for_each(|id| self.start(id, now, false));
+    }
+
     /// Ends an interval; returns whether its slot is free, since none of its ticks is under way.
     pub(crate) fn clear(&mut self, id: SlotId) -> bool {
         let slot = self.slot(id);

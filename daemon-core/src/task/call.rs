@@ -8,8 +8,7 @@ use tokio::time::Instant;
 use tracing::Span;
 
 use super::Handler;
-use crate::event::{Mailbox, Tracked};
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::event::{Tracked, Woken};
 use crate::unwind::quietly;
 
 pub(super) type BoxHandler<'d, E> = Pin<Box<dyn Handler<E> + Send + 'd>>;
@@ -21,22 +20,15 @@ pub(super) struct Chair {
     pub(super) index: u32,
     /// The queue its events come from.
     pub(super) queue: u32,
-    pub(super) life: u64,
-    pub(super) mailbox: Arc<Mailbox>,
+    /// The number of the first of its calls among all.
+    pub(super) first: u32,
+    pub(super) woken: Arc<Woken>,
 }
 
-/// Makes a call ready in its mailbox, from any thread, at any time.
-pub(super) struct CallWaker {
-    chair: Chair,
-    place: u32,
-    woken: AtomicBool,
-}
-
-impl CallWaker {
-    /// Whether it was woken since this was last asked.
-    pub(super) fn was_woken(&self) -> bool {
-        self.woken.swap(false, Ordering::AcqRel)
-    }
+/// Makes a call ready, from any thread, at any time.
+struct CallWaker {
+    woken: Arc<Woken>,
+    call: u32,
 }
 
 impl Wake for CallWaker {
@@ -45,15 +37,18 @@ impl Wake for CallWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.woken.swap(true, Ordering::AcqRel) {
-            self.chair.mailbox.wake_call(self.chair.life, self.chair.index, self.place);
-        }
+        self.woken.wake(self.call);
     }
 }
 
+/// What wakes the call in a place.
+pub(super) fn waker(chair: &Chair, place: u32) -> Waker {
+    Waker::from(Arc::new(CallWaker { woken: chair.woken.clone(), call: chair.first + place }))
+}
+
 /// What is known of a call under way, or of the next one in its place.
+#[derive(Default)]
 pub(super) struct Notes {
-    pub(super) flag: Arc<CallWaker>,
     /// Whether it is suspended.
     pub(super) busy: bool,
     /// Since when it is timed, if it is.
@@ -66,15 +61,6 @@ pub(super) struct Notes {
     pub(super) span: Option<Span>,
 }
 
-impl Notes {
-    /// Nothing yet, and what wakes the call.
-    pub(super) fn new(chair: &Chair, place: u32) -> (Self, Waker) {
-        let flag = Arc::new(CallWaker { chair: chair.clone(), place, woken: AtomicBool::new(false) });
-        let waker = Waker::from(flag.clone());
-        (Self { flag, busy: false, since: None, exact: false, tracked: None, span: None }, waker)
-    }
-}
-
 /// A handler whose calls follow each other.
 pub(super) struct Call<'d, E> {
     pub(super) handler: BoxHandler<'d, E>,
@@ -84,8 +70,7 @@ pub(super) struct Call<'d, E> {
 
 impl<'d, E> Call<'d, E> {
     pub(super) fn new(handler: BoxHandler<'d, E>, chair: &Chair, place: u32) -> Self {
-        let (notes, waker) = Notes::new(chair, place);
-        Self { handler, waker, notes }
+        Self { handler, waker: waker(chair, place), notes: Notes::default() }
     }
 }
 

@@ -61,8 +61,15 @@ fn panic_text(payload: &(dyn Any + Send)) -> String {
 /// Drops `value`; a panic in its destructor is logged and goes no further.
 pub(crate) fn drop_quietly<T>(value: T) {
     if let Err(failure) = attempt(|| drop(value)) {
-        tracing::error!(%failure, "a destructor failed");
+        destructor_failed("a destructor failed", &failure);
     }
+}
+
+/// Apart, so that a program has this code once and not for each type that is dropped.
+#[cold]
+#[inline(never)]
+fn destructor_failed(what: &str, failure: &Failure) {
+    tracing::error!(%failure, "{what}");
 }
 
 /// Does `work`; a panic becomes [`Failure::Panic`].
@@ -71,6 +78,8 @@ pub(crate) fn attempt(work: impl FnOnce()) -> Result<(), Failure> {
 }
 
 /// What a panic's payload says.
+#[cold]
+#[inline(never)]
 pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Failure {
     let failure = Failure::Panic(panic_text(&*payload));
     if !bury(payload) {
@@ -97,7 +106,7 @@ pin_project_lite::pin_project! {
 
 fn clear<F>(mut future: Pin<&mut Option<F>>) {
     if let Err(failure) = attempt(|| future.set(None)) {
-        tracing::error!(%failure, "the destructor of a future failed");
+        destructor_failed("the destructor of a future failed", &failure);
     }
 }
 

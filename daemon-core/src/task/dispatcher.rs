@@ -17,13 +17,14 @@
 
 use std::future::poll_fn;
 use std::mem;
+use std::sync::Arc;
 
 use super::clock::Clock;
 use super::desk::{Desk, Observer};
 use super::drop_quietly;
 use super::lane::{CALLS_PER_STEP, Lane};
 use super::wiring::{Section, Wiring};
-use crate::event::{Batch, Item, Ready, WHOLE_LANE, Work};
+use crate::event::{Batch, Item, WHOLE_LANE, Woken, Work};
 
 /// How many calls that were woken go on before the worker is offered to others.
 const READY_PER_STEP: usize = 8;
@@ -72,13 +73,47 @@ impl<D: Sync + 'static, C: Sync + 'static> Wiring<D, C> {
 }
 
 /// The lanes of one life, and who sits where.
-#[derive(Default)]
 pub(super) struct Lanes<'d> {
     pub(super) lanes: Vec<Box<dyn Lane + 'd>>,
     /// Of each subscription.
     pub(super) seats: Vec<SeatAt>,
+    /// Of each call that may be under way: its seat, and its place there.
+    pub(super) calls: Vec<(SeatAt, u32)>,
     /// Of each queue that keeps its own events.
     pub(super) own: Vec<Option<Feed>>,
+    pub(super) woken: Arc<Woken>,
+}
+
+impl Lanes<'_> {
+    /// None yet.
+    pub(super) fn new(woken: Arc<Woken>, queues: usize) -> Self {
+        Self { lanes: Vec::new(), seats: Vec::new(), calls: Vec::new(), own: vec![None; queues], woken }
+    }
+}
+
+/// Calls that were woken and have not gone on yet.
+#[derive(Default)]
+struct Calls {
+    /// Those of one word, a bit for each.
+    bits: u64,
+    /// The word that is looked at next.
+    next: usize,
+}
+
+impl Calls {
+    /// The first one.
+    fn first(&mut self, woken: &Woken) -> Option<usize> {
+        while self.bits == 0 {
+            self.bits = woken.take(self.next)?;
+            self.next += 1;
+        }
+        Some((self.next - 1) * u64::BITS as usize + self.bits.trailing_zeros() as usize)
+    }
+
+    /// It has gone on.
+    fn went_on(&mut self) {
+        self.bits &= self.bits - 1;
+    }
 }
 
 /// A seat by its lane and its place therein, and the queue that feeds it.
@@ -102,6 +137,7 @@ struct Dispatcher<'d> {
     desk: Desk<'d>,
     attached: Lanes<'d>,
     batch: Batch,
+    calls: Calls,
 }
 
 impl<D: Sync + 'static, C: Sync + 'static> Section<D, C> {
@@ -109,8 +145,9 @@ impl<D: Sync + 'static, C: Sync + 'static> Section<D, C> {
     pub(super) async fn run(&self, daemon: &D, cx: &C, observer: &dyn Observer) -> Result<(), StillRunning> {
         let life = self.mailbox().attach().ok_or(StillRunning)?;
         let desk = Desk { mailbox: self.mailbox(), observer, busy: 0, over: observer.over(), clock: Clock::default() };
-        let mut dispatcher = Dispatcher { desk, attached: Lanes::default(), batch: Batch::default() };
-        dispatcher.attached = self.attach(daemon, cx, life);
+        let nobody = Lanes::new(Woken::new(self.mailbox().clone(), life, 0), 0);
+        let mut dispatcher = Dispatcher { desk, attached: nobody, batch: Batch::default(), calls: Calls::default() };
+        dispatcher.attached = self.attach(daemon, cx, life); // if that panics, the dispatcher gives its life up
         dispatcher.run().await;
         Ok(())
     }
@@ -119,8 +156,9 @@ impl<D: Sync + 'static, C: Sync + 'static> Section<D, C> {
 impl Dispatcher<'_> {
     async fn run(&mut self) {
         let mut items = 0_u32;
-        while poll_fn(|cx| self.desk.mailbox.poll_work(cx, &mut self.batch, self.desk.busy == 0)).await == Work::Some {
+        while self.work().await == Work::Some {
             self.desk.clock.reset();
+            self.calls.next = 0;
             while self.some_ready() {
                 self.pause().await;
             }
@@ -146,6 +184,12 @@ impl Dispatcher<'_> {
         }
     }
 
+    /// Waits until there is something to do.
+    async fn work(&mut self) -> Work {
+        let Self { desk, attached, batch, .. } = self;
+        poll_fn(|cx| desk.mailbox.poll_work(cx, batch, &attached.woken, desk.busy == 0)).await
+    }
+
     /// Offers the worker to others.
     #[inline]
     async fn pause(&mut self) {
@@ -156,19 +200,22 @@ impl Dispatcher<'_> {
     /// Goes on with some of the calls that were woken and of the queues that have events of their own; whether it did.
     fn some_ready(&mut self) -> bool {
         for number in 0..READY_PER_STEP {
-            let Some(ready) = self.batch.ready.pop_front() else { return number > 0 };
-            match ready {
-                Ready::Call { of, place } if self.resume(of, place) => self.batch.ready.push_front(ready),
-                Ready::Call { .. } => {}
-                Ready::Queue(queue) => self.turn(queue),
+            if let Some(call) = self.calls.first(&self.attached.woken) {
+                if !self.resume(call) {
+                    self.calls.went_on();
+                }
+            } else if let Some(queue) = self.batch.ready.pop_front() {
+                self.turn(queue);
+            } else {
+                return number > 0;
             }
         }
         true
     }
 
     /// Goes on with a call that was woken, and with what waited for it; whether there is more of that.
-    fn resume(&mut self, of: u32, place: u32) -> bool {
-        let SeatAt { lane, seat, queue } = self.attached.seats[of as usize];
+    fn resume(&mut self, call: usize) -> bool {
+        let (SeatAt { lane, seat, queue }, place) = self.attached.calls[call];
         let more = self.attached.lanes[lane as usize].resume(seat as usize, place, &mut self.desk);
         if !more && self.attached.own[queue as usize].is_some() {
             self.feed(queue);
@@ -187,7 +234,7 @@ impl Dispatcher<'_> {
     /// Hands out events that a queue keeps itself, until there is none, the handler that got the last takes no more, or it is the
     /// turn of others: a queue that is filled as fast as it is emptied must not hold them up.
     fn feed(&mut self, queue: u32) {
-        let Lanes { lanes, seats, own } = &mut self.attached;
+        let Lanes { lanes, seats, own, .. } = &mut self.attached;
         let Some(feed) = own[queue as usize].as_mut().filter(|feed| !feed.again) else { return };
         for _ in 0..CALLS_PER_STEP {
             if !lanes[feed.last.lane as usize].is_free(feed.last.seat as usize, &self.desk) {

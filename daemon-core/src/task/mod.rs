@@ -1,5 +1,6 @@
 //! How one piece of work runs: caught, named, counted, and one event or tick after another.
 
+mod age;
 mod answer;
 mod call;
 mod catch;

@@ -2,7 +2,6 @@
 //!
 //! Pure: rows come as data, faults go as data.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use crate::event::{
@@ -71,7 +70,7 @@ pub(super) fn sections(daemon: &str, rows: &[Outline]) -> (Vec<SectionPlan>, Vec
     let shared = shared_queues(daemon, rows, &mut faults);
     let mut sections = vec![SectionPlan::default()];
     for (number, row) in rows.iter().enumerate() {
-        let wish = row.wish.queue.and_then(|name| shared.get(name)).unwrap_or(&row.wish);
+        let wish = shared.iter().find(|wish| wish.queue == row.wish.queue).unwrap_or(&row.wish);
         let section = section_of(&mut sections, row, wish);
         let queue = section.queue(wish);
         section.seat(number, row, queue);
@@ -80,11 +79,16 @@ pub(super) fn sections(daemon: &str, rows: &[Outline]) -> (Vec<SectionPlan>, Vec
 }
 
 /// What the handlers of each queue that has a name ask of it together.
-fn shared_queues(daemon: &str, rows: &[Outline], faults: &mut Vec<SubscribeError>) -> BTreeMap<&'static str, Wish> {
-    let mut shared: BTreeMap<&'static str, (Wish, Vec<&Outline>)> = BTreeMap::new();
+fn shared_queues(daemon: &str, rows: &[Outline], faults: &mut Vec<SubscribeError>) -> Vec<Wish> {
+    let mut shared: Vec<(Wish, Vec<&Outline>)> = Vec::new();
     for row in rows {
         let Some(queue) = row.wish.queue else { continue };
-        let (wish, members) = shared.entry(queue).or_default();
+        let known = shared.iter().position(|(wish, _)| wish.queue == Some(queue));
+        let at = known.unwrap_or(shared.len());
+        if known.is_none() {
+            shared.push(<_>::default());
+        }
+        let (wish, members) = &mut shared[at];
         wish.queue = Some(queue);
         wish.isolated |= row.wish.isolated;
         let disagree = [
@@ -99,7 +103,7 @@ fn shared_queues(daemon: &str, rows: &[Outline], faults: &mut Vec<SubscribeError
         }));
         members.push(row);
     }
-    shared.into_iter().map(|(name, (wish, _))| (name, wish)).collect()
+    shared.into_iter().map(|(wish, _)| wish).collect()
 }
 
 /// Takes in what one more row says of an option of its queue; says so if another row has said otherwise.

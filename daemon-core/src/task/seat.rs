@@ -5,7 +5,7 @@
 //! Invariants:
 //! 1. A place is free, or its call is suspended: `free` and `spare` name each free place once.
 //! 2. An event is counted as taken before its handler sees it, and gets exactly one outcome: handled, failed, or cut.
-//! 3. `woken` is cleared before a call is polled, so a wake during the poll makes it ready again.
+//! 3. The bit of a call that was woken is taken before the call is polled, so a wake during the poll makes it ready again.
 //! 4. Every piece of user code (calls, destructors of calls, events and panics, the observer) runs under `catch_unwind`; that of
 //!    [`Seat::begin`] is its caller's, so that many calls need one.
 
@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Waker};
 
 use tracing::Span;
 
-use super::call::{BoxHandler, Call, Chair, Notes, clear};
+use super::call::{BoxHandler, Call, Chair, Notes, clear, waker};
 use super::desk::Desk;
 use super::sample::Sample;
 use super::{Failure, panicked};
@@ -81,11 +81,10 @@ impl<'d, E> Seat<'d, E> {
         more: impl Iterator<Item = BoxHandler<'d, E>>,
     ) -> Self {
         let more: Vec<_> = (1..).zip(more).map(|(place, handler)| Call::new(handler, chair, place)).collect();
-        let (notes, waker) = Notes::new(chair, 0);
         let rest = Rest {
             index: chair.index,
             name,
-            notes,
+            notes: Notes::default(),
             spare: (1..=more.len() as u32).rev().collect(),
             more,
             pending: VecDeque::new(),
@@ -93,7 +92,7 @@ impl<'d, E> Seat<'d, E> {
             links: Vec::new(),
             sample: Sample::new(),
         };
-        let queue = chair.queue;
+        let (queue, waker) = (chair.queue, waker(chair, 0));
         Self { handler: first, waker, progress, queue, free: 0, unseen: 0, failures: 0, rest: Box::new(rest) }
     }
 
@@ -137,7 +136,7 @@ impl<'d, E> Seat<'d, E> {
     /// from here on.
     ///
     /// It may unwind, out of the user's code only; then [`Seat::panicked`] is due.
-    #[inline]
+    #[inline(always)]
     pub(super) fn begin(&mut self, event: Arc<E>, desk: &mut Desk<'_>) -> Option<Arc<E>> {
         #[cfg(feature = "testing")]
         if let Some(fault) = desk.observer.fault(self.rest.name) {
@@ -191,7 +190,7 @@ impl<'d, E> Seat<'d, E> {
     /// Goes on with a call that was woken; gives the event back if that ended it.
     pub(super) fn resume(&mut self, place: u32, desk: &mut Desk<'_>) -> Option<Arc<E>> {
         let (_, _, notes) = self.place(place);
-        if !(notes.flag.was_woken() && notes.busy) || desk.is_over() {
+        if !notes.busy || desk.is_over() {
             return None;
         }
         let poll = |seat: &mut Self, desk: &mut Desk<'_>| {

@@ -18,8 +18,8 @@ use std::task::{Context, Poll};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinHandle};
-use tokio::time::Instant;
 
+use super::age::Ages;
 use super::live::{Live, Member};
 use super::record::{End, Record};
 use super::tally::Owner;
@@ -32,7 +32,7 @@ use crate::sync::{Mutex, MutexGuard};
 #[derive(Debug)]
 pub(crate) struct Tasks {
     runtime: Handle,
-    begun: Instant,
+    ages: Ages,
     /// Whose work it is.
     pub(crate) owner: Owner,
     live: Mutex<Live>,
@@ -57,13 +57,12 @@ impl<'a> Label<'a> {
 
 impl Tasks {
     pub(crate) fn new(runtime: Handle, owner: Owner) -> Arc<Self> {
-        let begun = Instant::now();
-        Arc::new(Self { runtime, begun, owner, live: Mutex::default(), none_left: Notify::new() })
+        Arc::new(Self { runtime, ages: Ages::new(), owner, live: Mutex::default(), none_left: Notify::new() })
     }
 
     /// Nanoseconds since it was made.
     pub(super) fn now(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        self.ages.now()
     }
 
     fn lock(&self) -> MutexGuard<'_, Live> {
@@ -117,7 +116,8 @@ impl Tasks {
         make: impl FnOnce(&Arc<Record<E>>) -> F,
     ) -> Option<(Arc<Record<E>>, AbortHandle)> {
         let (record, entry) = self.enter(label, end)?;
-        let tracked = Tracked { future: Some(make(&record)), entry };
+        let polled: Arc<Record> = record.clone();
+        let tracked = Tracked { future: Some(make(&record)), polled: Some(polled), entry };
         let abort = self.runtime.spawn(tracked).abort_handle();
         self.attach(&record, &abort);
         Some((record, abort))
@@ -135,7 +135,8 @@ impl Tasks {
         let handle = self.runtime.spawn_blocking(move || {
             let (work, entry) = begun;
             let _span = entry.0.owner().span.enter();
-            let _polling = Polling::enter(&entry.0);
+            let mut polled = Some(entry.0.clone());
+            let _polling = Polling::enter(&entry.0, &mut polled);
             work();
         });
         // It keeps blocking work that has not begun from beginning.
@@ -157,12 +158,12 @@ impl Tasks {
     /// Waits until no work of the kinds that `of` picks is left.
     ///
     /// Cancel safe.
-    pub(crate) async fn idle(&self, of: impl Fn(TaskKind) -> bool) {
+    pub(crate) async fn idle(&self, of: &(dyn Fn(TaskKind) -> bool + Sync)) {
         loop {
             let none_left = self.none_left.notified();
             tokio::pin!(none_left);
             none_left.as_mut().enable();
-            if !self.lock().any(&of) {
+            if !self.lock().any(of) {
                 return;
             }
             none_left.await;
@@ -258,6 +259,8 @@ pin_project_lite::pin_project! {
         // Until it has ended.
         #[pin]
         future: Option<F>,
+        // What is polled, while it is not.
+        polled: Option<Arc<Record>>,
         entry: Entry,
     }
 
@@ -277,7 +280,7 @@ impl<F: Future<Output = ()>> Future for Tracked<F> {
         let mut this = self.project();
         let Entry(record) = this.entry;
         let _span = record.owner().span.enter();
-        let _polling = Polling::enter(record);
+        let _polling = Polling::enter(record, this.polled);
         let poll = this.future.as_mut().as_pin_mut().map_or(Poll::Ready(()), |future| future.poll(cx));
         if poll.is_ready() {
             this.future.set(None); // as part of this poll: a destructor that blocks is seen to
@@ -310,7 +313,7 @@ mod tests {
         tasks.close();
         tasks.relent();
         assert!(!spawn(TaskKind::Task));
-        tasks.idle(|_| true).await;
+        tasks.idle(&|_| true).await;
         assert!(tasks.statuses().is_empty());
     }
 }

@@ -61,26 +61,30 @@ thread_local! {
     static CURRENT: RefCell<Option<Arc<Record>>> = const { RefCell::new(None) };
 }
 
+fn swap(place: &mut Option<Arc<Record>>) {
+    CURRENT.with(|current| std::mem::swap(&mut *current.borrow_mut(), place));
+}
+
 /// Names a record as that of the work this thread polls, until dropped.
 pub(super) struct Polling<'a> {
     record: &'a Record,
-    /// What this thread polls around it.
-    around: Option<Arc<Record>>,
+    /// Where the record was taken from, so that polling counts no reference; meanwhile what this thread polls around it.
+    place: &'a mut Option<Arc<Record>>,
 }
 
 impl<'a> Polling<'a> {
-    pub(super) fn enter(record: &'a Arc<Record>) -> Self {
+    /// `place` holds the same record.
+    pub(super) fn enter(record: &'a Record, place: &'a mut Option<Arc<Record>>) -> Self {
         record.begin_poll();
-        let around = CURRENT.with(|current| current.replace(Some(record.clone())));
-        Self { record, around }
+        swap(place);
+        Self { record, place }
     }
 }
 
 impl Drop for Polling<'_> {
     fn drop(&mut self) {
-        let done = CURRENT.with(|current| current.replace(self.around.take()));
+        swap(self.place);
         self.record.end_poll();
-        drop(done);
     }
 }
 

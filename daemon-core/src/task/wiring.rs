@@ -10,7 +10,7 @@ use super::handlers::Attach;
 use super::lane::{Lane, LaneOf};
 use super::plan::SectionPlan;
 use super::seat::Seat;
-use crate::event::{Bus, Mailbox, Phase, Progress, Registration, SubscribeError, SubscriptionStatus};
+use crate::event::{Bus, Mailbox, Phase, Progress, Registration, SubscribeError, SubscriptionStatus, Woken};
 
 /// Handlers of one topic and type, the type hidden.
 pub(super) trait AttachLane<D, C>: Send + Sync {
@@ -76,19 +76,22 @@ impl<D, C> Section<D, C> {
     /// The lanes of a new life.
     pub(super) fn attach<'d>(&'d self, daemon: &'d D, cx: &'d C, life: u64) -> Lanes<'d> {
         let plan = &self.plan.mailbox;
-        let mut attached = Lanes { own: vec![None; plan.queues.len()], ..Lanes::default() };
+        let width = |queue: u32| plan.queues[queue as usize].width;
+        let calls: u32 = plan.lanes.iter().flat_map(|lane| &lane.seats).map(|seat| width(seat.queue)).sum();
+        let woken = Woken::new(self.mailbox().clone(), life, calls as usize);
+        let mut attached = Lanes::new(woken.clone(), plan.queues.len());
         for (lane, (of, seats)) in (0..).zip(self.lanes.iter().zip(&plan.lanes)) {
             let mut places = Vec::with_capacity(seats.seats.len());
             for (seat, queue) in (0..).zip(seats.seats.iter().map(|seat| seat.queue)) {
                 let (at, index) = (SeatAt { lane, seat, queue }, attached.seats.len() as u32);
-                attached.seats.push(at);
-                let feeder = &plan.queues[queue as usize];
-                if feeder.is_own {
+                if plan.queues[queue as usize].is_own {
                     attached.own[queue as usize] = Some(Feed { last: at, again: false });
                 }
-                let chair = Chair { index, queue, life, mailbox: self.mailbox().clone() };
-                let progress = &self.mailbox().progress[index as usize];
-                places.push(Place { chair, progress, width: feeder.width });
+                let (first, width) = (attached.calls.len() as u32, width(queue));
+                attached.seats.push(at);
+                attached.calls.extend((0..width).map(|place| (at, place)));
+                let chair = Chair { index, queue, first, woken: woken.clone() };
+                places.push(Place { chair, progress: &self.mailbox().progress[index as usize], width });
             }
             attached.lanes.push(of.attach(daemon, cx, &places));
         }

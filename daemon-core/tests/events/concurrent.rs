@@ -53,6 +53,27 @@ async fn those_that_are_done_at_once_never_pile_up() {
     assert_eq!(rig.probe.seen_by("plain"), (0..500).collect::<Vec<_>>());
 }
 
+/// Which calls were woken is told by words of 64 bits.
+#[tokio::test]
+async fn of_hundreds_of_calls_those_go_on_that_are_woken() {
+    let (rig, running) = Rig::new([worker().concurrency(300), plain::<0>()]).started().await;
+    let of = |name| {
+        let mut seen = rig.probe.seen_by(name);
+        seen.sort_unstable();
+        seen
+    };
+    publish(&rig, 100..400).await;
+    assert_eq!(of("begun"), (100..400).collect::<Vec<_>>());
+    rig.probe.gates[1].add_permits(150);
+    idle().await;
+    assert_eq!(of("ended"), (100..400).filter(|number| number % 2 == 1).collect::<Vec<_>>());
+    assert_eq!(rig.counts("worker"), [300, 150, 0, 0, 0, 0, 150]);
+    rig.probe.gates[0].add_permits(150);
+    rig.drained(running).await;
+    assert_eq!(of("ended"), (100..400).collect::<Vec<_>>());
+    assert_eq!(rig.counts("worker"), [300, 300, 0, 0, 0, 0, 0]);
+}
+
 #[tokio::test]
 async fn the_end_of_a_life_cuts_every_call_and_loses_no_count() {
     let (rig, running) = Rig::new([worker().concurrency(3)]).started().await;

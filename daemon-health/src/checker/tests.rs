@@ -1,6 +1,12 @@
 use super::*;
 use crate::{BoxError, CheckOptions, HealthStatus, Verdict, from_fn};
-use std::{future::pending, sync::atomic::AtomicUsize, sync::atomic::Ordering::Relaxed, sync::mpsc};
+use std::{
+    future::{Future, pending},
+    sync::atomic::AtomicUsize,
+    sync::atomic::Ordering::Relaxed,
+    sync::mpsc,
+};
+use tokio::sync::Notify;
 use tokio::time::{advance, sleep, timeout};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -315,6 +321,37 @@ async fn in_the_background_each_is_asked_by_its_period_and_falls_and_rises_by_it
     assert_eq!(history, [(Unknown, Healthy), (Healthy, Unhealthy), (Unhealthy, Healthy)]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_check_that_does_not_know_is_asked_again_within_a_second_in_the_background_and_on_demand() {
+    let starting = |count: &Arc<AtomicUsize>| {
+        let count = count.clone();
+        from_fn("store", move || {
+            let asked = count.fetch_add(1, Relaxed);
+            std::future::ready(Ok(if asked < 2 { Verdict::unknown("it starts") } else { Verdict::healthy() }))
+        })
+    };
+    let (count, checker) = (Arc::new(AtomicUsize::new(0)), Arc::new(HealthChecker::new()));
+    checker.register(starting(&count)).unwrap();
+    let _run = aborted_with(tokio::spawn({
+        let checker = checker.clone();
+        async move { checker.run().await }
+    }));
+    sleep(9 * SECOND).await;
+    assert_eq!(count.load(Relaxed), 3, "at 0, 1 and 2, and then at its period");
+
+    let (count, checker) = (Arc::new(AtomicUsize::new(0)), HealthChecker::new());
+    checker.register(starting(&count)).unwrap();
+    let status = async || checker.health(&HealthQuery::all()).await.unwrap().status;
+    assert_eq!(
+        (status().await, status().await, count.load(Relaxed)),
+        (HealthStatus::Unknown, HealthStatus::Unknown, 1)
+    );
+    advance(SECOND).await;
+    status().await;
+    advance(SECOND).await;
+    assert_eq!((status().await, count.load(Relaxed)), (HealthStatus::Healthy, 3));
+}
+
 /// Aborts a task when dropped.
 fn aborted_with(task: tokio::task::JoinHandle<()>) -> impl Drop {
     struct Aborts(tokio::task::JoinHandle<()>);
@@ -395,4 +432,160 @@ async fn a_check_hears_that_it_became_unhealthy_and_may_panic_at_that() {
         checker.check().await;
         assert_eq!(told.try_recv().ok().as_deref(), (asked == 3).then_some("a cold"), "{asked}");
     }
+}
+
+/// How many tasks the runtime has.
+fn tasks() -> usize {
+    Handle::current().metrics().num_alive_tasks()
+}
+
+#[tokio::test]
+async fn a_thousand_checks_are_two_tasks_and_none_when_nothing_is_under_way() {
+    let (open, gate) = tokio::sync::watch::channel(false);
+    let checker = Arc::new(HealthChecker::new());
+    for number in 0..1000 {
+        let gate = gate.clone();
+        let ask = move || {
+            let mut gate = gate.clone();
+            async move {
+                gate.wait_for(|open| *open).await?;
+                Ok(Verdict::healthy())
+            }
+        };
+        checker.register(from_fn(format!("check-{number}"), ask)).unwrap();
+    }
+    let mut asking = std::pin::pin!(checker.check());
+    for _ in 0..20 {
+        assert!(std::future::poll_fn(|cx| std::task::Poll::Ready(asking.as_mut().poll(cx).is_pending())).await);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(tasks(), 2, "who polls, and who looks that it does");
+    open.send(true).unwrap();
+    let report = asking.await;
+    assert_eq!((report.status, report.checks.len()), (HealthStatus::Healthy, 1000));
+    while tasks() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A check that blocks its thread, and then waits for more, until the test lets it go on.
+fn blocking(
+    options: CheckOptions,
+) -> (impl HealthCheck, mpsc::Receiver<std::thread::ThreadId>, mpsc::Sender<()>, Arc<Notify>) {
+    let ((tell, told), (release, held), more) = (mpsc::channel(), mpsc::channel::<()>(), Arc::new(Notify::new()));
+    let (held, wanted) = (Arc::new(std::sync::Mutex::new(held)), more.clone());
+    let check = from_fn("blocks", move || {
+        let (held, tell, wanted) = (held.clone(), tell.clone(), wanted.clone());
+        async move {
+            tell.send(std::thread::current().id()).unwrap();
+            held.lock().unwrap().recv().ok();
+            wanted.notified().await;
+            Ok(Verdict::healthy())
+        }
+    });
+    (check.with_options(options), told, release, more)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn those_behind_a_check_that_blocks_its_thread_answer_all_the_same_and_so_does_it_in_the_end() {
+    let checker = Arc::new(HealthChecker::new());
+    let (blocks, told, release, more) = blocking(within(3600 * SECOND));
+    checker.register(blocks).unwrap();
+    for number in 0..200 {
+        let ask = || async {
+            tokio::task::yield_now().await;
+            Ok(Verdict::healthy())
+        };
+        checker.register(from_fn(format!("check-{number}"), ask)).unwrap();
+    }
+    let asking = tokio::spawn({
+        let checker = checker.clone();
+        async move { checker.check().await }
+    });
+    told.recv().unwrap();
+    let well = |report: &HealthReport| report.checks.values().filter(|check| check.status.is_healthy()).count();
+    while well(&checker.last()) < 200 {
+        tokio::task::yield_now().await;
+    }
+    release.send(()).unwrap();
+    more.notify_one();
+    assert_eq!(well(&asking.await.unwrap()), 201, "whoever polls it by now is told that it can go on");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_that_blocked_its_thread_is_asked_again_once_it_does_not() {
+    let checker = HealthChecker::new();
+    let (blocks, told, release, more) = blocking(within(SECOND / 20));
+    checker.register(blocks).unwrap();
+    assert_eq!(message(&checker.check().await, "blocks"), "no answer within 50ms");
+    told.recv().unwrap();
+    release.send(()).unwrap();
+    while message(&checker.check().await, "blocks").starts_with("its last call") {}
+    told.recv().unwrap();
+    more.notify_one();
+    release.send(()).unwrap();
+}
+
+/// Tells on which thread it was dropped, and panics.
+struct Loud(mpsc::Sender<std::thread::ThreadId>);
+impl Drop for Loud {
+    fn drop(&mut self) {
+        self.0.send(std::thread::current().id()).unwrap();
+        panic!("when dropped");
+    }
+}
+
+#[tokio::test]
+async fn what_users_wrote_runs_and_is_dropped_where_it_is_told_to_and_may_panic_at_that() {
+    let elsewhere = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let checker = HealthChecker::new();
+    checker.run_on(elsewhere.handle().clone());
+    let (tell, told) = mpsc::channel();
+    let ask = move || {
+        let loud = Loud(tell.clone());
+        async move {
+            let _held = loud;
+            pending().await
+        }
+    };
+    checker.register(from_fn("stuck", ask).with_options(within(SECOND / 20))).unwrap();
+    checker.register(from_fn("well", || async { Ok(Verdict::healthy()) })).unwrap();
+    assert_eq!(message(&checker.check().await, "stuck"), "no answer within 50ms");
+    assert_ne!(told.recv().unwrap(), std::thread::current().id());
+    assert!(checker.check().await.checks["well"].status.is_healthy());
+    elsewhere.shutdown_background();
+}
+
+#[tokio::test]
+async fn when_the_runtime_of_the_checks_goes_down_nobody_waits_for_them() {
+    let elsewhere = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let checker = Arc::new(HealthChecker::new());
+    checker.run_on(elsewhere.handle().clone());
+    let (tell, told) = mpsc::channel();
+    let ask = move || {
+        tell.send(()).unwrap();
+        pending()
+    };
+    checker.register(from_fn("stuck", ask).with_options(within(3600 * SECOND))).unwrap();
+    let asking = tokio::spawn({
+        let checker = checker.clone();
+        async move { checker.check().await }
+    });
+    tokio::task::yield_now().await;
+    told.recv().unwrap();
+    elsewhere.shutdown_background();
+    assert_eq!(message(&asking.await.unwrap(), "stuck"), "the runtime is shutting down");
+    assert_eq!(message(&checker.check().await, "stuck"), "the runtime is shutting down");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_point_nine_seconds_of_three_are_in_time() {
+    let checker = HealthChecker::new();
+    let ask = || async {
+        sleep(Duration::from_millis(2900)).await;
+        Ok(Verdict::healthy())
+    };
+    checker.register(from_fn("slow", ask)).unwrap();
+    let report = checker.check().await;
+    assert_eq!((report.status, report.checks["slow"].duration.as_millis() / 100), (HealthStatus::Healthy, 29));
 }

@@ -23,6 +23,7 @@ pub(crate) mod tests {
         let check = |at: usize| CheckReport {
             status: statuses[at],
             kind: CheckKind::Readiness,
+            daemon: names[at].split_once('.').map(|(daemon, _)| daemon.to_owned()).filter(|daemon| daemon != "host"),
             group: (at == 0).then(|| "stores".to_owned()),
             message: messages[at].map(str::to_owned),
             duration: Duration::from_millis(at as u64),

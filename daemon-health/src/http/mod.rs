@@ -34,6 +34,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::HealthReport;
 use crate::metrics::Metrics;
 use daemon_core::{Context, DaemonBase, Result, daemon};
 use gate::{Door, Gate, Token};
@@ -229,6 +230,15 @@ impl HttpEndpoint {
         serve::run(&open.incoming, routers, &self.settings.limits, open.app.closing(), cx.cancelled()).await;
     }
 
+    /// What all checks and the host come to, as `/health` says: what operators are told of the host.
+    #[command]
+    async fn host_health(&self) -> Result<HealthReport> {
+        match self.open() {
+            Some(open) => open.app.health().await,
+            None => Err("it does not serve".into()),
+        }
+    }
+
     /// Keeps what the status page shows up to date while somebody looks.
     #[task]
     async fn look(&self, cx: &Context) -> Result<()> {
@@ -256,7 +266,9 @@ impl DaemonBase for HttpEndpoint {
     }
 
     async fn cleanup(&self, _cx: &Context) -> Result<()> {
-        *self.lock() = None;
+        if let Some(open) = self.lock().take() {
+            open.app.close();
+        }
         Ok(())
     }
 }

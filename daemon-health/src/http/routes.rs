@@ -21,11 +21,11 @@ use super::Settings;
 use super::gate::{Gate, HEADERS, Refusal};
 use super::live::{Feed, Viewer};
 use super::page;
-use super::probe::Asked;
+use super::probe::{Asked, Format};
 use super::verdict::Verdicts;
-use crate::formats::{HEALTH_JSON, health_json};
+use crate::formats::{HEALTH_JSON, health_json, microprofile};
 use crate::metrics::{Metrics, accept::prefers};
-use crate::{HealthError, HealthQuery};
+use crate::{HealthError, HealthQuery, HealthReport};
 
 /// How old a status may be that is given to the next who asks: what a flood of requests costs is bounded by this.
 const FRESH: Duration = Duration::from_millis(100);
@@ -69,6 +69,16 @@ impl App {
     /// Cancelled when the endpoint stops.
     pub(super) fn closing(&self) -> &CancellationToken {
         &self.closing
+    }
+
+    /// What all checks and the host come to.
+    pub(super) async fn health(&self) -> Result<HealthReport> {
+        Ok(self.verdicts.report(&HealthQuery::all()).await?)
+    }
+
+    /// Lets go of what it holds of the host, whoever holds this.
+    pub(super) fn close(&self) {
+        self.verdicts.close();
     }
 
     /// Keeps what is seen live up to date while somebody looks.
@@ -152,34 +162,46 @@ async fn startupz(app: State<Arc<App>>, query: RawQuery) -> Response {
 }
 
 async fn probe(State(app): State<Arc<App>>, RawQuery(query): RawQuery, kind: CheckKind) -> Response {
-    match app.verdicts.report(&HealthQuery::of(kind)).await {
-        Ok(report) => {
-            let (passes, text) = Asked::read(query.as_deref()).answer(report);
-            (verdict(passes), text).into_response()
-        }
-        Err(error) => unknown(&error),
-    }
+    told(&app, query.as_deref(), &HealthQuery::of(kind), Format::Text).await
 }
 
-async fn health(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    told(&app, &headers, &HealthQuery::default()).await
+async fn health(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    told(&app, query.as_deref(), &HealthQuery::default(), accepted(&headers)).await
 }
 
-async fn health_of(State(app): State<Arc<App>>, Path(group): Path<String>, headers: HeaderMap) -> Response {
-    told(&app, &headers, &HealthQuery::default().in_group(group)).await
+async fn health_of(
+    State(app): State<Arc<App>>,
+    Path(group): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    told(&app, query.as_deref(), &HealthQuery::default().in_group(group), accepted(&headers)).await
 }
 
-/// The answers of checks, in the format that is asked for.
-async fn told(app: &App, headers: &HeaderMap, query: &HealthQuery) -> Response {
+/// The format of health that the header `Accept` asks for.
+fn accepted(headers: &HeaderMap) -> Format {
+    if prefers(accept(headers), HEALTH_JSON, JSON) { Format::HealthJson } else { Format::Json }
+}
+
+/// The answers of checks, in the format that is asked for, or the usual one.
+async fn told(app: &App, asked: Option<&str>, query: &HealthQuery, usual: Format) -> Response {
+    let asked = match Asked::read(asked) {
+        Ok(asked) => asked,
+        Err(fault) => return (StatusCode::BAD_REQUEST, fault).into_response(),
+    };
     let report = match app.verdicts.report(query).await {
         Ok(report) => report,
         Err(error) => return unknown(&error),
     };
-    let (kind, body) = match prefers(accept(headers), HEALTH_JSON, JSON) {
-        true => (HEALTH_JSON, json(&health_json(&report))),
-        false => (JSON, json(&report)),
+    let (report, notes) = asked.without_excluded(report);
+    let passes = verdict(report.is_passing());
+    let (kind, body) = match asked.format().unwrap_or(usual) {
+        Format::Text => return (passes, asked.text(&report, &notes)).into_response(),
+        Format::Json => (JSON, json(&report)),
+        Format::HealthJson => (HEALTH_JSON, json(&health_json(&report))),
+        Format::MicroProfile => (JSON, json(&microprofile(&report))),
     };
-    (verdict(report.is_passing()), typed(kind, body)).into_response()
+    (passes, typed(kind, body)).into_response()
 }
 
 fn verdict(passes: bool) -> StatusCode {

@@ -34,10 +34,16 @@ pub(super) struct Check {
 impl Verdicts {
     pub(super) fn new(host: HostHandle) -> Self {
         let own = HealthMonitor::new().with_limits(None);
+        own.open();
         if let Some(workers) = host.workers() {
             own.checker().run_on(workers);
         }
         Self { host, own: Arc::new(own) }
+    }
+
+    /// Asks no checks by itself any more.
+    pub(super) fn close(&self) {
+        self.own.close();
     }
 
     fn monitor(&self) -> Arc<HealthMonitor> {

@@ -16,15 +16,19 @@ pub(super) fn collect(report: &HealthReport, names: &mut Names, to: &mut Familie
     }
     for (name, check) in &report.checks {
         to.gauge("daemon_health_checks", "").add(&[("status", check.status.as_str())], 1);
-        let check_name = names.told("check", "", name);
-        if check_name == OTHERS {
+        let daemon = check.daemon.as_deref().map(|daemon| names.told("daemon", "", daemon));
+        let own = check.daemon.as_deref().and_then(|daemon| name.strip_prefix(daemon)?.strip_prefix('.'));
+        let short = own.unwrap_or(name);
+        let short = names.told("check", daemon.unwrap_or_default(), short);
+        if short == OTHERS || daemon == Some(OTHERS) {
             continue; // counted above, which is all that can be said of several
         }
+        let mut labels = vec![("check", short)];
+        labels.extend(daemon.map(|daemon| ("daemon", daemon)));
         let family = to.gauge("daemon_health_check_status", "1 for the status of a check, 0 for the others.");
         for status in STATUSES {
-            family.add(&[("check", check_name), ("status", status.as_str())], is(status, check.status));
+            family.add(&[&labels[..], &[("status", status.as_str())]].concat(), is(status, check.status));
         }
-        let labels = [("check", check_name)];
         if let Some(age) = check.age {
             let took = to.gauge("daemon_health_check_duration_seconds", "How long the last answer of a check took.");
             took.add_real(&labels, check.duration.as_secs_f64());

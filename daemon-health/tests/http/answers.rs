@@ -42,6 +42,22 @@ async fn probes_say_what_they_look_at() {
         assert_eq!(answer.header("content-type"), Some(kind), "{accept}");
     }
     assert_eq!(get(at, "/health/shops").await.status, 404);
+    let answer = get(at, "/health/stores?format=microprofile").await;
+    let report: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!((answer.status, &report["status"]), (503, &"DOWN".into()));
+    assert_eq!(
+        (&report["checks"][0]["name"], &report["checks"][0]["data"]["message"]),
+        (&"store.disk".into(), &"no byte left".into())
+    );
+    let answer = get(at, "/livez?format=microprofile").await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+    assert!(answer.body.starts_with("{\"checks\":[") && answer.body.contains("\"status\":\"UP\""), "{answer:?}");
+    let answer = get(at, "/readyz?format=health%2Bjson&exclude=store%2Edisk").await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/health+json")));
+    assert!(get(at, "/health?format=text&verbose").await.body.ends_with("healthz check failed\n"));
+    let refused = get(at, "/health?format=xml").await;
+    assert_eq!(refused.status, 400);
+    assert!(refused.body.contains("there are: text, json, health+json, microprofile"), "{refused:?}");
     host.shutdown().await.unwrap();
 }
 
@@ -87,6 +103,8 @@ async fn status_figures_and_page_are_there_and_browsers_are_told_to_keep_them() 
     let figures = get(at, "/metrics").await;
     assert!(figures.body.contains("daemon_state{daemon=\"store\",state=\"running\"} 1\n"), "{}", figures.body);
     assert!(figures.body.contains("version=\"1.2\""), "{}", figures.body);
+    let of_check = "daemon_health_check_status{check=\"disk\",daemon=\"store\",status=\"healthy\"} 1\n";
+    while !get(at, "/metrics").await.body.contains(of_check) {}
     let page = get(at, "/").await;
     assert!(page.body.starts_with("<!doctype html>") && page.body.trim_end().ends_with("</html>"));
     assert!(page.header("content-security-policy").unwrap().contains("script-src 'nonce-"));

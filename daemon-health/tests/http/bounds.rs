@@ -1,10 +1,11 @@
 //! What others may cost, and what they cannot do.
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use daemon_core::HostHandle;
-use daemon_health::http::HttpLimits;
+use daemon_health::http::{HttpLimits, LogLine, LogTail};
 
 use super::client::{Client, get};
 use super::*;
@@ -65,6 +66,80 @@ async fn whoever_hangs_up_harms_nobody_and_so_many_may_look_and_no_more() {
             break;
         }
     }
+    host.shutdown().await.unwrap();
+}
+
+/// A look at `/events` that nobody goes on reading.
+async fn look_away(at: SocketAddr) -> Client {
+    let mut viewer = Client::connect(at).await;
+    viewer.send("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    viewer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_that_stops_reading_is_given_up_and_its_place_is_free() {
+    let logs = LogTail::new();
+    let endpoint = endpoint().log_tail(logs.clone()).limits(limits(|limits| {
+        (limits.viewers, limits.refresh) = (1, Duration::from_millis(1));
+        limits.write_timeout = Duration::from_millis(20);
+    }));
+    let (host, at) = start(endpoint, Store::default()).await;
+    let mut deaf = look_away(at).await;
+    deaf.until("retry: ").await;
+    // What is written to it fills the buffers of the system in the end.
+    while get(at, "/livez").await.status == 200 {
+        (0..200).for_each(|_| logs.push(LogLine::now("INFO", "store", "x".repeat(2_000))));
+        if look_away(at).await.until("\r\n").await.starts_with("HTTP/1.1 200") {
+            break;
+        }
+    }
+    host.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_left_open_connects_anew_when_its_connection_is_old() {
+    let endpoint = endpoint().limits(limits(|limits| {
+        (limits.age, limits.drain) = (Duration::from_millis(500), Duration::from_millis(10));
+        limits.refresh = Duration::from_millis(10);
+    }));
+    let (host, at) = start(endpoint, Store::default()).await;
+    for _ in 0..2 {
+        let mut page = look_away(at).await;
+        page.until("[\"daemon/store\"").await;
+        page.rest().await; // as a day has many hours
+    }
+    host.shutdown().await.unwrap();
+}
+
+/// Counts how often its check is asked.
+#[daemon(name = "asked")]
+#[derive(Default)]
+struct Asked(Arc<AtomicUsize>);
+
+#[daemon]
+impl Asked {
+    #[health(readiness)]
+    async fn often(&self) -> Result<()> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+impl DaemonBase for Asked {}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_probes_asks_a_check_once() {
+    let asked = Asked::default();
+    let count = Arc::clone(&asked.0);
+    let host = Host::new("shop").daemon(endpoint()).daemon(asked).start().await.unwrap();
+    let at = host.handle().daemon::<HttpEndpoint>().unwrap().address().unwrap();
+    let mut probes = tokio::task::JoinSet::new();
+    for probe in 0..300 {
+        let path = ["/readyz", "/health", "/readyz?verbose"][probe % 3];
+        probes.spawn(async move { get(at, path).await.status });
+    }
+    assert!(probes.join_all().await.iter().all(|status| *status == 200));
+    assert_eq!(count.load(Ordering::SeqCst), 1);
     host.shutdown().await.unwrap();
 }
 

@@ -6,6 +6,7 @@ mod answers;
 mod bounds;
 mod client;
 mod live;
+mod one_truth;
 
 use std::net::SocketAddr;
 

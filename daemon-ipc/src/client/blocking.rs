@@ -12,13 +12,14 @@ pub use replies::Replies;
 
 use super::{
     command::call_error,
-    digits::{Digits, number_of},
+    digits::{About, Digits, number_of},
     greeting::Greeting,
 };
 use crate::{
-    BadFrame, ConnectionError, Decoder, Envelope, Failure, Frame, FrameError, Hello, Json, Kind, Limits, RequestError,
+    BadFrame, ConnectionError, Decoder, Extensions, Failure, Frame, FrameError, Hello, Json, Kind, Limits,
+    RequestError,
     body::Body,
-    codec::encode,
+    codec::encode_without_payload,
     command::{Ask, Published, Subscribe},
     json,
     outbox::Outbox,
@@ -170,17 +171,14 @@ impl Connection {
         }
         self.next += 1;
         let number = self.next;
-        let (mut id, mut deadline_text, mut stream_text) = (Digits::default(), Digits::default(), Digits::default());
-        let milliseconds = |limit: Duration| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-        let envelope = Envelope {
-            id: Some(id.quoted(number)),
+        let about = About {
             hello: self.greeting.say(number).then_some(&*self.hello),
-            deadline: deadline.map(|limit| deadline_text.plain(milliseconds(limit))),
-            stream: stream.map(|items| stream_text.plain(u64::from(items))),
-            ..Envelope::new(Kind::Request)
+            deadline: deadline.map(Digits::of_milliseconds),
+            stream,
+            ..About::new(Kind::Request, number)
         };
-        if let Err(error) = body.write(&envelope, &self.limits, &mut self.outbox) {
-            if envelope.hello.is_some() {
+        if let Err(error) = body.write(&about, &self.limits, &mut self.outbox) {
+            if about.hello.is_some() {
                 self.greeting = Greeting::Unsaid;
             }
             return Err(RequestError::Request(error));
@@ -191,10 +189,8 @@ impl Connection {
 
     /// Sends a message about a request, which has no answer.
     fn tell(&mut self, kind: Kind, number: u64, stream: Option<u32>) -> Result<(), RequestError> {
-        let (mut id, mut items) = (Digits::default(), Digits::default());
-        let stream = stream.map(|more| items.plain(u64::from(more)));
-        let envelope = Envelope { id: Some(id.quoted(number)), stream, ..Envelope::new(kind) };
-        encode(&envelope, &self.limits, self.outbox.buffer()).map_err(RequestError::Request)?;
+        let about = About { stream, ..About::new(kind, number) };
+        encode_without_payload(&about, &self.limits, self.outbox.buffer()).map_err(RequestError::Request)?;
         let until = Until::of(self.timeout);
         self.flush(&until)
     }
@@ -226,7 +222,10 @@ impl Connection {
     fn answer(&mut self, number: u64, until: &Until) -> Result<(Frame, bool), RequestError> {
         loop {
             let frame = self.read(until)?;
-            let extensions = frame.extensions().map_err(|error| self.unfit(&error))?;
+            let extensions = match frame.is_plain() {
+                true => Extensions::default(),
+                false => frame.extensions().map_err(|error| self.unfit(&error))?,
+            };
             let answered = frame.id().and_then(number_of);
             for given_up in self.greeting.heard(answered, extensions.hello) {
                 self.tell(Kind::Cancel, given_up, None)?;

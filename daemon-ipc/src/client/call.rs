@@ -2,21 +2,21 @@
 
 use super::{
     Timeout,
-    link::{Ask, Link},
+    digits::About,
+    link::Link,
     open::{Fault, One, Open},
 };
-use crate::{Frame, RequestError, body::Body, timer::after};
+use crate::{Kind, body::Body, codec::Unread, timer::after};
 use std::{
     pin::Pin,
     task::{Context, Poll},
 };
-use tokio::time::Instant;
 
 /// Dropping it gives the request up.
 pub(super) struct Call<'a> {
     link: &'a Link,
     body: Body,
-    timeout: Option<&'a Timeout>,
+    timeout: Option<Timeout>,
     stage: Stage,
 }
 
@@ -30,13 +30,13 @@ enum Stage {
 }
 
 impl<'a> Call<'a> {
-    pub(super) fn new(link: &'a Link, body: Body, timeout: Option<&'a Timeout>) -> Self {
+    pub(super) fn new(link: &'a Link, body: Body, timeout: Option<Timeout>) -> Self {
         Self { link, body, timeout, stage: Stage::New }
     }
 }
 
 impl Future for Call<'_> {
-    type Output = Result<Frame, RequestError>;
+    type Output = Result<Unread, Fault>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let call = self.get_mut();
@@ -47,15 +47,14 @@ impl Future for Call<'_> {
         let number = match call.stage {
             Stage::New => {
                 if let Some(fault) = state.fault() {
-                    return Poll::Ready(Err(Fault::Link(fault.clone()).into_error(call.link.path())));
+                    return Poll::Ready(Err(Fault::Link(fault.clone())));
                 }
-                let number = state.number();
                 let limit = call.timeout.map(|timeout| timeout.limit);
-                let deadline = limit.and_then(|limit| Some((after(Instant::now(), limit)?, limit)));
-                if let Some((until, _)) = deadline {
+                let deadline = limit.and_then(|limit| after(state.now(), limit));
+                if let Some(until) = deadline {
                     wake[0] = state.arm(until);
                 }
-                state.open.insert(number, Open::One(One { waker: None, deadline, outcome: None }));
+                let number = state.open.insert(Open::One(One { waker: None, deadline, outcome: None }));
                 call.stage = Stage::Waits(number);
                 number
             }
@@ -68,15 +67,15 @@ impl Future for Call<'_> {
                 call.stage = Stage::Over;
                 drop(guard);
                 drop(open);
-                return Poll::Ready(outcome.map_err(|fault| fault.into_error(call.link.path())));
+                return Poll::Ready(outcome);
             }
             if !one.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
                 old = one.waker.replace(cx.waker().clone());
             }
         }
         if let Stage::Waits(_) = call.stage {
-            let deadline = call.timeout.map(|timeout| &*timeout.milliseconds);
-            let ask = Ask { number, deadline, stream: None };
+            let deadline = call.timeout.map(|timeout| timeout.milliseconds);
+            let ask = About { deadline, ..About::new(Kind::Request, number) };
             match call.link.send(state, &ask, &mut call.body, cx.waker()) {
                 Ok(sent) => {
                     wake[1] = sent.wake;
@@ -87,7 +86,7 @@ impl Future for Call<'_> {
                     call.stage = Stage::Over;
                     drop(guard);
                     drop((open, old));
-                    return Poll::Ready(Err(RequestError::Request(error)));
+                    return Poll::Ready(Err(Fault::Request(error)));
                 }
             }
         }

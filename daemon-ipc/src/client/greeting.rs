@@ -42,6 +42,11 @@ impl Greeting {
         if self.terms().cancel { given_up } else { Vec::new() }
     }
 
+    /// Whether what answers say of it makes no difference any more.
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(self, Self::Answered(_) | Self::Plain)
+    }
+
     /// A request is given up. Whether the server is to be told now.
     pub(super) fn gives_up(&mut self, number: u64) -> bool {
         match self {

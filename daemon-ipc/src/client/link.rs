@@ -10,15 +10,15 @@ mod reader;
 
 use super::{
     Settings,
-    digits::{Digits, number_of},
+    digits::{About, number_of},
     events::Listeners,
     greeting::Greeting,
     open::{LinkFault, Open, Table},
 };
 use crate::{
-    BadFrame, Envelope, Extensions, Failure, Frame, FrameError, Hello, Kind,
+    BadFrame, Extensions, Failure, Frame, FrameError, Hello, Kind,
     body::Body,
-    codec::encode,
+    codec::{Answer, encode_without_payload},
     outbox::Outbox,
     transport::{Stream, WriteHalf},
 };
@@ -57,12 +57,16 @@ pub(super) struct State {
     pub(super) open: Table,
     pub(super) listeners: Listeners,
     greeting: Greeting,
-    next: u64,
     fault: Option<LinkFault>,
     /// Nothing can be written any more. What the server said before may still be read.
     broken: bool,
     /// The task, if it waits.
     task: Option<Waker>,
+    /// The task waits for its next turn and no longer, so that all that callers send until then is written at once; with it, what time
+    /// it was.
+    gathering: Option<Instant>,
+    /// The task was woken by somebody who sent something.
+    has_sent: bool,
     /// When the task looks after deadlines next.
     armed: Option<Instant>,
     stuck_since: Option<Instant>,
@@ -85,14 +89,6 @@ impl Deref for LinkHandle {
     }
 }
 
-/// What is to be sent with a request.
-pub(super) struct Ask<'a> {
-    pub(super) number: u64,
-    /// In milliseconds.
-    pub(super) deadline: Option<&'a str>,
-    pub(super) stream: Option<&'a str>,
-}
-
 impl Link {
     pub(super) fn start(stream: Stream, path: PathBuf, settings: Arc<Settings>) -> LinkHandle {
         let (reader, writer) = stream.split();
@@ -103,10 +99,11 @@ impl Link {
             open: Table::default(),
             listeners: Listeners::default(),
             greeting: Greeting::Unsaid,
-            next: 0,
             fault: None,
             broken: false,
             task: None,
+            gathering: None,
+            has_sent: false,
             armed: None,
             stuck_since: None,
             senders: Vec::new(),
@@ -161,7 +158,7 @@ impl Link {
     pub(super) fn send(
         &self,
         state: &mut State,
-        ask: &Ask<'_>,
+        ask: &About<'_>,
         body: &mut Body,
         waker: &Waker,
     ) -> Result<Sent, FrameError> {
@@ -169,29 +166,27 @@ impl Link {
             state.senders.push(waker.clone());
             return Ok(Sent { is_sent: false, wake: None });
         }
-        let mut digits = Digits::default();
-        let id = digits.quoted(ask.number);
         let hello = state.greeting.say(ask.number).then_some(&*self.hello);
-        let (deadline, stream) = (ask.deadline, ask.stream);
-        let envelope = Envelope { id: Some(id), hello, deadline, stream, ..Envelope::new(Kind::Request) };
         let was_empty = state.outbox.is_empty();
-        if let Err(error) = std::mem::take(body).write(&envelope, &self.settings.limits, &mut state.outbox) {
+        let ask = About { hello, ..*ask };
+        if let Err(error) = std::mem::take(body).write(&ask, &self.settings.limits, &mut state.outbox) {
             if hello.is_some() {
                 state.greeting = Greeting::Unsaid;
             }
             return Err(error);
         }
         let is_alone = was_empty && state.open.len() == 1;
-        let wake = if is_alone && state.write_now() { None } else { state.task.take_if(|_| was_empty) };
+        let is_seen_to = !was_empty || state.gathering.is_some() || is_alone && state.write_now();
+        let wake = if is_seen_to { None } else { state.task.take() };
+        state.has_sent |= wake.is_some();
         Ok(Sent { is_sent: true, wake })
     }
 
     /// Sends a message about a request, which has no answer.
-    pub(super) fn tell(&self, state: &mut State, kind: Kind, number: u64, stream: Option<&str>) -> Option<Waker> {
-        let mut digits = Digits::default();
-        let envelope = Envelope { id: Some(digits.quoted(number)), stream, ..Envelope::new(kind) };
+    pub(super) fn tell(&self, state: &mut State, kind: Kind, number: u64, stream: Option<u32>) -> Option<Waker> {
+        let about = About { stream, ..About::new(kind, number) };
         // Far shorter than any limit that lets requests through.
-        encode(&envelope, &self.settings.limits, state.outbox.buffer()).ok();
+        encode_without_payload(&about, &self.settings.limits, state.outbox.buffer()).ok();
         state.task.take()
     }
 
@@ -223,9 +218,9 @@ impl State {
         self.fault.as_ref()
     }
 
-    pub(super) fn number(&mut self) -> u64 {
-        self.next += 1;
-        self.next
+    /// What time it is, give or take the task's next turn.
+    pub(super) fn now(&self) -> Instant {
+        self.gathering.unwrap_or_else(Instant::now)
     }
 
     /// Has the task look after a deadline. Whom to wake for it.
@@ -253,6 +248,23 @@ impl State {
 }
 
 impl Link {
+    /// Hands an answer to whom it concerns.
+    fn hear_answer(&self, state: &mut State, answer: Answer, wakers: &mut Vec<Waker>) -> Result<(), LinkFault> {
+        let number = answer.id().and_then(number_of).filter(|_| state.greeting.is_settled());
+        // Without one, more must be known of it.
+        let answer = match number {
+            Some(number) => match state.open.answer_one(number, answer) {
+                Ok(waker) => {
+                    wakers.extend(waker);
+                    return Ok(());
+                }
+                Err(answer) => answer,
+            },
+            None => answer,
+        };
+        self.hear(state, answer.check(), wakers)
+    }
+
     /// Hands one message to whom it concerns.
     fn hear(
         &self,
@@ -260,7 +272,6 @@ impl Link {
         frame: Result<Frame, BadFrame>,
         wakers: &mut Vec<Waker>,
     ) -> Result<(), LinkFault> {
-        let protocol = |error: &FrameError| LinkFault::Protocol(with_sources(error));
         let frame = match frame {
             Ok(frame) => frame,
             Err(BadFrame { id, error }) => {
@@ -280,7 +291,7 @@ impl Link {
         match (frame.kind(), number) {
             (Kind::Event, _) => state.listeners.hear(extensions.topic, &frame, wakers),
             // It is about the connection: what it would answer, it did not understand, or does not want to.
-            (Kind::Error, None) => return Err(LinkFault::Rejected(Failure::read(frame.payload()))),
+            (Kind::Error, None) => return Err(LinkFault::Rejected(Box::new(Failure::read(frame.payload())))),
             (_, Some(number)) => {
                 wakers.extend(state.open.answer(number, frame, extensions.more).map_err(LinkFault::Protocol)?);
             }
@@ -288,6 +299,10 @@ impl Link {
         }
         Ok(())
     }
+}
+
+fn protocol(error: &FrameError) -> LinkFault {
+    LinkFault::Protocol(with_sources(error))
 }
 
 impl fmt::Debug for Link {

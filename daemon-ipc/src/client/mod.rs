@@ -19,11 +19,23 @@ pub use dial::Reconnect;
 pub use events::{Event, Events};
 pub use replies::Replies;
 
-use crate::{Endpoint, Hello, Json, Limits, RequestError, body::Body, error::ConnectionError, json};
+use crate::{
+    Endpoint, Hello, Json, Limits, RequestError,
+    body::Body,
+    codec::{Misread, Unread},
+    error::ConnectionError,
+};
 use call::Call;
+use daemon_core::with_sources;
+use digits::Digits;
+use link::LinkHandle;
 use serde::{Serialize, de::DeserializeOwned};
 use slot::Slot;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// How many items of a long answer may be on their way.
 const WINDOW: u32 = 64;
@@ -53,20 +65,21 @@ const WINDOW: u32 = 64;
 #[derive(Clone)]
 pub struct Connection {
     slot: Arc<Slot>,
+    /// The first connection there was, which is found without a lock as long as it lasts.
+    first: OnceLock<Arc<LinkHandle>>,
     timeout: Option<Timeout>,
 }
 
 /// How long a call may take, also as the server is told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Timeout {
     limit: Duration,
-    milliseconds: Arc<str>,
+    milliseconds: Digits,
 }
 
 impl Timeout {
     fn new(limit: Duration) -> Self {
-        let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-        Self { limit, milliseconds: milliseconds.to_string().into() }
+        Self { limit, milliseconds: Digits::of_milliseconds(limit) }
     }
 }
 
@@ -107,13 +120,13 @@ impl Connection {
     /// The same connection, whose calls made through this handle may take this long.
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
-        Self { slot: Arc::clone(&self.slot), timeout: Some(Timeout::new(timeout)) }
+        Self { timeout: Some(Timeout::new(timeout)), ..self.clone() }
     }
 
     /// The same connection, whose calls made through this handle are waited for as long as it lasts.
     #[must_use]
     pub fn without_timeout(&self) -> Self {
-        Self { slot: Arc::clone(&self.slot), timeout: None }
+        Self { timeout: None, ..self.clone() }
     }
 
     /// How long a call may take through this handle; `None` if as long as the connection lasts.
@@ -165,7 +178,7 @@ impl Connection {
     {
         let body = body_of(request)?;
         let reply = self.ask(body).await?;
-        json::read(reply.payload().unwrap_or("null")).map_err(RequestError::Reply)
+        reply.read().map_err(|misread| self.misread(misread))
     }
 
     /// Asks with JSON, or with no payload, and hands over the answer's payload as it came.
@@ -183,12 +196,29 @@ impl Connection {
     /// As [`call`](Self::call).
     pub async fn send(&self, payload: Option<Json>) -> Result<Option<Json>, RequestError> {
         let reply = self.ask(payload.map_or(Body::Empty, Body::Shared)).await?;
+        let reply = reply.check().map_err(|bad| self.misread(Misread::Frame(bad.error)))?;
         Ok(reply.payload_json())
     }
 
-    async fn ask(&self, body: Body) -> Result<crate::Frame, RequestError> {
-        let link = self.slot.link().await?;
-        Call::new(&link, body, self.timeout.as_ref()).await
+    async fn ask(&self, body: Body) -> Result<Unread, RequestError> {
+        let found;
+        let link = match self.first.get().filter(|first| first.is_alive()) {
+            Some(first) => first,
+            None => {
+                found = self.slot.link().await?;
+                self.first.get_or_init(|| Arc::clone(&found));
+                &found
+            }
+        };
+        Call::new(link, body, self.timeout).await.map_err(|fault| fault.into_error(link.path(), self.timeout()))
+    }
+
+    #[cold]
+    fn misread(&self, misread: Misread) -> RequestError {
+        match misread {
+            Misread::Payload(error) => RequestError::Reply(error),
+            Misread::Frame(error) => open::unfit(&with_sources(&error)).into_error(&self.slot.endpoint().name(), None),
+        }
     }
 
     /// Asks for an answer of many items, such as a subscription. The timeout does not apply: it may go on for ever.
@@ -323,6 +353,7 @@ impl ConnectionBuilder {
     /// The connection, which is made when it is first needed.
     #[must_use]
     pub fn build(self) -> Connection {
-        Connection { slot: Arc::new(Slot::new(self.endpoint, self.settings)), timeout: self.timeout.map(Timeout::new) }
+        let (slot, timeout) = (Arc::new(Slot::new(self.endpoint, self.settings)), self.timeout.map(Timeout::new));
+        Connection { slot, first: OnceLock::new(), timeout }
     }
 }

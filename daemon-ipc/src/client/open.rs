@@ -2,8 +2,11 @@
 //!
 //! Invariant: whoever waits is woken when there is something to hear, and only then.
 
-use crate::{ConnectionError, Failure, Frame, Kind, RequestError, timer::earlier};
-use rustc_hash::FxHashMap;
+use crate::{
+    ConnectionError, Failure, Frame, FrameError, Kind, RequestError,
+    codec::{Answer, Unread},
+    timer::earlier,
+};
 use std::{collections::VecDeque, path::Path, task::Waker, time::Duration};
 use tokio::time::Instant;
 
@@ -12,7 +15,7 @@ use tokio::time::Instant;
 pub(super) enum LinkFault {
     Closed,
     Protocol(String),
-    Rejected(Failure),
+    Rejected(Box<Failure>),
 }
 
 impl LinkFault {
@@ -21,7 +24,7 @@ impl LinkFault {
         match self {
             Self::Closed => ConnectionError::Closed { socket_path },
             Self::Protocol(details) => ConnectionError::Protocol { socket_path, details },
-            Self::Rejected(failure) => ConnectionError::Rejected { socket_path, failure: Box::new(failure) },
+            Self::Rejected(failure) => ConnectionError::Rejected { socket_path, failure },
         }
     }
 }
@@ -30,18 +33,23 @@ impl LinkFault {
 #[derive(Debug)]
 pub(super) enum Fault {
     Link(LinkFault),
-    Failed(Failure),
-    Timeout(Duration),
+    Failed(Box<Failure>),
+    /// It was waited for as long as it may be.
+    Late,
+    Request(FrameError),
 }
 
 impl Fault {
-    pub(super) fn into_error(self, path: &Path) -> RequestError {
+    /// For whoever waits for so long.
+    pub(super) fn into_error(self, path: &Path, timeout: Option<Duration>) -> RequestError {
         match self {
             Self::Link(fault) => fault.into_error(path).into(),
-            Self::Failed(failure) => RequestError::Failed(failure),
-            Self::Timeout(timeout) => {
-                ConnectionError::Timeout { socket_path: path.to_owned(), timeout, awaited: "reply" }.into()
+            Self::Failed(failure) => RequestError::Failed(*failure),
+            Self::Late => {
+                let (socket_path, timeout) = (path.to_owned(), timeout.unwrap_or_default());
+                ConnectionError::Timeout { socket_path, timeout, awaited: "reply" }.into()
             }
+            Self::Request(error) => RequestError::Request(error),
         }
     }
 }
@@ -57,9 +65,9 @@ pub(super) enum Open {
 #[derive(Debug)]
 pub(super) struct One {
     pub(super) waker: Option<Waker>,
-    /// When it is given up, and how long that is after it was asked.
-    pub(super) deadline: Option<(Instant, Duration)>,
-    pub(super) outcome: Option<Result<Frame, Fault>>,
+    /// When it is given up.
+    pub(super) deadline: Option<Instant>,
+    pub(super) outcome: Option<Result<Unread, Fault>>,
 }
 
 /// One whose answer has many items.
@@ -72,24 +80,77 @@ pub(super) struct Many {
     pub(super) window: u32,
 }
 
+/// What is open, each at the place that the last bits of its number say: whatever is about a number is found without a search. A number
+/// whose place is taken is passed over.
 #[derive(Debug, Default)]
-pub(super) struct Table(FxHashMap<u64, Open>);
+pub(super) struct Table {
+    places: Vec<Option<(u64, Open)>>,
+    count: usize,
+    last: u64,
+}
+
+/// How many places there are at first. As long as there are no more than that many times, the memory is kept.
+const PLACES: usize = 16;
+const KEPT: usize = 4096;
 
 impl Table {
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.count
     }
 
-    pub(super) fn insert(&mut self, number: u64, open: Open) {
-        self.0.insert(number, open);
+    fn place(&self, number: u64) -> usize {
+        // The length is a power of two. What is cut off makes no difference to the last bits.
+        number as usize & self.places.len().wrapping_sub(1)
+    }
+
+    /// Gives it a number.
+    pub(super) fn insert(&mut self, open: Open) -> u64 {
+        // A quarter is left free, so that a free place is not far.
+        if self.count * 4 >= self.places.len() * 3 {
+            self.grow();
+        }
+        loop {
+            self.last += 1;
+            let place = self.place(self.last);
+            if let Some(free @ None) = self.places.get_mut(place) {
+                *free = Some((self.last, open));
+                self.count += 1;
+                return self.last;
+            }
+        }
+    }
+
+    /// Makes twice as many places. Numbers whose last bits differ differ in one bit more, too.
+    #[cold]
+    fn grow(&mut self) {
+        let twice = (self.places.len() * 2).max(PLACES);
+        let before = std::mem::replace(&mut self.places, std::iter::repeat_with(|| None).take(twice).collect());
+        for entry in before.into_iter().flatten() {
+            let place = self.place(entry.0);
+            self.places[place] = Some(entry);
+        }
     }
 
     pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut Open> {
-        self.0.get_mut(&number)
+        let place = self.place(number);
+        match self.places.get_mut(place) {
+            Some(Some((at, open))) if *at == number => Some(open),
+            _ => None,
+        }
     }
 
     pub(super) fn remove(&mut self, number: u64) -> Option<Open> {
-        self.0.remove(&number)
+        let place = self.place(number);
+        let (_, open) = self.places.get_mut(place)?.take_if(|(at, _)| *at == number)?;
+        self.count -= 1;
+        if self.count == 0 && self.places.len() > KEPT {
+            self.places = Vec::new();
+        }
+        Some(open)
+    }
+
+    fn values_mut(&mut self) -> impl Iterator<Item = &mut Open> {
+        self.places.iter_mut().flatten().map(|(_, open)| open)
     }
 
     /// An answer has come. Whom to wake. An answer to nothing is passed over: its request was given up.
@@ -100,53 +161,62 @@ impl Table {
     pub(super) fn answer(&mut self, number: u64, frame: Frame, more: bool) -> Result<Option<Waker>, String> {
         let outcome = match frame.kind() {
             Kind::Response => Ok(frame),
-            Kind::Error => Err(Fault::Failed(Failure::read(frame.payload()))),
+            Kind::Error => Err(Fault::Failed(Box::new(Failure::read(frame.payload())))),
             kind => Err(unfit(kind.name())),
         };
-        match self.0.get_mut(&number) {
+        match self.get_mut(number) {
             None => Ok(None),
-            Some(Open::One(one)) => {
-                one.outcome.get_or_insert(outcome);
-                Ok(one.waker.take())
-            }
+            Some(Open::One(one)) => Ok(one.hear(outcome.map(|frame| Unread::Known(Box::new(frame))))),
             Some(Open::Many(many)) => many.hear(outcome, more),
+        }
+    }
+
+    /// An answer has come of which not everything is known. Whom to wake.
+    ///
+    /// # Errors
+    ///
+    /// The answer, if more must be known of it: it is not the one answer to a request.
+    pub(super) fn answer_one(&mut self, number: u64, answer: Answer) -> Result<Option<Waker>, Answer> {
+        match self.get_mut(number) {
+            Some(Open::One(one)) => Ok(one.hear(Ok(Unread::Answer(answer)))),
+            Some(Open::Many(_)) | None => Err(answer),
         }
     }
 
     /// The answer to a request makes no sense. Whom to wake.
     pub(super) fn refuse(&mut self, number: u64, details: &str) -> Option<Waker> {
-        self.0.get_mut(&number)?.fail(unfit(details))
+        self.get_mut(number)?.fail(unfit(details))
     }
 
     /// No answer will come any more. Whom to wake.
     pub(super) fn fail_all(&mut self, fault: &LinkFault) -> Vec<Waker> {
-        self.0.values_mut().filter_map(|open| open.fail(Fault::Link(fault.clone()))).collect()
+        self.values_mut().filter_map(|open| open.fail(Fault::Link(fault.clone()))).collect()
     }
 
     /// Gives up those that have waited long enough. Whom to wake.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<Waker> {
         let late = |open: &mut Open| match open {
             Open::One(one) => {
-                let (_, timeout) = one.deadline.take_if(|(until, _)| *until <= now)?;
-                one.outcome.get_or_insert(Err(Fault::Timeout(timeout)));
+                one.deadline.take_if(|until| *until <= now)?;
+                one.outcome.get_or_insert(Err(Fault::Late));
                 one.waker.take()
             }
             Open::Many(_) => None,
         };
-        self.0.values_mut().filter_map(late).collect()
+        self.values_mut().filter_map(late).collect()
     }
 
     /// When the first of them is to be given up.
-    pub(super) fn due(&self) -> Option<Instant> {
-        let of = |open: &Open| match open {
-            Open::One(one) => one.deadline.map(|(until, _)| until),
+    pub(super) fn due(&mut self) -> Option<Instant> {
+        let of = |open: &mut Open| match open {
+            Open::One(one) => one.deadline,
             Open::Many(_) => None,
         };
-        self.0.values().map(of).fold(None, earlier)
+        self.values_mut().map(of).fold(None, earlier)
     }
 }
 
-fn unfit(details: &str) -> Fault {
+pub(super) fn unfit(details: &str) -> Fault {
     Fault::Link(LinkFault::Protocol(format!("its answer is no answer: {details}")))
 }
 
@@ -162,6 +232,13 @@ impl Open {
                 many.waker.take()
             }
         }
+    }
+}
+
+impl One {
+    fn hear(&mut self, outcome: Result<Unread, Fault>) -> Option<Waker> {
+        self.outcome.get_or_insert(outcome);
+        self.waker.take()
     }
 }
 

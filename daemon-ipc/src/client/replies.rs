@@ -1,8 +1,8 @@
 //! An answer of many items, as they come.
 
 use super::{
-    digits::Digits,
-    link::{Ask, LinkHandle},
+    digits::About,
+    link::LinkHandle,
     open::{Fault, Many, Open},
 };
 use crate::{Frame, Kind, RequestError, body::Body, json};
@@ -57,11 +57,9 @@ impl<A: DeserializeOwned> Replies<A> {
         let number = {
             let mut state = link.lock();
             if let Some(fault) = state.fault() {
-                return Err(Fault::Link(fault.clone()).into_error(link.path()));
+                return Err(Fault::Link(fault.clone()).into_error(link.path(), None));
             }
-            let number = state.number();
-            state.open.insert(number, Open::Many(Many { window, ..Many::default() }));
-            number
+            state.open.insert(Open::Many(Many { window, ..Many::default() }))
         };
         // From here on, dropping it forgets the request; once it is sent, it is given up.
         let mut sending = Sending { replies: Some(Self::new(link, number, window)), body };
@@ -102,8 +100,7 @@ impl<A: DeserializeOwned> Replies<A> {
             self.taken += 1;
             if many.end.is_none() && self.taken * 2 >= self.window {
                 let more = std::mem::take(&mut self.taken);
-                let mut digits = Digits::default();
-                let task = self.link.tell(state, Kind::Credit, self.number, Some(digits.plain(u64::from(more))));
+                let task = self.link.tell(state, Kind::Credit, self.number, Some(more));
                 drop(guard);
                 task.into_iter().for_each(Waker::wake);
             }
@@ -119,7 +116,7 @@ impl<A: DeserializeOwned> Replies<A> {
         drop(guard);
         drop(open);
         self.is_over = true;
-        Poll::Ready(end.err().map(|fault| Err(fault.into_error(self.link.path()))))
+        Poll::Ready(end.err().map(|fault| Err(fault.into_error(self.link.path(), None))))
     }
 }
 
@@ -135,11 +132,9 @@ impl<A: DeserializeOwned> Sending<A> {
         let mut guard = replies.link.lock();
         let state = &mut *guard;
         if let Some(fault) = state.fault() {
-            return Poll::Ready(Err(Fault::Link(fault.clone()).into_error(replies.link.path())));
+            return Poll::Ready(Err(Fault::Link(fault.clone()).into_error(replies.link.path(), None)));
         }
-        let mut digits = Digits::default();
-        let window = digits.plain(u64::from(replies.window));
-        let ask = Ask { number: replies.number, deadline: None, stream: Some(window) };
+        let ask = About { stream: Some(replies.window), ..About::new(Kind::Request, replies.number) };
         let sent = replies.link.send(state, &ask, &mut self.body, cx.waker());
         drop(guard);
         let sent = sent.map_err(RequestError::Request)?;

@@ -72,9 +72,14 @@ impl Slot {
 
     /// The connection, made if there is none.
     pub(super) async fn link(&self) -> Result<Arc<LinkHandle>, ConnectionError> {
-        if let Some(outcome) = self.known() {
-            return outcome;
+        match self.known() {
+            Some(outcome) => outcome,
+            // Whoever has a connection need not have room for how it is made.
+            None => Box::pin(self.connect()).await,
         }
+    }
+
+    async fn connect(&self) -> Result<Arc<LinkHandle>, ConnectionError> {
         let limit = self.settings.connect_timeout;
         let until = Instant::now() + limit.min(Duration::from_secs(365 * 24 * 60 * 60));
         let too_late =

@@ -1,5 +1,7 @@
 //! From bytes to messages. Owns the buffer of unread bytes and the rules of a line.
 //!
+//! Short lines leave that buffer together, as text of their own that they share; a long one leaves it by itself.
+//!
 //! Invariants:
 //! 1. What comes out does not depend on how the bytes were split: bytes become text only when their line is complete.
 //! 2. No byte is scanned for a newline twice, so a long line costs time in proportion to its length.
@@ -7,7 +9,7 @@
 //! 4. A message holds no more than four times its length, or a few KiB.
 //! 5. A bad line costs itself only: the lines after it are read.
 
-use super::{BadFrame, Frame, FrameError, prefix};
+use super::{Answer, BadFrame, Frame, FrameError, prefix};
 use crate::{Json, Limits, spare};
 use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
@@ -17,6 +19,9 @@ const LEAST_ROOM: usize = 16 * 1024;
 
 /// How much is asked for when there is less: a payload of 64 KiB with its envelope, and a little more.
 const ROOM: usize = 96 * 1024;
+
+/// What the memory takes that short lines share.
+const CHUNK: usize = 4096;
 
 /// A line that is no smaller part of the buffer than this shares it.
 const SHARE: usize = 4;
@@ -37,14 +42,31 @@ pub struct Decoder {
     long: usize,
     /// How many bytes the buffer takes, roughly; what is left of it after a message may be little. None while there is none.
     size: usize,
+    /// Whether as much came lately as a buffer for little takes.
+    much: bool,
+    /// Whole lines that were taken out of `bytes` together, and how much of them was read.
+    lines: ByteString,
+    read: usize,
+    /// Where the next ones are copied to.
+    chunk: BytesMut,
 }
 
 impl Decoder {
     /// An empty decoder.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
-        let bytes = BytesMut::new();
-        Self { limit: limits.max_frame, bytes, scanned: 0, skipping: false, long: 0, size: 0 }
+        Self {
+            limit: limits.max_frame,
+            bytes: BytesMut::new(),
+            scanned: 0,
+            skipping: false,
+            long: 0,
+            size: 0,
+            much: false,
+            lines: ByteString::new(),
+            read: 0,
+            chunk: BytesMut::new(),
+        }
     }
 
     /// Adds bytes as they were read.
@@ -61,6 +83,12 @@ impl Decoder {
     #[expect(clippy::should_implement_trait, reason = "`None` means not yet: an iterator would call it the end")]
     pub fn next(&mut self) -> Option<Result<Frame, BadFrame>> {
         loop {
+            if self.has_short_lines() {
+                if let Some(outcome) = self.next_short() {
+                    return Some(outcome);
+                }
+                continue;
+            }
             if self.scanned == self.bytes.len() {
                 return None;
             }
@@ -78,6 +106,19 @@ impl Decoder {
                 return Some(outcome);
             }
         }
+    }
+
+    /// The next message, if it is short and answers something. Whether its payload is a value is known only when it is read.
+    pub(crate) fn next_answer(&mut self) -> Option<Answer> {
+        if !self.has_short_lines() {
+            return None;
+        }
+        let rest = &self.lines.as_bytes()[self.read..];
+        let length = memchr::memchr(b'\n', rest).filter(|length| *length <= self.limit)?;
+        let (id, payload) = prefix::read_answer(&rest[..length])?;
+        let line = self.lines.slice_ref(&self.lines[self.read..self.read + length]);
+        self.read += length + 1;
+        Some(Answer::new(line, id, payload))
     }
 
     /// Ends the stream.
@@ -99,7 +140,7 @@ impl Decoder {
 
     /// Whether a line has begun and not ended. Meant for when [`next`](Self::next) has returned `None`.
     pub(crate) fn has_begun(&self) -> bool {
-        !self.bytes.is_empty() || self.skipping
+        !self.bytes.is_empty() || self.skipping || self.read < self.lines.len()
     }
 
     /// The bytes that no message was made of yet.
@@ -135,6 +176,17 @@ impl Decoder {
         &mut self.bytes
     }
 
+    /// Whether so much is to be read that it should not be moved.
+    pub(crate) fn expects_much(&self) -> bool {
+        self.much || !self.bytes.is_empty()
+    }
+
+    /// So many bytes were read.
+    pub(crate) fn has_come(&mut self, read: usize) -> usize {
+        self.much = read >= spare::SCRATCH;
+        read
+    }
+
     /// Gives it a buffer to read into, if it has none: the buffer and how many bytes it takes.
     pub(crate) fn lend(&mut self, spare: impl FnOnce() -> (BytesMut, usize)) {
         if self.size == 0 {
@@ -144,8 +196,62 @@ impl Decoder {
 
     /// Takes the buffer away, if there is one and nothing is held in it.
     pub(crate) fn take_back(&mut self) -> Option<(BytesMut, usize)> {
+        if self.chunk.capacity() > 0 {
+            spare::give_chunk(std::mem::take(&mut self.chunk));
+        }
         let is_spare = self.bytes.is_empty() && self.size > 0;
         is_spare.then(|| (std::mem::take(&mut self.bytes), std::mem::take(&mut self.size)))
+    }
+
+    /// Whether there are short lines that were taken out, or can be.
+    #[inline]
+    fn has_short_lines(&mut self) -> bool {
+        self.read < self.lines.len() || self.scanned == 0 && !self.bytes.is_empty() && self.take_short_lines()
+    }
+
+    /// Takes out the whole lines at the front that are short, if they are text. Whether there are any. Nothing was scanned before.
+    fn take_short_lines(&mut self) -> bool {
+        if self.skipping {
+            return false;
+        }
+        let front = &self.bytes[..self.bytes.len().min(CHUNK)];
+        let Some(last) = memchr::memrchr(b'\n', front) else { return false };
+        let lines = &front[..=last];
+        if self.chunk.capacity() < lines.len() {
+            self.chunk = spare::take_chunk();
+            self.chunk.reserve(if self.chunk.capacity() < lines.len() { CHUNK } else { 0 });
+        }
+        self.chunk.extend_from_slice(lines);
+        let Ok(lines) = ByteString::try_from(self.chunk.split().freeze()) else { return false };
+        self.bytes.advance(lines.len());
+        (self.lines, self.read) = (lines, 0);
+        true
+    }
+
+    /// The next of the short lines that were taken out; `None` if it is blank.
+    fn next_short(&mut self) -> Option<Result<Frame, BadFrame>> {
+        let rest = &self.lines.as_bytes()[self.read..];
+        // In the usual form, it is looked at once for where it ends and for what it says.
+        let message = prefix::read(rest).filter(|(_, length)| rest.get(*length) == Some(&b'\n'));
+        let (parts, length) = match message {
+            Some((parts, length)) => (Some(parts), length),
+            None => (None, memchr::memchr(b'\n', rest).unwrap_or(rest.len())),
+        };
+        let start = self.read;
+        self.read += length + 1;
+        let line = &self.lines[start..start + length];
+        if length > self.limit {
+            return Some(Err(self.too_long(id_of(line.as_bytes()))));
+        }
+        let text = self.lines.slice_ref(line);
+        match parts {
+            Some(parts) => Some(Ok(Frame::new(text, parts))),
+            None => read_text(text).transpose(),
+        }
+    }
+
+    fn too_long(&self, id: Option<Json>) -> BadFrame {
+        BadFrame { id, error: FrameError::TooLong { limit: self.limit } }
     }
 
     /// The line of this length at the front; `None` if it is blank.
@@ -153,29 +259,26 @@ impl Decoder {
         if length > self.limit {
             let id = id_of(&self.bytes[..length]);
             self.bytes.advance(length + 1);
-            return Err(BadFrame { id, error: FrameError::TooLong { limit: self.limit } });
+            return Err(self.too_long(id));
         }
         if length > ROOM {
             self.long = length;
         }
-        let text = self.take_text(length)?;
-        if text.starts_with('{') || !text.trim().is_empty() { Frame::read(text).map(Some) } else { Ok(None) }
+        read_text(self.take_text(length)?)
     }
 
     /// Takes out the line of this length at the front. Whoever keeps it keeps memory in proportion to it: a line that is little of the
     /// buffer is copied, and not shared with it.
     fn take_text(&mut self, length: usize) -> Result<ByteString, BadFrame> {
-        let is_little = length <= spare::SMALL || length < self.size.max(self.bytes.len()) / SHARE;
-        if !is_little {
-            let line = self.bytes.split_to(length).freeze();
-            self.bytes.advance(1);
-            return checked(line.clone(), || id_of(&line));
+        if length < self.size.max(self.bytes.len()) / SHARE {
+            let line = &self.bytes[..length];
+            let text = checked(Bytes::copy_from_slice(line), || id_of(line));
+            self.bytes.advance(length + 1);
+            return text;
         }
-        let line = &self.bytes[..length];
-        let copy = if length <= spare::SMALL { spare::copy(line) } else { Bytes::copy_from_slice(line) };
-        let text = checked(copy, || id_of(line));
-        self.bytes.advance(length + 1);
-        text
+        let line = self.bytes.split_to(length).freeze();
+        self.bytes.advance(1);
+        checked(line.clone(), || id_of(&line))
     }
 
     /// Reports a line that is already too long once, and lets go of what is held of it.
@@ -190,8 +293,13 @@ impl Decoder {
         if std::mem::replace(&mut self.skipping, true) {
             return Ok(());
         }
-        Err(BadFrame { id, error: FrameError::TooLong { limit: self.limit } })
+        Err(self.too_long(id))
     }
+}
+
+/// A line as a message; `None` if it is blank.
+fn read_text(line: ByteString) -> Result<Option<Frame>, BadFrame> {
+    if line.starts_with('{') || !line.trim().is_empty() { Frame::read(line).map(Some) } else { Ok(None) }
 }
 
 /// A line as text.

@@ -1,6 +1,6 @@
 //! Writing messages as lines.
 
-use super::{Envelope, FrameError};
+use super::{Envelope, FrameError, Kind};
 use crate::{Limits, json};
 use serde::Serialize;
 
@@ -20,30 +20,42 @@ use serde::Serialize;
 /// [`FrameError::TooLong`] if the message exceeds the limit; `to` is then as it was. That the parts are JSON without newlines
 /// is the caller's to see to; those of a [`Frame`](super::Frame) and a [`Json`](crate::Json) are.
 pub fn encode(envelope: &Envelope<'_>, limits: &Limits, to: &mut Vec<u8>) -> Result<(), FrameError> {
-    if let Some(payload) = envelope.payload {
-        return encode_raw(envelope, payload.as_bytes(), limits, to);
+    match envelope.payload {
+        Some(payload) => encode_raw(envelope, payload.as_bytes(), limits, to),
+        None => encode_without_payload(envelope, limits, to),
     }
+}
+
+/// What comes before the payload of a message, on its way out.
+pub(crate) trait Head {
+    /// Appends it, but for the key `payload`.
+    fn write(&self, to: &mut Vec<u8>);
+}
+
+/// Appends a message without a payload.
+pub(crate) fn encode_without_payload(head: &impl Head, limits: &Limits, to: &mut Vec<u8>) -> Result<(), FrameError> {
     let start = to.len();
-    open(envelope, to);
+    head.write(to);
     close(start, limits, to)
 }
 
 /// Appends a message whose payload is JSON as bytes, in place of the envelope's.
 pub(crate) fn encode_raw(
-    envelope: &Envelope<'_>,
+    head: &impl Head,
     payload: &[u8],
     limits: &Limits,
     to: &mut Vec<u8>,
 ) -> Result<(), FrameError> {
     let start = to.len();
-    encode_head(envelope, to);
+    encode_head(head, to);
     to.extend_from_slice(payload);
     close(start, limits, to)
 }
 
 /// Appends all that comes before the payload of a message.
-pub(crate) fn encode_head(envelope: &Envelope<'_>, to: &mut Vec<u8>) {
-    open(envelope, to);
+#[inline]
+pub(crate) fn encode_head(head: &impl Head, to: &mut Vec<u8>) {
+    head.write(to);
     to.extend_from_slice(b",\"payload\":");
 }
 
@@ -53,13 +65,13 @@ pub(crate) fn encode_head(envelope: &Envelope<'_>, to: &mut Vec<u8>) {
 ///
 /// [`FrameError::NotJson`] and [`FrameError::TooLong`]; `to` is then as it was.
 pub(crate) fn encode_value<T: Serialize + ?Sized>(
-    envelope: &Envelope<'_>,
+    head: &impl Head,
     value: &T,
     limits: &Limits,
     to: &mut Vec<u8>,
 ) -> Result<(), FrameError> {
     let start = to.len();
-    encode_head(envelope, to);
+    encode_head(head, to);
     if let Err(source) = json::write(value, to) {
         to.truncate(start);
         return Err(FrameError::NotJson { source });
@@ -67,25 +79,52 @@ pub(crate) fn encode_value<T: Serialize + ?Sized>(
     close(start, limits, to)
 }
 
-/// All but the payload, in the order that peers write.
-fn open(envelope: &Envelope<'_>, to: &mut Vec<u8>) {
-    match envelope.id {
+/// In the order that peers write.
+impl Head for Envelope<'_> {
+    fn write(&self, to: &mut Vec<u8>) {
+        write_id(self.id, to);
+        write_kind(self.kind, to);
+        let Self { hello, deadline, stream, more, topic, .. } = *self;
+        write_key("hello", hello, to);
+        write_key("deadline", deadline, to);
+        write_key("stream", stream, to);
+        write_key("more", more, to);
+        write_key("topic", topic, to);
+    }
+}
+
+/// The key `id`, with which a message begins.
+#[inline]
+pub(crate) fn write_id(id: Option<&str>, to: &mut Vec<u8>) {
+    match id {
         Some(id) => {
             to.extend_from_slice(b"{\"id\":");
             to.extend_from_slice(id.as_bytes());
-            to.extend_from_slice(b",\"type\":\"");
+            to.push(b',');
         }
-        None => to.extend_from_slice(b"{\"type\":\""),
+        None => to.push(b'{'),
     }
-    to.extend_from_slice(envelope.kind.name().as_bytes());
-    to.push(b'"');
-    if let Envelope { hello: None, deadline: None, stream: None, more: None, topic: None, .. } = envelope {
-        return;
+}
+
+/// The key `type`.
+#[inline]
+pub(crate) fn write_kind(kind: Kind, to: &mut Vec<u8>) {
+    match kind {
+        // Most are of these two, and what is known to the compiler costs it next to nothing.
+        Kind::Request => to.extend_from_slice(b"\"type\":\"request\""),
+        Kind::Response => to.extend_from_slice(b"\"type\":\"response\""),
+        kind => {
+            to.extend_from_slice(b"\"type\":\"");
+            to.extend_from_slice(kind.name().as_bytes());
+            to.push(b'"');
+        }
     }
-    let Envelope { hello, deadline, stream, more, topic, .. } = envelope;
-    let extensions = [("hello", hello), ("deadline", deadline), ("stream", stream), ("more", more), ("topic", topic)];
-    for (key, value) in extensions {
-        let Some(value) = value else { continue };
+}
+
+/// A key of the envelope and its value, if it has one.
+#[inline(always)]
+pub(crate) fn write_key(key: &str, value: Option<&str>, to: &mut Vec<u8>) {
+    if let Some(value) = value {
         to.extend_from_slice(b",\"");
         to.extend_from_slice(key.as_bytes());
         to.extend_from_slice(b"\":");

@@ -87,9 +87,9 @@ impl<'a> Envelope<'a> {
     ///
     /// [`FrameError::NotAMessage`] and [`FrameError::UnknownType`].
     pub fn parse(line: &'a str) -> Result<Self, FrameError> {
-        match prefix::read(line) {
-            Some(parts) => Ok(parts.of(line)),
-            None => fields::read(line).map_err(|(_, error)| error),
+        match prefix::read(line.as_bytes()) {
+            Some((parts, length)) if length == line.len() => Ok(parts.of(line)),
+            _ => fields::read(line).map_err(|(_, error)| error),
         }
     }
 }

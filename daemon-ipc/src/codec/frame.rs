@@ -15,15 +15,21 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// A line whose parts are known.
+    #[inline]
+    pub(super) fn new(line: ByteString, parts: Parts) -> Self {
+        Self { line, parts }
+    }
+
     /// Reads a line without its newline.
     ///
     /// # Errors
     ///
     /// [`FrameError::NotAMessage`] and [`FrameError::UnknownType`], with the line's `id` as far as it can be made out.
     pub(super) fn read(line: ByteString) -> Result<Self, BadFrame> {
-        let parts = match prefix::read(&line) {
-            Some(parts) => parts,
-            None => match fields::read(&line) {
+        let parts = match prefix::read(line.as_bytes()) {
+            Some((parts, length)) if length == line.len() => parts,
+            _ => match fields::read(&line) {
                 Ok(envelope) => Parts::within(&line, &envelope),
                 Err((id, error)) => return Err(BadFrame { id: id.map(|id| Json::part_of(&line, id)), error }),
             },

@@ -13,13 +13,17 @@ mod parts;
 mod prefix;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 pub use decoder::Decoder;
 pub use encode::encode;
-pub(crate) use encode::{encode_head, encode_raw, encode_value};
+pub(crate) use encode::{
+    Head, encode_head, encode_raw, encode_value, encode_without_payload, write_id, write_key, write_kind,
+};
 pub use envelope::{Envelope, Kind};
 pub use extensions::{Capabilities, Extensions, Hello, PROTOCOL_VERSION};
 pub use frame::Frame;
+pub(crate) use unread::{Answer, Misread, Unread};
 
 use crate::Json;
 use thiserror::Error;

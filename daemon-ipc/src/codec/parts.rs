@@ -9,17 +9,29 @@ pub(super) struct Part {
     end: u32,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Parts {
     pub(super) kind: Kind,
+    /// Whether it says `more` in the usual form.
+    pub(super) more: bool,
     pub(super) id: Part,
-    pub(super) hello: Part,
     pub(super) deadline: Part,
-    pub(super) stream: Part,
-    pub(super) more: Part,
-    pub(super) topic: Part,
     pub(super) payload: Part,
+    /// Those that few messages have.
+    pub(super) others: Option<Box<Others>>,
 }
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Others {
+    hello: Part,
+    stream: Part,
+    /// If it is not in the usual form.
+    more: Part,
+    topic: Part,
+}
+
+/// The usual form of `more`.
+const MORE: &str = "true";
 
 impl Part {
     /// Lines are shorter than 4 GiB: see [`Limits::max_frame`](crate::Limits::max_frame).
@@ -45,50 +57,42 @@ impl Part {
 }
 
 impl Parts {
-    pub(super) fn new(kind: Kind) -> Self {
-        let absent = Part::default();
-        Self {
-            kind,
-            id: absent,
-            hello: absent,
-            deadline: absent,
-            stream: absent,
-            more: absent,
-            topic: absent,
-            payload: absent,
-        }
-    }
-
     /// Where the parts of an envelope are that was read from `line`.
     pub(super) fn within(line: &str, envelope: &Envelope<'_>) -> Self {
         let part = |text| Part::within(line, text);
+        let is_usual = envelope.more == Some(MORE);
+        let others = Others {
+            hello: part(envelope.hello),
+            stream: part(envelope.stream),
+            more: part(envelope.more.filter(|_| !is_usual)),
+            topic: part(envelope.topic),
+        };
         Self {
             kind: envelope.kind,
+            more: is_usual,
             id: part(envelope.id),
-            hello: part(envelope.hello),
             deadline: part(envelope.deadline),
-            stream: part(envelope.stream),
-            more: part(envelope.more),
-            topic: part(envelope.topic),
             payload: part(envelope.payload),
+            others: (others != Others::default()).then(|| Box::new(others)),
         }
     }
 
-    pub(super) fn of(self, line: &str) -> Envelope<'_> {
+    pub(super) fn of<'l>(&self, line: &'l str) -> Envelope<'l> {
+        let other = |of: fn(&Others) -> Part| self.others.as_ref().and_then(|others| of(others).of(line));
         Envelope {
             kind: self.kind,
             id: self.id.of(line),
-            hello: self.hello.of(line),
+            hello: other(|others| others.hello),
             deadline: self.deadline.of(line),
-            stream: self.stream.of(line),
-            more: self.more.of(line),
-            topic: self.topic.of(line),
+            stream: other(|others| others.stream),
+            more: if self.more { Some(MORE) } else { other(|others| others.more) },
+            topic: other(|others| others.topic),
             payload: self.payload.of(line),
         }
     }
 
     /// Whether it has no extension but perhaps a deadline.
-    pub(super) fn is_plain(self) -> bool {
-        [self.hello, self.stream, self.more, self.topic].iter().all(|part| part.is_absent())
+    pub(super) fn is_plain(&self) -> bool {
+        !self.more && self.others.is_none()
     }
 }

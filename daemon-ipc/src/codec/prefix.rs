@@ -7,23 +7,38 @@ use super::{
     Kind,
     parts::{Part, Parts},
 };
-use crate::json::value_end;
+use crate::json::{after_string, value_end};
 
 const BEFORE_ID: &str = r#"{"id":"#;
 
-/// `None` if the line is no message or one of another form.
-pub(super) fn read(line: &str) -> Option<Parts> {
-    let mut rest = Rest { line: line.as_bytes(), at: 0 };
-    let id = rest.value_of(BEFORE_ID)?;
-    if id.is_absent() || !rest.pass(r#","type":""#) {
-        return None;
-    }
-    let kind = rest.kind()?;
+const PAYLOAD: &str = r#","payload":"#;
+
+/// Reads the message at the start of `bytes`, up to its closing brace: where its parts are, and how long it is. What is in quotes is
+/// UTF-8 if all of it is.
+///
+/// `None` if there is none, it is not complete, or it is of another form.
+#[inline]
+pub(super) fn read(bytes: &[u8]) -> Option<(Parts, usize)> {
+    let mut rest = Rest { bytes, rest: bytes };
+    let (id, kind) = rest.beginning()?;
     let deadline = rest.number_of(r#","deadline":"#)?;
-    let more = rest.value_of(r#","more":"#)?;
-    let payload = rest.value_of(r#","payload":"#)?;
-    let ends = rest.pass("}") && rest.at == line.len();
-    ends.then_some(Parts { id, deadline, more, payload, ..Parts::new(kind) })
+    let more = rest.pass(r#","more":true"#);
+    let payload = rest.value_of(PAYLOAD)?;
+    let ends = rest.pass("}");
+    ends.then(|| (Parts { kind, id, deadline, more, payload, others: None }, rest.at()))
+}
+
+/// Reads a line that answers, but for its payload, of which it is not known whether it is a value, or where its end is: where its `id` is,
+/// and the payload.
+///
+/// `None` if it is of another form. If its payload is a value up to its end, [`read`] says the same of it.
+#[inline]
+pub(super) fn read_answer(line: &[u8]) -> Option<(Part, Part)> {
+    let mut rest = Rest { bytes: line, rest: line };
+    let (id, kind) = rest.beginning()?;
+    let answers = kind == Kind::Response && rest.pass(PAYLOAD) && !is_blank(rest.rest.first());
+    let payload = Part::new(rest.at(), line.strip_suffix(b"}")?.len());
+    (answers && !payload.is_absent()).then_some((id, payload))
 }
 
 /// The `id` of a line that is no message, or of which only the beginning is there, if that is what it begins with.
@@ -37,17 +52,31 @@ pub(super) fn id(line: &[u8]) -> Option<&str> {
 }
 
 struct Rest<'a> {
-    line: &'a [u8],
-    at: usize,
+    bytes: &'a [u8],
+    rest: &'a [u8],
 }
 
 impl Rest<'_> {
+    fn at(&self) -> usize {
+        self.bytes.len() - self.rest.len()
+    }
+
+    /// The `id` and the kind.
+    #[inline(always)]
+    fn beginning(&mut self) -> Option<(Part, Kind)> {
+        let id = self.value_of(BEFORE_ID)?;
+        if id.is_absent() || !self.pass(r#","type":""#) {
+            return None;
+        }
+        Some((id, self.kind()?))
+    }
+
     // Inlined, so that comparing with a text of known length is a comparison of words.
     #[inline(always)]
     fn pass(&mut self, text: &str) -> bool {
-        let found = self.line[self.at..].starts_with(text.as_bytes());
-        self.at += if found { text.len() } else { 0 };
-        found
+        let after = self.rest.strip_prefix(text.as_bytes());
+        self.rest = after.unwrap_or(self.rest);
+        after.is_some()
     }
 
     /// The value that follows `key`, which is absent if the key does not follow.
@@ -56,12 +85,15 @@ impl Rest<'_> {
         if !self.pass(key) {
             return Some(Part::default());
         }
-        if is_blank(self.line.get(self.at)) {
+        if is_blank(self.rest.first()) {
             return None;
         }
-        let start = self.at;
-        self.at = value_end(self.line, start)?;
-        Some(Part::new(start, self.at))
+        let start = self.at();
+        self.rest = match self.rest {
+            [b'"', text @ ..] => after_string(text)?,
+            other => &other[value_end(other, 0)?..],
+        };
+        Some(Part::new(start, self.at()))
     }
 
     /// The same of a value that has digits and nothing else.
@@ -70,21 +102,28 @@ impl Rest<'_> {
         if !self.pass(key) {
             return Some(Part::default());
         }
-        let start = self.at;
-        let first = *self.line.get(start)?;
-        while self.line.get(self.at).is_some_and(u8::is_ascii_digit) {
-            self.at += 1;
-        }
+        let start = self.at();
         // JSON has no number that begins with a zero but that.
-        let is_number = first != b'0' && self.at > start;
-        is_number.then(|| Part::new(start, self.at))
+        let [b'1'..=b'9', digits @ ..] = self.rest else { return None };
+        self.rest = digits;
+        while let [b'0'..=b'9', digits @ ..] = self.rest {
+            self.rest = digits;
+        }
+        Some(Part::new(start, self.at()))
     }
 
     /// The kind and the quote after it.
+    #[inline(always)]
     fn kind(&mut self) -> Option<Kind> {
-        let kinds = [Kind::Request, Kind::Response, Kind::Error];
-        let kind = kinds.into_iter().find(|kind| self.pass(kind.name()))?;
-        self.pass("\"").then_some(kind)
+        if self.pass("request\"") {
+            Some(Kind::Request)
+        } else if self.pass("response\"") {
+            Some(Kind::Response)
+        } else if self.pass("error\"") {
+            Some(Kind::Error)
+        } else {
+            None
+        }
     }
 }
 

@@ -1,6 +1,9 @@
-//! How a host is, in three words. What comes out is a pure function of its status and of what its checks said.
+//! How a host is, in a word. What comes out is a pure function of its status, its readiness, and what its checks said or what whoever
+//! speaks for its health says.
 
-use daemon_core::{CheckReport, DaemonStatus, HostStatus, State};
+use std::collections::BTreeMap;
+
+use daemon_core::{CheckReport, DaemonStatus, DeclaredCheck, HostReadiness, HostStatus, State};
 use serde::{Deserialize, Serialize};
 
 use super::CheckKind;
@@ -13,6 +16,8 @@ pub enum Verdict {
     Healthy,
     /// It does its work, but not all of it, or not well.
     Degraded,
+    /// Nobody knows: a check was not asked yet, or its daemon does not run.
+    Unknown,
     /// It does not do its work.
     Unhealthy,
 }
@@ -24,8 +29,15 @@ impl Verdict {
         match self {
             Self::Healthy => "healthy",
             Self::Degraded => "degraded",
+            Self::Unknown => "unknown",
             Self::Unhealthy => "unhealthy",
         }
+    }
+
+    /// Whether it does its work, well or less well.
+    #[must_use]
+    pub const fn is_passing(self) -> bool {
+        matches!(self, Self::Healthy | Self::Degraded)
     }
 }
 
@@ -34,10 +46,17 @@ impl Verdict {
 pub struct Health {
     /// The host's name.
     pub name: String,
-    /// That of its worst daemon; a daemon that the host can do without makes it degraded at most.
+    /// What the health monitor and the HTTP endpoint say at the same moment. In a host without either, that of its worst daemon; a daemon
+    /// that the host can do without makes it degraded at most.
     pub verdict: Verdict,
     /// The host's state.
     pub state: State,
+    /// Why the host itself is not healthy: its daemons aside, it may be about to shut down.
+    #[serde(default)]
+    pub why: Vec<String>,
+    /// What checks of no daemon found.
+    #[serde(default)]
+    pub checks: Vec<CheckHealth>,
     /// Its daemons.
     pub daemons: Vec<DaemonHealth>,
 }
@@ -68,63 +87,139 @@ pub struct CheckHealth {
     pub kind: CheckKind,
     /// Whether a failure only degrades.
     pub soft: bool,
-    /// Why it failed; `None` if it passed.
+    /// What it comes to.
+    pub verdict: Verdict,
+    /// Why it is not healthy; `None` if it is.
     pub failure: Option<String>,
-    /// How long it took, in microseconds.
+    /// How long its last answer took, in microseconds.
     pub took_us: u64,
 }
 
+/// As much of the report of whoever speaks for a host's health as is told here.
+#[derive(Deserialize)]
+pub(super) struct Spoken {
+    status: Verdict,
+    checks: BTreeMap<String, SpokenCheck>,
+}
+
+#[derive(Deserialize)]
+struct SpokenCheck {
+    status: Verdict,
+    kind: CheckKind,
+    #[serde(default)]
+    daemon: Option<String>,
+    #[serde(default)]
+    message: Option<String>,
+    duration_ms: u64,
+}
+
+/// The check under which whoever speaks for a host's health tells of the host itself.
+const HOST: &str = "host";
+
 impl Health {
-    /// How the host is, by its status and what its checks said.
-    #[must_use]
-    pub fn of(status: &HostStatus, checks: &[CheckReport]) -> Self {
-        let daemons: Vec<_> = status.daemons.iter().map(|daemon| DaemonHealth::of(daemon, status, checks)).collect();
+    /// How the host is, by its status and what its checks said just now.
+    pub(super) fn of(status: &HostStatus, readiness: &HostReadiness, checks: &[CheckReport]) -> Self {
+        let of = |daemon: &DaemonStatus| {
+            checks.iter().filter(|check| check.daemon == daemon.name).map(CheckHealth::of).collect()
+        };
+        let daemons: Vec<_> =
+            status.daemons.iter().map(|daemon| DaemonHealth::of(daemon, status, of(daemon))).collect();
         let weight = |daemon: &DaemonHealth| match daemon.optional {
             true => daemon.verdict.min(Verdict::Degraded),
             false => daemon.verdict,
         };
         let worst = daemons.iter().map(weight).max().unwrap_or(Verdict::Healthy);
-        let own = if status.state == State::Running { Verdict::Healthy } else { Verdict::Unhealthy };
-        Self { name: status.name.clone(), verdict: worst.max(own), state: status.state, daemons }
+        let why: Vec<_> = not_ready(readiness).into_iter().collect();
+        let own = if why.is_empty() { Verdict::Healthy } else { Verdict::Unhealthy };
+        let (name, state) = (status.name.clone(), status.state);
+        Self { name, verdict: worst.max(own), state, why, checks: Vec::new(), daemons }
+    }
+
+    /// How the host is, as whoever speaks for its health says.
+    pub(super) fn spoken(status: &HostStatus, spoken: Spoken, declared: &[DeclaredCheck]) -> Self {
+        let Spoken { status: verdict, mut checks } = spoken;
+        let why = checks.remove(HOST).and_then(|host| host.message).into_iter().collect();
+        let mut of: BTreeMap<String, Vec<CheckHealth>> = BTreeMap::new();
+        let mut others = Vec::new();
+        for (name, check) in checks {
+            let daemon = check.daemon.clone();
+            let found = daemon.as_deref().and_then(|daemon| {
+                declared.iter().find(|known| {
+                    known.daemon == daemon && name.strip_prefix(daemon) == Some(&format!(".{}", known.name))
+                })
+            });
+            let soft = found.is_some_and(|found| found.options.soft);
+            let name = found.map_or(name, |found| found.name.clone());
+            match daemon {
+                Some(daemon) => of.entry(daemon).or_default().push(CheckHealth::spoken(name, soft, check)),
+                None => others.push(CheckHealth::spoken(name, soft, check)),
+            }
+        }
+        let daemons = status.daemons.iter();
+        let daemons =
+            daemons.map(|daemon| DaemonHealth::of(daemon, status, of.remove(&daemon.name).unwrap_or_default()));
+        let (name, state) = (status.name.clone(), status.state);
+        Self { name, verdict, state, why, checks: others, daemons: daemons.collect() }
+    }
+}
+
+/// Why a host is not ready.
+fn not_ready(readiness: &HostReadiness) -> Option<String> {
+    match readiness {
+        HostReadiness { stopping: true, .. } => Some("the host is shutting down".to_owned()),
+        HostReadiness { started: false, .. } => Some("the host is starting".to_owned()),
+        HostReadiness { ready: false, down, .. } => Some(format!("not running: {}", down.join(", "))),
+        _ => None,
     }
 }
 
 impl DaemonHealth {
-    fn of(daemon: &DaemonStatus, status: &HostStatus, checks: &[CheckReport]) -> Self {
-        let checks: Vec<_> = checks.iter().filter(|check| check.daemon == daemon.name).map(CheckHealth::of).collect();
+    fn of(daemon: &DaemonStatus, status: &HostStatus, checks: Vec<CheckHealth>) -> Self {
         let mut why = Vec::new();
+        let mut verdict = Verdict::Healthy;
         if daemon.state != State::Running {
             let reason = daemon.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
             why.push(format!("{}{reason}", daemon.state));
+            verdict = Verdict::Unhealthy;
         }
-        let failures = |soft: bool| {
-            let failed = checks.iter().filter(move |check| check.soft == soft);
-            failed.filter_map(|check| Some(format!("{}: {}", check.name, check.failure.as_ref()?)))
-        };
-        why.extend(failures(false));
-        let is_unhealthy = !why.is_empty();
-        why.extend(failures(true));
+        let mut failed: Vec<_> = checks.iter().filter(|check| check.verdict != Verdict::Healthy).collect();
+        failed.sort_by_key(|check| std::cmp::Reverse(check.verdict));
+        for check in failed {
+            why.push(format!("{}: {}", check.name, check.failure.as_deref().unwrap_or(check.verdict.as_str())));
+            verdict = verdict.max(check.verdict);
+        }
+        let before = why.len();
         why.extend(daemon.degraded.iter().cloned());
         let blocks = status.blocked.iter().filter(|work| work.daemon == daemon.name);
         why.extend(blocks.map(|work| format!("{} has blocked a thread for {:.1?}", work.work, work.blocked)));
-        let verdict = match (is_unhealthy, why.is_empty()) {
-            (true, _) => Verdict::Unhealthy,
-            (false, false) => Verdict::Degraded,
-            (false, true) => Verdict::Healthy,
-        };
+        if why.len() > before {
+            verdict = verdict.max(Verdict::Degraded);
+        }
         Self { name: daemon.name.clone(), verdict, state: daemon.state, optional: daemon.optional, why, checks }
     }
 }
 
 impl CheckHealth {
     fn of(check: &CheckReport) -> Self {
+        let verdict = match (&check.failure, check.soft) {
+            (None, _) => Verdict::Healthy,
+            (Some(_), true) => Verdict::Degraded,
+            (Some(_), false) => Verdict::Unhealthy,
+        };
         Self {
             name: check.name.clone(),
             kind: check.kind,
             soft: check.soft,
+            verdict,
             failure: check.failure.clone(),
             took_us: u64::try_from(check.duration.as_micros()).unwrap_or(u64::MAX),
         }
+    }
+
+    fn spoken(name: String, soft: bool, check: SpokenCheck) -> Self {
+        let SpokenCheck { status: verdict, kind, message, duration_ms, .. } = check;
+        let failure = message.filter(|_| verdict != Verdict::Healthy);
+        Self { name, kind, soft, verdict, failure, took_us: duration_ms.saturating_mul(1000) }
     }
 }
 
@@ -148,7 +243,8 @@ mod tests {
             "blocked": [{"daemon": "busy", "work": "task `spin`", "kind": "task", "spawned_at": "x:1", "blocked_ms": 2_000}],
         });
         let checks: Vec<CheckReport> = serde_json::from_value(checks).unwrap();
-        Health::of(&serde_json::from_value(status).unwrap(), &checks)
+        let readiness = json!({"ready": state == "running", "started": state != "starting", "stopping": state == "stopping", "down": []});
+        Health::of(&serde_json::from_value(status).unwrap(), &serde_json::from_value(readiness).unwrap(), &checks)
     }
 
     #[test]

@@ -12,8 +12,8 @@ mod requests;
 use std::sync::Arc;
 
 use daemon_core::{
-    BoxError, Call, CheckKind, CommandInfo, Context, DaemonBase, DaemonStatus, Declared, EventAudit, HostStatus,
-    ReloadReport, Result, Transition, daemon,
+    BoxError, Call, CheckKind, CommandInfo, Context, DaemonBase, DaemonStatus, Declared, EventAudit, HostHandle,
+    HostStatus, ReloadReport, Result, Transition, daemon,
 };
 use serde_json::Value;
 
@@ -24,6 +24,7 @@ pub use requests::{
     ShuttingDown, Which,
 };
 
+use health::Spoken;
 use log_level::Logs;
 
 /// The daemon that exposes its host to operators, under the name `control`.
@@ -151,11 +152,16 @@ impl ControlServer {
         request.look(cx)
     }
 
-    /// Runs the health checks, and tells how the daemons are.
+    /// Tells how the host and its daemons are: as the health monitor or the HTTP endpoint says, which say the same; without either, it runs
+    /// the checks.
     #[command]
     async fn health(&self, cx: &Context) -> Result<Health> {
-        let checks = cx.host().run_checks().await;
-        Ok(Health::of(&cx.host().status(), &checks))
+        let host = cx.host();
+        if let Some(spoken) = spoken(&host).await {
+            return Ok(Health::spoken(&host.status(), spoken, &host.checks()));
+        }
+        let checks = host.run_checks().await;
+        Ok(Health::of(&host.status(), &host.readiness(), &checks))
     }
 
     /// Tells the latest changes of state of the host and its daemons, the oldest first.
@@ -221,6 +227,21 @@ impl ControlServer {
 }
 
 impl DaemonBase for ControlServer {}
+
+/// The command of a daemon that speaks for its host's health. All that do say the same.
+const SPEAKS: &str = "host_health";
+
+/// What the first daemon says that speaks for the host's health and runs; `None` if there is none.
+async fn spoken(host: &HostHandle) -> Option<Spoken> {
+    for CommandInfo { daemon, .. } in host.commands().into_iter().filter(|command| command.command == SPEAKS) {
+        match host.call_json(&daemon, SPEAKS, "null".to_owned()).await.map(|text| serde_json::from_str(&text)) {
+            Ok(Ok(spoken)) => return Some(spoken),
+            Ok(Err(error)) => tracing::warn!(daemon, %error, "what it says of the host's health cannot be read"),
+            Err(error) => tracing::debug!(daemon, %error, "it says nothing of the host's health"),
+        }
+    }
+    None
+}
 
 impl Which {
     /// What it picks of the host's daemons.

@@ -15,7 +15,7 @@ mod text;
 mod write;
 
 pub(crate) use read::read;
-pub(crate) use scan::value_end;
+pub(crate) use scan::{after_string, value_end};
 pub use text::Json;
 pub(crate) use write::write;
 
@@ -23,44 +23,51 @@ pub(crate) use write::write;
 #[inline]
 fn plain(bytes: &[u8]) -> usize {
     // Most strings are keys, and short.
-    match bytes.first_chunk().map(|word| specials(u64::from_le_bytes(*word))) {
-        Some(special) if special != 0 => special.trailing_zeros() as usize / 8,
-        Some(_) => plain_from(bytes, WORD),
-        None => plain_from(bytes, 0),
+    match bytes.first_chunk().map(specials) {
+        Some(0) => longer_plain(bytes),
+        Some(special) => place(special),
+        None => bytes.iter().position(|byte| is_special(*byte)).unwrap_or(bytes.len()),
     }
 }
 
-/// The same of a string that is plain up to `at`.
-fn plain_from(bytes: &[u8], at: usize) -> usize {
+/// The same of a string that is not as short.
+fn longer_plain(bytes: &[u8]) -> usize {
     const LONG: usize = 128;
-    let mut at = at;
-    while let Some(block) = bytes[at..].first_chunk() {
-        if at > LONG {
-            return long_plain(bytes, at);
-        }
+    // From the start, since that is where blocks fit best.
+    let mut rest = bytes;
+    while let Some((block, after)) = rest.split_first_chunk() {
         if has_special(block) {
             break;
         }
-        at += BLOCK;
-    }
-    while let Some(word) = bytes[at..].first_chunk() {
-        let special = specials(u64::from_le_bytes(*word));
-        if special != 0 {
-            return at + special.trailing_zeros() as usize / 8;
+        rest = after;
+        if bytes.len() - rest.len() > LONG {
+            return long_plain(bytes, bytes.len() - rest.len());
         }
-        at += WORD;
     }
-    let rest = &bytes[at..];
+    while let Some((word, after)) = rest.split_first_chunk() {
+        let special = specials(word);
+        if special != 0 {
+            return bytes.len() - rest.len() + place(special);
+        }
+        rest = after;
+    }
+    let at = bytes.len() - rest.len();
     at + rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len())
 }
 
 const WORD: usize = size_of::<u64>();
 const BLOCK: usize = 4 * WORD;
 
-/// Whether there is a special byte. Without an exit inside, the compiler looks at all of them at once.
+/// Whether there is a special byte.
 #[inline]
 fn has_special(block: &[u8; BLOCK]) -> bool {
-    block.map(is_special).iter().fold(false, |any, special| any | special)
+    specials_of(block).iter().fold(false, |any, special| any | special)
+}
+
+/// Which bytes are special. By itself and without an exit inside, so that the compiler looks at all of them at once.
+#[inline(never)]
+fn specials_of(block: &[u8; BLOCK]) -> [bool; BLOCK] {
+    block.map(is_special)
 }
 
 /// The same of a long string. Looks for the special bytes that are common by themselves, which is done
@@ -92,15 +99,20 @@ const fn is_special(byte: u8) -> bool {
 ///
 /// Subtracting borrows from the bytes above a special one, so those above the first may be marked wrongly.
 #[inline]
-const fn specials(word: u64) -> u64 {
+const fn specials(word: &[u8; WORD]) -> u64 {
     const ONES: u64 = u64::MAX / 0xFF;
     const HIGH: u64 = ONES * 0x80;
-    let control = word.wrapping_sub(ONES * b' ' as u64) & !word;
-    let quote = word ^ (ONES * b'"' as u64);
-    let quote = quote.wrapping_sub(ONES) & !quote;
-    let backslash = word ^ (ONES * b'\\' as u64);
-    let backslash = backslash.wrapping_sub(ONES) & !backslash;
-    (control | quote | backslash) & HIGH
+    let word = u64::from_le_bytes(*word);
+    let control = word.wrapping_sub(ONES * b' ' as u64);
+    let quote = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+    let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+    (control | quote | backslash) & !word & HIGH
+}
+
+/// The place of the first byte that is marked.
+#[inline]
+const fn place(special: u64) -> usize {
+    special.trailing_zeros() as usize / 8
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use super::{
     plain,
-    scan::{after_blanks, number_end, value_end},
+    scan::{after_blanks, after_number, value_end},
 };
 use serde::{
     Deserialize,
@@ -30,7 +30,7 @@ const DEPTH: u32 = 127;
 pub(crate) fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, Error> {
     let mut reader = Reader { text, at: 0, depth: 0 };
     match T::deserialize(&mut reader) {
-        Ok(value) if after_blanks(text.as_bytes(), reader.at) == text.len() => Ok(value),
+        Ok(value) if after_blanks(reader.rest()).is_empty() => Ok(value),
         _ => serde_json::from_str(text),
     }
 }
@@ -49,11 +49,18 @@ fn unread() -> Error {
 
 // Inlined, since what reads with it is compiled in the crates of those who use this one.
 impl<'de> Reader<'de> {
+    /// What was not read yet.
+    #[inline]
+    fn rest(&self) -> &'de [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
     /// The next byte that is no blank.
     #[inline]
     fn peek(&mut self) -> Result<u8, Error> {
-        self.at = after_blanks(self.text.as_bytes(), self.at);
-        self.text.as_bytes().get(self.at).copied().ok_or_else(unread)
+        let rest = after_blanks(self.rest());
+        self.at = self.text.len() - rest.len();
+        rest.first().copied().ok_or_else(unread)
     }
 
     /// Passes over the next byte that is no blank, if it is this one.
@@ -71,7 +78,7 @@ impl<'de> Reader<'de> {
 
     fn word(&mut self, word: &str) -> Result<(), Error> {
         self.peek()?;
-        let found = self.text.as_bytes()[self.at..].starts_with(word.as_bytes());
+        let found = self.rest().starts_with(word.as_bytes());
         self.at += word.len();
         if found { Ok(()) } else { Err(unread()) }
     }
@@ -88,21 +95,21 @@ impl<'de> Reader<'de> {
     /// A number as text.
     fn number(&mut self) -> Result<&'de str, Error> {
         self.peek()?;
-        let end = number_end(self.text.as_bytes(), self.at);
+        let end = after_number(self.rest()).map(|rest| self.text.len() - rest.len());
         self.take_to(end)
     }
 
     /// Hands a string to whoever wants it: a part of the text, or a copy if there are escapes in it.
     fn string<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
-        self.expect(b'"')?;
-        let rest = &self.text.as_bytes()[self.at..];
-        let length = plain(rest);
-        if rest.get(length) == Some(&b'"') {
-            let text = self.take_to(Some(self.at + length))?;
-            self.at += 1;
-            return visitor.visit_borrowed_str(text);
+        if self.peek()? != b'"' {
+            return Err(unread());
         }
-        self.at -= 1;
+        let start = self.at + 1;
+        let end = start + plain(self.text.as_bytes().get(start..).unwrap_or_default());
+        if self.text.as_bytes().get(end) == Some(&b'"') {
+            self.at = end + 1;
+            return visitor.visit_borrowed_str(self.text.get(start..end).ok_or_else(unread)?);
+        }
         let end = value_end(self.text.as_bytes(), self.at);
         visitor.visit_string(serde_json::from_str(self.take_to(end)?)?)
     }

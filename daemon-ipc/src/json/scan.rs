@@ -10,127 +10,138 @@ const DEPTH: u32 = u64::BITS;
 
 /// The place after the value that begins at `at` or after blanks there.
 ///
-/// `None` if there is no value, it is not JSON, or it is nested more than 64 deep. `text` is UTF-8.
+/// `None` if there is no value, it is not JSON, it goes over the end of its line, or it is nested more than 64 deep. `text` is UTF-8.
 pub(crate) fn value_end(text: &[u8], at: usize) -> Option<usize> {
-    let mut at = at;
+    after_value(text.get(at..)?).map(|rest| text.len() - rest.len())
+}
+
+/// What follows the value at the start.
+fn after_value(text: &[u8]) -> Option<&[u8]> {
+    let mut rest = text;
     let mut open = Open::default();
     loop {
-        at = after_blanks(text, at);
-        at = match *text.get(at)? {
-            b'"' => string_end(text, at + 1)?,
-            b'{' => {
-                at = after_blanks(text, at + 1);
-                if *text.get(at)? != b'}' {
+        let (first, after) = after_blanks(rest).split_first()?;
+        rest = match first {
+            b'"' => after_string(after)?,
+            b'{' => match after_blanks(after) {
+                [b'}', rest @ ..] => rest,
+                inside => {
                     open.push(Container::Object)?;
-                    at = after_key(text, at)?;
+                    rest = after_key(inside)?;
                     continue;
                 }
-                at + 1
-            }
-            b'[' => {
-                at = after_blanks(text, at + 1);
-                if *text.get(at)? != b']' {
+            },
+            b'[' => match after_blanks(after) {
+                [b']', rest @ ..] => rest,
+                inside => {
                     open.push(Container::Array)?;
+                    rest = inside;
                     continue;
                 }
-                at + 1
-            }
-            b't' => after_word(text, at, b"true")?,
-            b'f' => after_word(text, at, b"false")?,
-            b'n' => after_word(text, at, b"null")?,
-            _ => number_end(text, at)?,
+            },
+            b't' => after.strip_prefix(b"rue")?,
+            b'f' => after.strip_prefix(b"alse")?,
+            b'n' => after.strip_prefix(b"ull")?,
+            _ => after_number(after_blanks(rest))?,
         };
         // A value has ended: what encloses it goes on or ends too.
         loop {
-            let Some(container) = open.innermost() else { return Some(at) };
-            at = after_blanks(text, at);
-            match (*text.get(at)?, container) {
-                (b',', Container::Array) => {
-                    at += 1;
-                    break;
-                }
+            let Some(container) = open.innermost() else { return Some(rest) };
+            let (next, after) = after_blanks(rest).split_first()?;
+            rest = after;
+            match (next, container) {
+                (b',', Container::Array) => break,
                 (b',', Container::Object) => {
-                    at = after_key(text, after_blanks(text, at + 1))?;
+                    rest = after_key(after_blanks(after))?;
                     break;
                 }
-                (b']', Container::Array) | (b'}', Container::Object) => {
-                    at += 1;
-                    open.pop();
-                }
+                (b']', Container::Array) | (b'}', Container::Object) => open.pop(),
                 _ => return None,
             }
         }
     }
 }
 
-/// The place after the closing quote of a string whose text begins at `at`.
-fn string_end(text: &[u8], at: usize) -> Option<usize> {
-    let mut at = at;
-    loop {
-        at += plain(text.get(at..)?);
-        match *text.get(at)? {
-            b'"' => return Some(at + 1),
-            b'\\' => at = after_escape(text, at + 1)?,
-            _ => return None,
-        }
-    }
-}
-
-fn after_escape(text: &[u8], at: usize) -> Option<usize> {
-    match *text.get(at)? {
-        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 1),
-        b'u' => text.get(at + 1..at + 5)?.iter().all(u8::is_ascii_hexdigit).then_some(at + 5),
-        _ => None,
-    }
-}
-
-/// The place after a key and its colon.
-fn after_key(text: &[u8], at: usize) -> Option<usize> {
-    let at = after_byte(text, at, b'"')?;
-    let at = after_blanks(text, string_end(text, at)?);
-    after_byte(text, at, b':')
-}
-
-fn after_byte(text: &[u8], at: usize, byte: u8) -> Option<usize> {
-    (*text.get(at)? == byte).then_some(at + 1)
-}
-
-fn after_word(text: &[u8], at: usize, word: &[u8]) -> Option<usize> {
-    text.get(at..)?.starts_with(word).then_some(at + word.len())
-}
-
+/// What follows the closing quote of a string whose opening one was passed.
 #[inline]
-pub(super) fn after_blanks(text: &[u8], at: usize) -> usize {
-    let mut at = at;
-    while let Some(b' ' | b'\t' | b'\r' | b'\n') = text.get(at) {
-        at += 1;
+pub(crate) fn after_string(text: &[u8]) -> Option<&[u8]> {
+    match text.get(plain(text)..)? {
+        [b'"', rest @ ..] => Some(rest),
+        special => after_escaped(special),
     }
-    at
 }
 
-/// The place after the number that begins at `at`.
-pub(super) fn number_end(text: &[u8], at: usize) -> Option<usize> {
-    let mut at = at + usize::from(text.get(at) == Some(&b'-'));
-    at = if *text.get(at)? == b'0' { at + 1 } else { after_digits(text, at)? };
-    if text.get(at) == Some(&b'.') {
-        at = after_digits(text, at + 1)?;
+/// The same from something special inside the string.
+#[cold]
+fn after_escaped(text: &[u8]) -> Option<&[u8]> {
+    let mut rest = text;
+    loop {
+        rest = match rest {
+            [b'"', rest @ ..] => return Some(rest),
+            [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', rest @ ..] => rest,
+            [b'\\', b'u', rest @ ..] => {
+                let (digits, rest) = rest.split_first_chunk::<4>()?;
+                digits.iter().all(u8::is_ascii_hexdigit).then_some(rest)?
+            }
+            _ => return None,
+        };
+        rest = &rest[plain(rest)..];
     }
-    if let Some(b'e' | b'E') = text.get(at) {
-        at += 1;
-        at += usize::from(matches!(text.get(at), Some(b'+' | b'-')));
-        at = after_digits(text, at)?;
+}
+
+/// What follows a key and its colon.
+#[inline]
+fn after_key(text: &[u8]) -> Option<&[u8]> {
+    let [b'"', rest @ ..] = text else { return None };
+    let [b':', rest @ ..] = after_blanks(after_string(rest)?) else { return None };
+    Some(rest)
+}
+
+/// What follows blanks. The end of the line is none here.
+#[inline]
+pub(super) fn after_blanks(text: &[u8]) -> &[u8] {
+    match text {
+        // As a rule, there are none.
+        [next, ..] if *next > b' ' => text,
+        _ => after_some_blanks(text),
+    }
+}
+
+fn after_some_blanks(text: &[u8]) -> &[u8] {
+    let mut rest = text;
+    while let [b' ' | b'\t' | b'\r', after @ ..] = rest {
+        rest = after;
+    }
+    rest
+}
+
+/// What follows the number at the start.
+pub(super) fn after_number(text: &[u8]) -> Option<&[u8]> {
+    let unsigned = text.strip_prefix(b"-").unwrap_or(text);
+    let mut rest = match unsigned {
+        [b'0', rest @ ..] => rest,
+        digits => after_digits(digits)?,
+    };
+    if let [b'.', fraction @ ..] = rest {
+        rest = after_digits(fraction)?;
+    }
+    if let [b'e' | b'E', exponent @ ..] = rest {
+        rest = match exponent {
+            [b'+' | b'-', digits @ ..] => after_digits(digits)?,
+            digits => after_digits(digits)?,
+        };
     }
     // "01" and "1.2.3" are refused by what must follow a value, but for a value that is all there is.
-    (!matches!(text.get(at), Some(b'0'..=b'9'))).then_some(at)
+    (!matches!(rest, [b'0'..=b'9', ..])).then_some(rest)
 }
 
-/// The place after one digit or more.
-fn after_digits(text: &[u8], at: usize) -> Option<usize> {
-    let mut end = at;
-    while let Some(b'0'..=b'9') = text.get(end) {
-        end += 1;
+/// What follows one digit or more.
+fn after_digits(text: &[u8]) -> Option<&[u8]> {
+    let mut rest = text;
+    while let [b'0'..=b'9', after @ ..] = rest {
+        rest = after;
     }
-    (end > at).then_some(end)
+    (rest.len() < text.len()).then_some(rest)
 }
 
 #[derive(Clone, Copy)]

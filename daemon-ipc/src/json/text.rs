@@ -55,6 +55,11 @@ impl Json {
         Self(line.slice_ref(text))
     }
 
+    /// Text that was checked.
+    pub(crate) fn copy_of(text: &str) -> Self {
+        Self(text.into())
+    }
+
     fn from_written(text: Vec<u8>) -> Result<Self, serde_json::Error> {
         ByteString::try_from(text).map(Self).map_err(serde::ser::Error::custom)
     }

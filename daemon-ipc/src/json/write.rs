@@ -28,17 +28,27 @@ pub(crate) fn write<T: Serialize + ?Sized>(value: &T, to: &mut Vec<u8>) -> Resul
 fn write_str(text: &str, to: &mut Vec<u8>) {
     // Room for what comes after a large string, too, or the buffer would grow to twice its size for that.
     const AFTER: usize = 64;
-    let mut rest = text.as_bytes();
-    to.reserve(rest.len() + AFTER);
+    let text = text.as_bytes();
+    to.reserve(text.len() + AFTER);
     to.push(b'"');
-    loop {
-        let (run, special) = rest.split_at(plain(rest));
-        to.extend_from_slice(run);
-        let Some((byte, after)) = special.split_first() else { break };
-        write_escape(*byte, to);
-        rest = after;
+    let (run, special) = text.split_at(plain(text));
+    to.extend_from_slice(run);
+    if !special.is_empty() {
+        write_escaped(special, to);
     }
     to.push(b'"');
+}
+
+/// Appends the rest of a string, from a byte that does not stand for itself.
+#[cold]
+fn write_escaped(text: &[u8], to: &mut Vec<u8>) {
+    let mut rest = text;
+    while let Some((byte, after)) = rest.split_first() {
+        write_escape(*byte, to);
+        let (run, special) = after.split_at(plain(after));
+        to.extend_from_slice(run);
+        rest = special;
+    }
 }
 
 fn write_escape(byte: u8, to: &mut Vec<u8>) {

@@ -1,7 +1,11 @@
 //! Writing answers into the outbox.
 
 use super::handler::Reply;
-use crate::{BadFrame, Envelope, Failure, FrameError, Json, Kind, Limits, code, codec::encode_value, outbox::Outbox};
+use crate::{
+    BadFrame, Failure, FrameError, Json, Kind, Limits, code,
+    codec::{Head, encode_value, write_id, write_key, write_kind},
+    outbox::Outbox,
+};
 
 /// Whom an answer is for, and whether it answers a greeting too.
 #[derive(Clone, Copy)]
@@ -10,15 +14,22 @@ pub(super) struct Address<'a> {
     pub(super) hello: Option<&'a str>,
 }
 
-impl<'a> Address<'a> {
-    fn envelope(self, kind: Kind) -> Envelope<'a> {
-        Envelope { id: self.id, hello: self.hello, ..Envelope::new(kind) }
+/// An answer without its payload.
+struct Answer<'a>(Kind, Address<'a>);
+
+impl Head for Answer<'_> {
+    #[inline]
+    fn write(&self, to: &mut Vec<u8>) {
+        let Self(kind, Address { id, hello }) = *self;
+        write_id(id, to);
+        write_kind(kind, to);
+        write_key("hello", hello, to);
     }
 }
 
 /// Answers what a handler replied. A reply that is too long is answered as a failure.
 pub(super) fn write_reply(outbox: &mut Outbox, to: Address<'_>, reply: Reply, limits: &Limits) {
-    if let Err(error) = reply.into_body().write(&to.envelope(Kind::Response), limits, outbox) {
+    if let Err(error) = reply.into_body().write(&Answer(Kind::Response, to), limits, outbox) {
         write_failure(outbox, to, &Failure::of_code(code::FRAME_TOO_LONG, &error));
     }
 }
@@ -26,7 +37,7 @@ pub(super) fn write_reply(outbox: &mut Outbox, to: Address<'_>, reply: Reply, li
 /// Answers a failure, whatever the limits say: it is better told than kept. Text and JSON can always be written.
 pub(super) fn write_failure(outbox: &mut Outbox, to: Address<'_>, failure: &Failure) {
     let limits = Limits::boundless();
-    if let Err(error) = encode_value(&to.envelope(Kind::Error), failure, &limits, outbox.buffer()) {
+    if let Err(error) = encode_value(&Answer(Kind::Error, to), failure, &limits, outbox.buffer()) {
         tracing::error!(%error, %failure, "cannot tell a failure");
     }
 }

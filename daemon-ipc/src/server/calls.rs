@@ -9,7 +9,7 @@ use super::{
     answer::{Address, write_failure, write_reply},
     handler::{Handler, Reply, Request},
     items::{Items, Window},
-    running::{Running, Work, drop_guarded, poll_guarded, text_of},
+    running::{Running, Work, drop_guarded, guarded},
     shared::Shared,
 };
 use crate::{
@@ -19,7 +19,6 @@ use crate::{
 };
 use std::{
     collections::VecDeque,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
@@ -62,6 +61,8 @@ pub(super) struct Calls<'h> {
     /// What both ends can do, once the peer has said what it can.
     terms: Capabilities,
     running: Running<'h, Outcome, Call>,
+    /// The id of the request at hand, kept while its handler has the request.
+    id: String,
     weight: usize,
     waiting: VecDeque<Asked>,
     waiting_weight: usize,
@@ -80,6 +81,7 @@ impl<'h> Calls<'h> {
             hello,
             terms: Capabilities::default(),
             running: Running::new(),
+            id: String::new(),
             weight: 0,
             waiting: VecDeque::new(),
             waiting_weight: 0,
@@ -169,41 +171,54 @@ impl<'h> Calls<'h> {
     }
 
     /// Hands a request to the handler, and polls that once: most answer at once, and cost nothing more.
+    #[inline]
     fn begin(&mut self, asked: Asked, now: &Now, outbox: &mut Outbox) {
         let Asked { frame, greeted, allowed, deadline, stream } = asked;
         let number = self.next;
         self.next += 1;
-        let window = stream.map(|items| Arc::new(Window::new(if self.input_ended { u32::MAX } else { items })));
-        let id = frame.id_json();
-        let items = window.as_ref().map(|window| {
-            let hello = greeted.then(|| Arc::clone(&self.hello));
-            Box::new(Items::new(id.clone(), hello, Arc::clone(window), Arc::clone(&self.shared)))
-        });
-        let mut call = Call { number, id, greeted, deadline, window, weight: frame.len(), given_up: None };
+        let (window, items) = match stream {
+            None => (None, None),
+            Some(items) => Some(self.open_window(items, &frame, greeted)).unzip(),
+        };
         let time_limit = match deadline {
             Some(deadline) => Some(deadline.saturating_duration_since(now.get())),
             None => allowed,
         };
+        let weight = frame.len();
+        self.id.clear();
+        self.id.push_str(frame.id().unwrap_or_default());
         let request = Request::new(frame, number, time_limit, items, Arc::clone(&self.shared));
 
-        let handler = self.handler;
-        let begun = catch_unwind(AssertUnwindSafe(|| handler.handle(request)));
-        let mut work: Work<'h, Outcome> = match begun {
-            Ok(work) => work,
-            Err(panic) => return self.finish(&call, Err(text_of(panic)), outbox),
+        let (handler, mut work) = (self.handler, None);
+        let polled = guarded(|| {
+            let work: &mut Work<'h, Outcome> = work.insert(handler.handle(request));
+            work.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        });
+        let outcome = match (polled, work) {
+            (Ok(Poll::Pending), Some(work)) => {
+                let deadline = deadline.or_else(|| after(now.get(), allowed?));
+                self.weight += weight;
+                self.due = earlier(self.due, deadline);
+                let id = (!self.id.is_empty()).then(|| Json::copy_of(&self.id));
+                return self
+                    .running
+                    .insert(work, Call { number, id, greeted, deadline, window, weight, given_up: None });
+            }
+            (Ok(Poll::Ready(outcome)), work) => drop_guarded(work).map(|()| outcome),
+            (Err(panic), work) => Err(drop_guarded(work).err().unwrap_or(panic)),
+            (Ok(Poll::Pending), None) => Err("no future was polled".to_owned()), // it was, or there was a panic
         };
-        match poll_guarded(&mut work, &mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(outcome) => {
-                let outcome = outcome.and_then(|outcome| drop_guarded(work).map(|()| outcome));
-                self.finish(&call, outcome, outbox);
-            }
-            Poll::Pending => {
-                self.weight += call.weight;
-                call.deadline = deadline.or_else(|| after(now.get(), allowed?));
-                self.due = earlier(self.due, call.deadline);
-                self.running.insert(work, call);
-            }
-        }
+        let id = (!self.id.is_empty()).then_some(&*self.id);
+        let to = Address { id, hello: greeted.then_some(&*self.hello) };
+        self.finish(number, window.is_some(), to, outcome, outbox);
+    }
+
+    /// Of a request whose sender can take so many items.
+    fn open_window(&self, items: u32, frame: &Frame, greeted: bool) -> (Arc<Window>, Box<Items>) {
+        let window = Arc::new(Window::new(if self.input_ended { u32::MAX } else { items }));
+        let hello = greeted.then(|| Arc::clone(&self.hello));
+        let items = Items::new(frame.id_json(), hello, Arc::clone(&window), Arc::clone(&self.shared));
+        (window, Box::new(items))
     }
 
     /// Polls the handlers that were woken, and answers what they answer. Whether any did, so that others have room.
@@ -216,26 +231,33 @@ impl<'h> Calls<'h> {
         let any = !finished.is_empty();
         for (call, outcome) in finished {
             self.weight -= call.weight;
-            self.finish(&call, outcome, outbox);
+            if call.given_up.is_some() {
+                self.note_panic(&outcome);
+                self.shared.forget(call.number);
+                continue;
+            }
+            let to = Address { id: call.id.as_ref().map(Json::as_str), hello: call.greeted.then_some(&*self.hello) };
+            self.finish(call.number, call.window.is_some(), to, outcome, outbox);
         }
         any
     }
 
-    fn finish(&self, call: &Call, outcome: Result<Outcome, String>, outbox: &mut Outbox) {
-        self.shared.forget(call.number);
-        if let Err(panic) = &outcome {
-            tracing::error!(%panic, peer = %self.shared.peer, "an IPC handler panicked");
-        }
-        if call.given_up.is_some() {
-            return;
-        }
-        if call.window.is_some() {
+    fn finish(
+        &self,
+        number: u64,
+        has_items: bool,
+        to: Address<'_>,
+        outcome: Result<Outcome, String>,
+        outbox: &mut Outbox,
+    ) {
+        self.shared.forget(number);
+        self.note_panic(&outcome);
+        if has_items {
             // What it sent before comes before.
             for message in self.shared.take_messages() {
                 outbox.append(message, 0);
             }
         }
-        let to = self.address(call);
         match outcome {
             Ok(Ok(reply)) => write_reply(outbox, to, reply, self.limits()),
             Ok(Err(failure)) => write_failure(outbox, to, &failure),
@@ -246,8 +268,10 @@ impl<'h> Calls<'h> {
         }
     }
 
-    fn address<'a>(&'a self, call: &'a Call) -> Address<'a> {
-        Address { id: call.id.as_ref().map(Json::as_str), hello: call.greeted.then_some(&*self.hello) }
+    fn note_panic(&self, outcome: &Result<Outcome, String>) {
+        if let Err(panic) = outcome {
+            tracing::error!(%panic, peer = %self.shared.peer, "an IPC handler panicked");
+        }
     }
 
     /// The sender gives up a request. Nothing happens if there is no such one, or it is answered.

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     Decoder, Failure, Frame, Kind, code,
+    input::poll_read,
     outbox::Outbox,
     spare,
     timer::{Now, Timer, after, earlier},
@@ -23,7 +24,6 @@ use daemon_core::{Recognition, Upgraded};
 use std::{
     future::poll_fn,
     io,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -32,7 +32,6 @@ use tokio::{
     io::AsyncWriteExt,
     time::{Instant, timeout},
 };
-use tokio_util::io::poll_read_buf;
 
 /// How many messages are looked at before what they brought is written.
 const BATCH: usize = 128;
@@ -249,8 +248,7 @@ impl<'a> Connection<'a> {
 
     /// Reads once. Whether anything came.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
-        self.decoder.lend(spare::take_input);
-        match poll_read_buf(Pin::new(&mut self.io), cx, self.decoder.room()) {
+        match poll_read(&mut self.io, cx, &mut self.decoder) {
             Poll::Pending => Ok(false),
             Poll::Ready(Ok(0)) => self.end_of_input().map(|()| true),
             Poll::Ready(Ok(_)) if self.input == Input::Fresh => self.recognise(false).map(|()| true),

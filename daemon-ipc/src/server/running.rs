@@ -21,7 +21,7 @@ use std::{
 pub(super) type Work<'h, T> = Pin<Box<dyn Future<Output = T> + Send + 'h>>;
 
 /// What a panic says, as text.
-pub(super) fn text_of(panic: Box<dyn Any + Send>) -> String {
+fn text_of(panic: Box<dyn Any + Send>) -> String {
     let text = match panic.downcast_ref::<&'static str>() {
         Some(text) => (*text).to_owned(),
         None => panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "no text".to_owned()),
@@ -31,17 +31,15 @@ pub(super) fn text_of(panic: Box<dyn Any + Send>) -> String {
     if dropped.is_err() { format!("{text} (and so did what it panicked with)") } else { text }
 }
 
-/// Polls once; a panic is a value.
-pub(super) fn poll_guarded<T>(work: &mut Work<'_, T>, cx: &mut Context<'_>) -> Poll<Result<T, String>> {
-    match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
-        Ok(polled) => polled.map(Ok),
-        Err(panic) => Poll::Ready(Err(text_of(panic))),
-    }
+/// Runs; a panic is a value.
+#[inline]
+pub(super) fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(text_of)
 }
 
 /// Drops; a panic is a value.
 pub(super) fn drop_guarded<T>(value: T) -> Result<(), String> {
-    catch_unwind(AssertUnwindSafe(|| drop(value))).map_err(text_of)
+    guarded(|| drop(value))
 }
 
 /// A set of futures, each with what its owner wants to know of it.
@@ -160,7 +158,11 @@ impl<'h, T, N> Running<'h, T, N> {
             slot.bell.rung.store(false, Ordering::Release);
             let Some((work, _)) = &mut slot.work else { continue };
             let waker = Waker::from(Arc::clone(&slot.bell));
-            let Poll::Ready(outcome) = poll_guarded(work, &mut Context::from_waker(&waker)) else { continue };
+            let outcome = match guarded(|| work.as_mut().poll(&mut Context::from_waker(&waker))) {
+                Ok(Poll::Pending) => continue,
+                Ok(Poll::Ready(value)) => Ok(value),
+                Err(panic) => Err(panic),
+            };
             if let Some((work, note)) = slot.work.take() {
                 self.free.push(at);
                 let dropped = drop_guarded(work);

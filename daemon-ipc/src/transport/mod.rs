@@ -5,6 +5,8 @@
 
 mod memory;
 #[cfg(unix)]
+mod socket;
+#[cfg(unix)]
 mod unix;
 #[cfg(windows)]
 mod windows;
@@ -190,7 +192,7 @@ impl Listener {
 #[derive(Debug)]
 pub(crate) enum Stream {
     #[cfg(unix)]
-    Unix(tokio::net::UnixStream),
+    Unix(socket::Socket),
     #[cfg(windows)]
     Pipe(windows::Pipe),
     Memory(DuplexStream),
@@ -201,7 +203,7 @@ impl Stream {
     pub(crate) fn is_gone(&self) -> bool {
         match self {
             #[cfg(unix)]
-            Self::Unix(stream) => unix::is_gone(stream),
+            Self::Unix(socket) => unix::is_gone(socket.stream()),
             // A pipe has no half that could be closed by itself.
             #[cfg(windows)]
             Self::Pipe(_) => true,
@@ -234,7 +236,7 @@ impl Stream {
 #[derive(Debug)]
 pub(crate) enum ReadHalf {
     #[cfg(unix)]
-    Unix(tokio::net::unix::OwnedReadHalf),
+    Unix(socket::Reader),
     #[cfg(windows)]
     Pipe(tokio::io::ReadHalf<windows::Pipe>),
     Memory(tokio::io::ReadHalf<DuplexStream>),
@@ -244,7 +246,7 @@ pub(crate) enum ReadHalf {
 #[derive(Debug)]
 pub(crate) enum WriteHalf {
     #[cfg(unix)]
-    Unix(tokio::net::unix::OwnedWriteHalf),
+    Unix(socket::Writer),
     #[cfg(windows)]
     Pipe(tokio::io::WriteHalf<windows::Pipe>),
     Memory(tokio::io::WriteHalf<DuplexStream>),

@@ -1,5 +1,6 @@
-//! Unix sockets. tokio's own, not those of interprocess: they are as fast, tell who is at the other end, and split without a lock.
+//! Unix sockets: listening, connecting, and who is at the other end.
 
+use super::socket::Socket;
 use crate::{BindError, Peer};
 use daemon_core::instance::{DaemonLock, LockError, SocketClaim, SocketError, SocketFault};
 use rustix::{
@@ -41,10 +42,10 @@ impl Listener {
         Self::new(listener, Some(Box::new(claim))).map_err(failed)
     }
 
-    pub(super) async fn accept(&self) -> io::Result<(UnixStream, Peer)> {
+    pub(super) async fn accept(&self) -> io::Result<(Socket, Peer)> {
         let (stream, _) = self.listener.accept().await?;
         let peer = peer_of(&stream);
-        Ok((stream, peer))
+        Ok((Socket::new(stream.into_std()?)?, peer))
     }
 
     pub(super) fn withdraw(&mut self) {
@@ -101,8 +102,8 @@ pub(crate) fn current_user() -> u32 {
 }
 
 /// Connects without waiting: `WouldBlock` if the queue of whoever listens is full.
-pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
-    UnixStream::from_std(connect_at_once(path)?)
+pub(super) fn connect(path: &Path) -> io::Result<Socket> {
+    Socket::new(connect_at_once(path)?)
 }
 
 fn connect_at_once(path: &Path) -> io::Result<std_net::UnixStream> {
@@ -170,7 +171,7 @@ fn new_socket() -> rustix::io::Result<OwnedFd> {
 }
 
 /// Whether the other end is closed altogether, and not only for writing.
-pub(super) fn is_gone(stream: &UnixStream) -> bool {
+pub(super) fn is_gone(stream: &std_net::UnixStream) -> bool {
     // Others report a hang-up for one half, too.
     if cfg!(not(any(target_os = "linux", target_os = "android"))) {
         return false;

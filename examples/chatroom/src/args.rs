@@ -10,7 +10,7 @@ use crate::store::Location;
 
 /// A chat system of thirteen daemons: a database, the people and personas in it, and a source tree to talk about.
 ///
-/// Other processes call its commands and hear its events through the socket of its instance.
+/// Other processes call its commands and hear its events through the socket of its instance; `daemonctl chatroom` steers it.
 ///
 /// Every line on standard input becomes a chat message: `room: text`, or just text for the room `general`. The end of
 /// standard input stops nothing; Ctrl-C, SIGTERM and `--for` do.

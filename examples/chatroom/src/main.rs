@@ -1,5 +1,5 @@
-//! A chat system of thirteen daemons around a real database, and one more that lets other processes in: what `daemon-core` is for, in
-//! one program.
+//! A chat system of thirteen daemons around a real database, and three that every program can have: one lets other processes in, one
+//! obeys operators, one watches over health. What `daemon-core` is for, in one program.
 //!
 //! This file assembles it. `daemons/` holds the thirteen, one to a file; `store/` the database, `tree/` the source tree,
 //! and the other modules the decisions, which are pure.
@@ -27,8 +27,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use daemon_core::Host;
+use daemon_health::HealthMonitor;
 use daemon_health::http::{HttpEndpoint, LogTail};
-use daemon_ipc::IpcServer;
+use daemon_ipc::{ControlServer, IpcServer};
 
 use crate::daemons::{
     ChaosDaemon, CodeDaemon, CommandDaemon, ConsoleDaemon, DataDaemon, EventsDaemon, HealthDaemon, LeaseDaemon,
@@ -44,6 +45,9 @@ fn main() -> ExitCode {
     let stop_after = args.stop_after.filter(|_| chaos.is_none());
     let mut host = Host::new("chatroom")
         .daemon(IpcServer::new())
+        .daemon(ControlServer::new())
+        // `health` is the name of one of the thirteen.
+        .daemon_as("monitor", HealthMonitor::new())
         .daemon(ConsoleDaemon::new(log))
         .daemon_with(move || DataDaemon::open(location.clone()))
         .daemon(CommandDaemon::new(stop_after))

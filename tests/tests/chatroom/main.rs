@@ -12,6 +12,8 @@ mod chaos;
 mod commands;
 mod input;
 mod metrics;
+mod operators;
 mod run;
 mod signals;
+mod storm;
 mod trouble;

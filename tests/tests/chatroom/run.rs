@@ -12,15 +12,17 @@ use tests::{Program, Running, Source, TempDir};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Every daemon, by name.
-pub(crate) const DAEMONS: [&str; 14] = [
+pub(crate) const DAEMONS: [&str; 16] = [
     "code",
     "command",
     "console",
+    "control",
     "data",
     "events",
     "health",
     "ipc",
     "lease",
+    "monitor",
     "proxy",
     "room-membership",
     "session",

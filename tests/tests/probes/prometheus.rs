@@ -94,7 +94,7 @@ fn a_real_prometheus_scrapes_the_metrics() {
         .unwrap();
     for (wanted, value) in [
         ("up", "1"),
-        ("count(daemon_state==1)", "15"),
+        ("count(daemon_state==1)", "17"),
         ("sum(daemon_events_total%7Bsubscription=%22user_created%22,daemon=%22room-membership%22%7D)", "15"),
         ("count(daemon_event_duration_seconds_bucket%7Ble=%22%2BInf%22%7D)%3Ebool%200", "1"),
         ("sum(daemon_ipc_errors_total)", "1"),

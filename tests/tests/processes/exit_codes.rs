@@ -179,3 +179,21 @@ fn the_report_file_has_the_promised_keys() -> Result {
     assert_eq!((&json["exit_code"], &json["daemons"][0]["state"]), (&0.into(), &"stopped".into()));
     Ok(())
 }
+
+#[test]
+fn a_quiet_host_speaks_only_of_what_went_wrong() -> Result {
+    let subject = Subject::start("calm/ticking", &["--quiet", "yes"])?;
+    subject.says("tick 1")?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_eq!((ended.code, &*ended.err), (Some(0), ""), "{ended:#?}");
+
+    let ended = Subject::start("faulty/start", &["--quiet", "yes"])?.ends()?;
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert!(ended.err.contains("subject did not start") && ended.err.contains("exit code 1"), "{ended:#?}");
+
+    let ended = Subject::start("faulty/later", &["--quiet", "yes"])?.ends()?;
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert!(!ended.err.contains("subject started") && ended.err.contains("exit code 1"), "{ended:#?}");
+    Ok(())
+}

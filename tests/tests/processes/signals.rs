@@ -54,6 +54,7 @@ fn two_signals_a_moment_apart_are_one() -> Result {
     subject.signal(Signal::TERM)?;
     let ended = subject.ends()?;
     assert_eq!((ended.code, ended.said("cleaned up")), (Some(0), 1), "{ended:#?}");
+    assert!(!ended.err.contains("waiting for"), "nobody watches the seconds where there is no terminal: {ended:#?}");
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Eight publishers at once on eight threads: on one topic, and each on a thousand.
+//! Eight publishers at once on eight threads, and one by itself that publishes as much: on one topic, and on a thousand.
 //!
 //! The subscribers are few, so that what is measured is the way in. Who has bounded queues waits for room where one is full.
 
@@ -10,17 +10,15 @@ use benches::{Done, Subscriber, UserCreated, figure, runtime};
 use crate::contender::Contender;
 use crate::{in_order, ours, peers};
 
-const PUBLISHERS: usize = 8;
-/// How many events each publishes.
-const EVENTS: usize = 10_000;
+const THREADS: usize = 8;
+/// How many events are published by all: a ring that holds them all loses none, as one that makes nobody wait otherwise would.
+const ALL: usize = THREADS * 10_000;
 const TOPICS: usize = 1_000;
-/// How many there are: a ring that holds them all loses none, as one that makes nobody wait otherwise would.
-const ALL: usize = PUBLISHERS * EVENTS;
 
 /// As for the cycles: something may get lost.
 const LIMIT: Duration = Duration::from_secs(20);
 
-type Run = fn(bool) -> Option<f64>;
+type Run = fn(usize, bool) -> Option<f64>;
 
 const CONTENDERS: &[(&str, Run, bool)] = &[
     ("tokio mpsc", run_one::<peers::Mpsc>, true),
@@ -33,24 +31,27 @@ const CONTENDERS: &[(&str, Run, bool)] = &[
 ];
 
 pub fn run(round: u64, quick: bool) {
-    for (case, topics) in [("contended/one", false), ("contended/thousand", true)] {
-        for (name, run, _) in in_order(round, CONTENDERS).filter(|(.., in_quick)| *in_quick || !quick) {
-            if let Some(ns) = run(topics) {
-                figure(case, name, "ns", ns);
+    let cases = [("contended", THREADS), ("alone", 1)];
+    for (case, publishers) in cases {
+        for (topics, many) in [("one", false), ("thousand", true)] {
+            for (name, run, _) in in_order(round, CONTENDERS).filter(|(.., in_quick)| *in_quick || !quick) {
+                if let Some(ns) = run(publishers, many) {
+                    figure(&format!("{case}/{topics}"), name, "ns", ns);
+                }
             }
         }
     }
 }
 
 /// The time for each publish, over all publishers; `None` if the contender knows no topics or something got lost.
-fn run_one<C: Contender + Clone + Sync>(topics: bool) -> Option<f64> {
-    let runtime = runtime(PUBLISHERS);
-    let took = runtime.block_on(async move { tokio::spawn(publish_all::<C>(topics)).await.ok().flatten() });
+fn run_one<C: Contender + Clone + Sync>(publishers: usize, topics: bool) -> Option<f64> {
+    let runtime = runtime(THREADS);
+    let took = runtime.block_on(async move { tokio::spawn(publish_all::<C>(publishers, topics)).await.ok().flatten() });
     runtime.shutdown_timeout(Duration::from_millis(500));
-    took.map(|took| took.as_nanos() as f64 / (PUBLISHERS * EVENTS) as f64)
+    took.map(|took| took.as_nanos() as f64 / ALL as f64)
 }
 
-async fn publish_all<C: Contender + Clone + Sync>(topics: bool) -> Option<Duration> {
+async fn publish_all<C: Contender + Clone + Sync>(publishers: usize, topics: bool) -> Option<Duration> {
     let done = Arc::new(Done::default());
     let subscribers = Subscriber::some(if topics { TOPICS } else { 10 }, &done);
     let names: Arc<[String]> = (0..TOPICS).map(|number| format!("bench:topics:{number:03}")).collect();
@@ -58,13 +59,14 @@ async fn publish_all<C: Contender + Clone + Sync>(topics: bool) -> Option<Durati
     let mut took = None;
     for _ in 0..2 {
         // The first time grows the queues.
-        done.expect(PUBLISHERS * subscribers.len());
+        done.expect(publishers * subscribers.len());
         let begun = Instant::now();
-        for _ in 0..PUBLISHERS {
+        let events = ALL / publishers;
+        for _ in 0..publishers {
             let (publisher, names) = (contender.clone(), names.clone());
-            tokio::spawn(
-                async move { if topics { on_each(publisher, &names).await } else { on_one(publisher).await } },
-            );
+            tokio::spawn(async move {
+                if topics { on_each(publisher, events, &names).await } else { on_one(publisher, events).await }
+            });
         }
         tokio::time::timeout(LIMIT, done.all()).await.ok()?;
         took = Some(begun.elapsed());
@@ -73,16 +75,16 @@ async fn publish_all<C: Contender + Clone + Sync>(topics: bool) -> Option<Durati
     took
 }
 
-async fn on_one<C: Contender>(mut publisher: C) {
-    for number in 0..EVENTS {
-        publisher.publish(UserCreated::new(number as u64, number == EVENTS - 1)).await;
+async fn on_one<C: Contender>(mut publisher: C, events: usize) {
+    for number in 0..events {
+        publisher.publish(UserCreated::new(number as u64, number == events - 1)).await;
     }
 }
 
-async fn on_each<C: Contender>(mut publisher: C, names: &[String]) {
-    for turn in 0..EVENTS / TOPICS {
+async fn on_each<C: Contender>(mut publisher: C, events: usize, names: &[String]) {
+    for turn in 0..events / TOPICS {
         for (number, name) in names.iter().enumerate() {
-            let last = turn == EVENTS / TOPICS - 1;
+            let last = turn == events / TOPICS - 1;
             publisher.publish_to(number, name, UserCreated::new(number as u64, last)).await;
         }
     }

@@ -62,6 +62,22 @@ impl Case {
     }
 }
 
+/// How long it is run.
+#[derive(Clone, Copy)]
+pub enum Budget {
+    Time(Duration),
+    Cycles(usize),
+}
+
+impl Budget {
+    fn allows(self, begun: Instant, cycles: usize) -> bool {
+        match self {
+            Self::Time(budget) => begun.elapsed() < budget || cycles == 0,
+            Self::Cycles(budget) => cycles < budget,
+        }
+    }
+}
+
 /// What a contender did.
 pub struct Figures {
     /// Nanoseconds for each delivery.
@@ -123,14 +139,17 @@ impl<C: Contender> Cycles<C> {
         self.subscribers.iter().map(|subscriber| subscriber.seen()).sum()
     }
 
-    async fn measure(mut self, budget: Duration) -> Figures {
+    async fn measure(mut self, budget: Budget) -> Figures {
         let Case { shape, subscribers, .. } = self.case;
         // Enough to grow every queue, and to hide what a clock reading costs.
-        let step = (20_000 / shape.deliveries(subscribers)).clamp(1, 64);
+        let step = match budget {
+            Budget::Time(_) => (20_000 / shape.deliveries(subscribers)).clamp(1, 64),
+            Budget::Cycles(_) => 1,
+        };
         self.cycles(step).await;
         let (seen, cpu, begun) = (self.seen(), process::cpu(), Instant::now());
         let mut count = 0;
-        while begun.elapsed() < budget || count == 0 {
+        while budget.allows(begun, count) {
             self.cycles(step).await;
             count += step;
         }
@@ -153,13 +172,13 @@ impl<C: Contender> Cycles<C> {
 /// How long anything may take. A contender that loses the last event of a cycle would never end it.
 const LIMIT: Duration = Duration::from_secs(20);
 
-async fn drive<C: Contender>(case: Case, budget: Duration) -> Option<Figures> {
+async fn drive<C: Contender>(case: Case, budget: Budget) -> Option<Figures> {
     let measured = async { Some(Cycles::<C>::new(case).await?.measure(budget).await) };
     tokio::time::timeout(LIMIT, measured).await.ok().flatten()
 }
 
 /// Runs a contender on a runtime of its own.
-pub fn on_tokio<C: Contender>(case: Case, budget: Duration) -> Option<Figures> {
+pub fn on_tokio<C: Contender>(case: Case, budget: Budget) -> Option<Figures> {
     let runtime = runtime(case.workers);
     let figures = match case.workers {
         0 => runtime.block_on(drive::<C>(case, budget)),
@@ -170,7 +189,7 @@ pub fn on_tokio<C: Contender>(case: Case, budget: Duration) -> Option<Figures> {
 }
 
 /// Runs a contender of actix, which has a runtime of its own and only on the current thread.
-pub fn on_actix<C: Contender>(case: Case, budget: Duration) -> Option<Figures> {
+pub fn on_actix<C: Contender>(case: Case, budget: Budget) -> Option<Figures> {
     if case.workers != 0 {
         return None;
     }

@@ -1,5 +1,8 @@
 //! From a publish until every subscriber has seen it: `events ROUND [ct|mt|contended] [quick]`.
 //!
+//! `events cycles CASE CONTENDER COUNT` does one thing so many times, on the current thread, for whoever counts instructions or cache misses: what
+//! a second count takes more, divided, is that of one cycle.
+//!
 //! One call is one round: every contender once in every case, in an order that the number of the round turns around.
 
 mod contended;
@@ -12,12 +15,12 @@ mod topics;
 use std::time::Duration;
 
 use benches::{Counting, argument, figure};
-use cycle::{Case, Figures, Shape, on_actix, on_tokio};
+use cycle::{Budget, Case, Figures, Shape, on_actix, on_tokio};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-type Run = fn(Case, Duration) -> Option<Figures>;
+type Run = fn(Case, Budget) -> Option<Figures>;
 
 /// Who takes part; whether also in a quick run.
 const CONTENDERS: &[(&str, Run, bool)] = &[
@@ -37,6 +40,9 @@ const CONTENDERS: &[(&str, Run, bool)] = &[
 ];
 
 fn main() {
+    if argument(1).is_some_and(|word: String| word == "cycles") {
+        return cycles();
+    }
     let round: u64 = argument(1).unwrap_or(0);
     let what: String = argument(2).unwrap_or_else(|| "ct".to_owned());
     let quick = argument::<String>(3).is_some_and(|word| word == "quick");
@@ -46,13 +52,24 @@ fn main() {
     }
 }
 
-fn cases(round: u64, workers: usize, quick: bool) {
+fn cycles() {
+    let [case, contender] = [2, 3].map(|at| argument::<String>(at).unwrap_or_default());
+    let case = all_cases(0).find(|other| other.name() == case).expect("a case such as ct/burst/10");
+    let (_, run, _) = CONTENDERS.iter().find(|(name, ..)| *name == contender).expect("a contender by its name");
+    run(case, Budget::Cycles(argument(4).unwrap_or(100))).expect("it can do that");
+}
+
+fn all_cases(workers: usize) -> impl Iterator<Item = Case> {
     let shapes = [Shape::Roundtrip, Shape::Burst].into_iter().flat_map(|shape| [1, 10, 100, 1000].map(|n| (shape, n)));
-    for (shape, subscribers) in shapes.chain([(Shape::Topics, 100), (Shape::Topics, 1000)]) {
-        let case = Case { shape, subscribers, workers };
-        let budget = Duration::from_millis(if subscribers == 1000 { 60 } else { 40 });
+    let shapes = shapes.chain([(Shape::Topics, 100), (Shape::Topics, 1000)]);
+    shapes.map(move |(shape, subscribers)| Case { shape, subscribers, workers })
+}
+
+fn cases(round: u64, workers: usize, quick: bool) {
+    for case in all_cases(workers) {
+        let budget = Budget::Time(Duration::from_millis(if case.subscribers == 1000 { 60 } else { 40 }));
         for (name, run, _) in in_order(round, CONTENDERS).filter(|(.., in_quick)| *in_quick || !quick) {
-            if name.ends_with("suspending") && subscribers < 100 {
+            if name.ends_with("suspending") && case.subscribers < 100 {
                 continue;
             }
             if let Some(figures) = run(case, budget) {

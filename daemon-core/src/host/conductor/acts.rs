@@ -65,7 +65,15 @@ impl Conducting {
     /// Shows on the board the states of those that have no life under way to show it.
     pub(super) fn show(&mut self) {
         let mut changed = Vec::new();
+        let (workers, goes_on) = (self.planes.workers(), self.board.stopping_since().is_none());
         for (at, player) in self.players.iter_mut().enumerate() {
+            let is_over = matches!(self.machine.stage(at), Stage::Failed | Stage::Stopped);
+            // A life that failed to start does not know that none follows, and one that never began abandons nothing. What a
+            // host that stops still keeps it abandons at its end.
+            if is_over && goes_on && player.closing.is_none() {
+                let slot = self.board.slot(at);
+                player.closing = Some(aside(workers, async move { slot.intake.close() }));
+            }
             let state = match self.machine.stage(at) {
                 Stage::Waiting | Stage::Stopped => State::Stopped,
                 Stage::BackingOff => State::Backoff,
@@ -139,6 +147,7 @@ impl Conducting {
             stop: player.order.subscribe(),
             runtime: runtime.clone(),
             unit: player.unit.clone(),
+            closing: player.closing.take(),
         };
         let life: BoxFuture<'static, ()> = Box::pin(lifecycle.run());
         let task = self.lives.spawn_on(life, runtime);

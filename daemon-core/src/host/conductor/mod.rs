@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::board::{Board, Happening};
@@ -56,6 +56,8 @@ struct Player {
     lives: u64,
     /// What the board is known to show, while no life under way shows anything.
     shown: Option<State>,
+    /// Abandons what was kept for a life that does not follow, since no life is to follow.
+    closing: Option<JoinHandle<()>>,
 }
 
 impl Player {
@@ -70,6 +72,7 @@ impl Player {
             after: Duration::ZERO,
             lives: 0,
             shown: None,
+            closing: None,
         }
     }
 }

@@ -55,6 +55,8 @@ pub(crate) struct Lifecycle {
     pub(crate) limits: StartLimits,
     pub(crate) stop: watch::Receiver<StopOrder>,
     pub(crate) runtime: tokio::runtime::Handle,
+    /// What abandons the events that were kept before, which must not meet those of this life.
+    pub(crate) closing: Option<tokio::task::JoinHandle<()>>,
 }
 
 /// Why a start did not lead to a running daemon.

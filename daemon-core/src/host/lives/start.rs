@@ -1,6 +1,5 @@
 //! The start of a life: its value made, initialised, its work begun.
 
-use std::future::Future;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -9,6 +8,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Lifecycle, NotStarted, StopOrder, cancel};
+use crate::BoxFuture;
 use crate::context::{Context, Life};
 use crate::error::Result;
 use crate::host::board::Happening;
@@ -92,11 +92,11 @@ impl Lifecycle {
         let cx = Context { life: life.clone() };
         let (sender, mut made) = oneshot::channel();
         let value = self.unit.value();
-        let make = self.step(life, TaskKind::Make, deadline, async move {
+        let make = async move {
             drop(sender.send(value.await?)); // the receiver is closed only once this task has been given up
             Ok(())
-        });
-        let ended = make.await;
+        };
+        let ended = self.step(life, TaskKind::Make, deadline, Box::pin(make)).await;
         made.close();
         // Kept even if the start ends here: the stop drops it where a destructor may block or panic.
         let lived: Option<Arc<dyn Lived>> = made.try_recv().ok().map(Into::into);
@@ -107,7 +107,11 @@ impl Lifecycle {
         let (intake, initialize) = (slot.intake.clone(), lived.hook(TaskKind::Initialize, cx.clone()));
         let anew = self.unit.is_made_anew() && slot.restarts.load(Ordering::Relaxed) > 0;
         let (asked, threshold) = (lived.clone(), threshold.clone());
+        let closing = self.closing.take();
         let begin = async move {
+            if let Some(closing) = closing {
+                closing.await.ok(); // a waker that panicked
+            }
             intake.begin(anew); // asks filters, which are user code
             if !threshold.enter() {
                 return Ok(()); // too late: this step has been given up
@@ -116,7 +120,7 @@ impl Lifecycle {
             asked.ask(); // for periods: user code, too
             Ok(())
         };
-        self.step(life, TaskKind::Initialize, deadline, begin).await?;
+        self.step(life, TaskKind::Initialize, deadline, Box::pin(begin)).await?;
         if let Err(error) = lived.begin(life) {
             return Err(NotStarted::Failed(Failure::Error(error.into())));
         }
@@ -139,12 +143,14 @@ impl Lifecycle {
     }
 
     /// Runs one step of the start as a task of its own, to its end, its deadline or the order to stop.
+    ///
+    /// It is boxed, so that a program has this code once and not for each step.
     async fn step(
         &mut self,
         life: &Arc<Life>,
         kind: TaskKind,
         deadline: Deadline,
-        work: impl Future<Output = Result<()>> + Send + 'static,
+        work: BoxFuture<'static, Result<()>>,
     ) -> Result<(), NotStarted> {
         let ordered = |stop: &watch::Receiver<StopOrder>| stop.borrow().is_some();
         if ordered(&self.stop) {

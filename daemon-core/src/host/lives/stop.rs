@@ -1,6 +1,7 @@
 //! The end of a life: drained, cancelled, cleaned up, let go, each step in its share of the time.
 
 use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use super::{Lifecycle, Order, StopOrder, cancel, destructor_failed};
+use crate::BoxFuture;
 use crate::context::{Context, Life, Phase};
 use crate::error::Result;
 use crate::host::budget::{Steps, Timetable};
@@ -49,12 +51,12 @@ impl Lifecycle {
         }
         life.enter(Phase::Over);
         let (ended, told) = (life.clone(), self.slot.clone());
-        let unregister = async move {
+        let unregister = Box::pin(async move {
             for (what, failures) in [("subscription", ended.drop_guards()), ("interval", ended.forget_intervals())] {
                 told.inner().problems.extend(failures.iter().map(|failure| format!("a registered {what} {failure}")));
             }
             Ok(())
-        };
+        });
         stopping.apart("subscriptions and intervals", |steps| steps.registered, |steps| steps.end, unregister).await;
         if order.returns && !self.is_last() {
             slot.intake.buffer(); // what is queued is for the next life
@@ -64,7 +66,8 @@ impl Lifecycle {
         life.tasks.close();
         stopping.idle(|steps| steps.close, |_| true).await;
         stopping.book_what_is_left();
-        stopping.begun_within(|steps| steps.end, self.let_go()).await; // late: the board shows the value
+        let let_go = pin!(self.let_go());
+        stopping.begun_within(|steps| steps.end, let_go).await; // late: the board shows the value
         life.bus.end_spans(&slot.name);
 
         {
@@ -79,7 +82,7 @@ impl Lifecycle {
     }
 
     /// Drops the daemon's value.
-    fn let_go(&self) -> impl Future<Output = ()> {
+    fn let_go(&self) -> impl Future<Output = ()> + Send {
         let (lived, slot) = (self.slot.inner().lived.take(), self.slot.clone());
         self.board.let_go(&self.slot, move || {
             if let Err(failure) = attempt(|| drop(lived)) {
@@ -91,6 +94,11 @@ impl Lifecycle {
 
 /// How long a step of the stop gets at least, however late it comes: enough to be begun.
 const MOMENT: Duration = Duration::from_millis(10);
+
+/// How much of the time a step may use, in all.
+type Step = fn(&Steps) -> Duration;
+/// What a step waits for.
+type Work<'a> = Pin<&'a mut (dyn Future<Output = ()> + Send)>;
 
 /// A stop under way.
 struct Stopping<'a> {
@@ -106,21 +114,18 @@ impl Stopping<'_> {
         self.slot.inner().problems.push(what.into());
     }
 
-    /// Awaits `work` until the time of `step` is up, which an order may bring forward; but not before `least`.
-    async fn until<T>(
-        &mut self,
-        step: impl Fn(&Steps) -> Duration,
-        least: Option<Instant>,
-        work: impl Future<Output = T>,
-    ) -> Option<T> {
-        tokio::pin!(work);
+    /// Awaits `work` until the time of `step` is up, which an order may bring forward; but not before `least`. Returns whether
+    /// the work ended.
+    ///
+    /// Behind a pointer, so that a program has this code once and not for each step.
+    async fn until(&mut self, step: Step, least: Option<Instant>, mut work: Work<'_>) -> bool {
         loop {
-            let by = self.times.by(&step);
+            let by = self.times.by(step);
             let by = least.map_or(by, |least| by.max(least));
             tokio::select! {
                 biased;
-                done = &mut work => return Some(done),
-                () = tokio::time::sleep_until(by) => return None,
+                () = &mut work => return true,
+                () = tokio::time::sleep_until(by) => return false,
                 order = ordered_anew(&mut self.orders) => self.tighten(order.share),
             }
         }
@@ -135,18 +140,18 @@ impl Stopping<'_> {
     }
 
     /// As [`until`](Self::until), but long enough for `work` to be begun, however late it is.
-    async fn begun_within<T>(&mut self, step: impl Fn(&Steps) -> Duration, work: impl Future<Output = T>) -> Option<T> {
+    async fn begun_within(&mut self, step: Step, work: Work<'_>) -> bool {
         self.until(step, Some(Instant::now() + MOMENT), work).await
     }
 
     /// Waits until no such work is left, or the time is up.
-    async fn idle(&mut self, step: impl Fn(&Steps) -> Duration, of: impl Fn(TaskKind) -> bool) {
+    async fn idle(&mut self, step: Step, of: fn(TaskKind) -> bool) {
         let tasks = self.life.tasks.clone();
-        self.until(step, None, tasks.idle(of)).await; // what is left is aborted later
+        self.until(step, None, pin!(tasks.idle(&of))).await; // what is left is aborted later
     }
 
     /// Aborts all work or that of one kind, and books it once.
-    async fn abort(&mut self, step: impl Fn(&Steps) -> Duration, only: Option<TaskKind>) {
+    async fn abort(&mut self, step: Step, only: Option<TaskKind>) {
         let busy = self.slot.busy_handlers();
         let tasks = self.life.tasks.clone();
         let aborted = only.map_or_else(|| tasks.abort_all(), |kind| tasks.abort(kind));
@@ -154,7 +159,7 @@ impl Stopping<'_> {
             return;
         }
         let of = |kind| only.is_none_or(|only| only == kind);
-        self.begun_within(step, tasks.idle(of)).await; // what is left is told of
+        self.begun_within(step, pin!(tasks.idle(&of))).await; // what is left is told of
         let cuts = aborted.into_iter().map(|(record, then)| {
             let gone = record.is_gone();
             Cut::new(&if gone { then } else { record.status() }, gone, &busy)
@@ -180,14 +185,8 @@ impl Stopping<'_> {
     }
 
     /// Runs `work` in a task of its own; what overruns `step` is aborted and booked, and has to be gone by `end`.
-    async fn apart(
-        &mut self,
-        name: &str,
-        step: impl Fn(&Steps) -> Duration,
-        end: impl Fn(&Steps) -> Duration,
-        work: impl Future<Output = Result<()>> + Send + 'static,
-    ) {
-        let (sender, outcome) = oneshot::channel();
+    async fn apart(&mut self, name: &str, step: Step, end: Step, work: BoxFuture<'static, Result<()>>) {
+        let (sender, mut outcome) = oneshot::channel();
         let label = Label::new(TaskKind::Cleanup, name);
         let run = async move {
             drop(sender.send(caught(|| work).await)); // the waiting side may have given up
@@ -195,7 +194,9 @@ impl Stopping<'_> {
         if self.life.spawn(label, run).is_err() {
             return;
         }
-        match self.begun_within(step, outcome).await {
+        let mut ended = None;
+        self.begun_within(step, pin!(async { ended = Some((&mut outcome).await) })).await;
+        match ended {
             Some(Ok(Ok(()))) => {}
             Some(Ok(Err(failure))) => {
                 self.life.failed(TaskKind::Cleanup, name, &failure);

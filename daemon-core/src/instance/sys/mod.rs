@@ -29,4 +29,6 @@ pub(super) struct Look {
     pub(super) names: u64,
     /// Whether it is a file at all, and not a link, a pipe or a device.
     pub(super) is_regular: bool,
+    /// How many bytes are in it.
+    pub(super) length: u64,
 }

@@ -39,7 +39,7 @@ fn flags() -> i32 {
 
 pub(in crate::instance) fn look(file: &File) -> io::Result<Look> {
     let data = file.metadata()?;
-    Ok(Look { identity: identity(&data), names: data.nlink(), is_regular: data.is_file() })
+    Ok(Look { identity: identity(&data), names: data.nlink(), is_regular: data.is_file(), length: data.len() })
 }
 
 pub(in crate::instance) fn identity(data: &Metadata) -> Identity {

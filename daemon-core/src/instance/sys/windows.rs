@@ -62,10 +62,12 @@ pub(in crate::instance) fn look(file: &File) -> io::Result<Look> {
         return Err(io::Error::last_os_error());
     }
     let number = u64::from(found.nFileIndexHigh) << 32 | u64::from(found.nFileIndexLow);
+    let data = file.metadata()?;
     Ok(Look {
         identity: Identity { device: found.dwVolumeSerialNumber.into(), file: number },
         names: found.nNumberOfLinks.into(),
-        is_regular: file.metadata()?.is_file(),
+        is_regular: data.is_file(),
+        length: data.len(),
     })
 }
 

@@ -2,19 +2,19 @@
 
 use super::{Link, LinkFault};
 use crate::{
-    Decoder, spare,
+    Decoder,
+    input::poll_read,
+    spare,
     timer::{Timer, after, earlier},
     transport::ReadHalf,
 };
 use daemon_core::with_sources;
 use std::{
     io,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker, ready},
 };
 use tokio::time::Instant;
-use tokio_util::io::poll_read_buf;
 
 /// The task of a link.
 pub(super) struct Reader {
@@ -24,15 +24,28 @@ pub(super) struct Reader {
     timer: Timer,
     /// Those to be woken when the state is unlocked.
     wakers: Vec<Waker>,
+    /// Several callers were woken, who will have more to send.
+    has_woken_many: bool,
 }
 
 impl Reader {
     pub(super) fn new(link: &Arc<Link>, reader: ReadHalf) -> Self {
         let decoder = Decoder::new(&link.settings.limits);
-        Self { link: Arc::clone(link), reader, decoder, timer: Timer::default(), wakers: Vec::new() }
+        Self {
+            link: Arc::clone(link),
+            reader,
+            decoder,
+            timer: Timer::default(),
+            wakers: Vec::new(),
+            has_woken_many: false,
+        }
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.gathers() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         loop {
             let Some(due) = self.write(cx) else { return Poll::Ready(()) };
             loop {
@@ -45,12 +58,27 @@ impl Reader {
                     }
                 }
             }
+            if std::mem::take(&mut self.has_woken_many) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             if let Some(buffer) = self.decoder.take_back() {
                 spare::give_input(buffer);
             }
             ready!(self.timer.poll(cx, due));
             self.expire(Instant::now());
         }
+    }
+
+    /// Whether it is to wait for one turn: somebody has sent something, and others may be about to.
+    fn gathers(&self) -> bool {
+        let mut state = self.link.lock();
+        let has_waited = state.gathering.take().is_some();
+        let gathers = std::mem::take(&mut state.has_sent) && !has_waited && state.open.len() > 1;
+        if gathers {
+            state.gathering = Some(Instant::now());
+        }
+        gathers
     }
 
     /// Writes what waits, and tells when something is due though nothing happens. `None` if the link has ended.
@@ -91,21 +119,30 @@ impl Reader {
 
     /// Reads once, and hands over what came. Whether anything did.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, LinkFault> {
-        self.decoder.lend(spare::take_input);
-        match poll_read_buf(Pin::new(&mut self.reader), cx, self.decoder.room()) {
+        match poll_read(&mut self.reader, cx, &mut self.decoder) {
             Poll::Pending => return Ok(false),
             Poll::Ready(Ok(0)) => return Err(self.at_end()),
             Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => return Ok(true),
             Poll::Ready(Err(_)) => return Err(LinkFault::Closed),
         }
-        let Some(first) = self.decoder.next() else { return Ok(true) };
-        let mut state = self.link.lock();
-        let mut next = Some(first);
         let mut heard = Ok(());
-        while let Some(frame) = next.take_if(|_| heard.is_ok()) {
-            heard = self.link.hear(&mut state, frame, &mut self.wakers);
-            next = self.decoder.next();
+        let mut state = self.link.lock();
+        loop {
+            if let Some(answer) = self.decoder.next_answer() {
+                heard = self.link.hear_answer(&mut state, answer, &mut self.wakers);
+            } else if let Some(frame) = self.decoder.next() {
+                heard = self.link.hear(&mut state, frame, &mut self.wakers);
+            } else {
+                break;
+            }
+            if heard.is_err() {
+                break;
+            }
+        }
+        if self.wakers.len() > 1 {
+            self.has_woken_many = true;
+            state.gathering = Some(Instant::now());
         }
         drop(state);
         self.wakers.drain(..).for_each(Waker::wake);

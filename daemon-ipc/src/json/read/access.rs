@@ -28,11 +28,11 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
     type Error = Error;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
-        if self.reader.peek()? == b']' {
-            return Ok(None);
-        }
-        if !std::mem::replace(&mut self.first, false) {
-            self.reader.expect(b',')?;
+        match (self.reader.peek()?, std::mem::replace(&mut self.first, false)) {
+            (b']', _) => return Ok(None),
+            (_, true) => {}
+            (b',', false) => self.reader.at += 1,
+            (_, false) => return Err(unread()),
         }
         seed.deserialize(&mut *self.reader).map(Some)
     }
@@ -60,13 +60,12 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
     type Error = Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
-        if self.reader.peek()? == b'}' {
-            return Ok(None);
+        match (self.reader.peek()?, std::mem::replace(&mut self.first, false)) {
+            (b'}', _) => return Ok(None),
+            (_, true) => {}
+            (b',', false) => self.reader.at += 1,
+            (_, false) => return Err(unread()),
         }
-        if !std::mem::replace(&mut self.first, false) {
-            self.reader.expect(b',')?;
-        }
-        self.reader.peek()?;
         seed.deserialize(Key(self.reader)).map(Some)
     }
 

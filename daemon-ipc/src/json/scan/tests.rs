@@ -10,7 +10,7 @@ fn told_by_serde(text: &str) -> Option<usize> {
 
 /// The same of the scan.
 fn told(text: &str) -> Option<usize> {
-    value_end(text.as_bytes(), 0).filter(|end| after_blanks(text.as_bytes(), *end) == text.len())
+    value_end(text.as_bytes(), 0).filter(|end| after_blanks(&text.as_bytes()[*end..]).is_empty())
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn values_are_told_from_what_is_none() {
         "{ }",
         "[1,2 , [3],{}]",
         r#"{"a":1,"b":{"c":[{}]} , "":null}"#,
-        " \t\r\n1 \t\r\n",
+        " \t\r1 \t\r",
     ];
     let others = [
         "",
@@ -94,6 +94,13 @@ fn values_are_told_from_what_is_none() {
 }
 
 #[test]
+fn what_goes_over_several_lines_is_left_to_others() {
+    for text in ["\n1", "[1,\n2]", "{\"a\":\n1}", "{\n}"] {
+        assert_eq!(told(text), None, "{text}");
+    }
+}
+
+#[test]
 fn what_is_nested_deeper_than_64_is_left_to_others() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     // The innermost pair is empty and takes no bit.
@@ -115,11 +122,11 @@ fn nearly_json() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn the_scan_agrees_with_serde(text in nearly_json()) {
-        prop_assert_eq!(told(&text), told_by_serde(&text));
+        prop_assert_eq!(told(&text), told_by_serde(&text).filter(|_| !text.contains('\n')));
     }
 
     #[test]
     fn the_scan_agrees_with_serde_on_any_text(text in any::<String>()) {
-        prop_assert_eq!(told(&text), told_by_serde(&text));
+        prop_assert_eq!(told(&text), told_by_serde(&text).filter(|_| !text.contains('\n')));
     }
 }

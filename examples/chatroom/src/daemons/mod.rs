@@ -2,7 +2,7 @@
 //! pure modules beside this one.
 //!
 //! Wave 1: `console`, `data`, `command`, `events`, `widget`, `health`, `proxy`. Wave 2, behind `data`: `session`,
-//! `user` (also behind `command`), `training`, `room-membership`, `lease`, `code`. A fourteenth, `chaos`, is there only when asked for.
+//! `user` (also behind `command`), `training`, `room-membership`, `lease`, `code`. One more, `chaos`, is there only when asked for.
 
 mod chaos;
 mod code;

@@ -1,7 +1,7 @@
 //! A program under test: a host of the kind that its first argument names.
 //!
 //! `subject KIND [--report FILE] [--lock FILE] [--pid-file FILE] [--budget MILLISECONDS] [--start-budget MILLISECONDS] [--start-timeout MILLISECONDS]
-//! [--blocked-after MILLISECONDS|off] [--settled WORD]`
+//! [--blocked-after MILLISECONDS|off] [--settled WORD] [--quiet yes]`
 
 #![cfg(unix)]
 #![forbid(unsafe_code)]
@@ -55,6 +55,7 @@ fn options(mut host: Host, mut args: impl Iterator<Item = String>) -> Result<Hos
     while let Some(option) = args.next() {
         let value = args.next().ok_or_else(|| format!("{option} needs a value"))?;
         host = match option.as_str() {
+            "--quiet" if value == "yes" => host.quiet(),
             "--report" => host.report_file(value),
             "--lock" => host.with_lock_path(value),
             "--pid-file" => host.with_pid_file(value),

@@ -1,0 +1,106 @@
+//! How long a daemon and a task wait before they run again: in earnest, with the times of their lives and with chance.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use daemon_core::{Context, DaemonBase, Host, Result, daemon};
+use tokio::time::{Instant, sleep};
+
+mod probe;
+
+use probe::{S, until};
+
+/// One after the other: delays that double to the greatest, for longer than a stable life lasts; then a stable life.
+const LIVES: [u64; 13] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 61, 0, 0];
+/// The delay behind each of them, in seconds, before chance takes something of it.
+const DELAYS: [u64; 13] = [1, 2, 4, 8, 16, 16, 16, 16, 16, 16, 1, 2, 4];
+
+/// Fails once for each of its lives, and then lives on.
+#[derive(Clone, Default)]
+struct Script {
+    /// When each life began and ended.
+    lives: Arc<Mutex<Vec<(Instant, Option<Instant>)>>>,
+}
+
+impl Script {
+    async fn live(&self, cx: &Context) -> Result<()> {
+        let number = {
+            let mut lives = self.lives.lock().unwrap();
+            lives.push((Instant::now(), None));
+            lives.len() - 1
+        };
+        let Some(lasts) = LIVES.get(number) else {
+            cx.cancelled().await;
+            return Ok(());
+        };
+        sleep(S(*lasts)).await;
+        self.lives.lock().unwrap()[number].1 = Some(Instant::now());
+        Err("its life is over".into())
+    }
+
+    /// Waits until it lives on, and says how long it waited before each further life.
+    async fn delays(&self) -> Vec<Duration> {
+        until("the last life", || self.lives.lock().unwrap().len() > LIVES.len()).await;
+        let lives = self.lives.lock().unwrap();
+        lives.windows(2).map(|pair| pair[1].0 - pair[0].1.unwrap()).collect()
+    }
+}
+
+/// A sleep may end a moment late.
+const MOMENT: Duration = Duration::from_millis(5);
+
+#[track_caller]
+fn assert_spread(delays: &[Duration]) {
+    assert_eq!(delays.len(), DELAYS.len());
+    for (delay, full) in delays.iter().zip(DELAYS.map(S)) {
+        assert!(*delay >= full.mul_f64(0.75) && *delay <= full + MOMENT, "{full:?}: {delays:?}");
+    }
+    let chance = delays.iter().zip(DELAYS.map(S)).any(|(delay, full)| *delay + MOMENT < full);
+    assert!(chance, "nothing is left to chance, and all who fail together come again together: {delays:?}");
+}
+
+#[daemon(name = "restarted", restart(on_failure, backoff = "1s..16s", limit = "100/1m"))]
+struct Restarted(Script);
+
+#[daemon]
+impl Restarted {
+    #[task(restart(never))]
+    async fn live(&self, cx: &Context) -> Result<()> {
+        self.0.live(cx).await
+    }
+}
+
+impl DaemonBase for Restarted {}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_waits_longer_each_time_and_less_again_after_a_stable_life() {
+    let script = Script::default();
+    let host = Host::new("test").daemon(Restarted(script.clone())).start().await.unwrap();
+    assert_spread(&script.delays().await);
+    let report = host.shutdown().await.unwrap();
+    assert!(report.is_clean(), "{report}");
+}
+
+#[daemon(name = "steady")]
+struct Steady(Script);
+
+#[daemon]
+impl Steady {
+    #[task(restart(on_failure, backoff = "1s..16s", limit = "100/1m"))]
+    async fn live(&self, cx: &Context) -> Result<()> {
+        self.0.live(cx).await
+    }
+}
+
+impl DaemonBase for Steady {}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_waits_longer_each_time_and_less_again_after_a_stable_life() {
+    let script = Script::default();
+    let host = Host::new("test").daemon(Steady(script.clone())).start().await.unwrap();
+    assert_spread(&script.delays().await);
+    let report = host.shutdown().await.unwrap();
+    assert_eq!(report.daemon("steady").unwrap().restarts, 0, "the task alone: {report}");
+}

@@ -1,0 +1,304 @@
+//! How calls are driven: one task polls all that are under way, on the runtime of those whose checks they are. An edge: here the clock is read,
+//! tasks are spawned, and what users wrote is called.
+//!
+//! Invariants:
+//! 1. No lock is held while user code runs.
+//! 2. One task polls, the *hand*. One that stays in the same poll for longer than [`LOOK`] while others wait is relieved: another one
+//!    takes over, and what blocked it costs one thread and nobody else more than that time.
+//! 3. That time is up is found out on the runtime of who asks, so that an answer comes even if every thread of the other is blocked.
+//!    Who waits has a timer of its own as well, and depends on no task.
+//! 4. While nothing is under way there is no task.
+
+use crate::{
+    HealthStatus, Verdict,
+    board::{After, Awaited, Board, Gone, Place, Polled, Step, Work},
+    catch::attempt,
+    entry::Change,
+    history::{HealthTransition, History},
+};
+use daemon_core::{BoxError, with_sources};
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    task::{Context, Poll, Wake, Waker},
+    time::Duration,
+};
+use tokio::{
+    runtime::Handle,
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
+
+/// How long a poll may take before others are no longer kept waiting for it.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How many polls are made before other tasks of the runtime have their turn.
+const AT_ONCE: usize = 64;
+
+/// The checks of a checker, and who drives them.
+#[derive(Default)]
+pub(crate) struct Driver {
+    board: Mutex<Board>,
+    pub(crate) history: History,
+    runtime: OnceLock<Handle>,
+    /// Told when something is to be asked in the background sooner than was said.
+    pub(crate) sooner: Notify,
+}
+
+impl Driver {
+    /// Calls the checks on `runtime` from now on. Only the first such call counts.
+    pub(crate) fn run_on(&self, runtime: Handle) {
+        self.runtime.get_or_init(|| runtime);
+    }
+
+    // No user code runs under the lock, so what is behind a poisoned one is as whole as ever.
+    pub(crate) fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes something, and does what is to be done after it.
+    pub(crate) fn with<T>(&self, change: impl FnOnce(&mut Board, &mut After) -> T) -> T {
+        let mut after = After::default();
+        let done = change(&mut self.board(), &mut after);
+        self.finish(after);
+        done
+    }
+
+    /// As [`with`](Self::with), and has what is under way then driven.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with its clock enabled.
+    pub(crate) fn begin<T>(self: &Arc<Self>, change: impl FnOnce(&mut Board, &mut After) -> T) -> T {
+        let here = Handle::current();
+        let (done, hand, is_to_be_watched) = self.with(|board, after| {
+            let done = change(board, after);
+            let hand = board.needs_hand();
+            let is_to_be_watched = !board.is_idle() && !std::mem::replace(&mut board.is_watched, true);
+            (done, hand, is_to_be_watched)
+        });
+        if let Some(number) = hand {
+            self.runtime.get().unwrap_or(&here).spawn(Hand::new(self, number));
+        }
+        if is_to_be_watched {
+            here.spawn(Watch::new(self).run(self.runtime.get().unwrap_or(&here).clone()));
+        }
+        done
+    }
+
+    /// Waits for the answers of calls, or until their time is up.
+    pub(crate) async fn answers(&self, mut calls: Vec<Awaited>) {
+        while let Some(until) = self.awaited(&mut calls, None).map(|last| last.until) {
+            tokio::select! {
+                biased;
+                () = self.answer(&mut calls) => {}
+                () = sleep_until(until) => self.give_up(),
+            }
+        }
+    }
+
+    /// Forgets the calls at the end that have their answers, and returns the last one that has none; `waker` is told of its answer. The
+    /// last is polled last, so that it is rarely waited for any of the others.
+    fn awaited(&self, calls: &mut Vec<Awaited>, waker: Option<&Waker>) -> Option<Awaited> {
+        let mut board = self.board();
+        while let Some(last) = calls.last() {
+            if !board.is_answered(last, waker) {
+                return Some(*last);
+            }
+            calls.pop();
+        }
+        None
+    }
+
+    /// Waits for the answer of the last of some calls that has none, and of all before it that have one by then.
+    async fn answer(&self, calls: &mut Vec<Awaited>) {
+        let all = calls.len();
+        let mut told: Option<Waker> = None;
+        poll_fn(|cx| {
+            let is_new = told.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker()));
+            let last = self.awaited(calls, is_new.then_some(cx.waker()));
+            if last.is_none() || calls.len() < all {
+                return Poll::Ready(());
+            }
+            if is_new {
+                told = Some(cx.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Gives up the calls whose time is up.
+    fn give_up(&self) {
+        let now = Instant::now();
+        self.with(|board, after| board.give_up(now, after));
+    }
+
+    /// Does what is to be done where no lock is held.
+    fn finish(&self, after: After) {
+        if after.is_empty() {
+            return;
+        }
+        let After { changes, wake, drop, is_sooner } = after;
+        if is_sooner {
+            self.sooner.notify_one();
+        }
+        for change in changes {
+            self.tell(change);
+        }
+        for waker in wake {
+            waker.wake();
+        }
+        for gone in drop {
+            let_go(gone);
+        }
+    }
+
+    /// Books that what a check's answers come to is something else, and tells the check if it has come to count as unhealthy.
+    fn tell(&self, change: Change) {
+        let Change { check, name, from, to, message } = change;
+        self.history.book(HealthTransition::new(&name, from, to, message.clone()));
+        if to == HealthStatus::Unhealthy {
+            let why = message.as_deref().unwrap_or("it is unhealthy");
+            if let Err(panic) = attempt(|| check.became_unhealthy(why)) {
+                tracing::error!(check = &*name, "what is done when it became unhealthy {panic}");
+            }
+        }
+    }
+}
+
+/// Drops what users wrote.
+fn let_go(gone: Gone) {
+    if let Err(panic) = attempt(move || drop(gone)) {
+        tracing::error!("what is dropped with a health check {panic}");
+    }
+}
+
+/// Puts one check in line when its future can go on. The driver has it for as long as it has the check, and it the driver.
+pub(crate) struct Wakes {
+    pub(crate) driver: Arc<Driver>,
+    pub(crate) place: Place,
+}
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let hand = self.driver.board().woken(self.place);
+        if let Some(hand) = hand {
+            hand.wake();
+        }
+    }
+}
+
+/// Polls what is in line, until nothing is under way or another hand has taken over.
+struct Hand {
+    driver: Arc<Driver>,
+    number: u64,
+    is_done: bool,
+}
+
+impl Hand {
+    fn new(driver: &Arc<Driver>, number: u64) -> Self {
+        Self { driver: driver.clone(), number, is_done: false }
+    }
+}
+
+impl Future for Hand {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut polled = None;
+        for _ in 0..AT_ONCE {
+            let step = self.driver.board().step(self.number, polled.take(), cx.waker());
+            match step {
+                Step::Poll(work) => polled = Some(poll(work)),
+                Step::Do(after) => self.driver.finish(after),
+                Step::Sleep => return Poll::Pending,
+                Step::End => {
+                    self.is_done = true;
+                    return Poll::Ready(());
+                }
+            }
+        }
+        let after = self.driver.board().pause(self.number, polled);
+        self.driver.finish(after);
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Drop for Hand {
+    fn drop(&mut self) {
+        if !self.is_done {
+            let now = Instant::now();
+            self.driver.with(|board, after| board.abandon(self.number, now, after));
+        }
+    }
+}
+
+/// Polls a future. That it panics is an answer.
+fn poll(work: Work) -> Polled {
+    let Work { place, number, mut asking, waker } = work;
+    let polled = attempt(|| asking.as_mut().poll(&mut Context::from_waker(&waker)).map(verdict_of));
+    let verdict = match polled {
+        Ok(Poll::Pending) => return Polled { place, number, waker, came_to: Ok(asking) },
+        Ok(Poll::Ready(verdict)) => verdict,
+        Err(panic) => Verdict::unhealthy(panic),
+    };
+    let at = Instant::now();
+    if let Err(panic) = attempt(move || drop(asking)) {
+        tracing::error!("what is dropped with a health check {panic}");
+    }
+    Polled { place, number, waker, came_to: Err((verdict, at)) }
+}
+
+fn verdict_of(answer: Result<Verdict, BoxError>) -> Verdict {
+    answer.unwrap_or_else(|error| Verdict::unhealthy(with_sources(&*error)))
+}
+
+/// Gives up calls in time and relieves a hand that is blocked, for as long as anything is under way.
+struct Watch {
+    driver: Arc<Driver>,
+    is_done: bool,
+}
+
+impl Watch {
+    fn new(driver: &Arc<Driver>) -> Self {
+        Self { driver: driver.clone(), is_done: false }
+    }
+
+    async fn run(mut self, hands: Handle) {
+        let mut seen = None;
+        while let Some(next) = self.next() {
+            sleep_until(next).await;
+            self.driver.give_up();
+            let relief = self.driver.board().relief(&mut seen);
+            if let Some(number) = relief {
+                hands.spawn(Hand::new(&self.driver, number));
+            }
+        }
+    }
+
+    /// When to look; `None`: there is nothing to look for.
+    fn next(&mut self) -> Option<Instant> {
+        let mut board = self.driver.board();
+        if board.is_idle() {
+            (board.is_watched, self.is_done) = (false, true);
+            return None;
+        }
+        let look = Instant::now() + LOOK;
+        Some(board.next_deadline().map_or(look, |next| next.min(look)))
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if !self.is_done {
+            self.driver.board().is_watched = false;
+        }
+    }
+}
