@@ -188,6 +188,73 @@ mod tests {
         assert_eq!(restarts(&journal[..1], Duration::from_secs(1), 0), Verdict::healthy());
     }
 
+    /// A host with one daemon, of which something is so and so.
+    fn status(of_daemon: serde_json::Value, blocked: serde_json::Value) -> HostStatus {
+        let mut daemon = serde_json::json!({
+            "name": "data", "state": "running", "plane": "workers", "wave": 1, "requires": [], "wants": [], "optional": false,
+            "reason": null, "restarts": 0, "start_took_us": null, "stop_took_us": null, "degraded": [], "subscriptions": [], "ended": [],
+            "guards": 0, "intervals": [], "tasks": [], "commands": [], "errors": 0, "panics": 0, "counters": [],
+        });
+        for (key, value) in of_daemon.as_object().unwrap() {
+            daemon[key] = value.clone();
+        }
+        let host = serde_json::json!({
+            "name": "t", "pid": 1, "state": "running", "uptime_ms": 9, "reloads": 0, "blocked": blocked, "daemons": [daemon],
+        });
+        serde_json::from_value(host).unwrap()
+    }
+
+    fn none() -> serde_json::Value {
+        serde_json::json!({"max_ns": 0, "total_ns": 0, "buckets": []})
+    }
+
+    #[test]
+    fn an_interval_may_be_silent_for_so_many_periods_and_a_second() {
+        let ticked = |last_run_ms: u64, period_ms: u64, running: u32, state: &str| {
+            let interval = serde_json::json!({
+                "name": "sweep", "schedule": "-", "period_ms": period_ms, "state": state, "ticks": 3, "failed": 0, "skipped": 0,
+                "running": running, "last_run_ms": last_run_ms, "next_run_ms": null, "last_duration_us": 15, "last_error": null,
+                "lateness": none(), "times": none(),
+            });
+            ticks(&status(serde_json::json!({"intervals": [interval]}), serde_json::json!([])), 3)
+        };
+        assert_eq!(ticked(15_000, 5_000, 0, "active"), Verdict::healthy());
+        assert_eq!(
+            ticked(15_001, 5_000, 0, "active"),
+            Verdict::degraded("`data.sweep` last ticked 15.001s ago, and nothing runs it")
+        );
+        assert_eq!(
+            ticked(16_000, 5_000, 1, "active"),
+            Verdict::degraded("`data.sweep` last ticked 16s ago, and its tick is still running")
+        );
+        assert_eq!(ticked(16_000, 5_000, 0, "paused"), Verdict::healthy());
+        assert_eq!(ticked(999, 10, 0, "active"), Verdict::healthy(), "a short period is no reason to be nervous");
+    }
+
+    #[test]
+    fn a_queue_that_is_nearly_full_is_named() {
+        let waits = |queued: u64, capacity: u64, state: &str| {
+            let queue = serde_json::json!({
+                "name": "created", "topic": "a:b", "queue": null, "capacity": capacity, "overflow": "block", "concurrency": 1,
+                "isolated": false, "offered": queued, "handled": 0, "failed": 0, "dropped": 0, "abandoned": 0, "queued": queued,
+                "in_flight": 0, "high_water": queued, "times": none(),
+            });
+            queues(&status(serde_json::json!({"subscriptions": [queue], "state": state}), serde_json::json!([])), 90)
+        };
+        assert_eq!(waits(89, 100, "running"), Verdict::healthy());
+        assert_eq!(waits(90, 100, "running"), Verdict::degraded("90 of 100 wait for `data.created`"));
+        assert_eq!(waits(90, 100, "starting"), Verdict::healthy(), "it has a larger one while it starts");
+        assert_eq!(waits(1, 1, "running"), Verdict::healthy(), "one of one is no queue");
+    }
+
+    #[test]
+    fn what_blocks_its_thread_is_named() {
+        let work = serde_json::json!({"daemon": "data", "work": "task `spin`", "kind": "task", "spawned_at": "x:1", "blocked_ms": 2000});
+        let said = blocked(&status(serde_json::json!({}), serde_json::json!([work])));
+        assert_eq!(said, Verdict::degraded("task `spin` of `data` has blocked its thread for 2s"));
+        assert_eq!(blocked(&status(serde_json::json!({}), serde_json::json!([]))), Verdict::healthy());
+    }
+
     #[test]
     fn shares_do_not_overflow() {
         assert!(is_above(u64::MAX, u64::MAX, 100));
@@ -202,5 +269,9 @@ mod tests {
             assert_eq!(disk(&Limits { disk: 101, ..Limits::default() }).status, crate::HealthStatus::Degraded);
         }
         assert_eq!(descriptors(&Limits { descriptors: 101, ..Limits::default() }), Verdict::healthy());
+        if cfg!(target_os = "linux") && descriptors::allowed().is_some() {
+            let said = descriptors(&Limits { descriptors: 0, ..Limits::default() });
+            assert!(said.message.is_some_and(|said| said.ends_with(" descriptors are open")));
+        }
     }
 }

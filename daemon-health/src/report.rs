@@ -57,6 +57,12 @@ impl HealthReport {
         self.status = HealthStatus::of_all(self.checks.values().map(|check| check.status));
     }
 
+    /// Whether all is well, and nothing less.
+    #[must_use]
+    pub const fn is_healthy(&self) -> bool {
+        self.status.is_healthy()
+    }
+
     /// Whether it says yes to what was asked: alive unless it is unhealthy, ready and started if it works, well or less well. Of all
     /// kinds together it says yes as for readiness.
     #[must_use]
@@ -71,6 +77,14 @@ impl HealthReport {
         failing
             .map(|(name, check)| format!("{name}: {}", check.message.as_deref().unwrap_or(check.status.as_str())))
             .collect()
+    }
+}
+
+impl CheckReport {
+    /// Whether it is well, and nothing less.
+    #[must_use]
+    pub const fn is_healthy(&self) -> bool {
+        self.status.is_healthy()
     }
 }
 

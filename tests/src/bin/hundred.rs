@@ -61,7 +61,8 @@ impl Wired for Part {
         if let Some(above) = number.checked_sub(ABREAST) {
             let across = above / ABREAST * ABREAST + (above * 7 + 3) % ABREAST;
             declaration = if is_broken(above) { declaration.wants(on(above)) } else { declaration.requires(on(above)) };
-            declaration = if number % 3 == 0 && across != above { declaration.wants(on(across)) } else { declaration };
+            declaration =
+                if number.is_multiple_of(3) && across != above { declaration.wants(on(across)) } else { declaration };
         }
         definition.declare(if is_broken(number) { declaration.optional() } else { declaration });
         let period = Duration::from_millis(1_000 + 50 * number as u64);
