@@ -101,6 +101,8 @@ def several(results, columns):
     for name in results.contenders(columns[0][0]):
         cells = [beside(results, case, name, metric, reference) for case, metric, _, reference in columns]
         rows.append([bold(name, name), *(bold(name, cell) for cell in cells)])
+    if not rows:
+        return "Not measured in this run."
     return table(["contender", *(title for _, _, title, _ in columns)], rows)
 
 

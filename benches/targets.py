@@ -79,10 +79,10 @@ BURSTS = [f"{runtime}/burst/{count}" for runtime in RUNTIMES for count in (10, 1
 WIDE = [f"{runtime}/roundtrip/{count}" for runtime in RUNTIMES for count in (100, 1000)]
 EVERY = [f"{runtime}/{shape}/{count}" for runtime in RUNTIMES for shape in ("roundtrip", "burst") for count in (10, 100, 1000)]
 
-IN_FLIGHT = (f"A request takes some {counted('ipc-at-once')} instructions of the server, and more of the client, none of them more than a tenth in one place: to look at the text "
-             "three times at each end, to box the future of the handler, and to find and wake who asked.")
+IN_FLIGHT = (f"A request takes some {counted('ipc-at-once')} instructions of the server, and as many of the client, none of them more than a tenth in one place: JSON, checked at the server, read and written; "
+             "two allocations; to find and wake who asked, a task each.")
 SLOW = ("An event a millisecond finds cold caches, so what counts is how much is touched: a round trip to one handler takes 3,900 instructions of ours and 2,900 of "
-        "broadcast. With a dispatcher for the slow one alone it is a tenth less, so the rest is not the neighbour.")
+        "broadcast. Where the slow one has a dispatcher of its own it is the same, so it is not the neighbour.")
 TARGETS = [
     Target("allocations for each publish, 100 subscribers", worst([plain(f"{r}/burst/100", "allocations") for r in RUNTIMES]), 1.01),
     Target("burst, 10 subscribers or more: of mpsc", worst([ratio(case, "ns", MPSC) for case in BURSTS]), 0.20,
@@ -92,7 +92,7 @@ TARGETS = [
     Target("round trip, 100 subscribers or more: of mpsc", worst([ratio(case, "ns", MPSC) for case in WIDE]), 0.30,
            why="Ten dispatchers are woken and ten times the scheduler is gone through: 331 instructions a delivery where mpsc takes 1,009, but one after the other, where a hundred tasks keep both workers busy."),
     Target("round trip, 1 subscriber: of mpsc", worst([ratio(f"{r}/roundtrip/1", "ns", MPSC) for r in RUNTIMES]), 1.10,
-           why="3,900 instructions a round trip where a channel takes 3,000, and none of the difference in one place: 600 more for the publish and its one event, 160 to poll a task that is in a record and may be in a span, 150 for a call that is guarded and counted."),
+           why="3,900 instructions a round trip where a channel takes 3,000, and none of the difference in one place: 600 more for the publish and its one event, 160 to poll a task that is in a record and may be in a span, 150 for a call that is guarded and counted. That makes a tenth more on the current thread; what two workers add to it was not told apart."),
     Target("handlers that suspend, 100 or more: of mpsc with plain ones",
            worst([ratio(f"{r}/burst/{n}", "ns", MPSC, f"{OURS}, suspending") for r in RUNTIMES for n in (100, 1000)]), 0.70,
            why=f"A handler that suspends is polled twice and waits in between: {counted('publish-suspending-10')} instructions for ten, 1,070 a delivery in these bursts, with 13 misses of the first cache, where a channel and a handler that does not suspend take 720 and 6. Of the 1,070 tokio takes 150 to yield, 140 go into the two readings of the time that each has a share of, and their histogram, 150 into going on, 180 into the end and the wait of each. Beside handlers on channels that suspend, too, it is ahead."),
@@ -129,7 +129,7 @@ TARGETS = [
     Target("idle: start, of the same two threads by hand", ratio("idle", "start ms", "tokio, two threads"), 1.25),
     Target("idle: wake-ups a second", plain("idle", "wakes"), 0),
     Target("IPC, a request in turn: p50, of raw tokio", ratio("ipc/ct/sequential/64", "p50 us", RAW, IPC), 1.10,
-           why="Of some 6,500 instructions of the server, tokio takes 2,000 to carry bytes and 600 to have a deadline; the rest is JSON, checked, read and written."),
+           why="Of some 6,300 instructions of the server, tokio takes 2,000 to carry bytes and 600 to have a deadline; the rest is JSON, checked, read and written."),
     Target("IPC, the blocking client: p50, of raw std", ratio("ipc/ct/sequential/64", "p50 us", "raw, std", f"{IPC}, blocking"), 1.35),
     *(Target(f"IPC, 64 in flight: requests a second, of {name}", ratio("ipc/ct/in-flight/64", "a second", name, IPC), least, at_least=True, why=IN_FLIGHT)
       for name, least in (("raw, tokio", 0.30), ("tarpc, bincode", 3.5), ("zlink", 7))),
@@ -140,7 +140,7 @@ TARGETS = [
     Target("IPC, its system calls", plain("ipc/ct/counts", "calls", IPC), 3.05),
     Target("IPC, resident KiB for an idle connection", plain("ipc/ct/idle", "KiB", IPC), 6),
     Target("IPC on two workers, 64 in flight: requests a second, of JSON by hand", ratio("ipc/mt/in-flight/64", "a second", "JSON by hand", IPC), 3, at_least=True,
-           why="One task serves a connection, and one task of the client reads; each of 64 callers is woken, on whichever of two workers is free."),
+           why="One task serves a connection, and one of the client reads and writes for 64 callers, each of whom is a task that is woken; the second worker is woken to take half of them."),
 ]
 
 # Those that do something else, or less than can be done without: they are shown, and nobody competes with them.
@@ -172,8 +172,7 @@ WHY = [
     *(Why(f"{runtime}/topics/1000", "ns", "Each topic has a subscription made at run time, with a task of its own, as the channels have; each counts what it is offered, "
           "handles, drops and abandons.", ours=f"{OURS}, pulled", but=NODE) for runtime in RUNTIMES),
     Why("isolation", "p50 us", SLOW),
-    Why("isolation", "p99 us", "Two of two hundred events, and as far apart from round to round as from each other: it comes of what else wakes at that moment. That the handlers share a dispatcher "
-        "is not it: where the slow one has its own it is no less."),
+    Why("isolation", "p99 us", "Two of two hundred events, in each round others. That the handlers share a dispatcher is not it: where the slow one has its own it is no less. More was not found."),
     Why("contended/", "ns", "Each event is counted against the bound of each subscription, under the lock of its daemon's mailbox."),
     Why("contended/thousand", "ns", "A subscription made at run time has a mailbox of its own, with its lock and its counts.", ours=f"{OURS}, pulled"),
     Why("health/", "ns", "A check here has a name, a deadline and thresholds, and a report tells its status, message and age; one that blocks or panics costs no other.", ours=HEALTH),

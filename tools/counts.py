@@ -41,11 +41,13 @@ CASES = {
     "unit": "a piece of work that a daemon spawns, from its start to its end with the host",
     "ipc-request": "a request of 64 bytes over IPC, at the server, with what waits for it",
     "ipc-at-once": "one of 64 such requests that come at once",
+    "ipc-command": "such a request as a typed command of a host",
     "hello": "a program whose one daemon does nothing, from its first instruction to its last",
 }
 # Of these, system calls too.
 SYSTEM = {
     f"ipc-request{CALLS}": "system calls of a request, at the server",
+    f"ipc-command{CALLS}": "system calls of a typed command, at the server",
     f"ipc-at-once{CALLS}": "system calls of 64 requests that come at once, for each",
     f"hello{CALLS}": "system calls of such a program",
     f"idle{CALLS}": "system calls a millisecond of a host with 10,000 intervals that sleep and 1,000 subscriptions",

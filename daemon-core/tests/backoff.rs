@@ -17,11 +17,13 @@ const LIVES: [u64; 13] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 61, 0, 0];
 /// The delay behind each of them, in seconds, before chance takes something of it.
 const DELAYS: [u64; 13] = [1, 2, 4, 8, 16, 16, 16, 16, 16, 16, 1, 2, 4];
 
+/// When a life began, and when it ended.
+type Lived = (Instant, Option<Instant>);
+
 /// Fails once for each of its lives, and then lives on.
 #[derive(Clone, Default)]
 struct Script {
-    /// When each life began and ended.
-    lives: Arc<Mutex<Vec<(Instant, Option<Instant>)>>>,
+    lives: Arc<Mutex<Vec<Lived>>>,
 }
 
 impl Script {

@@ -375,5 +375,5 @@ fn a_start_that_a_shutdown_overtook_waits_for_its_turn_beyond_its_deadline() {
     assert!(report.is_clean(), "{report}");
     assert_eq!(report.daemon("hesitant").unwrap().state, State::Stopped, "{report}");
     let [wanted, wants] = ["hesitant", "lingering"].map(|name| report.daemon(name).unwrap().stopped_ms);
-    assert!(wants.is_some() && wanted > wants, "in its turn: {report}");
+    assert!(wants.is_some() && wanted >= wants, "in its turn: {report}");
 }

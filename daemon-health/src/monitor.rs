@@ -324,7 +324,7 @@ mod tests {
 
     #[daemon(name = "data")]
     #[derive(Default)]
-    struct Data(Arc<()>);
+    struct Data(#[expect(dead_code, reason = "how many hold it is counted")] Arc<()>);
 
     #[daemon]
     impl Data {

@@ -293,6 +293,12 @@ impl HostHandle {
         self.link.fail_daemon(daemon, life, reason.to_owned(), for_good)
     }
 
+    /// Whether there is a daemon of that name, whatever its state.
+    #[must_use]
+    pub fn has_daemon(&self, name: &str) -> bool {
+        self.link.has(name)
+    }
+
     /// The names of the daemons, in the order in which they were added.
     #[must_use]
     pub fn daemon_names(&self) -> Vec<String> {

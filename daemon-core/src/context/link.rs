@@ -49,6 +49,8 @@ pub(crate) type AnyDaemon = Arc<dyn Any + Send + Sync>;
 pub(crate) trait HostLink: Any + Send + Sync {
     /// How ready a daemon is; `None` if there is no such daemon.
     fn readiness(&self, daemon: &str) -> Option<watch::Receiver<Readiness>>;
+    /// Whether there is such a daemon.
+    fn has(&self, daemon: &str) -> bool;
     /// The names of all daemons.
     fn names(&self) -> Vec<String>;
     /// A daemon and all that cannot start before it runs.

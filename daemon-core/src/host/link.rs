@@ -26,6 +26,10 @@ impl HostLink for Board {
         self.find(daemon).map(|(_, slot)| slot.states())
     }
 
+    fn has(&self, daemon: &str) -> bool {
+        self.find(daemon).is_some()
+    }
+
     fn names(&self) -> Vec<String> {
         self.slots().iter().map(|slot| slot.name.to_string()).collect()
     }

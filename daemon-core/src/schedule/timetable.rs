@@ -136,6 +136,7 @@ impl Timetable {
     }
 
     /// A tick has ended.
+    #[inline]
     pub(crate) fn ended(&mut self, id: SlotId, now: Now) -> Ended {
         let slot = self.slot(id);
         let before = slot.planned();
@@ -176,6 +177,7 @@ impl Timetable {
 
     /// What is due by now, one thing at a time; `None` if there is nothing more. `jumped`: there was a suspend or a step of
     /// the clock since everything had been done.
+    #[inline]
     pub(crate) fn due(&mut self, now: Now, jumped: bool) -> Option<Due> {
         self.waiting_first = !self.waiting_first;
         if self.waiting_first

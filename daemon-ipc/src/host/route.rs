@@ -70,12 +70,11 @@ impl Route {
 
     /// The daemon and the command that a route names. Names may have dots, so the longest daemon's name counts that is one.
     fn find<'r>(&self, route: &'r str) -> Result<(&'r str, &'r str), Failure> {
-        let names = self.host.daemon_names();
         let splits = route.rmatch_indices('.').map(|(at, _)| (&route[..at], &route[at + 1..]));
-        let mut known = splits.filter(|(daemon, _)| names.iter().any(|name| name == daemon));
+        let mut known = splits.filter(|(daemon, _)| self.host.has_daemon(daemon));
         known.next().ok_or_else(|| {
             let daemon = route.split_once('.').map_or(route, |(daemon, _)| daemon).to_owned();
-            failure_of(&CallError::UnknownDaemon { daemon, known: names.join(", ") })
+            failure_of(&CallError::UnknownDaemon { daemon, known: self.host.daemon_names().join(", ") })
         })
     }
 

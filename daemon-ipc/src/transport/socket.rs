@@ -162,3 +162,47 @@ impl AsyncWrite for Socket {
         Pin::new(&mut self.writer).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    fn pair() -> (Socket, Socket) {
+        let (one, other) = UnixStream::pair().unwrap();
+        let socket = |stream: UnixStream| {
+            stream.set_nonblocking(true).unwrap();
+            Socket::new(stream).unwrap()
+        };
+        (socket(one), socket(other))
+    }
+
+    #[tokio::test]
+    async fn what_the_other_end_does_not_take_is_written_when_it_does() {
+        let (mut one, mut other) = pair();
+        let message: Vec<u8> = (0..4_000_000_u32).map(|number| number as u8).collect();
+        let expected = message.clone();
+        let writing = tokio::spawn(async move {
+            one.write_all(&message).await.unwrap();
+            one
+        });
+        let mut read = Vec::new();
+        while read.len() < expected.len() {
+            assert!(other.read_buf(&mut read).await.unwrap() > 0);
+        }
+        assert!(read == expected);
+        assert!(writing.await.unwrap().writer.blocked.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_writing_half_that_is_dropped_is_the_end_for_the_other_end_only() {
+        let (one, mut other) = pair();
+        let (mut reader, writer) = one.into_split();
+        drop(writer);
+        assert_eq!(other.read(&mut [0]).await.unwrap(), 0);
+        other.write_all(b"still").await.unwrap();
+        let mut read = [0; 5];
+        reader.read_exact(&mut read).await.unwrap();
+        assert_eq!(&read, b"still");
+    }
+}

@@ -161,7 +161,8 @@ async fn w7_a_long_line_costs_time_and_memory_in_proportion() {
 /// There, old connections are served on when the server is closed and its socket gone.
 #[tokio::test]
 async fn w8_closing_ends_the_connections_too() {
-    let place = on_socket(Limits::default());
+    // Longer than is waited here: they are told to end, and not only aborted when the time for handlers is up.
+    let place = on_socket(Limits::default().with_drain_timeout(60 * SOON));
     let mut old = Raw::over(UnixStream::connect(&place.path).await.unwrap());
     assert!(old.ask(r#"{"id":1,"type":"request","payload":{"act":"echo"}}"#).await.contains("response"));
     place.server.close();

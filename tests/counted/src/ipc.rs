@@ -7,10 +7,11 @@ use std::error::Error;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::thread;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
 
-use daemon_ipc::{Failure, Reply, Request, Server, blocking, from_fn};
+use daemon_core::{DaemonBase, Host, daemon};
+use daemon_ipc::{Failure, IpcServer, Reply, Request, Server, blocking, from_fn};
 use serde::{Deserialize, Serialize};
 
 type Result<T = (), E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
@@ -25,6 +26,20 @@ struct Echo {
     data: String,
 }
 
+/// The same by a command of a host.
+#[daemon(name = "echoes")]
+struct Echoes;
+
+#[daemon]
+impl Echoes {
+    #[command]
+    async fn echo(&self, echo: Echo) -> daemon_core::Result<Echo> {
+        Ok(echo)
+    }
+}
+
+impl DaemonBase for Echoes {}
+
 async fn echo(request: Request) -> Result<Reply, Failure> {
     Reply::of(&request.read::<Echo>()?)
 }
@@ -32,20 +47,36 @@ async fn echo(request: Request) -> Result<Reply, Failure> {
 /// Serves a copy of this program that asks so many times.
 pub(crate) fn serve(case: &str, times: &str) -> Result {
     let place = std::env::temp_dir().join(format!("counted-{}.sock", std::process::id()));
+    let start = || Command::new(std::env::current_exe()?).args([case, times]).arg(&place).stdin(Stdio::null()).spawn();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let server = Server::builder(from_fn(echo)).listen(&place)?;
-        let handle = server.handle();
-        let mut client = Command::new(std::env::current_exe()?);
-        let mut client = client.args([case, times]).arg(&place).stdin(Stdio::null()).spawn()?;
-        let waited = thread::spawn(move || {
-            let status = client.wait();
-            handle.close();
-            status
-        });
-        server.run().await;
-        let status = waited.join().map_err(|_| "the thread panicked")??;
-        if status.success() { Ok(()) } else { Err(format!("the client ended with {status}").into()) }
+    let status = runtime.block_on(async {
+        if case == "ipc-command" { serve_commands(&place, start).await } else { serve_requests(&place, start).await }
+    })?;
+    if status.success() { Ok(()) } else { Err(format!("the client ended with {status}").into()) }
+}
+
+async fn serve_requests(place: &Path, start: impl Fn() -> std::io::Result<Child>) -> Result<ExitStatus> {
+    let server = Server::builder(from_fn(echo)).listen(place)?;
+    let handle = server.handle();
+    let waited = wait_for(start()?, move || handle.close());
+    server.run().await;
+    Ok(waited.join().map_err(|_| "the thread panicked")??)
+}
+
+async fn serve_commands(place: &Path, start: impl Fn() -> std::io::Result<Child>) -> Result<ExitStatus> {
+    let host = Host::new("counted").daemon(IpcServer::new().path(place)).daemon(Echoes).start().await?;
+    let handle = host.handle();
+    let waited = wait_for(start()?, move || handle.request_shutdown());
+    host.wait().await?;
+    Ok(waited.join().map_err(|_| "the thread panicked")??)
+}
+
+/// Waits on a thread until a process has ended, and ends the server then.
+fn wait_for(mut client: Child, end: impl FnOnce() + Send + 'static) -> JoinHandle<std::io::Result<ExitStatus>> {
+    thread::spawn(move || {
+        let status = client.wait();
+        end();
+        status
     })
 }
 
@@ -58,6 +89,13 @@ pub(crate) fn ask(case: &str, times: u64, place: &Path) -> Result {
             let mut connection = blocking::Connection::connect(place)?;
             for _ in 0..times {
                 let answer: Echo = connection.call(&echo)?;
+                assert_eq!(answer.data, echo.data);
+            }
+        }
+        "ipc-command" => {
+            let mut connection = blocking::Connection::connect(place)?;
+            for _ in 0..times {
+                let answer = connection.commands(async |call| Echoes::client(call).echo(&echo).await)?;
                 assert_eq!(answer.data, echo.data);
             }
         }

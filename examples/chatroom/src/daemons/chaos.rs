@@ -10,8 +10,9 @@ use crate::chaos::{Fault, Next, Plan, Strike};
 
 /// How long a daemon hangs before it is restarted.
 const HANGS: Duration = Duration::from_secs(1);
-/// How long the daemons may take to recover at the end.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the daemons may take to recover at the end. After a long chaos each waits for half a minute before it starts again, and then
+/// meets the strikes that were kept for it meanwhile.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// Between two looks at whether they have.
 const LOOK: Duration = Duration::from_millis(250);
 
