@@ -117,7 +117,7 @@ TARGETS = [
     Target("10,000 intervals with names and results: CPU a tick, of a task each", ratio("intervals/10000/10", "cpu us", "tokio interval"), 0.25,
            why="Of a tick's 1,500 instructions and 13 misses of the first cache, the driver alone takes 490 and 1 (tokio's interval in a task: 1,240 and 10). The rest is the call, boxed, guarded and polled, with 400; its beginning, its end and two histograms with 250; and the clock, read once a tick."),
     Target("10,000 health checks that suspend once: of a bare FuturesUnordered", worst([ratio(f"health/{r}/10000", "ns", "FuturesUnordered", HEALTH) for r in RUNTIMES]), 1.3,
-           why="A third of it is the report: each check in it by name, with its message, age and count. The rest is a lock for each poll, a reading of the clock for each answer, and the thresholds."),
+           why="A quarter to a third of it is the report: each check in it by name, with its message, age and count. By the code, the rest is a lock for each poll, a reading of the clock for each answer, its thresholds, and the memory of all that."),
     Target("100,000 units: start, of token + TaskTracker", ratio("units/100000", "start us", "token + TaskTracker"), 2),
     Target("100,000 units: memory asked for, of token + TaskTracker", ratio("units/100000", "asked B", "token + TaskTracker"), 2),
     Target("100,000 units: resident, of token + TaskTracker", ratio("units/100000", "resident B", "token + TaskTracker"), 2),
