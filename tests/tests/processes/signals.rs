@@ -120,6 +120,22 @@ fn ctrl_c_on_a_terminal_stops_and_says_whom_it_waits_for() -> Result {
     Ok(())
 }
 
+#[test]
+fn a_quiet_one_does_not_count_the_seconds_on_a_terminal_either() -> Result {
+    let (far, near) = terminal()?;
+    let on_screen = "\"$@\" 2>&0; code=$?; echo the end >&0; exit $code";
+    let program = on_terminal(near).args(["sh", "-c", on_screen, "sh", SUBJECT]);
+    let subject = Subject::start_by(program, "calm/slow-stop", &["--quiet", "yes", "--settled", "settled"])?;
+    let mut screen = Screen::of(far.into());
+    subject.running.wait_for_line(Source::Stdout, SOON, |line| line.starts_with("settled: "))?;
+    subject.running.signal_group(Signal::INT)?;
+    subject.says("cleaned up")?;
+    screen.shows("the end")?;
+    assert_eq!(screen.shown.trim(), "the end");
+    assert_eq!(subject.ends()?.code, Some(0));
+    Ok(())
+}
+
 /// What a terminal shows.
 struct Screen {
     shown: String,
