@@ -3,7 +3,7 @@
 
 mod probe;
 
-use daemon_core::{BoxError, Context, DaemonBase, Error, Event, Host, Result, State, daemon};
+use daemon_core::{BoxError, Context, DaemonBase, Error, Event, Host, Result, State, TaskKind, TaskStatus, daemon};
 use probe::{Log, Says, account, assert_nothing_left, until};
 use std::future::pending;
 use std::sync::{Arc, Mutex, mpsc};
@@ -188,10 +188,51 @@ async fn what_fails_after_its_life_fails_no_later_one() {
     host.handle().restart_daemon("ghost").await.unwrap();
     drop(release);
     log.said("first gone").await;
+    // What of the first life is still there is shown, too.
+    let ticks = |task: &TaskStatus| task.kind == TaskKind::Interval;
+    until("its tick is gone", || !host.handle().status().daemon("ghost").unwrap().tasks.iter().any(ticks)).await;
     let status = host.handle().status();
     let ghost = status.daemon("ghost").unwrap();
     assert_eq!((ghost.state, ghost.errors, &ghost.reason), (State::Running, 1, &None), "{ghost:?}");
-    host.shutdown().await.unwrap();
+    let report = host.shutdown().await.unwrap();
+    assert!(report.is_clean(), "what blocked has ended since: {report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_earlier_life_left_blocked_is_told_of_while_it_blocks() {
+    let (blocked, is_blocked) = mpsc::channel();
+    let (release, released) = mpsc::channel();
+    let (log, first) = (Log::default(), Mutex::new(Some(Mutex::new(released))));
+    let said = log.clone();
+    let make = move || {
+        let release = first.lock().unwrap().take();
+        Ok::<_, BoxError>(Ghost { _gone: said.on_drop("gone"), blocked: blocked.clone(), release })
+    };
+    let host = Host::new("t").daemon_with(make).start().await.unwrap();
+    tokio::task::spawn_blocking(move || is_blocked.recv().unwrap()).await.unwrap();
+    host.handle().restart_daemon("ghost").await.unwrap();
+    host.handle().restart_daemon("ghost").await.unwrap();
+    let report = host.shutdown().await.unwrap();
+    let [cut] = &report.daemon("ghost").unwrap().cut[..] else { panic!("one thread blocks: {report}") };
+    assert!(report.exit_code == 75 && cut.blocking && !cut.gone && cut.work.contains("`tick`"), "{report}");
+    drop(release);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_blocked_in_the_last_stop_and_ended_later_is_told_as_cut_but_gone() {
+    let (blocked, is_blocked) = mpsc::channel();
+    let (release, released) = mpsc::channel();
+    let ghost = Ghost { _gone: Log::default().on_drop("gone"), blocked, release: Some(Mutex::new(released)) };
+    let host = Host::new("t").daemon(ghost).start().await.unwrap();
+    tokio::task::spawn_blocking(move || is_blocked.recv().unwrap()).await.unwrap();
+    host.handle().stop_daemon("ghost").await.unwrap();
+    drop(release);
+    let left = || host.handle().status().daemon("ghost").unwrap().tasks.len();
+    until("its work is gone", || left() == 0).await;
+    let report = host.shutdown().await.unwrap();
+    let [cut] = &report.daemon("ghost").unwrap().cut[..] else { panic!("one thread blocked: {report}") };
+    assert!(report.exit_code == 75 && cut.blocking && cut.gone, "{report}");
+    assert!(report.to_string().contains(", and has ended since"), "{report}");
 }
 
 #[derive(Event)]

@@ -246,9 +246,14 @@ impl Board {
         self.leaving.let_go(slot.plane, &slot.name, Box::new(drop))
     }
 
+    /// Looks what of the work that stops had to cut has ended by now. What is told after it agrees.
+    pub(crate) fn look_again(&self) {
+        self.slots().iter().for_each(|slot| slot.inner().look_again());
+    }
+
     /// Whether any step of any stop was cut, or a value is still being dropped.
     pub(crate) fn was_cut(&self) -> bool {
-        let any = self.slots().iter().any(|slot| !slot.inner().cut.is_empty()) || self.farewell.was_cut();
+        let any = self.slots().iter().any(|slot| !slot.inner().overran.is_empty()) || self.farewell.was_cut();
         any || !self.leaving.statuses().is_empty() || !self.settings.under_way().is_empty()
     }
 

@@ -133,7 +133,10 @@ pub(super) async fn launch(
             let code = tokio::select! {
                 biased;
                 code = forced => code,
-                failed = conductor.conduct(planes, sender) => exit_code(failed || board.ended_badly(), board.was_cut()),
+                failed = conductor.conduct(planes, sender) => {
+                    board.look_again();
+                    exit_code(failed || board.ended_badly(), board.was_cut())
+                }
             };
             let mut report = board.shutdown_report(code);
             board.claimed.give_back();

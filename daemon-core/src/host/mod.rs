@@ -25,6 +25,7 @@ mod lives;
 mod models;
 mod over;
 mod overdue;
+mod overran;
 mod phase;
 mod planes;
 mod process;

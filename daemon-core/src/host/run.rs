@@ -101,6 +101,7 @@ impl Host {
             Err(error) => return voice.refuse(name, &format!("cannot listen to signals: {error}")),
         };
         voice.tell(|| board.start_report(false));
+        board.look_again();
         let code = match end {
             End::Stopped { failed } => exit_code(failed || board.ended_badly(), board.was_cut()),
             End::Overrun => 75,

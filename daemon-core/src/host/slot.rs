@@ -15,8 +15,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::journal::Journal;
+use super::overran::Overran;
 use super::references::Known;
-use super::report::Cut;
 use super::unit::{Intake, Lived, Unit};
 use crate::context::{Life, Readiness};
 use crate::declaration::Plane;
@@ -24,7 +24,7 @@ use crate::definition::{CheckOptions, CommandOutline};
 use crate::event::SubscriptionStatus;
 use crate::status::State;
 use crate::sync::{Mutex, MutexGuard, watch};
-use crate::task::{FOREVER, Tally};
+use crate::task::{FOREVER, Tally, Tasks};
 use crate::unwind::{quietly, woke_badly};
 
 /// One daemon on the board.
@@ -81,8 +81,16 @@ pub(crate) struct Inner {
     pub(crate) started: Option<Duration>,
     pub(crate) stopped: Option<Duration>,
     pub(crate) stop_took: Duration,
-    pub(crate) cut: Vec<Cut>,
+    /// What stops had to cut.
+    pub(crate) overran: Overran,
     pub(crate) problems: Vec<String>,
+}
+
+impl Inner {
+    /// Looks what of the work that stops had to cut has ended by now.
+    pub(crate) fn look_again(&mut self) {
+        self.overran.look_again(self.number);
+    }
 }
 
 impl Slot {
@@ -203,6 +211,12 @@ impl Slot {
     pub(crate) fn alive(&self) -> Option<Alive> {
         let inner = self.inner();
         Some(Alive { life: inner.life.clone()?, lived: inner.lived.clone()? })
+    }
+
+    /// The lives before the latest of which work may still be there, with that work.
+    pub(crate) fn earlier(&self) -> Vec<(u64, Arc<Tasks>)> {
+        let inner = self.inner();
+        inner.overran.earlier(inner.number)
     }
 
     pub(crate) fn running(&self) -> Option<Alive> {

@@ -53,7 +53,7 @@ impl Board {
             let handlers = slot.intake.statuses().into_iter().map(|status| ((&status).into(), status.name));
             let pulled = slot.tally.ledger.accounts().into_iter().map(|(name, totals)| (totals, name));
             events.extend(handlers.chain(pulled).map(|(totals, name)| EventAccount::new(&slot.name, &name, totals)));
-            let mut cut = slot.inner().cut.clone();
+            let mut cut = slot.inner().overran.cuts();
             let leaving = leaving.into_iter().map(|value| Cut::new(value, false, &[]));
             Cut::add(&mut cut, still_there(&slot, &status).chain(leaving));
             let inner = slot.inner();
@@ -151,11 +151,12 @@ impl Board {
     pub(super) fn polled(&self, only: Option<Plane>) -> Vec<Polled> {
         let mut all = Vec::new();
         for slot in self.slots().into_iter().filter(|slot| only.is_none_or(|only| only == slot.plane)) {
-            let life = slot.inner().life.clone();
-            let Some(life) = life else { continue };
-            for (number, task) in life.tasks.polled() {
-                let busy = if task.kind == TaskKind::Handlers { slot.busy_handlers() } else { Vec::new() };
-                all.push(polled(&slot.name, life.number, number, &task, &busy));
+            let life = slot.inner().life.clone().map(|life| (life.number, life.tasks.clone()));
+            for (life, tasks) in slot.earlier().into_iter().chain(life) {
+                for (number, task) in tasks.polled() {
+                    let busy = if task.kind == TaskKind::Handlers { slot.busy_handlers() } else { Vec::new() };
+                    all.push(polled(&slot.name, life, number, &task, &busy));
+                }
             }
         }
         let leaving = self.leaving.polled(only);
@@ -214,7 +215,11 @@ fn daemon_status(slot: &Slot) -> DaemonStatus {
         ended: slot.tally.ledger.ended().into_iter().map(|(topic, totals)| ended(topic, totals)).collect(),
         guards: life.as_ref().map_or(0, |life| life.guards()),
         intervals: life.as_ref().map(|life| life.timers.statuses()).unwrap_or_default(),
-        tasks: life.as_ref().map(|life| life.tasks.statuses()).unwrap_or_default(),
+        tasks: {
+            let life = life.as_ref().map(|life| life.tasks.clone());
+            let earlier = slot.earlier().into_iter().map(|(_, tasks)| tasks);
+            earlier.chain(life).flat_map(|tasks| tasks.statuses()).collect()
+        },
         commands: slot.command_names().map(ToOwned::to_owned).collect(),
         errors: load(&slot.tally.errors),
         panics: load(&slot.tally.panics),

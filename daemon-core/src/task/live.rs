@@ -99,6 +99,11 @@ impl Live {
         self.work.at(record.place).is_some_and(|here| Arc::ptr_eq(&here.record, record))
     }
 
+    /// Whether there is work of that number.
+    pub(super) fn has_number(&self, number: u64) -> bool {
+        self.work.iter().any(|member| member.record.number == number)
+    }
+
     /// The work that `of` picks, in the order in which it was started.
     pub(super) fn pick(&self, of: impl Fn(&Record) -> bool) -> Vec<Member> {
         let picked = self.work.iter().filter(|member| of(&member.record)).cloned().collect();

@@ -57,7 +57,7 @@ pub(crate) struct Record<E: ?Sized = dyn End> {
     origin: Arc<Origin>,
     tasks: Arc<Tasks>,
     /// The how manieth piece of work of its registry it is.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     /// When it was spawned, in nanoseconds after its registry was made.
     since: u64,
     polls: AtomicU64,

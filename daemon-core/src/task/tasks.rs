@@ -214,6 +214,11 @@ impl Tasks {
         self.lock().has(work)
     }
 
+    /// Whether the piece of work of that number is one of these.
+    pub(crate) fn has_number(&self, number: u64) -> bool {
+        self.lock().has_number(number)
+    }
+
     /// What a thread polls right now, each with its number here; what may block is not meant.
     pub(crate) fn polled(&self) -> Vec<(u64, TaskStatus)> {
         let polled = self.lock().pick(|record| record.is_polled() && record.kind() != TaskKind::Blocking);
@@ -222,8 +227,13 @@ impl Tasks {
 
     /// What is under way.
     pub(crate) fn statuses(&self) -> Vec<TaskStatus> {
+        self.numbered().into_iter().map(|(_, status)| status).collect()
+    }
+
+    /// As [`statuses`](Self::statuses), each with its number here.
+    pub(crate) fn numbered(&self) -> Vec<(u64, TaskStatus)> {
         let work = self.lock().pick(|_| true);
-        work.iter().map(|member| member.record.status()).collect()
+        work.iter().map(|member| (member.record.number, member.record.status())).collect()
     }
 }
 

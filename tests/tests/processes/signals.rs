@@ -120,6 +120,20 @@ fn ctrl_c_on_a_terminal_stops_and_says_whom_it_waits_for() -> Result {
     Ok(())
 }
 
+#[test]
+fn a_quiet_one_does_not_count_the_seconds_on_a_terminal_either() -> Result {
+    let (far, near) = terminal()?;
+    let program = on_terminal(near).args(["sh", "-c", "exec \"$@\" 2>&0", "sh", SUBJECT]);
+    let subject = Subject::start_by(program, "calm/slow-stop", &["--quiet", "yes", "--settled", "settled"])?;
+    let screen = Screen::of(far.into());
+    subject.running.wait_for_line(Source::Stdout, SOON, |line| line.starts_with("settled: "))?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_eq!((ended.code, ended.said("cleaned up")), (Some(0), 1), "{ended:#?}");
+    assert_eq!(screen.rest()?, "");
+    Ok(())
+}
+
 /// What a terminal shows.
 struct Screen {
     shown: String,
@@ -140,6 +154,18 @@ impl Screen {
             }
         });
         Self { shown: String::new(), chunks }
+    }
+
+    /// Waits until nothing more can come, and returns all that it has shown.
+    fn rest(mut self) -> Result<String> {
+        let deadline = Instant::now() + SOON;
+        loop {
+            match self.chunks.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(more) => self.shown.push_str(&more),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(self.shown),
+                Err(late) => return Err(format!("{late}: {:?}", self.shown).into()),
+            }
+        }
     }
 
     /// Waits until it has shown this.

@@ -86,6 +86,29 @@ fn a_start_that_blocks_the_only_worker_ends_by_its_deadline() -> Result {
     Ok(())
 }
 
+/// Without a look at the workers every timer would stand still, and what is beneath would not be cleaned up.
+#[test]
+fn a_stop_looks_after_its_timers_however_seldom_a_run_does() -> Result {
+    let subject = Subject::start("stuck/after-a-timer", &["--budget", "2000", "--blocked-after", "600000"])?;
+    subject.says("stuck")?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_named(&ended, "after-a-timer", "cleanup");
+    assert_eq!(ended.said("cleaned up beneath"), 1, "{ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn who_blocks_a_thread_in_a_stop_is_told_of_in_the_report_alone() -> Result {
+    let subject = Subject::start("stuck/after-a-timer", &["--budget", "2000", "--blocked-after", "50"])?;
+    subject.says("stuck")?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_named(&ended, "after-a-timer", "cleanup");
+    assert!(!ended.err.contains("blocks a worker thread"), "{ended:#?}");
+    Ok(())
+}
+
 #[test]
 fn what_is_to_be_done_at_the_exit_blocks() -> Result {
     let ended = stop(Program::new(SUBJECT), "stuck/exit-handler", "stuck")?;

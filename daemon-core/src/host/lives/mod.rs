@@ -75,7 +75,7 @@ impl Lifecycle {
             inner.number = self.number;
             // What was wrong with the end of the life before is over, unless it still blocks a thread.
             inner.problems.clear();
-            inner.cut.retain(|cut| !cut.gone);
+            inner.look_again();
             inner.life = Some(life.clone());
         }
         self.slot.tally.renew();

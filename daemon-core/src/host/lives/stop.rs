@@ -74,7 +74,8 @@ impl Lifecycle {
             let mut inner = slot.inner();
             inner.stop_took = begun.elapsed();
             inner.stopped = Some(self.board.since.elapsed());
-            if inner.cut.iter().all(|cut| cut.gone) {
+            inner.look_again();
+            if !inner.overran.is_there(life.number) {
                 inner.life = None;
             }
         }
@@ -162,26 +163,24 @@ impl Stopping<'_> {
         self.begun_within(step, pin!(tasks.idle(&of))).await; // what is left is told of
         let cuts = aborted.into_iter().map(|(record, then)| {
             let gone = record.is_gone();
-            Cut::new(&if gone { then } else { record.status() }, gone, &busy)
+            (record.number, Cut::new(&if gone { then } else { record.status() }, gone, &busy))
         });
         for cut in self.book(cuts) {
             tracing::warn!(parent: &self.life.span, "{cut}");
         }
     }
 
-    /// Books what was cut; returns what was not known.
-    fn book(&self, cuts: impl Iterator<Item = Cut>) -> Vec<Cut> {
-        let mut inner = self.slot.inner();
-        let known = inner.cut.len();
-        Cut::add(&mut inner.cut, cuts);
-        inner.cut[known..].to_vec()
+    /// Books what was cut, by its number; returns what was not known.
+    fn book(&self, cuts: impl Iterator<Item = (u64, Cut)>) -> Vec<Cut> {
+        let cuts: Vec<_> = cuts.collect();
+        self.slot.inner().overran.book(self.life.number, &self.life.tasks, cuts.into_iter())
     }
 
     /// Books what could not be aborted and is not in the report yet, such as blocking work that `cleanup` began.
     fn book_what_is_left(&self) {
         let busy = self.slot.busy_handlers();
-        let left = self.life.tasks.statuses();
-        self.book(left.iter().map(|task| Cut::new(task, false, &busy)));
+        let left = self.life.tasks.numbered();
+        self.book(left.iter().map(|(number, task)| (*number, Cut::new(task, false, &busy))));
     }
 
     /// Runs `work` in a task of its own; what overruns `step` is aborted and booked, and has to be gone by `end`.

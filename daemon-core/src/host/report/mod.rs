@@ -153,7 +153,7 @@ pub struct Cut {
     pub waits_in: Option<String>,
     /// Whether it did not even yield, but blocked its thread.
     pub blocking: bool,
-    /// Whether it is gone.
+    /// Whether it is gone by now.
     pub gone: bool,
 }
 

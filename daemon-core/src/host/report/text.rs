@@ -178,7 +178,10 @@ impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let since = self.idle_ms.map(short);
         match (&since, self.gone, self.blocking) {
-            (Some(since), _, true) => write!(f, "{} has blocked a thread for {since}", self.work)?,
+            (Some(since), true, true) => {
+                write!(f, "{} had blocked a thread for {since}, and has ended since", self.work)?;
+            }
+            (Some(since), false, true) => write!(f, "{} has blocked a thread for {since}", self.work)?,
             (Some(since), true, _) => write!(f, "{} was aborted, {since} after it last ran", self.work)?,
             (Some(since), false, _) => write!(f, "{} did not end, and last ran {since} before", self.work)?,
             (None, true, _) => write!(f, "{} was aborted before it ran", self.work)?,

@@ -19,6 +19,7 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
         "initialize" => host.workers(2).daemon(Beside).daemon(InInitialize),
         "initialize-alone" => host.workers(1).daemon(Beside).daemon(InInitialize),
         "cleanup" => host.workers(2).daemon(Beside).daemon(InCleanup),
+        "after-a-timer" => host.workers(2).daemon(Beneath).daemon(AfterATimer),
         "drop" => host.daemon(Beside).daemon(InDrop),
         "made-drop" => host.daemon(Beside).daemon_with(|| Ok::<_, daemon_core::BoxError>(InDrop)),
         "shutdown-handler" => host.daemon(Witness).on_shutdown(|| async { stuck() }),
@@ -262,6 +263,34 @@ impl DaemonBase for InCleanup {
 
     async fn cleanup(&self, _cx: &Context) -> Result<()> {
         std::thread::sleep(FOR_EVER);
+        Ok(())
+    }
+}
+
+/// Blocks the worker that wakes for its timer, and so the one that has the watch over all timers.
+#[daemon(name = "after-a-timer", no_handlers, requires(Beneath))]
+struct AfterATimer;
+
+impl DaemonBase for AfterATimer {
+    async fn initialize_deferred(&self, _cx: &Context) -> Result<()> {
+        println!("stuck"); // as good as
+        Ok(())
+    }
+
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        std::thread::sleep(FOR_EVER);
+        Ok(())
+    }
+}
+
+/// Is to be stopped after it.
+#[daemon(name = "beneath", no_handlers)]
+struct Beneath;
+
+impl DaemonBase for Beneath {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        println!("cleaned up beneath");
         Ok(())
     }
 }

@@ -1,0 +1,85 @@
+//! What the stops of one daemon had to cut, and what has become of it since.
+//!
+//! What a stop leaves behind, such as a handler that blocks its thread, may end at any later time and tells nobody of it. So
+//! whoever asks looks again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::report::Cut;
+use crate::task::Tasks;
+
+/// The work of one daemon that overran a stop.
+#[derive(Default)]
+pub(crate) struct Overran(Vec<Line>);
+
+/// A line of the report, and what it stands for.
+struct Line {
+    /// The life whose stop cut it; the latest, if several did.
+    life: u64,
+    cut: Cut,
+    there: Vec<Piece>,
+}
+
+/// A piece of work that was still there when it was booked.
+struct Piece {
+    life: u64,
+    tasks: Arc<Tasks>,
+    number: u64,
+}
+
+impl Overran {
+    /// Books work, by its number, that the stop of a life has cut. Returns what is not known yet: of work of one name that is still
+    /// there, one line is enough.
+    pub(crate) fn book(&mut self, life: u64, tasks: &Arc<Tasks>, work: impl Iterator<Item = (u64, Cut)>) -> Vec<Cut> {
+        let still_there = self.0.iter().enumerate().filter(|(_, line)| !line.cut.gone);
+        let mut still_there: HashMap<String, usize> = still_there.map(|(at, line)| (line.cut.work.clone(), at)).collect();
+        let mut news = Vec::new();
+        for (number, cut) in work {
+            let there = (!cut.gone).then(|| Piece { life, tasks: tasks.clone(), number });
+            if let Some(known) = still_there.get(&cut.work).map(|at| &mut self.0[*at]) {
+                known.life = life;
+                known.there.extend(there);
+                continue;
+            }
+            if there.is_some() {
+                still_there.insert(cut.work.clone(), self.0.len());
+            }
+            news.push(cut.clone());
+            self.0.push(Line { life, cut, there: there.into_iter().collect() });
+        }
+        news
+    }
+
+    /// Looks what has ended by now. Of the stop of the `latest` life it stays told; of those before it is over.
+    pub(crate) fn look_again(&mut self, latest: u64) {
+        self.0.retain_mut(|line| {
+            line.there.retain(|piece| piece.tasks.has_number(piece.number));
+            line.cut.gone = line.there.is_empty();
+            !line.cut.gone || line.life == latest
+        });
+    }
+
+    /// What was cut, as it was when it was looked at last.
+    pub(crate) fn cuts(&self) -> Vec<Cut> {
+        self.0.iter().map(|line| line.cut.clone()).collect()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether something was still there when it was looked at last.
+    pub(crate) fn is_there(&self, life: u64) -> bool {
+        self.0.iter().flat_map(|line| &line.there).any(|piece| piece.life == life)
+    }
+
+    /// The lives other than `latest` of which something may still be there, with their work.
+    pub(crate) fn earlier(&self, latest: u64) -> Vec<(u64, Arc<Tasks>)> {
+        let pieces = self.0.iter().flat_map(|line| &line.there).filter(|piece| piece.life != latest);
+        let mut lives: Vec<_> = pieces.map(|piece| (piece.life, piece.tasks.clone())).collect();
+        lives.sort_by_key(|(life, _)| *life);
+        lives.dedup_by_key(|(life, _)| *life);
+        lives
+    }
+}
