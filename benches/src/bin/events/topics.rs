@@ -1,6 +1,6 @@
-//! A hundred types of event, each on its own topic, handled by ten daemons of ten handlers.
+//! A thousand types of event, each on its own topic, handled by daemons of ten handlers.
 //!
-//! The daemons are what the macros would write: a hundred types are more than anybody would annotate.
+//! The daemons are what the macros would write: so many types are more than anybody would annotate.
 
 use std::sync::Arc;
 
@@ -74,18 +74,25 @@ macro_rules! listeners {
         /// How an event of each type is published.
         const PUBLISH: &[[Publish; 10]] = &[$(publish!($ten, 0 1 2 3 4 5 6 7 8 9)),+];
 
-        /// Adds the ten daemons.
+        /// Adds a daemon for every ten subscribers.
         pub fn listeners(mut host: Host, subscribers: &[Arc<Subscriber>]) -> Host {
             $(
-                let some = subscribers[$ten * 10..$ten * 10 + 10].to_vec();
-                host = host.daemon_as(concat!("listener-", $ten), Listener::<$ten>(some));
+                if let Some(some) = subscribers.get($ten * 10..$ten * 10 + 10) {
+                    host = host.daemon_as(concat!("listener-", $ten), Listener::<$ten>(some.to_vec()));
+                }
             )+
             host
         }
     };
 }
 
-listeners!(0 1 2 3 4 5 6 7 8 9);
+listeners!(
+    0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19
+    20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39
+    40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59
+    60 61 62 63 64 65 66 67 68 69 70 71 72 73 74 75 76 77 78 79
+    80 81 82 83 84 85 86 87 88 89 90 91 92 93 94 95 96 97 98 99
+);
 
 /// How many types there are.
 pub const TYPES: usize = 10 * PUBLISH.len();
