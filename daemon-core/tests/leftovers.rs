@@ -215,6 +215,7 @@ async fn what_an_earlier_life_left_blocked_is_told_of_while_it_blocks() {
     let report = host.shutdown().await.unwrap();
     let [cut] = &report.daemon("ghost").unwrap().cut[..] else { panic!("one thread blocks: {report}") };
     assert!(report.exit_code == 75 && cut.blocking && !cut.gone && cut.work.contains("`tick`"), "{report}");
+    assert!(!report.left.is_nothing(), "it is counted: {report}");
     drop(release);
 }
 

@@ -33,7 +33,8 @@ impl Overran {
     /// there, one line is enough.
     pub(crate) fn book(&mut self, life: u64, tasks: &Arc<Tasks>, work: impl Iterator<Item = (u64, Cut)>) -> Vec<Cut> {
         let still_there = self.0.iter().enumerate().filter(|(_, line)| !line.cut.gone);
-        let mut still_there: HashMap<String, usize> = still_there.map(|(at, line)| (line.cut.work.clone(), at)).collect();
+        let mut still_there: HashMap<String, usize> =
+            still_there.map(|(at, line)| (line.cut.work.clone(), at)).collect();
         let mut news = Vec::new();
         for (number, cut) in work {
             let there = (!cut.gone).then(|| Piece { life, tasks: tasks.clone(), number });
