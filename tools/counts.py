@@ -158,10 +158,10 @@ def compare(counted, limits):
     over = []
     for case, number in counted.items():
         limit = limits.get(case)
-        change = f"{number / limit - 1:+.1%}" if limit else "no limit"
+        change = "no limit" if limit is None else f"{number / limit - 1:+.1%}" if limit else f"{number:+g}"
         print(f"{case:20} {number:8g} {change:>9}  {(CASES | SYSTEM)[case]}")
         slack = SELDOM if case in SYSTEM else (limit or 0) * SLACK
-        if not limit or number > limit + slack:
+        if limit is None or number > limit + slack:
             over.append(case)
     return over
 
