@@ -12,6 +12,12 @@ const LIMIT: usize = 256;
 /// What the labels of all others say.
 const OTHERS: &str = "(others)";
 
+/// How many there are with those, one for each name.
+const MOST: usize = 2 * LIMIT;
+
+/// What counts for every name beyond.
+const NAMELESS: (&str, &str) = ("others", "Counted under names that were too many.");
+
 /// A number that a daemon counts up. Clones are the same number.
 #[derive(Clone, Debug, Default)]
 pub struct Counter(Arc<AtomicU64>);
@@ -40,9 +46,12 @@ impl Counters {
     pub(crate) fn of(&self, name: &str, help: &str, labels: &[(&str, &str)]) -> Counter {
         let labels = labels.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned()));
         let mut key: (_, Labels) = (name.to_owned(), labels.collect());
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut help, mut all) = (help, self.0.lock().unwrap_or_else(PoisonError::into_inner));
         if all.len() >= LIMIT && !all.contains_key(&key) {
             key.1.values_mut().for_each(|value| OTHERS.clone_into(value));
+        }
+        if all.len() >= MOST && !all.contains_key(&key) {
+            (key, help) = ((NAMELESS.0.to_owned(), Labels::new()), NAMELESS.1);
         }
         all.entry(key).or_insert_with(|| (help.to_owned(), Counter::default())).1.clone()
     }
@@ -75,5 +84,18 @@ mod tests {
         assert_eq!(statuses.len(), LIMIT + 1);
         assert_eq!((value("0"), value("255"), value("256")), (Some(2), Some(1), None));
         assert_eq!(value(OTHERS), Some(1_000 - LIMIT as u64));
+    }
+
+    #[test]
+    fn names_that_are_made_up_without_end_share_one_counter() {
+        let counters = Counters::default();
+        for number in 0..2_000 {
+            let (label, with) = (format!("by{number}"), number % 2);
+            counters.of(&format!("asked{number}"), "", &[(&*label, "0")][..with]).add(1);
+        }
+        let statuses = counters.statuses();
+        assert_eq!(statuses.len(), MOST + 1);
+        let others = statuses.iter().find(|status| status.name == NAMELESS.0);
+        assert_eq!(others.map(|status| status.value), Some(2_000 - MOST as u64));
     }
 }

@@ -49,7 +49,8 @@ impl Context {
 
     /// A number that the daemon counts up, such as requests it has answered: seen in its status, and shown with the figures of its
     /// host, where `_total` is added to the name and the daemon's name to the labels. Asked for again, in this life or the next, it
-    /// is the same one. Of one daemon 256 are told apart; what comes after shares one whose labels say `(others)`.
+    /// is the same one. Of one daemon 256 are told apart; what comes after shares one for each name, whose labels say `(others)`, and beyond
+    /// 512 one whose name is `others`.
     ///
     /// A name is put together as Prometheus has it: lower case, a prefix of the program's own, a unit at the end if it has one.
     ///
