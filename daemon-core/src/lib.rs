@@ -58,7 +58,6 @@ mod host;
 pub mod instance;
 #[cfg(all(test, daemon_loom))]
 mod models;
-mod order;
 mod policy;
 mod reload;
 mod schedule;

@@ -14,7 +14,6 @@ use super::registry::Interest;
 use super::retained::{Kept, Shelf};
 use super::state::{Phase, State, drop_entry};
 use super::store::{Entry, Put};
-use crate::order::sorted;
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
@@ -42,7 +41,8 @@ pub(crate) fn find(shelf: &Shelf, lanes: &[Interest], since: u64) -> Vec<(u32, K
         let found = shelf.find(topic, route.takes, since).into_iter();
         all.extend(found.map(|kept| (route.lane, kept)));
     }
-    sorted(all, |(lane, kept)| (kept.number, *lane))
+    all.sort_by_key(|(lane, kept)| (kept.number, *lane));
+    all
 }
 
 impl Mailbox {

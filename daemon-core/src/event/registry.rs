@@ -3,7 +3,6 @@
 use super::error::SubscribeError;
 use super::plan::LanePlan;
 use super::routes::{Route, Routes, TypeTag};
-use crate::order::sorted;
 use daemon_grammar::topic::{is_pattern, matches};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
@@ -106,7 +105,8 @@ pub(crate) fn routes_of<'i>(
     expects: Option<TypeTag>,
 ) -> Routes {
     let matching = patterns.filter(|interest| matches(&interest.topic, topic));
-    let all: Vec<&Interest> = sorted(literal.chain(matching).collect(), |interest| interest.place());
+    let mut all: Vec<&Interest> = literal.chain(matching).collect();
+    all.sort_by_key(|interest| interest.place());
     let routes: Vec<Route> = all.into_iter().map(|interest| interest.route.clone()).collect();
     let has_gates = routes.iter().any(|route| route.gate.is_some());
     let plain = routes.first().and_then(|first| first.takes).map(|kind| kind.id);

@@ -19,7 +19,6 @@ use super::unit::Unit;
 use crate::error::{DaemonError, DaemonErrorCode, Error};
 use crate::event::Bus;
 use crate::instance::Scope;
-use crate::order::sorted;
 use crate::schedule::Clock;
 use crate::status::State;
 use crate::sync::{Mutex, MutexGuard};
@@ -178,7 +177,9 @@ impl Board {
     }
 
     pub(crate) fn by_wave(&self) -> Vec<Arc<Slot>> {
-        sorted(self.slots(), |slot| (slot.wave.into(), 0))
+        let mut slots = self.slots();
+        slots.sort_by_key(|slot| slot.wave);
+        slots
     }
 
     /// Tells the conductor; once it is gone nobody needs to know.

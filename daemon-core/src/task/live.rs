@@ -14,7 +14,6 @@ use tokio::task::AbortHandle;
 use super::places::Places;
 use super::record::{Birth, End, Origin, Record};
 use super::tasks::{Label, Tasks};
-use crate::order::sorted;
 use crate::status::TaskKind;
 
 /// A piece of work under way, and how it is aborted once it has been spawned.
@@ -106,8 +105,9 @@ impl Live {
 
     /// The work that `of` picks, in the order in which it was started.
     pub(super) fn pick(&self, of: impl Fn(&Record) -> bool) -> Vec<Member> {
-        let picked = self.work.iter().filter(|member| of(&member.record)).cloned().collect();
-        sorted(picked, |member: &Member| (member.record.number, 0))
+        let mut picked: Vec<_> = self.work.iter().filter(|member| of(&member.record)).cloned().collect();
+        picked.sort_unstable_by_key(|member| member.record.number);
+        picked
     }
 }
 

@@ -8,7 +8,6 @@ use crate::host::board::Happening;
 use crate::host::lives::destructor_failed;
 use crate::host::slot::Slot;
 use crate::host::unit::Unit;
-use crate::order::sorted;
 use crate::task::{aside, attempt};
 
 /// How much longer than the stop budget the values that live through restarts may take to be dropped.
@@ -25,8 +24,8 @@ impl Conducting {
             _ => None,
         });
         let units: Vec<_> = self.players.drain(..).map(|player| player.unit).chain(late).collect();
-        let ended: Vec<_> = self.board.slots().into_iter().zip(units).collect();
-        let ended = sorted(ended, |(slot, _)| ((u32::MAX - slot.wave).into(), 0));
+        let mut ended: Vec<_> = self.board.slots().into_iter().zip(units).collect();
+        ended.sort_by_key(|(slot, _)| std::cmp::Reverse(slot.wave));
         let until = self.until() + LEAVING;
         let mut ended = ended.into_iter().peekable();
         while let Some(wave) = ended.peek().map(|(slot, _)| slot.wave) {
