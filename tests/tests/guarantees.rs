@@ -1,6 +1,6 @@
-//! The pages that promise something agree with the tests that prove it.
+//! The pages that promise something agree with the tests that prove it, and those about decisions with what was decided.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -67,6 +67,37 @@ fn every_exit_code_is_proved() {
     for code in ["128 + n", "75", "69", "1", "0"] {
         assert!(codes.contains(&code) && proved.contains(&code), "{code}: {codes:?}, {proved:?}");
     }
+}
+
+#[test]
+fn every_design_note_has_its_number_and_its_question_in_the_index() {
+    let design = Path::new(ROOT).join("docs/design");
+    let index = std::fs::read_to_string(design.join("README.md")).unwrap();
+    let mut expected = BTreeSet::new();
+    for file in std::fs::read_dir(&design).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        let Some((number, _)) = name.split_once('-').filter(|(number, _)| number.parse::<u32>().is_ok()) else {
+            continue;
+        };
+        let text = std::fs::read_to_string(design.join(&name)).unwrap();
+        let question = text.lines().next().and_then(|head| head.strip_prefix(&format!("# {number}: ")));
+        let question = question.unwrap_or_else(|| panic!("{name} does not begin with its number"));
+        expected.insert(format!("| [{number}]({name}) | {question} |"));
+    }
+    let listed = index.lines().filter(|line| line.starts_with("| [0")).map(str::to_owned).collect();
+    assert_eq!(expected, listed);
+}
+
+#[test]
+fn every_dependency_is_explained() {
+    let manifest = include_str!("../../Cargo.toml");
+    let section = manifest.split("[workspace.dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    let page = include_str!("../../docs/design/dependencies.md");
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    let explained: BTreeSet<_> = page.split(|c| !is_of_name(c)).collect();
+    let named = section.lines().filter_map(|line| Some(line.split_once(" = ")?.0));
+    let missing: Vec<_> = named.filter(|name| !name.starts_with("daemon-") && !explained.contains(name)).collect();
+    assert!(missing.is_empty() && section.contains("tokio = "), "not in docs/design/dependencies.md: {missing:?}");
 }
 
 #[test]
