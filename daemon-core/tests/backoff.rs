@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use daemon_core::{Context, DaemonBase, Host, Result, daemon};
+use daemon_core::{Context, DaemonBase, Host, Result, ShutdownReport, daemon};
 use tokio::time::{Instant, sleep};
 
 mod probe;
@@ -53,7 +53,15 @@ impl Script {
 /// A sleep may end a moment late.
 const MOMENT: Duration = Duration::from_millis(5);
 
-#[track_caller]
+/// Lets a daemon live by the script, looks at its delays, and returns the report of its host's end.
+async fn play<D: DaemonBase>(script: Script, daemon: D) -> ShutdownReport {
+    let host = Host::new("test").daemon(daemon).start().await.unwrap();
+    assert_spread(&script.delays().await);
+    let report = host.shutdown().await.unwrap();
+    assert!(report.is_clean(), "{report}");
+    report
+}
+
 fn assert_spread(delays: &[Duration]) {
     assert_eq!(delays.len(), DELAYS.len());
     for (delay, full) in delays.iter().zip(DELAYS.map(S)) {
@@ -79,10 +87,8 @@ impl DaemonBase for Restarted {}
 #[tokio::test(start_paused = true)]
 async fn a_daemon_waits_longer_each_time_and_less_again_after_a_stable_life() {
     let script = Script::default();
-    let host = Host::new("test").daemon(Restarted(script.clone())).start().await.unwrap();
-    assert_spread(&script.delays().await);
-    let report = host.shutdown().await.unwrap();
-    assert!(report.is_clean(), "{report}");
+    let report = play(script.clone(), Restarted(script)).await;
+    assert_eq!(report.daemon("restarted").unwrap().restarts, DELAYS.len() as u64, "{report}");
 }
 
 #[daemon(name = "steady")]
@@ -101,8 +107,6 @@ impl DaemonBase for Steady {}
 #[tokio::test(start_paused = true)]
 async fn a_task_waits_longer_each_time_and_less_again_after_a_stable_life() {
     let script = Script::default();
-    let host = Host::new("test").daemon(Steady(script.clone())).start().await.unwrap();
-    assert_spread(&script.delays().await);
-    let report = host.shutdown().await.unwrap();
+    let report = play(script.clone(), Steady(script)).await;
     assert_eq!(report.daemon("steady").unwrap().restarts, 0, "the task alone: {report}");
 }

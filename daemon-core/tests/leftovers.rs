@@ -3,7 +3,9 @@
 
 mod probe;
 
-use daemon_core::{BoxError, Context, DaemonBase, Error, Event, Host, Result, State, TaskKind, TaskStatus, daemon};
+use daemon_core::{
+    BoxError, Context, DaemonBase, Error, Event, Host, Result, RunningHost, State, TaskKind, TaskStatus, daemon,
+};
 use probe::{Log, Says, account, assert_nothing_left, until};
 use std::future::pending;
 use std::sync::{Arc, Mutex, mpsc};
@@ -172,19 +174,25 @@ impl Ghost {
 }
 impl DaemonBase for Ghost {}
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_fails_after_its_life_fails_no_later_one() {
+/// A host whose ghost blocks a thread in its first life, until the sender is dropped.
+async fn haunted(log: &Log) -> (RunningHost, mpsc::Sender<()>) {
     let (blocked, is_blocked) = mpsc::channel();
     let (release, released) = mpsc::channel();
-    let (log, first) = (Log::default(), Mutex::new(Some(Mutex::new(released))));
-    let said = log.clone();
+    let (said, first) = (log.clone(), Mutex::new(Some(Mutex::new(released))));
     let make = move || {
         let release = first.lock().unwrap().take();
-        let _gone = said.on_drop(if release.is_some() { "first gone" } else { "second gone" });
+        let _gone = said.on_drop(if release.is_some() { "first gone" } else { "later gone" });
         Ok::<_, BoxError>(Ghost { _gone, blocked: blocked.clone(), release })
     };
     let host = Host::new("t").daemon_with(make).start().await.unwrap();
     tokio::task::spawn_blocking(move || is_blocked.recv().unwrap()).await.unwrap();
+    (host, release)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_fails_after_its_life_fails_no_later_one() {
+    let log = Log::default();
+    let (host, release) = haunted(&log).await;
     host.handle().restart_daemon("ghost").await.unwrap();
     drop(release);
     log.said("first gone").await;
@@ -200,16 +208,7 @@ async fn what_fails_after_its_life_fails_no_later_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_an_earlier_life_left_blocked_is_told_of_while_it_blocks() {
-    let (blocked, is_blocked) = mpsc::channel();
-    let (release, released) = mpsc::channel();
-    let (log, first) = (Log::default(), Mutex::new(Some(Mutex::new(released))));
-    let said = log.clone();
-    let make = move || {
-        let release = first.lock().unwrap().take();
-        Ok::<_, BoxError>(Ghost { _gone: said.on_drop("gone"), blocked: blocked.clone(), release })
-    };
-    let host = Host::new("t").daemon_with(make).start().await.unwrap();
-    tokio::task::spawn_blocking(move || is_blocked.recv().unwrap()).await.unwrap();
+    let (host, release) = haunted(&Log::default()).await;
     host.handle().restart_daemon("ghost").await.unwrap();
     host.handle().restart_daemon("ghost").await.unwrap();
     let report = host.shutdown().await.unwrap();
@@ -221,11 +220,7 @@ async fn what_an_earlier_life_left_blocked_is_told_of_while_it_blocks() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_blocked_in_the_last_stop_and_ended_later_is_told_as_cut_but_gone() {
-    let (blocked, is_blocked) = mpsc::channel();
-    let (release, released) = mpsc::channel();
-    let ghost = Ghost { _gone: Log::default().on_drop("gone"), blocked, release: Some(Mutex::new(released)) };
-    let host = Host::new("t").daemon(ghost).start().await.unwrap();
-    tokio::task::spawn_blocking(move || is_blocked.recv().unwrap()).await.unwrap();
+    let (host, release) = haunted(&Log::default()).await;
     host.handle().stop_daemon("ghost").await.unwrap();
     drop(release);
     let left = || host.handle().status().daemon("ghost").unwrap().tasks.len();

@@ -206,17 +206,21 @@ async fn one_of_which_nobody_knows_what_it_has_is_restarted_with_what_it_had() {
     }
 }
 
+/// A reload that the users refuse, and from which the store cannot go back.
+async fn fails_to_go_back(host: &TestHost, log: &Log) {
+    let handle = host.handle();
+    let reload = tokio::spawn(async move { handle.reload().await });
+    until("the store has it", || log.has("store:0->1")).await;
+    host.fail_next("store.reload"); // the second call is the one that goes back
+    let report = reload.await.unwrap().unwrap();
+    assert_eq!(report.daemon("store").unwrap().outcome, Outcome::Restarting, "{report}");
+}
+
 #[tokio::test]
 async fn one_that_cannot_go_back_is_restarted() {
     let log = Log::default();
     let host = host(&log, [Settings::trouble(1, "users", Trouble::LateError)]).await;
-    let handle = host.handle();
-    // The second call is the one that goes back.
-    let reload = tokio::spawn(async move { handle.reload().await });
-    until("the store has it", || log.has("store:0->1")).await;
-    host.fail_next("store.reload");
-    let report = reload.await.unwrap().unwrap();
-    assert_eq!(report.daemon("store").unwrap().outcome, Outcome::Restarting, "{report}");
+    fails_to_go_back(&host, &log).await;
     until("it runs again", || host.status().daemons.iter().all(|daemon| daemon.state == State::Running)).await;
     assert_eq!((log.count("store=0"), host.status().daemon("store").unwrap().restarts), (2, 1));
     assert_eq!(host.shutdown().await.exit_code, 0);
@@ -236,12 +240,7 @@ async fn one_that_is_to_restart_and_cannot_yet_is_given_the_next_configuration()
     let log = Log::default();
     let next = [Settings::trouble(1, "users", Trouble::LateError), Settings::number(2)];
     let host = builder(&log, next).daemon(Clinging).start().await;
-    let handle = host.handle();
-    let reload = tokio::spawn(async move { handle.reload().await });
-    until("the store has it", || log.has("store:0->1")).await;
-    host.fail_next("store.reload");
-    let report = reload.await.unwrap().unwrap();
-    assert_eq!(report.daemon("store").unwrap().outcome, Outcome::Restarting, "{report}");
+    fails_to_go_back(&host, &log).await;
     until("others stop for that", || host.status().daemon("clinging").unwrap().state == State::Stopping).await;
     let report = host.handle().reload().await.unwrap();
     assert!(report.is_reloaded(), "{report}");

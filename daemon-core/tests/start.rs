@@ -7,7 +7,7 @@ use daemon_core::{
     Context, DaemonBase, Declaration, Declared, Definition, Dependency, Error, Event, Host, HostHandle, Restart,
     RestartPolicy, Result, StartError, StartReport, State, Task, Wired, daemon,
 };
-use probe::{Bomb, Log, MS, S, assert_nothing_left};
+use probe::{Bomb, Log, MS, S, assert_nothing_left, until};
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -696,12 +696,7 @@ async fn events_for_a_daemon_that_failed_to_start_are_abandoned_until_it_is_star
     };
     let comes_to = async |expected: [u64; 4]| {
         for name in ["late", "later"] {
-            let all = async {
-                while account(name) != expected {
-                    tokio::time::sleep(MS(1)).await;
-                }
-            };
-            tokio::time::timeout(MS(1_000), all).await.unwrap_or_else(|_| panic!("{name}: {:?}", account(name)));
+            until(&format!("{expected:?} of {name}"), || account(name) == expected).await;
         }
     };
     handle.publish(Told).await.unwrap();

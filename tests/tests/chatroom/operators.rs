@@ -16,6 +16,8 @@ pub(crate) struct Operated {
     /// Where the directory of its instance is.
     runtime: PathBuf,
     port: u16,
+    /// Where `daemonctl` is: built before the program starts, whose time it would take.
+    daemonctl: PathBuf,
 }
 
 /// An answer over HTTP.
@@ -28,18 +30,19 @@ pub(crate) struct Answer {
 impl Operated {
     /// Starts a place's program with a status page, and waits until all of it runs.
     pub(crate) fn start(place: &Place, program: Program) -> Self {
+        let daemonctl = built("daemon-cli", Target::Bin("daemonctl")).unwrap();
         let runtime = place.path("run");
         let running = program.runtime_dir(&runtime).args(["--http", "0"]).start().unwrap();
         let says_where = |line: &str| line.contains("the status page is at http://127.0.0.1:");
         let line = running.wait_for_line(Source::Stderr, PATIENCE, says_where).unwrap();
         running.wait_for_line(Source::Stderr, PATIENCE, |line| line.starts_with("chatroom started: ")).unwrap();
         let port = line.trim_end().trim_end_matches('/').rsplit(':').next().unwrap().parse().unwrap();
-        Self { running, runtime, port }
+        Self { running, runtime, port, daemonctl }
     }
 
     /// `daemonctl chatroom` with these arguments.
     pub(crate) fn daemonctl(&self, arguments: &[&str]) -> Running {
-        let program = Program::new(built("daemon-cli", Target::Bin("daemonctl")).unwrap());
+        let program = Program::new(&self.daemonctl);
         program.runtime_dir(&self.runtime).args(["chatroom"]).args(arguments).start().unwrap()
     }
 

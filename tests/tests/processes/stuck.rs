@@ -86,25 +86,27 @@ fn a_start_that_blocks_the_only_worker_ends_by_its_deadline() -> Result {
     Ok(())
 }
 
-/// Without a look at the workers every timer would stand still, and what is beneath would not be cleaned up.
-#[test]
-fn a_stop_looks_after_its_timers_however_seldom_a_run_does() -> Result {
-    let subject = Subject::start("stuck/after-a-timer", &["--budget", "2000", "--blocked-after", "600000"])?;
+/// Stops one that blocks its thread in the stop, where a run looks at its workers so often.
+fn stop_after_a_timer(blocked_after: &str) -> Result<Ended> {
+    let subject = Subject::start("stuck/after-a-timer", &["--budget", "2000", "--blocked-after", blocked_after])?;
     subject.says("stuck")?;
     subject.signal(Signal::TERM)?;
     let ended = subject.ends()?;
     assert_named(&ended, "after-a-timer", "cleanup");
+    Ok(ended)
+}
+
+/// Without a look at the workers every timer would stand still, and what is beneath would not be cleaned up.
+#[test]
+fn a_stop_looks_after_its_timers_however_seldom_a_run_does() -> Result {
+    let ended = stop_after_a_timer("600000")?;
     assert_eq!(ended.said("cleaned up beneath"), 1, "{ended:#?}");
     Ok(())
 }
 
 #[test]
 fn who_blocks_a_thread_in_a_stop_is_told_of_in_the_report_alone() -> Result {
-    let subject = Subject::start("stuck/after-a-timer", &["--budget", "2000", "--blocked-after", "50"])?;
-    subject.says("stuck")?;
-    subject.signal(Signal::TERM)?;
-    let ended = subject.ends()?;
-    assert_named(&ended, "after-a-timer", "cleanup");
+    let ended = stop_after_a_timer("50")?;
     assert!(!ended.err.contains("blocks a worker thread"), "{ended:#?}");
     Ok(())
 }
