@@ -6,9 +6,11 @@
 
 use super::after::After;
 use super::event::{AnyEvent, discard};
+use super::key::Hashed;
 use super::mailbox::Mailbox;
 use super::receipt;
-use super::state::{Item, Phase, State};
+use super::state::{Item, Phase, State, drop_entry};
+use super::store::Entry;
 use super::waiting::Parked;
 use super::woken::Woken;
 use crate::unwind::wake;
@@ -104,17 +106,34 @@ impl Mailbox {
         }
     }
 
-    /// Takes the oldest event of a queue that keeps its own, and says for which subscription; to be counted as taken by the caller.
-    pub(crate) fn pop_own(&self, index: u32) -> Option<(u32, AnyEvent)> {
+    /// Takes the oldest event of a queue that keeps its own, with its key; to be counted as taken by the caller.
+    pub(crate) fn pop_own(&self, index: u32) -> Option<(Entry, Hashed)> {
         let mut after = After::default();
         let mut state = self.lock();
         let queue = &mut state.queues[index as usize];
-        let entry = queue.own.pop();
-        queue.listed = entry.is_some();
+        let taken = queue.own.take();
+        queue.listed = taken.is_some();
         self.serve_lines(&mut state, &mut after);
         drop(state);
         after.run();
-        entry.map(|entry| (entry.to, entry.event))
+        taken
+    }
+
+    /// Gives back what was taken out of such a queue last, and not begun.
+    #[cold]
+    pub(crate) fn put_back(&self, index: u32, entry: Entry, key: Hashed) {
+        let mut after = After::default();
+        let mut state = self.lock();
+        let State { phase, accounts, queues, .. } = &mut *state;
+        if *phase == Phase::Closed {
+            accounts[entry.to as usize].abandoned += 1;
+            receipt::abandon(&entry.event);
+            after.discard(entry.event);
+        } else if let Some(older) = queues[index as usize].own.put_back(entry, key) {
+            drop_entry(accounts, older, &mut after);
+        }
+        drop(state);
+        after.run();
     }
 
     /// Gives a queue that keeps its own events another turn, after what there is to do already.
