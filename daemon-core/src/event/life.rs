@@ -184,7 +184,12 @@ impl Mailbox {
     /// cut short.
     /// Returns what was abandoned, to be dropped.
     #[must_use]
-    pub(crate) fn detach(&self, mut held: Vec<(u32, AnyEvent)>, items: VecDeque<Item>, cut: &[u32]) -> Vec<AnyEvent> {
+    pub(crate) fn detach(
+        &self,
+        mut held: Vec<(u32, AnyEvent)>,
+        items: VecDeque<Item>,
+        cut: &[u32],
+    ) -> Vec<(u32, AnyEvent)> {
         let mut after = After::default();
         let mut state = self.lock();
         state.attached = false;
@@ -198,7 +203,8 @@ impl Mailbox {
         state.expand(items.into_iter().chain(line), &mut held);
         let closed = state.phase == Phase::Closed;
         let abandoned = if closed {
-            state.abandon(held)
+            state.abandon(&held);
+            held
         } else {
             state.carry_over(held, &mut after);
             Vec::new()
@@ -215,20 +221,27 @@ impl Mailbox {
 
     /// Keeps new events for the next life, from now on; a consumer still delivers what it has, then ends.
     pub(crate) fn buffer(&self) {
-        self.leave(Phase::Buffering);
+        drop(self.leave(Phase::Buffering)); // which gives nothing up
     }
 
     /// Refuses new events; a consumer still delivers what is queued, then ends.
     pub(crate) fn drain(&self) {
-        self.leave(Phase::Draining);
+        drop(self.leave(Phase::Draining)); // likewise
     }
 
     /// Refuses new events; what is queued is abandoned, and a consumer ends without delivering more.
     pub(crate) fn close(&self) {
-        self.leave(Phase::Closed);
+        self.abandon().into_iter().for_each(|(_, event)| discard(event));
     }
 
-    fn leave(&self, phase: Phase) {
+    /// As [`close`](Self::close); what is abandoned is given out, to be [discarded](discard), with the subscription each was for.
+    #[must_use]
+    pub(super) fn abandon(&self) -> Vec<(u32, AnyEvent)> {
+        self.leave(Phase::Closed)
+    }
+
+    /// Goes over to a phase; what is abandoned is given out.
+    fn leave(&self, phase: Phase) -> Vec<(u32, AnyEvent)> {
         let mut after = After::default();
         let mut state = self.lock();
         match phase {
@@ -241,7 +254,7 @@ impl Mailbox {
         let garbage = if phase == Phase::Closed { state.abandon_all() } else { Vec::new() };
         drop(state);
         after.run();
-        garbage.into_iter().for_each(discard);
+        garbage
     }
 
     /// Publishers wait only for a running subscriber: their events are kept for its next life, or abandoned.

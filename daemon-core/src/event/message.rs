@@ -103,7 +103,7 @@ impl<'a> Message<'a> {
     pub(crate) fn offered(&self, mut state: MutexGuard<'_, State>, after: After) {
         if let Some(retaining) = &self.retaining {
             if state.phase.stops() {
-                state.missed_from.get_or_insert(retaining.number);
+                state.missed.from.get_or_insert(retaining.number);
             }
             drop(state);
             retaining.later.borrow_mut().push(after);

@@ -261,6 +261,6 @@ impl Drop for Dispatcher<'_> {
             lane.surrender(&mut held, &mut cut);
         }
         let items = mem::take(&mut self.batch.items);
-        self.desk.mailbox.detach(held, items, &cut).into_iter().for_each(drop_quietly);
+        self.desk.mailbox.detach(held, items, &cut).into_iter().for_each(|(_, event)| drop_quietly(event));
     }
 }
