@@ -258,4 +258,6 @@ pub(crate) struct Look {
 }
 
 #[cfg(test)]
+mod steered;
+#[cfg(test)]
 mod tests;
