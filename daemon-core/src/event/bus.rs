@@ -270,7 +270,7 @@ impl Drop for Registration {
         self.unregister();
         self.mailbox.close();
         if let Some(ledger) = &self.ledger {
-            self.mailbox.status().iter().for_each(|status| ledger.end(status));
+            ledger.end(&self.mailbox);
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The accounts of one daemon's run-time subscriptions, which outlive these: each that ends adds its own to that of its topic.
+//!
+//! **Invariant:** a subscription is in `open` or its account in `ended`, whenever one looks, and never both.
 
 use super::counters::SubscriptionStatus;
-use super::subscription::{Handles, SubscriptionHandle};
+use super::mailbox::Mailbox;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// How many topics have an account of their own; further ones share one.
 const TOPICS: usize = 256;
@@ -43,7 +45,8 @@ pub(crate) struct Ledger(Mutex<Book>);
 #[derive(Debug, Default)]
 struct Book {
     ended: BTreeMap<String, Totals>,
-    open: Handles,
+    /// By the numbers of their mailboxes, which are there until they have ended.
+    open: BTreeMap<u64, Weak<Mailbox>>,
 }
 
 fn add(accounts: &mut BTreeMap<String, Totals>, status: &SubscriptionStatus) {
@@ -58,15 +61,16 @@ impl Ledger {
     }
 
     /// Keeps the account of a subscription from here on.
-    pub(crate) fn open(&self, subscription: SubscriptionHandle) {
-        self.lock().open.add(subscription);
+    pub(crate) fn open(&self, mailbox: &Arc<Mailbox>) {
+        self.lock().open.insert(mailbox.id(), Arc::downgrade(mailbox));
     }
 
     /// A subscription has ended.
-    pub(crate) fn end(&self, status: &SubscriptionStatus) {
-        if status.offered > 0 {
-            add(&mut self.lock().ended, status);
-        }
+    pub(crate) fn end(&self, mailbox: &Mailbox) {
+        let status = mailbox.status();
+        let mut book = self.lock();
+        book.open.remove(&mailbox.id());
+        status.iter().filter(|status| status.offered > 0).for_each(|status| add(&mut book.ended, status));
     }
 
     /// The accounts by topic of those that have ended.
@@ -78,9 +82,44 @@ impl Ledger {
     pub(crate) fn accounts(&self) -> BTreeMap<String, Totals> {
         let (mut accounts, open) = {
             let book = self.lock();
-            (book.ended.clone(), book.open.clone())
+            let open: Vec<_> = book.open.values().filter_map(Weak::upgrade).collect();
+            (book.ended.clone(), open)
         };
-        open.iter().filter_map(SubscriptionHandle::status).for_each(|status| add(&mut accounts, &status));
+        open.iter().flat_map(|mailbox| mailbox.status()).for_each(|status| add(&mut accounts, &status));
         accounts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Bus, Event, QueueOptions};
+
+    /// Looks at the accounts when it is dropped.
+    struct Nosy(Arc<Ledger>, Arc<Mutex<Vec<Totals>>>);
+
+    impl Event for Nosy {
+        const TOPIC: &'static str = "test:nosy";
+    }
+
+    impl Drop for Nosy {
+        fn drop(&mut self) {
+            self.1.lock().unwrap().extend(self.0.accounts().values());
+        }
+    }
+
+    #[test]
+    fn no_account_is_lost_between_the_end_of_a_subscription_and_its_being_booked() {
+        let (bus, ledger, seen) = (Bus::new(), Arc::<Ledger>::default(), Arc::default());
+        let subscribe = || bus.subscribe::<Nosy>("daemon", Nosy::TOPIC, QueueOptions::default()).unwrap();
+        let subscription = subscribe().booked_in(&ledger);
+        let publisher = bus.publisher("tester");
+        (0..2).for_each(|_| publisher.try_publish(Nosy(ledger.clone(), Arc::clone(&seen))).unwrap());
+        drop(subscription);
+        let whole = Totals { offered: 2, abandoned: 2, ..Totals::default() };
+        assert_eq!(*seen.lock().unwrap(), [whole; 2]);
+        assert_eq!(ledger.accounts().into_values().collect::<Vec<_>>(), [whole]);
+        drop(subscribe().booked_in(&ledger));
+        assert!(ledger.lock().open.is_empty() && ledger.accounts().len() == 1);
     }
 }

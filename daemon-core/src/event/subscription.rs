@@ -120,7 +120,7 @@ impl<E> Subscription<E> {
         if let Some(registration) = Arc::get_mut(&mut self.registration) {
             registration.ledger = Some(ledger.clone());
         }
-        ledger.open(self.handle());
+        ledger.open(self.registration.mailbox());
         self
     }
 
