@@ -1,6 +1,9 @@
 use super::{Nth, Probe, Rig, Row, Zero, fault, idle, plain, zero};
-use daemon_core::{Attach, EventRow, Overflow, place};
-use std::sync::Arc;
+use daemon_core::{Attach, Event, EventRow, Overflow, place};
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
 
 /// Says that it begins, waits at gate 0, and says that it ends; for odd numbers it waits at gate 1.
 fn worker() -> Row {
@@ -231,4 +234,112 @@ async fn a_cycle_with_a_free_place_is_none() {
     rig.drained(running).await;
     assert_eq!(rig.counts("wide"), [4, 4, 0, 0, 0, 0, 0]);
     assert_eq!(rig.counts("narrow"), [3, 3, 0, 0, 0, 0, 0]);
+}
+
+/// What the calls of one event wait for.
+#[derive(Default)]
+struct Door {
+    open: AtomicBool,
+    wakers: Mutex<Vec<Waker>>,
+}
+
+impl Door {
+    async fn pass(&self) {
+        poll_fn(|cx| {
+            let mut wakers = self.wakers.lock().unwrap();
+            if !wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+                wakers.push(cx.waker().clone());
+            }
+            drop(wakers);
+            if self.open.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    fn wakers(&self) -> Vec<Waker> {
+        self.wakers.lock().unwrap().clone()
+    }
+
+    /// Opens it if somebody waits, who is woken for nothing first; returns the wakers.
+    fn open(&self) -> Vec<Waker> {
+        let kept = self.wakers();
+        if !kept.is_empty() {
+            kept.iter().for_each(Waker::wake_by_ref);
+            self.open.store(true, Ordering::SeqCst);
+            self.wakers().into_iter().for_each(Waker::wake);
+        }
+        kept
+    }
+}
+
+/// How many of these there are.
+static VISITORS: AtomicU64 = AtomicU64::new(0);
+
+struct Visitor(Arc<Door>);
+
+impl Event for Visitor {
+    const TOPIC: &'static str = "test:visitor";
+}
+
+impl Drop for Visitor {
+    fn drop(&mut self) {
+        VISITORS.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn visited() -> Row {
+    let attach: Attach<Probe, (), Visitor> = |_, ()| {
+        place(move |event: Arc<Visitor>| async move {
+            event.0.pass().await;
+            (event, Ok(()))
+        })
+    };
+    EventRow::typed::<Visitor>("visited", attach)
+}
+
+/// Threads wake calls for nothing, for good, twice and after their ends, in different orders: none is forgotten, and nothing stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thousands_of_calls_are_woken_by_threads_in_any_order() {
+    const EVENTS: usize = 12_000;
+    for calls in [1, 2, 65, 5_000] {
+        let events = if calls < 65 { EVENTS / 10 } else { EVENTS };
+        let rig = Rig::new([visited().concurrency(calls).capacity(64), visited().concurrency(calls).isolated()]);
+        let running = rig.start_all();
+        let doors: Arc<[Arc<Door>]> = (0..events).map(|_| Arc::default()).collect();
+        let threads: Vec<_> = (0..3_usize)
+            .map(|thread| {
+                let doors = doors.clone();
+                std::thread::spawn(move || {
+                    let mut kept = Vec::new();
+                    let mut left: Vec<_> = (0..events).map(|step| step * [1, 7, 11][thread] % events).collect();
+                    while !left.is_empty() {
+                        left.retain(|door| {
+                            let wakers = doors[*door].open();
+                            let is_shut = wakers.is_empty();
+                            kept.extend(wakers);
+                            is_shut
+                        });
+                        if kept.len() > 512 {
+                            kept.drain(256..).for_each(Waker::wake);
+                        }
+                        std::thread::yield_now();
+                    }
+                    kept
+                })
+            })
+            .collect();
+        for door in doors.iter() {
+            VISITORS.fetch_add(1, Ordering::SeqCst);
+            rig.publisher.publish(Visitor(door.clone())).await.unwrap();
+        }
+        rig.wiring.drain();
+        for running in running {
+            running.await.unwrap().unwrap();
+        }
+        for status in rig.wiring.status() {
+            assert_eq!((status.handled, status.queued, status.in_flight), (events as u64, 0, 0), "{status:?}");
+        }
+        assert_eq!(VISITORS.load(Ordering::SeqCst), 0, "{calls} calls");
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).for_each(Waker::wake);
+    }
 }
