@@ -3,8 +3,10 @@
 
 mod probe;
 
+use std::sync::{Mutex, mpsc};
+
 use daemon_core::{Context, DaemonBase, Event, Host, HostHandle, Result, State, daemon};
-use probe::{S, until};
+use probe::{Log, S, until};
 
 #[derive(Event, Clone, Copy, Debug)]
 #[event("meanwhile:hit", local)]
@@ -76,4 +78,62 @@ async fn a_failure_for_good_on_the_way_to_a_restart_is_one() {
     let struck = report.daemon("struck").unwrap();
     assert_eq!((struck.state, struck.restarts, report.exit_code), (State::Failed, 0, 1), "{report}");
     assert_eq!(struck.reason.as_deref(), Some("`hard` failed: struck hard"));
+}
+
+#[derive(Event, Debug)]
+#[event("meanwhile:word", local)]
+struct Word;
+
+/// Blocks its thread with the first event, in two handlers that are called apart.
+#[daemon(name = "stuck", stop_timeout = "50ms")]
+struct Stuck {
+    log: Log,
+    blocked: mpsc::Sender<()>,
+    releases: [Mutex<Option<mpsc::Receiver<()>>>; 2],
+}
+impl Stuck {
+    fn hear(&self, at: usize) {
+        let release = self.releases[at].lock().unwrap().take();
+        let Some(release) = release else { return self.log.say(format!("heard {at}")) };
+        self.blocked.send(()).unwrap();
+        assert!(release.recv().is_err(), "it is let go by a hang-up");
+        self.log.say("let go");
+    }
+}
+#[daemon]
+impl Stuck {
+    #[on_event]
+    fn word(&self, _word: &Word) {
+        self.hear(0);
+    }
+    #[on_event(isolated)]
+    fn apart(&self, _word: &Word) {
+        self.hear(1);
+    }
+}
+impl DaemonBase for Stuck {}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn events_wait_for_the_end_of_a_handler_that_blocks_since_an_earlier_life() {
+    let (log, (blocked, is_blocked)) = (Log::default(), mpsc::channel());
+    let (release, released): (Vec<_>, Vec<_>) = (0..2).map(|_| mpsc::channel::<()>()).unzip();
+    let mut releases = released.into_iter().map(|released| Mutex::new(Some(released)));
+    let releases = [releases.next().unwrap(), releases.next().unwrap()];
+    let host = Host::new("t").daemon(Stuck { log: log.clone(), blocked, releases }).start().await.unwrap();
+    let handle = host.handle();
+    handle.publish(Word).await.unwrap();
+    tokio::task::spawn_blocking(move || [is_blocked.recv().unwrap(), is_blocked.recv().unwrap()]).await.unwrap();
+    for _ in 0..10 {
+        handle.restart_daemon("stuck").await.unwrap();
+    }
+    handle.publish(Word).await.unwrap();
+    assert!(log.lines().is_empty(), "{:?}", log.lines());
+    drop(release);
+    for at in ["heard 0", "heard 1"] {
+        log.said(at).await;
+    }
+    handle.publish(Word).await.unwrap();
+    until("both hear on", || log.count("heard 0") == 2 && log.count("heard 1") == 2).await;
+    let report = host.shutdown().await.unwrap();
+    assert!(report.is_clean(), "what blocked has ended since: {report}");
 }
