@@ -6,7 +6,7 @@ mod probe;
 use std::sync::{Mutex, mpsc};
 
 use daemon_core::{Context, DaemonBase, Event, Host, HostHandle, Result, State, daemon};
-use probe::{Log, S, until};
+use probe::{Log, MS, S, until};
 
 #[derive(Event, Clone, Copy, Debug)]
 #[event("meanwhile:hit", local)]
@@ -78,6 +78,40 @@ async fn a_failure_for_good_on_the_way_to_a_restart_is_one() {
     let struck = report.daemon("struck").unwrap();
     assert_eq!((struck.state, struck.restarts, report.exit_code), (State::Failed, 0, 1), "{report}");
     assert_eq!(struck.reason.as_deref(), Some("`hard` failed: struck hard"));
+}
+
+/// Stops what it wants, in a tick or at its end.
+#[daemon(name = "wants", wants(Struck))]
+struct Wants {
+    at_the_end: bool,
+}
+#[daemon]
+impl Wants {
+    #[every("1s")]
+    async fn tick(&self, cx: &Context) -> Result<()> {
+        Ok(cx.host().stop_daemon("struck").await?)
+    }
+}
+impl DaemonBase for Wants {
+    async fn cleanup(&self, cx: &Context) -> Result<()> {
+        if self.at_the_end {
+            cx.host().stop_daemon("struck").await?;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_waits_for_nobody_who_waits_for_the_stop_of_what_it_wants() {
+    for at_the_end in [true, false] {
+        let host = Host::new("t").daemon(Struck).daemon(Slow).daemon(Wants { at_the_end }).start().await.unwrap();
+        if !at_the_end {
+            // The tick waits for what waits for the slow one.
+            tokio::time::sleep(MS(1_100)).await;
+        }
+        let report = host.shutdown().await.unwrap();
+        assert!(report.is_clean() && report.stop_ms <= 1_000, "{report}");
+    }
 }
 
 #[derive(Event, Debug)]
