@@ -7,6 +7,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context as TaskContext, Waker};
 use std::time::Duration;
 
@@ -160,4 +161,43 @@ fn a_process_whose_runtime_is_gone_can_be_started_in_another() {
             process.stop().await.unwrap();
         });
     }
+}
+
+thread_local! {
+    static RUNTIME: Runtime = Builder::new_current_thread().enable_all().build().unwrap();
+}
+
+/// Waits in two places at once.
+#[daemon(name = "waits", no_handlers)]
+struct Waits;
+impl DaemonBase for Waits {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        let waits = cx.clone();
+        drop(cx.spawn("waits", async move { tokio::join!(waits.cancelled(), waits.cancelled()) })?);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_runtime_that_ends_with_its_thread_ends_without_a_panic() {
+    const ENDS: &str = "it ends with its runtime";
+    static PANICS: AtomicUsize = AtomicUsize::new(0);
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if std::thread::current().name().is_none_or(|name| name == ENDS) {
+            PANICS.fetch_add(1, Ordering::Relaxed);
+        }
+        before(info);
+    }));
+    let ends = std::thread::Builder::new().name(ENDS.to_owned()).spawn(|| {
+        RUNTIME.with(|runtime| {
+            let host = runtime.block_on(Host::new("t").daemon(Waits).start()).unwrap();
+            let waits = || host.handle().status().daemons[0].tasks.iter().any(|task| task.waits_in.is_some());
+            while !waits() {
+                runtime.block_on(tokio::task::yield_now());
+            }
+        });
+    });
+    ends.unwrap().join().unwrap();
+    assert_eq!(PANICS.load(Ordering::Relaxed), 0);
 }
