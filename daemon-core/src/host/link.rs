@@ -259,6 +259,16 @@ impl Board {
         current().into_iter().chain(askers()).any(|work| self.is_in_the_way(&work, target, wish, stopping))
     }
 
+    /// Whether work of this host asks, or work of it waits for the command that does.
+    pub(super) fn is_asked_from_inside(&self) -> bool {
+        let slots = self.slots();
+        let is_ours = |work: &Arc<Record>| {
+            let of = |slot: &Arc<Slot>| slot.inner().life.as_ref().is_some_and(|life| life.tasks.has(work));
+            slots.iter().any(of) || self.farewell.has(work)
+        };
+        current().iter().chain(&askers()).any(is_ours)
+    }
+
     /// Whether what is asked for cannot be before the daemon whose work this is has stopped, or has got on.
     fn is_in_the_way(&self, work: &Arc<Record>, target: &Slot, wish: Wish, stopping: bool) -> bool {
         let of = |slot: &&Arc<Slot>| slot.inner().life.as_ref().is_some_and(|life| life.tasks.has(work));
