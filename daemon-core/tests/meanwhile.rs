@@ -3,6 +3,7 @@
 
 mod probe;
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, mpsc};
 
 use daemon_core::{Context, DaemonBase, Event, Host, HostHandle, Result, State, daemon};
@@ -78,6 +79,55 @@ async fn a_failure_for_good_on_the_way_to_a_restart_is_one() {
     let struck = report.daemon("struck").unwrap();
     assert_eq!((struck.state, struck.restarts, report.exit_code), (State::Failed, 0, 1), "{report}");
     assert_eq!(struck.reason.as_deref(), Some("`hard` failed: struck hard"));
+}
+
+/// Fails its second start, and cleans up for longer than that may take.
+#[daemon(name = "tidy", start_timeout = "2s", stop_timeout = "10s", no_handlers)]
+#[derive(Default)]
+struct Tidy {
+    starts: AtomicU32,
+    hangs: bool,
+}
+impl DaemonBase for Tidy {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        match self.starts.fetch_add(1, Ordering::Relaxed) {
+            1 if self.hangs => std::future::pending().await,
+            1 => Err("not this time".into()),
+            _ => Ok(()),
+        }
+    }
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(S(8)).await;
+        Ok(())
+    }
+}
+
+/// As that, but does without a limit of its own, and its host without it.
+#[daemon(name = "spare", optional, stop_timeout = "10s", no_handlers)]
+struct Spare(Tidy);
+impl DaemonBase for Spare {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        self.0.initialize(cx).await
+    }
+    async fn cleanup(&self, cx: &Context) -> Result<()> {
+        self.0.cleanup(cx).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_failed_may_clean_up_beyond_its_deadline() {
+    for hangs in [true, false] {
+        let host = Host::new("t").daemon(Tidy { hangs, ..Tidy::default() }).start().await.unwrap();
+        host.handle().restart_daemon("tidy").await.unwrap();
+        let report = host.shutdown().await.unwrap();
+        assert!(report.is_clean() && report.daemon("tidy").unwrap().restarts == 2, "{report}");
+    }
+    // The start of a host waits for it, too, and not for more than that.
+    let spare = Spare(Tidy { starts: AtomicU32::new(1), hangs: true });
+    let host = Host::new("t").start_budget(S(1)).daemon(spare).start().await.unwrap();
+    assert_eq!(host.start_report().took_ms, 9_000, "{}", host.start_report());
+    assert_eq!(host.handle().status().daemon("spare").unwrap().state, State::Failed);
+    assert_eq!(host.shutdown().await.unwrap().exit_code, 0);
 }
 
 /// Stops what it wants, in a tick or at its end.
