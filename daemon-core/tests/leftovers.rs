@@ -6,7 +6,7 @@ mod probe;
 use daemon_core::{
     BoxError, Context, DaemonBase, Error, Event, Host, Result, RunningHost, State, TaskKind, TaskStatus, daemon,
 };
-use probe::{Log, Says, account, assert_nothing_left, until};
+use probe::{Log, MS, Says, account, assert_nothing_left, until};
 use std::future::pending;
 use std::sync::{Arc, Mutex, mpsc};
 use tokio::sync::Semaphore;
@@ -295,4 +295,43 @@ async fn a_start_that_was_given_up_does_not_go_on_to_initialize() {
     drop(go_on);
     until("the second value is gone", || log.lines().len() > first.len()).await;
     assert_eq!(log.lines()[first.len()..], ["gone"]);
+}
+
+/// Its first value is not gone before the host lets go of what makes its values, and then only once the host has ended, or has waited
+/// for a moment.
+#[daemon(name = "lingering", stop_timeout = "100ms", no_handlers)]
+struct Lingering(#[expect(dead_code, reason = "it is dropped")] Mutex<Option<LastWords>>);
+impl DaemonBase for Lingering {}
+
+struct LastWords {
+    log: Log,
+    let_go: mpsc::Receiver<()>,
+    ended: mpsc::Receiver<()>,
+}
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        assert!(self.let_go.recv().is_err(), "it is let go by a hang-up");
+        let waited = matches!(self.ended.recv_timeout(MS(300)), Err(mpsc::RecvTimeoutError::Timeout));
+        self.log.say(if waited { "waited for" } else { "left behind" });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_stops_waits_for_values_of_earlier_lives_that_are_still_being_dropped() {
+    let log = Log::default();
+    let (makes, let_go) = mpsc::channel();
+    let (ends, ended) = mpsc::channel();
+    let first = Mutex::new(Some(LastWords { log: log.clone(), let_go, ended }));
+    let make = move || {
+        let _: &mpsc::Sender<()> = &makes; // gone with the factory, which is dropped last
+        Ok::<_, BoxError>(Lingering(Mutex::new(first.lock().unwrap().take())))
+    };
+    let host = Host::new("t").daemon_with(make).start().await.unwrap();
+    host.handle().restart_daemon("lingering").await.unwrap();
+    let report = host.shutdown().await.unwrap();
+    drop(ends);
+    log.said("waited for").await;
+    assert!(report.is_clean(), "{report}");
+    assert_nothing_left(&report);
 }
