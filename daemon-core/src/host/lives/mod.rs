@@ -10,6 +10,8 @@
 
 mod start;
 mod stop;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
