@@ -224,15 +224,20 @@ impl Conducting {
         let input = match happening {
             Happening::Started(at) => Input::Started(at),
             Happening::StartFailed { at, cancelled } => {
-                // The first start is never retried.
-                let again = self.machine.has_run() && !cancelled;
+                // The first start is never retried. What ends anyway is not charged.
+                let again = self.machine.has_run() && !cancelled && self.machine.goes_on(at);
                 let verdict = if again { self.verdict(at) } else { Verdict::GiveUp };
                 Input::StartFailed { at, cancelled, verdict }
             }
             Happening::Stopped(at) => Input::Stopped(at),
             Happening::Broke { at, for_good } => {
-                let goes_on = self.machine.stage(at) == Stage::Running && !for_good;
-                Input::Broke { at, verdict: if goes_on { self.verdict(at) } else { Verdict::GiveUp } }
+                let goes_on = self.machine.stage(at) == Stage::Running && self.machine.goes_on(at);
+                let verdict = match for_good {
+                    true => Verdict::GiveUp,
+                    false if goes_on => self.verdict(at),
+                    false => return Vec::new(), // it ends already, such as for an earlier failure, which is charged once
+                };
+                Input::Broke { at, verdict }
             }
             Happening::Stop(at, wish) => {
                 let taken = self.machine.graph().those_that_require(at).into_iter().chain([at]);

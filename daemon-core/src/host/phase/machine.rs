@@ -82,6 +82,11 @@ impl Machine {
         self.members[at].fate == Fate::Stay
     }
 
+    /// Whether the daemon's life goes on as far as has been decided, so that its failure is news.
+    pub(crate) fn goes_on(&self, at: usize) -> bool {
+        !self.stopping && self.members[at].fate == Fate::Stay
+    }
+
     /// Whether another life of the daemon follows the one that ends.
     pub(crate) fn returns(&self, at: usize) -> bool {
         !self.stopping && matches!(self.members[at].fate, Fate::Retry | Fate::Again | Fate::Follow)
@@ -111,18 +116,7 @@ impl Machine {
                 }
             }
             Input::Stopped(at) => self.ended(at, &mut actions),
-            Input::Broke { at, verdict } => {
-                let member = &self.members[at];
-                if member.stage == Stage::Running && member.fate == Fate::Stay && !self.stopping {
-                    match verdict {
-                        Verdict::Retry => self.stop_with_those_that_require(at, Fate::Retry),
-                        Verdict::GiveUp => {
-                            self.members[at].fate = Fate::Doomed;
-                            self.fail(at, &mut actions);
-                        }
-                    }
-                }
-            }
+            Input::Broke { at, verdict } => self.broke(at, verdict, &mut actions),
             Input::BackedOff(at) => {
                 if self.members[at].stage == Stage::BackingOff {
                     self.members[at].stage = Stage::Waiting;
@@ -136,6 +130,22 @@ impl Machine {
         }
         actions.extend(self.advance());
         actions
+    }
+
+    fn broke(&mut self, at: usize, verdict: Verdict, actions: &mut Vec<Action>) {
+        let Member { stage, fate, .. } = self.members[at];
+        if stage != Stage::Running || self.stopping {
+            return;
+        }
+        match (verdict, fate) {
+            (Verdict::Retry, Fate::Stay) => self.stop_with_those_that_require(at, Fate::Retry),
+            // For good is for good, also on the way to another life that nobody asked for.
+            (Verdict::GiveUp, Fate::Stay | Fate::Retry | Fate::Follow) => {
+                self.members[at].fate = Fate::Doomed;
+                self.fail(at, actions);
+            }
+            _ => {}
+        }
     }
 
     fn start_failed(&mut self, at: usize, cancelled: bool, verdict: Verdict, actions: &mut Vec<Action>) {
