@@ -332,6 +332,52 @@ async fn events_for_a_daemon_at_rest_are_abandoned_at_once() {
     assert_eq!((account.offered, account.abandoned, account.handled), (2, 1, 1));
 }
 
+#[derive(Event)]
+#[event("brittle:poke", local)]
+struct Poke;
+
+/// Breaks at every poke.
+#[daemon(name = "brittle", restart(on_failure, limit = "2/1h"))]
+struct Brittle;
+#[daemon]
+impl Brittle {
+    #[on_event(on_error = restart)]
+    fn poke(&self, _poke: &Poke) -> Result<()> {
+        Err("poked".into())
+    }
+}
+impl DaemonBase for Brittle {}
+
+/// Takes a second to stop, in which what it requires still runs. It may be started again once, by itself.
+#[daemon(name = "leaning", requires(Brittle), no_handlers, restart(on_failure, limit = "1/1h"))]
+struct Leaning;
+impl DaemonBase for Leaning {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_is_charged_to_who_broke_and_not_to_those_it_takes_along() {
+    let host = Host::new("t").daemon(Brittle).daemon(Leaning).start().await.unwrap();
+    let handle = host.handle();
+    let seen = |name: &str| {
+        let status = handle.status();
+        let daemon = status.daemon(name).unwrap();
+        (daemon.state, daemon.restarts)
+    };
+    for restart in 1..=2 {
+        handle.publish(Poke).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(2)).await; // the delay is 200 ms at most
+        assert_eq!([seen("brittle"), seen("leaning")], [(State::Running, restart); 2]);
+    }
+    handle.publish(Poke).await.unwrap();
+    let report = host.wait().await.unwrap();
+    let brittle = report.daemon("brittle").unwrap();
+    assert_eq!(brittle.reason.as_deref(), Some("`poke` failed: poked; 2 restarts in 3600s are used up"), "{report}");
+}
+
 /// Takes its time to start, but the first time.
 #[daemon(name = "hesitant", no_handlers, start_timeout = "1s")]
 #[derive(Default)]
