@@ -378,6 +378,21 @@ async fn a_restart_is_charged_to_who_broke_and_not_to_those_it_takes_along() {
     assert_eq!(brittle.reason.as_deref(), Some("`poke` failed: poked; 2 restarts in 3600s are used up"), "{report}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_is_to_restart_while_what_it_requires_stops_has_that_start_again() {
+    let host = Host::new("t").daemon(Brittle).daemon(Leaning).start().await.unwrap();
+    let handle = host.handle();
+    let stops = tokio::spawn(async move { handle.stop_daemon("brittle").await });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let handle = host.handle();
+    let restarts = tokio::time::timeout(Duration::from_secs(60), handle.restart_daemon("leaning")).await;
+    restarts.expect("an answer").unwrap();
+    stops.await.unwrap().unwrap();
+    let status = handle.status();
+    assert!(status.daemons.iter().all(|daemon| daemon.state == State::Running), "{status:?}");
+    assert!(host.shutdown().await.unwrap().is_clean());
+}
+
 /// Takes its time to start, but the first time.
 #[daemon(name = "hesitant", no_handlers, start_timeout = "1s")]
 #[derive(Default)]
