@@ -65,6 +65,11 @@ impl DaemonBase for Rows {
     }
 }
 
+/// Lets what is spawned come to where it waits.
+async fn settle() {
+    sleep(Duration::from_millis(1)).await;
+}
+
 /// A life that nobody lives yet.
 fn unlived(conductor: &Conductor) -> Lifecycle {
     let Conductor { board, bus, units, .. } = conductor;
@@ -146,4 +151,26 @@ async fn who_found_it_running_begins_nothing_of_it_once_it_stops() {
     assert!(begins(TaskKind::Task), "what its cleanup spawns is its own");
     may.add_permits(1);
     assert!(host.wait().await.unwrap().is_clean());
+}
+
+/// What abandons the events that were kept for a life that did not follow may come late. It must not meet those of one that follows
+/// after all, and close the daemon's queues under it.
+#[tokio::test(start_paused = true)]
+async fn a_life_begins_once_what_was_kept_before_is_abandoned() {
+    let conductor = Host::new("t").daemon(Waits(Arc::new(Semaphore::new(1)))).assemble(Clock::new()).unwrap();
+    let (may, slot) = (Arc::new(Semaphore::new(0)), conductor.board.slot(0));
+    let (abandons, kept) = (may.clone(), slot.clone());
+    let closing = tokio::spawn(async move {
+        drop(abandons.acquire().await.unwrap());
+        kept.intake.close();
+    });
+    let (order, stop) = watch::channel(None);
+    let lives = tokio::spawn(Lifecycle { closing: Some(closing), stop, ..unlived(&conductor) }.run());
+    settle().await;
+    assert_eq!(slot.state(), State::Starting);
+    may.add_permits(1);
+    settle().await;
+    assert_eq!(slot.state(), State::Running);
+    order.send_replace(Some(Order { share: HOUR, returns: false, restarts: false }));
+    lives.await.unwrap();
 }
