@@ -49,7 +49,6 @@ impl Conducting {
                 self.board.set_cause(&failed.unwrap_or_else(|| "asked for".to_owned()));
                 self.show();
                 self.tell_settled(false);
-                self.unready_until = None;
                 self.board.set_state(State::Stopping);
                 let stopping = self.board.stopping.clone();
                 self.aside(move || stopping.cancel());

@@ -10,6 +10,8 @@
 
 mod start;
 mod stop;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,9 +86,8 @@ impl Lifecycle {
         {
             let mut inner = self.slot.inner();
             inner.number = self.number;
-            // What was wrong with the end of the life before is over, unless it still blocks a thread.
+            // What was wrong with the end of the life before is over; whoever asks looks whether it still blocks a thread.
             inner.problems.clear();
-            inner.look_again();
             inner.life = Some(life.clone());
         }
         self.slot.tally.renew();

@@ -213,23 +213,32 @@ impl Machine {
         if self.stopping {
             return;
         }
-        for on in self.graph.what_it_requires(at).into_iter().chain([at]) {
-            let member = &mut self.members[on];
-            match (member.stage, member.fate) {
-                (Stage::Stopped | Stage::Failed | Stage::BackingOff, _) => {
-                    member.stage = Stage::Waiting;
-                    member.fate = Fate::Stay;
-                }
-                // One that has failed and still stops would end as failed, and who requires it would wait for ever.
-                (_, Fate::Rest | Fate::Doomed) => member.fate = Fate::Again,
-                _ => {}
+        self.wake_what_it_requires(at);
+        self.wake_alone(at);
+    }
+
+    fn wake_what_it_requires(&mut self, at: usize) {
+        self.graph.what_it_requires(at).into_iter().for_each(|on| self.wake_alone(on));
+    }
+
+    fn wake_alone(&mut self, at: usize) {
+        let member = &mut self.members[at];
+        match (member.stage, member.fate) {
+            (Stage::Stopped | Stage::Failed | Stage::BackingOff, _) => {
+                member.stage = Stage::Waiting;
+                member.fate = Fate::Stay;
             }
+            // One that has failed and still stops would end as failed, and who requires it would wait for ever.
+            (_, Fate::Rest | Fate::Doomed) => member.fate = Fate::Again,
+            _ => {}
         }
     }
 
     fn renew(&mut self, at: usize) {
         if self.members[at].stage.is_up() && !self.stopping {
             if matches!(self.members[at].fate, Fate::Stay | Fate::Rest | Fate::Retry) {
+                // What it requires may be about to rest.
+                self.wake_what_it_requires(at);
                 self.stop_with_those_that_require(at, Fate::Again);
             }
         } else {
