@@ -245,9 +245,14 @@ impl Dispatcher<'_> {
             if !lanes[feed.last.lane as usize].is_free(feed.last.seat as usize, &self.desk) {
                 return;
             }
-            let Some((to, event)) = self.desk.mailbox.pop_own(queue) else { return };
-            feed.last = seats[to as usize];
-            lanes[feed.last.lane as usize].hand(event, feed.last.seat as usize, &mut self.desk);
+            let Some((entry, key)) = self.desk.mailbox.pop_own(queue) else { return };
+            if self.desk.is_over() {
+                // since a moment ago: it is the first of the next life
+                self.desk.mailbox.put_back(queue, entry, key);
+                return;
+            }
+            feed.last = seats[entry.to as usize];
+            lanes[feed.last.lane as usize].begin(entry.event, feed.last.seat as usize, &mut self.desk);
         }
         feed.again = true;
         self.desk.mailbox.relist(queue);
@@ -261,7 +266,7 @@ impl Drop for Dispatcher<'_> {
             lane.surrender(&mut held, &mut cut);
         }
         let items = mem::take(&mut self.batch.items);
-        self.desk.mailbox.detach(held, items, &cut).into_iter().for_each(drop_quietly);
+        self.desk.mailbox.detach(held, items, &cut).into_iter().for_each(|(_, event)| drop_quietly(event));
         self.left.notify_waiters();
     }
 }

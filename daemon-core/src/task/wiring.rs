@@ -152,7 +152,7 @@ impl<D, C> Wiring<D, C> {
 
     /// Stops the intake and abandons what is queued. A dispatcher ends without delivering more.
     pub fn close(&self) {
-        self.each(Mailbox::close);
+        self.sections.iter().for_each(|section| section.registration.close());
     }
 
     /// The exact counts of every handler.
