@@ -7,7 +7,9 @@ use daemon_ipc::{
     from_fn,
 };
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+
+const SOON: Duration = Duration::from_secs(20);
 
 fn echo(value: impl serde::Serialize) -> Act {
     Act::Echo { value: Some(Json::of(&value).unwrap()) }
@@ -449,4 +451,22 @@ fn callers_on_many_threads_share_one_connection() {
         }
         assert_eq!(stage.server.connections(), 1);
     });
+}
+
+/// The deadlines of a connection are looked after by its task, which a request that is never sent must not keep from waking.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_too_long_to_be_sent_takes_no_deadline_along() {
+    let place = Memory::new();
+    let mut listener = place.listen().unwrap();
+    let limits = Limits::default().with_max_frame(1000);
+    let connection = Connection::builder(&place).limits(limits).timeout(Duration::from_secs(5)).build();
+    connection.reconnect().await.unwrap();
+    let _unanswered = listener.accept().await;
+    tokio::task::yield_now().await;
+    let error = connection.call::<_, ()>(&"x".repeat(2000)).await.unwrap_err();
+    assert!(matches!(error, RequestError::Request(_)), "{error}");
+    let start = Instant::now();
+    let error = timeout(Duration::from_secs(3600), connection.call::<_, ()>(&1)).await.unwrap().unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    assert_eq!(start.elapsed(), Duration::from_secs(5));
 }
