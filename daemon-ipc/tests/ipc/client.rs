@@ -470,3 +470,21 @@ async fn a_request_that_is_too_long_to_be_sent_takes_no_deadline_along() {
     assert!(error.is_timeout(), "{error}");
     assert_eq!(start.elapsed(), Duration::from_secs(5));
 }
+
+#[test]
+fn a_connection_whose_runtime_has_ended_is_lost_and_made_again_on_another() {
+    let threads = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (serving, first, second) = (threads(), threads(), threads());
+    let mut stage = serving.block_on(async { Stage::new() });
+    let connection = first.block_on(Connection::connect(&stage.place)).unwrap();
+    let under_way = second.spawn({
+        let connection = connection.clone();
+        async move { timeout(SOON, connection.call::<_, ()>(&Act::UntilCancelled)).await }
+    });
+    serving.block_on(stage.wait_for(&Told::Began("until cancelled".into())));
+    drop(first);
+    let lost = second.block_on(under_way).unwrap().expect("whoever waits hears of it").unwrap_err();
+    assert!(matches!(lost, RequestError::Connection(ConnectionError::Closed { .. })), "{lost}");
+    let answer = second.block_on(async { timeout(SOON, connection.call::<_, u8>(&echo(1))).await });
+    assert_eq!(answer.expect("it is made again").unwrap(), 1);
+}
