@@ -20,7 +20,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    task::{JoinError, JoinSet},
+    task::{JoinError, JoinSet, unconstrained},
     time::{sleep, timeout},
 };
 
@@ -117,7 +117,8 @@ async fn close(mut listener: Listener, service: &Arc<Service>, tasks: &mut JoinS
 
 /// The next connection, if there is one already.
 async fn accepted(listener: &mut Listener) -> Option<(Stream, Peer)> {
-    let mut accept = pin!(listener.accept());
+    // However many there are: that a task has accepted as many as it may in one turn does not mean that there are no others.
+    let mut accept = pin!(unconstrained(listener.accept()));
     poll_fn(|cx| match accept.as_mut().poll(cx) {
         Poll::Ready(Ok(accepted)) => Poll::Ready(Some(accepted)),
         Poll::Ready(Err(_)) | Poll::Pending => Poll::Ready(None),

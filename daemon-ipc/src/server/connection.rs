@@ -292,7 +292,8 @@ impl<'a> Connection<'a> {
 
     /// Whether everything was answered and nothing more will be asked.
     fn is_done(&self) -> bool {
-        let no_more = self.input == Input::Ended || self.patience.is_closing();
+        // What was sent before the close is answered, also if the system has not told of it yet.
+        let no_more = self.input == Input::Ended || self.patience.is_closing() && !self.io.has_unread();
         no_more && self.calls.is_idle() && self.outbox.is_empty()
     }
 
