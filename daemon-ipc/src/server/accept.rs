@@ -4,6 +4,7 @@ use super::{
     Service,
     answer::{Address, write_failure},
     connection,
+    running::guarded,
     shared::Shared,
 };
 use crate::{
@@ -51,7 +52,7 @@ pub(super) async fn run(mut listener: Listener, service: Arc<Service>, shutdown:
 
 /// Lets a connection in, or tells it why not.
 fn admit(stream: Stream, peer: Peer, service: &Arc<Service>, tasks: &mut JoinSet<()>) {
-    if !service.policy.allows(&peer) {
+    if !allows(service, &peer) {
         tracing::warn!(%peer, "an IPC peer is not allowed");
         let failure = Failure::new(format!("this server does not talk to {peer}"));
         return refuse(stream, &failure.with_code(code::FORBIDDEN));
@@ -71,6 +72,14 @@ fn admit(stream: Stream, peer: Peer, service: &Arc<Service>, tasks: &mut JoinSet
         }
         connection::serve(stream, shared, &service).await;
     });
+}
+
+/// Whether a peer may talk. What a policy panics about is not let in.
+fn allows(service: &Service, peer: &Peer) -> bool {
+    guarded(|| service.policy.allows(peer)).unwrap_or_else(|panic| {
+        tracing::error!(%peer, panic, "the policy of an IPC server panicked");
+        false
+    })
 }
 
 /// Says why, as far as that can be said without waiting, and hangs up.
