@@ -210,7 +210,7 @@ impl<'h> Calls<'h> {
         };
         let id = (!self.id.is_empty()).then_some(&*self.id);
         let to = Address { id, hello: greeted.then_some(&*self.hello) };
-        self.finish(number, window.is_some(), to, outcome, outbox);
+        self.finish(number, window.as_deref(), to, outcome, outbox);
     }
 
     /// Of a request whose sender can take so many items.
@@ -237,7 +237,7 @@ impl<'h> Calls<'h> {
                 continue;
             }
             let to = Address { id: call.id.as_ref().map(Json::as_str), hello: call.greeted.then_some(&*self.hello) };
-            self.finish(call.number, call.window.is_some(), to, outcome, outbox);
+            self.finish(call.number, call.window.as_deref(), to, outcome, outbox);
         }
         any
     }
@@ -245,15 +245,16 @@ impl<'h> Calls<'h> {
     fn finish(
         &self,
         number: u64,
-        has_items: bool,
+        window: Option<&Window>,
         to: Address<'_>,
         outcome: Result<Outcome, String>,
         outbox: &mut Outbox,
     ) {
         self.shared.forget(number);
         self.note_panic(&outcome);
-        if has_items {
-            // What it sent before comes before.
+        if let Some(window) = window {
+            // What it sent before comes before, and nothing after.
+            window.close();
             for message in self.shared.take_messages() {
                 outbox.append(message, 0);
             }

@@ -2,7 +2,7 @@
 
 use crate::acts::{Act, Stage, Told};
 use crate::raw::Raw;
-use daemon_ipc::{Connection, RequestError, code};
+use daemon_ipc::{Connection, Memory, Reply, Request, RequestError, Server, code, from_fn};
 
 const HELLO: &str = r#""hello":{"version":1,"capabilities":["cancel","deadline","stream","push"]}"#;
 
@@ -158,4 +158,23 @@ async fn a_peer_that_writes_no_more_gets_all_items_without_asking_for_them() {
         let rest = peer.rest().await;
         assert_eq!(rest.lines().count(), if in_flight { 5 } else { 6 }, "{rest}");
     }
+}
+
+/// An answer that goes on after its end would be taken for another's, once the id is used again.
+#[tokio::test(start_paused = true)]
+async fn nothing_comes_after_the_last_message_though_somebody_still_has_the_items() {
+    let place = Memory::new();
+    let (sender, mut kept) = tokio::sync::mpsc::unbounded_channel();
+    let handler = from_fn(move |mut request: Request| {
+        let items = request.items().map(|items| sender.send(items).unwrap());
+        async move { items.map(|()| Reply::empty()) }
+    });
+    tokio::spawn(Server::builder(handler).listen(&place).unwrap().run());
+    let mut peer = Raw::connect(&place).await;
+    let last = peer.ask(&format!(r#"{{"id":1,"type":"request",{HELLO},"stream":9}}"#)).await;
+    assert!(!last.contains("more"), "{last}");
+    let failure = kept.recv().await.unwrap().send(&1).await.unwrap_err();
+    assert!(failure.has_code(code::CANCELLED), "{failure}");
+    peer.finish().await;
+    assert_eq!(peer.rest().await, "");
 }
