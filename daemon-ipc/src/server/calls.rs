@@ -290,10 +290,10 @@ impl<'h> Calls<'h> {
 
     /// The sender can take more items.
     pub(super) fn credit(&mut self, id: Option<&str>, items: u32) {
-        let mut calls = self.running.notes_mut();
-        if let Some(call) = calls.find(|call| is_of(id, call.id.as_ref()))
-            && let Some(window) = &call.window
-        {
+        // Of several with the same id, the first that can have some.
+        let is_meant = |call: &&mut Call| call.given_up.is_none() && is_of(id, call.id.as_ref());
+        let mut windows = self.running.notes_mut().filter(is_meant).filter_map(|call| call.window.as_ref());
+        if let Some(window) = windows.next() {
             window.widen(items);
         }
     }

@@ -178,3 +178,20 @@ async fn nothing_comes_after_the_last_message_though_somebody_still_has_the_item
     peer.finish().await;
     assert_eq!(peer.rest().await, "");
 }
+
+#[tokio::test(start_paused = true)]
+async fn credit_is_for_the_one_of_its_id_that_can_use_it() {
+    let mut stage = Stage::new();
+    let mut peer = Raw::connect(&stage.place).await;
+    // One that was given up and goes on for a moment, one that has no items, and one that has.
+    peer.say(&format!(r#"{{"id":"s","type":"request",{HELLO},"stream":1,"payload":{{"act":"never"}}}}"#)).await;
+    stage.wait_for(&Told::Began("never".into())).await;
+    let given_up = peer.ask(r#"{"id":"s","type":"cancel"}"#).await;
+    assert!(given_up.contains(code::CANCELLED), "{given_up}");
+    peer.say(r#"{"id":"s","type":"request","payload":{"act":"until_released"}}"#).await;
+    peer.say(r#"{"id":"s","type":"request","stream":1,"payload":{"act":"count","to":2}}"#).await;
+    assert_eq!(peer.json().await["payload"], 1);
+    peer.say(r#"{"id":"s","type":"credit","stream":1}"#).await;
+    let second = tokio::time::timeout(std::time::Duration::from_secs(10), peer.json()).await;
+    assert_eq!(second.expect("it has credit")["payload"], 2);
+}
