@@ -195,3 +195,26 @@ async fn credit_is_for_the_one_of_its_id_that_can_use_it() {
     let second = tokio::time::timeout(std::time::Duration::from_secs(10), peer.json()).await;
     assert_eq!(second.expect("it has credit")["payload"], 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_item_without_a_payload_is_none_but_takes_its_place_in_the_window() {
+    let place = Memory::new();
+    let mut listener = place.listen().unwrap();
+    tokio::spawn(async move {
+        let mut peer = Raw::over(listener.accept().await);
+        let mut window = peer.json().await["stream"].as_u64().unwrap();
+        for _ in 0..1000 {
+            while window == 0 {
+                window += peer.json().await["stream"].as_u64().unwrap();
+            }
+            window -= 1;
+            peer.say(r#"{"id":"1","type":"response","more":true}"#).await;
+        }
+        peer.say(r#"{"id":"1","type":"response","payload":7}"#).await;
+    });
+    let connection = Connection::connect(&place).await.unwrap();
+    let mut items = connection.stream::<_, u32>(&1).await.unwrap();
+    let first = tokio::time::timeout(std::time::Duration::from_secs(10), items.next()).await;
+    assert_eq!(first.expect("it asks for more").unwrap().unwrap(), 7);
+    assert!(items.next().await.is_none());
+}
