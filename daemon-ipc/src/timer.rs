@@ -6,6 +6,7 @@ use std::{
     cell::Cell,
     pin::{Pin, pin},
     task::{Context, Poll, Waker, ready},
+    time::Duration,
 };
 use tokio::{
     task::unconstrained,
@@ -69,14 +70,20 @@ pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<In
 }
 
 /// So far away that it never comes, if the sum of both is.
-pub(crate) fn after(now: Instant, duration: std::time::Duration) -> Option<Instant> {
+pub(crate) fn after(now: Instant, duration: Duration) -> Option<Instant> {
     now.checked_add(duration)
+}
+
+/// The same where there must be a time: one that nobody lives to see.
+pub(crate) fn long_after(now: Instant, duration: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    after(now, duration).unwrap_or(now + FAR)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{future::poll_fn, time::Duration};
+    use std::future::poll_fn;
     use tokio::{task::consume_budget, time::timeout};
 
     /// Does as much as a task may do in one turn.

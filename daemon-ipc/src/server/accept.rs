@@ -112,7 +112,7 @@ async fn close(mut listener: Listener, service: &Arc<Service>, tasks: &mut JoinS
     }
     drop(listener);
     service.connections.close();
-    let most = service.limits.drain_timeout + service.limits.cancel_grace + MARGIN;
+    let most = service.limits.drain_timeout.saturating_add(service.limits.cancel_grace).saturating_add(MARGIN);
     let all = async {
         while let Some(ended) = tasks.join_next().await {
             report(ended);

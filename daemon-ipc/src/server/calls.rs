@@ -15,7 +15,7 @@ use super::{
 use crate::{
     Capabilities, Failure, Frame, FrameError, Hello, Json, Limits, code,
     outbox::Outbox,
-    timer::{Now, after, earlier},
+    timer::{Now, after, earlier, long_after},
 };
 use std::{
     collections::VecDeque,
@@ -352,7 +352,7 @@ impl<'h> Calls<'h> {
         failure: impl Fn(&Call) -> Failure,
         mut which: impl FnMut(&Call) -> bool,
     ) {
-        let until = after(now, self.shared.limits.cancel_grace).unwrap_or(now);
+        let until = long_after(now, self.shared.limits.cancel_grace);
         for call in self.running.notes_mut().filter(|call| call.given_up.is_none()) {
             if !which(call) {
                 continue;

@@ -188,3 +188,34 @@ async fn the_time_a_request_waits_for_its_turn_counts() {
     }
     assert_eq!(start.elapsed(), Duration::from_secs(40), "also one that never had its turn");
 }
+
+#[tokio::test(start_paused = true)]
+async fn limits_without_end_end_nothing_by_chance() {
+    let limits = Limits::default()
+        .with_read_timeout(Duration::MAX)
+        .with_write_timeout(Duration::MAX)
+        .with_idle_timeout(Duration::MAX)
+        .with_request_timeout(Duration::MAX)
+        .with_cancel_grace(Duration::MAX)
+        .with_drain_timeout(Duration::MAX)
+        .with_max_frame(usize::MAX)
+        .with_max_connections(usize::MAX)
+        .with_max_in_flight(usize::MAX)
+        .with_max_waiting(usize::MAX);
+    let mut stage = Stage::with(limits);
+    let mut peer = Raw::connect(&stage.place).await;
+    let hello = r#""hello":{"version":1,"capabilities":["cancel"]}"#;
+    peer.say(&format!(r#"{{"id":1,"type":"request",{hello},"payload":{{"act":"never"}}}}"#)).await;
+    stage.wait_for(&Told::Began("never".into())).await;
+    assert!(peer.ask(r#"{"id":1,"type":"cancel"}"#).await.contains(code::CANCELLED));
+    tokio::time::sleep(Duration::from_secs(24 * 3600)).await;
+    assert_eq!(stage.told(), [Told::Cancelled], "its handler goes on");
+    drop(peer);
+
+    let stage = Stage::with(Limits::default().with_drain_timeout(Duration::MAX));
+    let mut peer = Raw::connect(&stage.place).await;
+    peer.ask(ECHO).await;
+    stage.server.close();
+    assert_eq!(peer.line().await, None);
+    stage.running.await.unwrap();
+}
