@@ -103,7 +103,7 @@ impl<'h> Calls<'h> {
 
     /// Whether more requests may be read.
     pub(super) fn has_room(&self) -> bool {
-        self.waiting.len() < self.limits().max_waiting.max(1) && self.waiting_weight < self.limits().max_frame
+        self.waiting.len() < self.limits().max_waiting && self.waiting_weight < self.limits().max_frame
     }
 
     pub(super) fn due(&self) -> Option<Instant> {

@@ -190,6 +190,32 @@ async fn the_time_a_request_waits_for_its_turn_counts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn limits_of_nothing_still_answer() {
+    let stage = Stage::with(Limits::default().with_max_frame(0));
+    let mut peer = Raw::connect(&stage.place).await;
+    let answer = timeout(Duration::from_secs(60), peer.ask(ECHO)).await.expect("it is read");
+    assert!(answer.contains(code::FRAME_TOO_LONG), "{answer}");
+
+    let mut limits = Limits::default().with_max_waiting(0).with_idle_timeout(Duration::ZERO);
+    limits.max_in_flight = 0;
+    let stage = Stage::with(limits);
+    let mut peer = Raw::connect(&stage.place).await;
+    peer.say(r#"{"id":1,"type":"request","payload":{"act":"after","ms":100}}"#).await;
+    peer.say(r#"{"id":2,"type":"request","payload":{"act":"after","ms":100}}"#).await;
+    for id in [1, 2] {
+        let answer = timeout(Duration::from_secs(60), peer.json()).await.expect("it has its turn");
+        assert_eq!((&answer["id"], &answer["payload"]), (&id.into(), &100.into()));
+    }
+    assert_eq!(peer.line().await, None, "nothing more is asked, and that is long enough");
+
+    let stage = Stage::with(Limits::default().with_request_timeout(Duration::ZERO).with_cancel_grace(Duration::ZERO));
+    let mut peer = Raw::connect(&stage.place).await;
+    assert!(!peer.ask(ECHO).await.contains("error"), "one that answers at once is in time");
+    let late = peer.ask(r#"{"id":1,"type":"request","payload":{"act":"after","ms":1}}"#).await;
+    assert!(late.contains(code::DEADLINE_EXCEEDED), "{late}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn limits_without_end_end_nothing_by_chance() {
     let limits = Limits::default()
         .with_read_timeout(Duration::MAX)
