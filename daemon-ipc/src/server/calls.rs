@@ -332,10 +332,10 @@ impl<'h> Calls<'h> {
     }
 
     /// From now on nothing is begun; those that would never end by themselves are ended.
-    pub(super) fn close(&mut self, now: Instant, outbox: &mut Outbox) {
+    pub(super) fn close(&mut self, now: Instant, outbox: &mut Outbox, failure: &Failure) {
         self.closing = true;
-        self.give_up(now, outbox, |_| shutting_down(), |call| call.window.is_some());
-        self.refuse_waiting(outbox, &shutting_down(), |_, _| true);
+        self.give_up(now, outbox, |_| failure.clone(), |call| call.window.is_some());
+        self.refuse_waiting(outbox, failure, |_, _| true);
     }
 
     /// All are ended.
@@ -391,6 +391,6 @@ fn is_of(asked: Option<&str>, id: Option<&Json>) -> bool {
     asked == id.map(Json::as_str)
 }
 
-fn shutting_down() -> Failure {
+pub(super) fn shutting_down() -> Failure {
     Failure::new("the server is shutting down").with_code(code::SHUTTING_DOWN)
 }

@@ -8,7 +8,7 @@
 use super::{
     Service,
     answer::{Address, write_bad_frame, write_failure},
-    calls::Calls,
+    calls::{Calls, shutting_down},
     patience::{Patience, Verdict},
     shared::Shared,
 };
@@ -196,7 +196,7 @@ impl<'a> Connection<'a> {
             self.outbox.append(message, 0);
         }
         if mail.closing && self.patience.close(now) {
-            self.calls.close(now.get(), &mut self.outbox);
+            self.calls.close(now.get(), &mut self.outbox, &shutting_down());
         }
         any
     }
@@ -314,7 +314,7 @@ impl<'a> Connection<'a> {
         match self.patience.verdict(is_quiet, now) {
             Verdict::Wait => {}
             Verdict::SlowLine => {
-                self.hang_up(&format!("a line took longer than {:?}", self.service.limits.read_timeout))
+                self.hang_up(&format!("a line took longer than {:?}", self.service.limits.read_timeout), now);
             }
             Verdict::Quiet => return Some(Ending::Done),
             Verdict::Stuck => {
@@ -325,9 +325,11 @@ impl<'a> Connection<'a> {
         (self.input == Input::Ended && self.io.is_gone()).then_some(Ending::Gone)
     }
 
-    /// Says why, and reads no more.
-    fn hang_up(&mut self, why: &str) {
-        write_failure(&mut self.outbox, Address { id: None, hello: None }, &Failure::new(why).with_code(code::IDLE));
+    /// Says why, and reads no more. What is at work is answered, but for what might go on for ever.
+    fn hang_up(&mut self, why: &str, now: Instant) {
+        let failure = Failure::new(why).with_code(code::IDLE);
+        write_failure(&mut self.outbox, Address { id: None, hello: None }, &failure);
+        self.calls.close(now, &mut self.outbox, &failure);
         self.input = Input::Ended;
         self.patience.line_ended();
         self.decoder = Decoder::new(&self.service.limits);

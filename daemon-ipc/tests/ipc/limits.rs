@@ -190,6 +190,21 @@ async fn the_time_a_request_waits_for_its_turn_counts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_is_hung_up_on_is_not_kept_by_what_would_go_on_for_ever() {
+    let mut stage = Stage::with(Limits::default().with_read_timeout(Duration::from_secs(30)));
+    let mut peer = Raw::connect(&stage.place).await;
+    let hello = r#""hello":{"version":1,"capabilities":["stream"]}"#;
+    peer.say(&format!(r#"{{"id":1,"type":"request",{hello},"stream":1,"payload":{{"act":"until_cancelled"}}}}"#)).await;
+    peer.send("{").await;
+    for id in [None, Some(1)] {
+        let answer = timeout(Duration::from_secs(60), peer.json()).await.expect("it is told");
+        assert_eq!((answer["id"].as_i64(), &answer["payload"]["code"]), (id, &code::IDLE.into()));
+    }
+    assert_eq!(timeout(Duration::from_secs(60), peer.line()).await.expect("its connection ends"), None);
+    stage.wait_for(&Told::Cancelled).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn limits_of_nothing_still_answer() {
     let stage = Stage::with(Limits::default().with_max_frame(0));
     let mut peer = Raw::connect(&stage.place).await;
