@@ -260,7 +260,8 @@ impl<'a> Connection<'a> {
 
     fn end_of_input(&mut self) -> Result<(), Ending> {
         if self.input == Input::Fresh {
-            self.recognise(true)?;
+            // Nobody can be meant but this server: what there is is read as lines, before the end is met again.
+            return self.recognise(true);
         }
         self.input = Input::Ended;
         if self.io.is_gone() {
@@ -274,14 +275,15 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
-    /// Tells from the first bytes which protocol it is.
+    /// Tells from the first bytes which protocol it is. Of those, no more are waited for than a line may have.
     fn recognise(&mut self, at_end: bool) -> Result<(), Ending> {
         let first = self.decoder.held();
+        let is_all = at_end || first.len() > self.service.limits.max_frame;
         if first.first().is_some_and(|byte| *byte != b'{') {
             for (which, upgrade) in self.service.upgrades.iter().enumerate() {
                 match upgrade.recognises(first) {
                     Recognition::Yes => return Err(Ending::Upgrade(which)),
-                    Recognition::NotYet if !at_end => return Ok(()),
+                    Recognition::NotYet if !is_all => return Ok(()),
                     Recognition::NotYet | Recognition::No => {}
                 }
             }
