@@ -131,7 +131,7 @@ impl Decoder {
         let last_newline = memchr::memrchr(b'\n', &self.bytes);
         let line = &self.bytes[last_newline.map_or(0, |at| at + 1)..];
         let reported = self.skipping && last_newline.is_none();
-        if reported || line.trim_ascii().is_empty() {
+        if reported || is_blank(line) {
             Ok(())
         } else {
             Err(BadFrame { id: id_of(line), error: FrameError::Unterminated { held: line.len() } })
@@ -299,7 +299,12 @@ impl Decoder {
 
 /// A line as a message; `None` if it is blank.
 fn read_text(line: ByteString) -> Result<Option<Frame>, BadFrame> {
-    if line.starts_with('{') || !line.trim().is_empty() { Frame::read(line).map(Some) } else { Ok(None) }
+    if line.starts_with('{') || !is_blank(line.as_bytes()) { Frame::read(line).map(Some) } else { Ok(None) }
+}
+
+/// Whether there is nothing but what JSON calls blank.
+fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
 }
 
 /// A line as text.

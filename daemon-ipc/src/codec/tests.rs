@@ -106,6 +106,17 @@ fn blanks_blank_lines_and_carriage_returns_are_passed_over() {
 }
 
 #[test]
+fn a_line_of_what_json_does_not_call_blank_is_a_bad_one() {
+    for odd in ["\u{a0}", "\u{2003}", "\u{feff}", "\u{b}", "\u{c}", " \u{85} "] {
+        let taken = decode_whole(format!("{odd}\n").as_bytes());
+        assert!(matches!(&taken[..], [Err(_)]), "{odd:?}: {taken:?}");
+        let mut decoder = Decoder::new(&Limits::default());
+        decoder.push(odd.as_bytes());
+        assert!(decoder.next().is_none() && decoder.finish().is_err(), "{odd:?}");
+    }
+}
+
+#[test]
 fn a_bad_line_costs_itself_only() {
     let bad: [&[u8]; 9] = [
         b"{",
