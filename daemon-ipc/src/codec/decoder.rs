@@ -222,7 +222,10 @@ impl Decoder {
             self.chunk.reserve(if self.chunk.capacity() < lines.len() { CHUNK } else { 0 });
         }
         self.chunk.extend_from_slice(lines);
-        let Ok(lines) = ByteString::try_from(self.chunk.split().freeze()) else { return false };
+        let taken = ByteString::try_from(self.chunk.split().freeze());
+        let Ok(lines) = taken.or_else(|fault| self.lines_before(fault.valid_up_to()).ok_or(fault)) else {
+            return false;
+        };
         self.bytes.advance(lines.len());
         (self.lines, self.read) = (lines, 0);
         true
@@ -240,6 +243,14 @@ impl Decoder {
         let start = self.read;
         self.read += length + 1;
         let line = &self.lines[start..start + length];
+    /// The whole lines at the front that end before a byte that is no text. The line of that one stays, to be read by itself; if they stayed
+    /// with it, all of them would be looked at anew for each.
+    #[cold]
+    fn lines_before(&self, fault: usize) -> Option<ByteString> {
+        let last = memchr::memrchr(b'\n', &self.bytes[..fault])?;
+        std::str::from_utf8(&self.bytes[..=last]).map(ByteString::from).ok()
+    }
+
         if length > self.limit {
             return Some(Err(self.too_long(id_of(line.as_bytes()))));
         }

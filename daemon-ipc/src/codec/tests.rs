@@ -304,6 +304,19 @@ fn a_long_line_in_small_pieces_is_scanned_once() {
 }
 
 #[test]
+fn short_lines_do_not_wait_for_a_bad_one_to_be_looked_at_again() {
+    let mut decoder = Decoder::new(&Limits::default());
+    decoder.push("{\"type\":\"request\"}\n".repeat(100).as_bytes());
+    decoder.push(b"\xFF\n{\"type\":\"error\"}\n");
+    assert!(decoder.next().is_some_and(|line| line.is_ok()));
+    assert!(decoder.held().starts_with(b"\xFF"), "all before it left the buffer at once");
+    assert_eq!((0..99).filter(|_| decoder.next().is_some_and(|line| line.is_ok())).count(), 99);
+    assert!(matches!(decoder.next(), Some(Err(BadFrame { error: FrameError::NotUtf8 { at: 0 }, .. }))));
+    assert_eq!(decoder.next().unwrap().unwrap().kind(), Kind::Error);
+    assert!(decoder.next().is_none());
+}
+
+#[test]
 fn extensions_are_read_or_named_as_bad() {
     let read = |line: &str| {
         let mut decoder = Decoder::new(&Limits::default());
