@@ -156,6 +156,12 @@ impl Decoder {
     /// Takes them out.
     pub(crate) fn take_held(&mut self) -> Bytes {
         self.scanned = 0;
+    /// How many bytes of short lines are held.
+    #[cfg(test)]
+    pub(super) fn held_lines(&self) -> usize {
+        self.lines.len()
+    }
+
         self.bytes.split().freeze()
     }
 
@@ -198,6 +204,9 @@ impl Decoder {
     pub(crate) fn take_back(&mut self) -> Option<(BytesMut, usize)> {
         if self.chunk.capacity() > 0 {
             spare::give_chunk(std::mem::take(&mut self.chunk));
+        }
+        if self.read == self.lines.len() {
+            (self.lines, self.read) = (ByteString::new(), 0);
         }
         let is_spare = self.bytes.is_empty() && self.size > 0;
         is_spare.then(|| (std::mem::take(&mut self.bytes), std::mem::take(&mut self.size)))

@@ -317,6 +317,18 @@ fn short_lines_do_not_wait_for_a_bad_one_to_be_looked_at_again() {
 }
 
 #[test]
+fn at_rest_no_line_is_held() {
+    let mut decoder = Decoder::new(&Limits::default());
+    decoder.push(b"{\"type\":\"request\"}\n{\"type\":\"request\"}\n");
+    assert!(decoder.next().is_some());
+    decoder.take_back();
+    assert_eq!(decoder.held_lines(), 38, "one is not read yet");
+    assert!(decoder.next().is_some() && decoder.next().is_none());
+    decoder.take_back();
+    assert_eq!(decoder.held_lines(), 0);
+}
+
+#[test]
 fn extensions_are_read_or_named_as_bad() {
     let read = |line: &str| {
         let mut decoder = Decoder::new(&Limits::default());
