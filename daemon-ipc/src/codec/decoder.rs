@@ -20,6 +20,9 @@ const LEAST_ROOM: usize = 16 * 1024;
 /// How much is asked for when there is less: a payload of 64 KiB with its envelope, and a little more.
 const ROOM: usize = 96 * 1024;
 
+/// The longest line there can be: where its parts are is told in 32 bits.
+const LONGEST: usize = u32::MAX as usize;
+
 /// What the memory takes that short lines share.
 const CHUNK: usize = 4096;
 
@@ -56,7 +59,7 @@ impl Decoder {
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         Self {
-            limit: limits.max_frame,
+            limit: limits.max_frame.min(LONGEST),
             bytes: BytesMut::new(),
             scanned: 0,
             skipping: false,
@@ -153,15 +156,15 @@ impl Decoder {
         self.scanned
     }
 
-    /// Takes them out.
-    pub(crate) fn take_held(&mut self) -> Bytes {
-        self.scanned = 0;
     /// How many bytes of short lines are held.
     #[cfg(test)]
     pub(super) fn held_lines(&self) -> usize {
         self.lines.len()
     }
 
+    /// Takes them out.
+    pub(crate) fn take_held(&mut self) -> Bytes {
+        self.scanned = 0;
         self.bytes.split().freeze()
     }
 
@@ -202,11 +205,11 @@ impl Decoder {
 
     /// Takes the buffer away, if there is one and nothing is held in it.
     pub(crate) fn take_back(&mut self) -> Option<(BytesMut, usize)> {
-        if self.chunk.capacity() > 0 {
-            spare::give_chunk(std::mem::take(&mut self.chunk));
-        }
         if self.read == self.lines.len() {
             (self.lines, self.read) = (ByteString::new(), 0);
+        }
+        if self.chunk.capacity() > 0 {
+            spare::give_chunk(std::mem::take(&mut self.chunk));
         }
         let is_spare = self.bytes.is_empty() && self.size > 0;
         is_spare.then(|| (std::mem::take(&mut self.bytes), std::mem::take(&mut self.size)))
@@ -240,6 +243,14 @@ impl Decoder {
         true
     }
 
+    /// The whole lines at the front that end before a byte that is no text. The line of that one stays, to be read by itself; if they stayed
+    /// with it, all of them would be looked at anew for each.
+    #[cold]
+    fn lines_before(&self, fault: usize) -> Option<ByteString> {
+        let last = memchr::memrchr(b'\n', &self.bytes[..fault])?;
+        std::str::from_utf8(&self.bytes[..=last]).map(ByteString::from).ok()
+    }
+
     /// The next of the short lines that were taken out; `None` if it is blank.
     fn next_short(&mut self) -> Option<Result<Frame, BadFrame>> {
         let rest = &self.lines.as_bytes()[self.read..];
@@ -252,14 +263,6 @@ impl Decoder {
         let start = self.read;
         self.read += length + 1;
         let line = &self.lines[start..start + length];
-    /// The whole lines at the front that end before a byte that is no text. The line of that one stays, to be read by itself; if they stayed
-    /// with it, all of them would be looked at anew for each.
-    #[cold]
-    fn lines_before(&self, fault: usize) -> Option<ByteString> {
-        let last = memchr::memrchr(b'\n', &self.bytes[..fault])?;
-        std::str::from_utf8(&self.bytes[..=last]).map(ByteString::from).ok()
-    }
-
         if length > self.limit {
             return Some(Err(self.too_long(id_of(line.as_bytes()))));
         }
