@@ -10,9 +10,9 @@ use tokio::time::Instant;
 
 use crate::chaos::{Next, Plan, Seen, Strike, Vigil};
 
-/// How long the daemons may take to recover at the end. After a long chaos each waits for half a minute before it starts again, and then
-/// meets the strikes that were kept for it meanwhile.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// How long the daemons may take to recover at the end: each may wait for half a minute before it starts again, and then meet the one strike
+/// that came just before.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two looks at whether they have.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -48,6 +48,10 @@ impl ChaosDaemon {
             }
             if Instant::now() >= ends {
                 break;
+            }
+            // Who suffers already is spared: strikes that pile up would come long after.
+            if cx.host().status().daemons.iter().any(|daemon| daemon.name == victim && suffers(daemon)) {
+                continue;
             }
             strikes += 1;
             tracing::info!("strike {strikes}: {fault:?} in `{victim}`");
@@ -118,13 +122,15 @@ async fn recovered(cx: &Context) -> Result<()> {
     Ok(())
 }
 
-/// The daemons that do not run, or have a strike before them.
+/// Whether a daemon does not run, or has a strike before it.
+fn suffers(daemon: &DaemonStatus) -> bool {
+    let waits = strikes(daemon).is_some_and(|strikes| strikes.queued + strikes.in_flight > 0);
+    daemon.state != State::Running || waits
+}
+
 fn suffering(host: &HostStatus) -> Vec<String> {
-    let struck = |daemon: &&DaemonStatus| {
-        let waits = strikes(daemon).is_some_and(|strikes| strikes.queued + strikes.in_flight > 0);
-        daemon.state != State::Running || waits
-    };
-    host.daemons.iter().filter(struck).map(|daemon| format!("{} ({})", daemon.name, daemon.state)).collect()
+    let suffering = host.daemons.iter().filter(|daemon| suffers(daemon));
+    suffering.map(|daemon| format!("{} ({})", daemon.name, daemon.state)).collect()
 }
 
 #[cfg(test)]
