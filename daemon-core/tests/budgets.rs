@@ -6,7 +6,7 @@ mod probe;
 
 use std::future::pending;
 
-use daemon_core::{Context, DaemonBase, Error, Host, Result, daemon};
+use daemon_core::{Context, DaemonBase, Error, Host, Result, State, daemon};
 use probe::{Log, MS, S, assert_nothing_left, until};
 
 #[daemon(name = "greedy", no_handlers)]
@@ -136,4 +136,7 @@ async fn what_overruns_is_told_of_with_where_it_began_how_often_it_ran_how_long_
     assert_eq!(tick.waits_in, None, "it waits in nothing that the host knows of");
     let line = "task `clears` was aborted, 10.8 s after it last ran, waiting in cx.clear_interval (polled 2 times)";
     assert!(report.to_string().contains(line), "{report}");
+    // What did not end well is told of with what came before.
+    let stopping = report.journal.iter().find(|line| line.daemon.is_none() && line.state == State::Stopping).unwrap();
+    assert_eq!((stopping.at_ms, stopping.cause.as_deref()), (10_000, Some(&*report.cause)), "{report}");
 }

@@ -418,3 +418,35 @@ async fn a_life_whose_last_work_ends_with_its_value_keeps_nothing_that_it_requir
     assert!(log.has("needed gone"), "{report}");
     drop(handle); // the board was there all the while
 }
+
+/// Its destructor blocks until it is let go by a hang-up.
+struct Stays(Mutex<mpsc::Receiver<()>>);
+impl Drop for Stays {
+    fn drop(&mut self) {
+        assert!(self.0.lock().unwrap().recv().is_err(), "it is let go by a hang-up");
+    }
+}
+
+#[daemon(name = "sticky", no_handlers)]
+struct Sticky(#[expect(dead_code, reason = "it is dropped")] Option<Stays>);
+impl DaemonBase for Sticky {}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_that_is_still_being_dropped_at_the_end_is_named_counted_and_75() {
+    for of_daemon in [true, false] {
+        let (let_go, stays) = mpsc::channel();
+        let (of, stays) = (Host::new("t").stop_budget(MS(100)), Stays(Mutex::new(stays)));
+        let host = if of_daemon {
+            of.daemon(Sticky(Some(stays)))
+        } else {
+            of.daemon(Sticky(None)).configuration(stays, || Err::<Stays, BoxError>("never loaded".into()))
+        };
+        let report = host.start().await.unwrap().shutdown().await.unwrap();
+        let daemons = &report.daemon("sticky").unwrap().cut;
+        let cuts = if of_daemon { daemons } else { &report.cut };
+        let [cut] = &cuts[..] else { panic!("{report}") };
+        assert!(cut.blocking && !cut.gone && cut.work.starts_with("destructor"), "{report}");
+        assert_eq!((report.exit_code, report.left.tasks), (75, daemons.len() + report.cut.len()), "{report}");
+        drop(let_go);
+    }
+}

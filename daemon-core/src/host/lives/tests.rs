@@ -165,7 +165,9 @@ async fn a_life_begins_once_what_was_kept_before_is_abandoned() {
         kept.intake.close();
     });
     let (order, stop) = watch::channel(None);
-    let lives = tokio::spawn(Lifecycle { closing: Some(closing), stop, ..unlived(&conductor) }.run());
+    let mut lifecycle = unlived(&conductor);
+    (lifecycle.closing, lifecycle.stop) = (Some(closing), stop);
+    let lives = tokio::spawn(lifecycle.run());
     settle().await;
     assert_eq!(slot.state(), State::Starting);
     may.add_permits(1);
