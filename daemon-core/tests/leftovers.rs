@@ -443,7 +443,8 @@ async fn a_value_that_is_still_being_dropped_at_the_end_is_named_counted_and_75(
         };
         let report = host.start().await.unwrap().shutdown().await.unwrap();
         let daemons = &report.daemon("sticky").unwrap().cut;
-        let [cut] = if of_daemon { &daemons[..] } else { &report.cut } else { panic!("{report}") };
+        let cuts = if of_daemon { daemons } else { &report.cut };
+        let [cut] = &cuts[..] else { panic!("{report}") };
         assert!(cut.blocking && !cut.gone && cut.work.starts_with("destructor"), "{report}");
         assert_eq!((report.exit_code, report.left.tasks), (75, daemons.len() + report.cut.len()), "{report}");
         drop(let_go);
