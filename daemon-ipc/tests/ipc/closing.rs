@@ -3,6 +3,7 @@
 use crate::acts::{Act, Stage, Told};
 use crate::raw::Raw;
 use daemon_ipc::{Connection, Limits, Memory, Reply, Request, Server, code, from_fn};
+use proptest::prelude::*;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -142,5 +143,68 @@ async fn however_many_connected_just_before_the_close_each_is_told() {
     for (number, peer) in peers.iter_mut().enumerate() {
         let rest = peer.rest().await;
         assert!(rest.contains(code::SHUTTING_DOWN), "{number}: {rest:?}");
+    }
+}
+
+/// A request of a kind.
+fn request(id: usize, kind: usize) -> String {
+    let act = match kind {
+        0 => format!(r#"{{"act":"echo","value":{id}}}"#),
+        1 => format!(r#"{{"act":"after","ms":{id}}}"#),
+        2 => format!(r#"{{"act":"big","bytes":{}}}"#, id * 1000),
+        3 => r#"{"act":"until_cancelled"}"#.to_owned(),
+        4 => r#"{"act":"panic_later"}"#.to_owned(),
+        _ => r#"{"act":"fail","message":"no"}"#.to_owned(),
+    };
+    format!("{{\"id\":{id},\"type\":\"request\",\"payload\":{act}}}\n")
+}
+
+/// Whether a message is the answer to it.
+fn answers(message: &serde_json::Value, id: usize, kind: usize) -> bool {
+    let payload = &message["payload"];
+    let failed = payload["code"] == code::SHUTTING_DOWN;
+    match kind {
+        0 | 1 => *payload == id || failed,
+        2 => payload.as_str().is_some_and(|text| text.len() == id * 1000) || failed,
+        3 => failed,
+        4 => payload["code"] == code::PANICKED || failed,
+        _ => payload["message"] == "no" || failed,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_close_at_any_moment_leaves_each_request_with_one_whole_answer_of_its_own(
+        peers in prop::collection::vec(prop::collection::vec(0..6_usize, 0..30), 1..5),
+        at in 0..40_u64,
+        in_flight in prop::sample::select(vec![1, 3, 256]),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let stage = Stage::with(Limits::default().with_max_in_flight(in_flight));
+            let mut reading = Vec::new();
+            for kinds in peers {
+                let mut peer = Raw::connect(&stage.place).await;
+                let lines: String = kinds.iter().enumerate().map(|(id, kind)| request(id, *kind)).collect();
+                peer.send(lines).await;
+                reading.push((kinds, tokio::spawn(async move { peer.rest().await })));
+            }
+            tokio::time::sleep(Duration::from_millis(at)).await;
+            stage.server.close();
+            stage.running.await.unwrap();
+            for (kinds, rest) in reading {
+                let rest = rest.await.unwrap();
+                let mut open: std::collections::BTreeMap<_, _> = kinds.into_iter().enumerate().collect();
+                for line in rest.lines() {
+                    let message: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|fault| panic!("{fault}: {line}"));
+                    let id = message["id"].as_u64().unwrap() as usize;
+                    let kind = open.remove(&id).unwrap_or_else(|| panic!("a second answer: {line}"));
+                    assert!(answers(&message, id, kind), "{kind}: {line}");
+                }
+                assert!(open.is_empty(), "unanswered: {open:?}");
+            }
+        });
     }
 }
