@@ -1,6 +1,6 @@
 //! What goes wrong under `--chaos`, and when: pure, and the same for the same seed.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use daemon_core::{Event, Result};
@@ -52,6 +52,44 @@ impl Strike {
                 Ok(())
             }
         }
+    }
+}
+
+/// How long a strike is suffered before its daemon counts as one that hangs: longer than one that only blocks takes.
+const HANGS: Duration = Duration::from_millis(3_500);
+
+/// Finds out who hangs. When a strike was sent tells nothing of when it is suffered: its daemon may be down just then, or suffer another.
+#[derive(Debug, Default)]
+pub(crate) struct Vigil {
+    /// How many strikes each daemon that suffers one is over with, and since when it is so.
+    suffer: HashMap<String, (u64, Duration)>,
+}
+
+/// A daemon as it is now.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) name: String,
+    /// How many strikes it is over with.
+    pub(crate) over: u64,
+    /// Whether it suffers one.
+    pub(crate) suffers: bool,
+}
+
+impl Vigil {
+    /// Looks at all that run; gives those that hang, again only after as long a time.
+    pub(crate) fn look(&mut self, now: Duration, daemons: impl IntoIterator<Item = Seen>) -> Vec<String> {
+        let (mut suffer, mut hang) = (HashMap::new(), Vec::new());
+        for Seen { name, over, .. } in daemons.into_iter().filter(|daemon| daemon.suffers) {
+            let same = self.suffer.get(&name).filter(|(before, _)| *before == over);
+            let mut since = same.map_or(now, |(_, since)| *since);
+            if now - since >= HANGS {
+                hang.push(name.clone());
+                since = now;
+            }
+            suffer.insert(name, (over, since));
+        }
+        self.suffer = suffer;
+        hang
     }
 }
 
@@ -140,6 +178,23 @@ mod tests {
         };
         assert_eq!(strikes(7), strikes(7));
         assert_ne!(strikes(7), strikes(8));
+    }
+
+    #[test]
+    fn who_suffers_one_strike_for_too_long_hangs() {
+        let mut vigil = Vigil::default();
+        let mut look = |ms, over, suffers| {
+            let seen = ["a", "b"].map(|name| Seen { name: name.to_owned(), over, suffers: suffers && name == "a" });
+            vigil.look(Duration::from_millis(ms), seen).len()
+        };
+        // From when it suffers it on, and another strike is another matter.
+        let one = [look(0, 4, false), look(9_000, 4, true), look(12_499, 4, true), look(12_500, 5, true)];
+        assert_eq!(one, [0; 4]);
+        assert_eq!([look(15_999, 5, true), look(16_000, 5, true)], [0, 1]);
+        // Once found it is given time; and whoever was down in between begins anew.
+        assert_eq!([look(16_250, 5, true), look(19_499, 5, true), look(19_500, 5, true)], [0, 0, 1]);
+        assert_eq!([look(22_000, 5, false), look(23_000, 5, true), look(26_499, 5, true)], [0; 3]);
+        assert_eq!(look(26_500, 5, true), 1);
     }
 
     #[test]

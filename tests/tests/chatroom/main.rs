@@ -10,6 +10,7 @@
 
 mod chaos;
 mod commands;
+mod growth;
 mod input;
 mod metrics;
 mod operators;

@@ -12,6 +12,7 @@ use daemon_ipc::blocking::Connection;
 use serde_json::{Value, json};
 use tests::Source;
 
+use crate::growth::{ALLOCATOR, Growth};
 use crate::operators::Operated;
 use crate::run::{PATIENCE, Place};
 
@@ -33,6 +34,7 @@ fn under_storm_and_chaos_every_answer_is_true_every_count_exact_and_nothing_grow
     let (seconds, place) = (lasts(), Place::with_files(FILES));
     let (read, write) = std::io::pipe().unwrap();
     let program = place.program().stdin(read.into()).env("RUST_BACKTRACE", "0");
+    let program = ALLOCATOR.into_iter().fold(program, |program, (name, value)| program.env(name, value));
     let program = program.args(["--chaos", "--seed", "7", "--for", &format!("{seconds}s")]);
     let mut chatroom = Operated::start(&place, program);
     let over = AtomicBool::new(false);
@@ -57,7 +59,8 @@ fn under_storm_and_chaos_every_answer_is_true_every_count_exact_and_nothing_grow
         own.iter().enumerate().all(|(at, text)| **text == format!("storm {at}")),
         "a line is missing or twice there"
     );
-    seen.check_flat();
+    seen.growth.check_flat(seconds);
+    assert!(seen.ready > 0 && seen.not_ready > 0, "too little was seen");
 }
 
 struct SetOnDrop<'a>(&'a AtomicBool);
@@ -88,9 +91,7 @@ fn storm(mut input: PipeWriter, place: &Place, over: &AtomicBool) -> usize {
 /// What was seen of the program.
 #[derive(Default)]
 struct Seen {
-    /// Memory and open descriptors, look by look.
-    memory: Vec<u64>,
-    descriptors: Vec<u64>,
+    growth: Growth,
     /// How often readiness said yes and no, and how often a life changed under the look.
     ready: u64,
     not_ready: u64,
@@ -135,10 +136,8 @@ fn look(chatroom: &mut Operated, control: &mut Connection, seen: &mut Seen) -> O
     seen.check_counts(&status);
     check_figures(&figures.body);
     seen.check_checks(&health);
-    let pid = chatroom.running.pid().as_raw_nonzero();
-    seen.memory.push(resident(&std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?)?);
-    seen.descriptors.push(std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count() as u64);
-    if seen.memory.len() % 25 == 1 {
+    seen.growth.look(chatroom.running.pid().as_raw_nonzero().into(), &status, &figures.body)?;
+    if seen.growth.looks() % 25 == 1 {
         // It may have gone meanwhile; then its end is waited for, and does not come if that is not why.
         let mut asked = chatroom.daemonctl(&["status"]);
         if !asked.wait(PATIENCE).unwrap().success() {
@@ -154,10 +153,6 @@ fn look(chatroom: &mut Operated, control: &mut Connection, seen: &mut Seen) -> O
 /// The latest changes of state; what did not change between two looks was as it is at every moment between them.
 fn journal(control: &mut Connection) -> Option<Vec<Value>> {
     control.call_command("control", "journal", &json!({"last": 50})).ok()
-}
-
-fn resident(status: &str) -> Option<u64> {
-    status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 impl Seen {
@@ -213,41 +208,21 @@ impl Seen {
         }
     }
 
-    /// In the last third there is no more than in the second. The first is for what is kept up to a bound, which fills up.
-    fn check_flat(&self) {
-        let (_, second, third) = thirds(&self.memory);
-        assert!(third <= second + second / 10 + 8 * 1024, "memory grows: {:?} KiB", self.memory);
-        let (_, second, third) = thirds(&self.descriptors);
-        assert!(third <= second + 8, "descriptors grow: {:?}", self.descriptors);
-        assert!(self.ready > 0 && self.not_ready > 0, "too little was seen");
-    }
-
     fn summary(&self, sent: usize, report: &crate::run::Report) -> String {
         let offered: u64 = report.events.iter().map(|row| row.offered).sum();
         let restarts: u64 = report.daemons.iter().map(|daemon| daemon.restarts).sum();
-        let (memory, descriptors) = (thirds(&self.memory), thirds(&self.descriptors));
         format!(
             "storm: {} looks: ready {}, not ready {}, changed meanwhile {}; daemonctl asked {} times; {restarts} restarts; \
-             {offered} events offered and accounted for; {sent} lines sent; memory by thirds {memory:?} KiB, \
-             descriptors {descriptors:?}; not healthy: {:?}",
-            self.memory.len(),
+             {offered} events offered and accounted for; {sent} lines sent; {}; not healthy: {:?}",
+            self.growth.looks(),
             self.ready,
             self.not_ready,
             self.between,
             self.operators,
+            self.growth,
             self.complaints
         )
     }
-}
-
-/// The median of each third.
-fn thirds(all: &[u64]) -> (u64, u64, u64) {
-    let third = |at: usize| {
-        let mut part = all[at * all.len() / 3..(at + 1) * all.len() / 3].to_vec();
-        part.sort_unstable();
-        part.get(part.len() / 2).copied().unwrap_or_default()
-    };
-    (third(0), third(1), third(2))
 }
 
 /// The figures are of one moment, in which every account is balanced.

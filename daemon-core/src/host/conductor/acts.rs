@@ -147,6 +147,7 @@ impl Conducting {
             runtime: runtime.clone(),
             unit: player.unit.clone(),
             closing: player.closing.take(),
+            ended: false,
         };
         let life: BoxFuture<'static, ()> = Box::pin(lifecycle.run());
         let task = self.lives.spawn_on(life, runtime);

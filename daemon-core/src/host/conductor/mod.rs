@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::board::{Board, Happening};
 use super::graph::{Edges, Graph};
-use super::lives::{Deadline, StopOrder};
+use super::lives::{Deadline, StopOrder, stop_ceiling};
 use super::overdue::Overdue;
 use super::phase::{Action, Input, Machine, Stage, Verdict};
 use super::planes::Planes;
@@ -288,8 +288,12 @@ impl Conducting {
     }
 
     /// A start that nobody ended in time fails, and the host with it: no worker is free to do anything. If one that starts
-    /// blocks them, it is that one.
+    /// blocks them, it is that one. One that has ended by itself, or at its deadline, has yet to clean up.
     fn overdue(&mut self, late: usize) -> Vec<Action> {
+        let fails = self.board.slot(late).state() == State::Stopping;
+        if fails && self.overdue.clean_up(stop_ceiling(&*self.players[late].unit)) {
+            return Vec::new();
+        }
         let blocking: Vec<_> =
             self.board.polled(Some(self.plane(late))).into_iter().map(|polled| polled.work).collect();
         let blocks = |at: &usize| {
@@ -297,7 +301,9 @@ impl Conducting {
             self.machine.stage(*at) == Stage::Starting && blocking.iter().any(|work| *work.daemon == **name)
         };
         let at = (0..self.players.len()).find(blocks).unwrap_or(late);
-        let missed = self.players[at].deadline.map(|deadline| deadline.missed().to_string()).unwrap_or_default();
+        let failure = self.board.slot(at).inner().reason.take().filter(|_| fails && at == late);
+        let missed = || self.players[at].deadline.map(|deadline| deadline.missed().to_string());
+        let missed = failure.or_else(missed).unwrap_or_default();
         let by: Vec<_> = blocking.iter().map(|work| format!("{} of `{}`", work.work, work.daemon)).collect();
         let by = if by.is_empty() { String::new() } else { format!(", but in {}", by.join(" and ")) };
         self.board.slot(at).inner().reason = Some(format!("{missed}, and no thread is free to end it{by}"));

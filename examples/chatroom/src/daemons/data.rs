@@ -14,7 +14,9 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use crate::announce::{Announce, Removed, Rows};
 use crate::chaos::Strike;
 use crate::entity::{Deleted, TABLES};
-use crate::store::{Change, Committed, Entity, Location, Outcome, Query, Row, Store, StoreError, Value};
+use crate::store::{
+    BadRow, Cell, Change, Committed, Entity, Location, Outcome, Query, Row, Store, StoreError, Table, Value,
+};
 
 /// Between two attempts of a write while the disk is full or the file is locked.
 const RETRY: Duration = Duration::from_millis(500);
@@ -58,13 +60,10 @@ impl DataDaemon {
 
     /// How many rows each collection has.
     #[command]
-    async fn count(&self) -> Result<BTreeMap<String, i64>> {
+    async fn count(&self) -> Result<BTreeMap<String, u64>> {
         let mut counts = BTreeMap::new();
         for table in TABLES {
-            let rows = self.store.read(Query::Count(table)).await?;
-            if let Some([Value::Integer(count)]) = rows.first().map(Vec::as_slice) {
-                counts.insert(table.name.to_owned(), *count);
-            }
+            counts.insert(table.name.to_owned(), self.rows_of(table).await?);
         }
         Ok(counts)
     }
@@ -125,6 +124,17 @@ impl DataDaemon {
     pub(crate) async fn keys<T: Entity>(&self, below: Option<&str>) -> Result<Vec<String>, StoreError> {
         let rows = self.store.read(Query::Keys(T::TABLE, below.map(str::to_owned))).await?;
         Ok(rows.into_iter().filter_map(key).collect())
+    }
+
+    /// How many rows a collection has, which takes no memory however many there are.
+    pub(crate) async fn count_of<T: Entity>(&self) -> Result<u64, StoreError> {
+        self.rows_of(T::TABLE).await
+    }
+
+    async fn rows_of(&self, table: &'static Table) -> Result<u64, StoreError> {
+        let rows = self.store.read(Query::Count(table)).await?;
+        let count = rows.into_iter().flatten().next().and_then(u64::from_value);
+        Ok(count.ok_or(BadRow { table: table.name })?)
     }
 
     async fn write_rows<T: Entity>(

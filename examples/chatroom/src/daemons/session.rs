@@ -34,7 +34,7 @@ pub(crate) struct SessionDaemon {
     own: OnceLock<String>,
     /// One reader for the whole process, whatever becomes of this daemon.
     input: OnceLock<Input>,
-    /// Lines that were taken and could not be stored yet.
+    /// Lines that were taken and are not stored yet.
     unstored: Mutex<Vec<Line>>,
     lines: AtomicU64,
     lossy: AtomicU64,
@@ -147,30 +147,28 @@ impl DaemonBase for SessionDaemon {
 }
 
 impl SessionDaemon {
-    /// Stores lines as messages, after those that could not be stored before.
+    /// Stores lines as messages, after those that could not be stored before. Whenever it is given up, what it took stays for the next
+    /// time, and under the same ids: what was committed meanwhile is there once.
     async fn store(&self, cx: &Context, lines: Vec<Line>) -> Result<()> {
         self.tell_lossy(&lines);
-        let mut all = std::mem::take(&mut *self.unstored());
-        all.extend(lines);
-        let Some(first) = all.first().map(|line| line.number) else { return Ok(()) };
-        match self.store_messages(cx, &all).await {
-            Ok(written) => written.announced().await,
-            Err(source) => {
-                *self.unstored() = all;
-                return Err(Unstored { first, source }.into());
-            }
-        }
+        let first = {
+            let mut all = self.unstored();
+            all.extend(lines);
+            all.first().map(|line| line.number)
+        };
+        let Some(first) = first else { return Ok(()) };
+        let written = self.store_messages(cx).await.map_err(|source| Unstored { first, source })?;
+        written.announced().await;
         Ok(())
     }
 
-    /// Stores lines as messages, the rooms they name first.
-    async fn store_messages(&self, cx: &Context, lines: &[Line]) -> Result<Written, StoreError> {
+    /// Stores the lines that wait as messages, the rooms they name first.
+    async fn store_messages(&self, cx: &Context) -> Result<Written, StoreError> {
         let own = self.own.get().map_or("", String::as_str);
         let now = now_ms();
-        let count = lines.len() as u64;
         let number = self.lines.load(Ordering::Relaxed);
         let messages: Vec<ChatMessage> = (number + 1..)
-            .zip(lines)
+            .zip(&*self.unstored())
             .map(|(number, line)| {
                 let (room, text) = parse(&line.text);
                 let (room, text, sender) = (room.to_owned(), text.to_owned(), YOU.to_owned());
@@ -179,7 +177,8 @@ impl SessionDaemon {
             .collect();
         self.ensure_rooms(cx, &messages).await?;
         let written = cx.daemon::<DataDaemon>().put(cx, &messages).await?;
-        self.lines.store(number + count, Ordering::Relaxed);
+        self.unstored().drain(..messages.len());
+        self.lines.store(number + messages.len() as u64, Ordering::Relaxed);
         if let Some(session) = self.sessions().get_mut(own) {
             session.seen_ms = now;
         }
@@ -231,6 +230,8 @@ impl SessionDaemon {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
     use super::*;
     use crate::testing::{hold, start, stop, until};
 
@@ -244,6 +245,55 @@ mod tests {
     fn session(id: &str, silent: Duration) -> Session {
         let seen_ms = now_ms() - silent.as_millis() as u64;
         Session { id: id.to_owned(), user: "ada".to_owned(), started_ms: 0, seen_ms }
+    }
+
+    /// Lends its context to a test.
+    #[daemon(name = "lender", requires(DataDaemon, SessionDaemon), no_handlers)]
+    #[derive(Default)]
+    struct Lender(Mutex<Option<Context>>);
+
+    impl DaemonBase for Lender {
+        async fn initialize(&self, cx: &Context) -> Result<()> {
+            *self.0.lock().unwrap() = Some(cx.clone());
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_line_is_stored_once_wherever_its_storing_was_given_up() {
+        let host = start(|host| host.daemon_with(daemon).daemon(Lender::default())).await;
+        let cx = host.daemon::<Lender>().0.lock().unwrap().clone().unwrap();
+        let (session, data) = (host.daemon::<SessionDaemon>(), host.daemon::<DataDaemon>());
+        let line = |number: u64| Line { number, text: format!("room-{number}: line {number}"), lossy: false };
+        let (mut given_up, mut sent) = (0, 0);
+        // The n-th is given up after n polls; a room that is new each time makes it wait in every place.
+        hold(async {
+            for polls in 0..200 {
+                sent += 1;
+                let mut storing = std::pin::pin!(session.store(&cx, vec![line(sent)]));
+                let mut left = polls;
+                given_up += u64::from(
+                    std::future::poll_fn(|task| {
+                        left -= 1;
+                        match storing.as_mut().poll(task) {
+                            Poll::Ready(stored) => Poll::Ready(stored.is_err()),
+                            Poll::Pending if left < 0 => Poll::Ready(true),
+                            Poll::Pending => {
+                                task.waker().wake_by_ref();
+                                Poll::Pending
+                            }
+                        }
+                    })
+                    .await,
+                );
+            }
+        })
+        .await;
+        assert!(given_up > 0);
+        hold(session.store(&cx, Vec::new())).await.unwrap();
+        let texts: Vec<_> = hold(data.all::<ChatMessage>()).await.unwrap().into_iter().map(|row| row.text).collect();
+        assert_eq!(texts, (1..=sent).map(|number| format!("line {number}")).collect::<Vec<_>>());
+        stop(host).await;
     }
 
     #[tokio::test]

@@ -71,8 +71,8 @@ impl TrainingDaemon {
 
 impl DaemonBase for TrainingDaemon {
     async fn initialize(&self, cx: &Context) -> Result<()> {
-        let known = cx.daemon::<DataDaemon>().keys::<TrainingExample>(None).await?;
-        self.examples.store(known.len() as u64, Ordering::Relaxed);
+        let known = cx.daemon::<DataDaemon>().count_of::<TrainingExample>().await?;
+        self.examples.store(known, Ordering::Relaxed);
         Ok(())
     }
 
