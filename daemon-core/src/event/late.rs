@@ -66,8 +66,7 @@ impl Mailbox {
 
     /// Notes which of these events, abandoned while they were queued, are the last of their topics: those that are `found`.
     pub(crate) fn missed(&self, abandoned: &[(u32, AnyEvent)], found: &[(u32, Kept)], lanes: &[Interest]) {
-        let queued: FxHashSet<_> =
-            abandoned.iter().map(|(to, event)| (*to, address(Tracked::inside(event)))).collect();
+        let queued: FxHashSet<_> = abandoned.iter().map(|(to, event)| (*to, address(Tracked::inside(event)))).collect();
         let mut state = self.lock();
         let State { lanes: all, missed, .. } = &mut *state;
         for (lane, kept) in found {
@@ -122,12 +121,7 @@ impl Beginning {
 }
 
 impl State {
-    fn begin(
-        &mut self,
-        found: Vec<(u32, Kept)>,
-        lanes: &[Interest],
-        wants: impl Fn(u32, u64) -> bool,
-    ) -> Beginning {
+    fn begin(&mut self, found: Vec<(u32, Kept)>, lanes: &[Interest], wants: impl Fn(u32, u64) -> bool) -> Beginning {
         let known = self.known();
         let mut all = Vec::new();
         for (lane, kept) in found {
