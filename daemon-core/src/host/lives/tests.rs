@@ -84,7 +84,7 @@ fn unlived(conductor: &Conductor) -> Lifecycle {
         stop: watch::channel(None).1,
         runtime: Handle::current(),
         closing: None,
-        ended: false,
+        ended: true, // there is nothing to let go of
     }
 }
 
