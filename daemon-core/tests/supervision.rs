@@ -434,13 +434,29 @@ impl DaemonBase for Ponderous {
     }
 }
 
+/// Its start is over before its deadline, which comes before all others.
+#[daemon(name = "leisurely", no_handlers, start_timeout = "8s")]
+struct Leisurely;
+impl DaemonBase for Leisurely {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        Ok(())
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn each_start_has_a_deadline_of_its_own() {
-    let host = Host::new("t").daemon(Ponderous::default()).start().await.unwrap();
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    // It is under way when the first one would have had to be over for a while.
-    host.handle().restart_daemon("ponderous").await.unwrap();
-    assert!(host.shutdown().await.unwrap().is_clean());
+    let stage = Stage::set().await;
+    let handle = stage.handle();
+    let slow = tokio::spawn(async move { handle.add_daemon(Leisurely).await });
+    tokio::task::yield_now().await;
+    let handle = stage.handle();
+    handle.add_daemon(Ponderous::default()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    // It is under way when the start before would have had to be over for a second.
+    handle.restart_daemon("ponderous").await.unwrap();
+    slow.await.unwrap().unwrap();
+    assert!(stage.host.shutdown().await.unwrap().is_clean());
 }
 
 #[derive(Event)]
