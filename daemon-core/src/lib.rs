@@ -105,7 +105,7 @@ pub use status::{
     HostStatus, IntervalState, IntervalStatus, State, TaskKind, TaskStatus, Transition, Undeclared, Unfed, Unheard,
 };
 pub use task::{Attach, EventRow, Handler, place};
-pub use upgrade::{Peer, Recognition, Upgrade, UpgradeEntry, Upgraded, Upgrades};
+pub use upgrade::{Peer, Recognition, ServedUpgrades, Upgrade, UpgradeEntry, Upgraded, Upgrades};
 
 // A bus and a timetable without a host, for tests and measurements; not part of the public interface.
 #[doc(hidden)]

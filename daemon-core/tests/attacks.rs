@@ -280,6 +280,16 @@ async fn limits_without_end_overflow_nothing() {
     assert_eq!(report.exit_code, 0, "{report}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_host_can_go_on_for_ever_after_its_shutdown_was_asked_for() {
+    let host = Host::new("t").stop_budget(Duration::MAX).unready_delay(Duration::MAX - S(1)).daemon(Stateless);
+    let host = host.start().await.unwrap();
+    let handle = host.handle();
+    handle.request_shutdown();
+    assert!(tokio::time::timeout(S(86_400), host.wait()).await.is_err());
+    assert_eq!((handle.status().state, handle.readiness().ready), (State::Running, false));
+}
+
 #[test]
 fn a_run_with_limits_without_end_ends_and_so_does_one_with_a_moment_and_a_second_run() {
     for budget in [Duration::MAX, MS(1), S(5)] {

@@ -130,6 +130,8 @@ fn limits_of_zero() {
     assert_fault(warned, &["blocked workers are to be warned of after no time; give them some, or `None`"]);
     Host::new("t").warn_blocked_after(None).check().expect("off");
     assert_fault(Host::new("t").workers(0), &["the host has no workers; give it at least one"]);
+    let most = &["the host has 4097 workers, which are threads; give it at most 4096"];
+    assert_fault(Host::new("t").workers(4_097), most);
     assert_eq!(
         faults(Host::new("t").daemon(NoTime)),
         [

@@ -388,3 +388,40 @@ async fn a_stop_waits_for_the_tick_in_flight_and_begins_no_other() {
     assert_eq!(log.lines(), ["begins", "ends", "cleanup"]);
     assert!(report.is_clean(), "{report}");
 }
+
+/// Registers with its daemon when it is dropped.
+struct Registers(Context);
+impl Drop for Registers {
+    fn drop(&mut self) {
+        self.0.register_subscription(|| {}).unwrap();
+    }
+}
+
+#[daemon(name = "refused", no_handlers)]
+struct Refused;
+impl DaemonBase for Refused {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        let registers = Registers(cx.clone());
+        let refused = cx.register_interval("zero", Duration::ZERO, move || {
+            let _ = &registers;
+            async {}
+        });
+        assert!(refused.is_err());
+        Ok(())
+    }
+}
+
+#[test]
+fn what_an_interval_holds_that_is_refused_may_register_when_it_is_dropped() {
+    let (ended, has_ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let host = Host::new("t").daemon(Refused).start().await.unwrap();
+            assert_eq!(host.handle().status().daemons[0].guards, 1);
+            assert_nothing_left(&host.shutdown().await.unwrap());
+        });
+        ended.send(()).unwrap();
+    });
+    has_ended.recv_timeout(S(60)).expect("it waits for a lock that its own thread has");
+}

@@ -463,3 +463,49 @@ async fn daemons_of_a_process_stop_before_its_handlers_and_come_anew_with_each_s
         assert!(daemon.handle().is_none() && daemon.report().unwrap().is_clean());
     }
 }
+
+/// Stops the process that it is a daemon of.
+#[daemon]
+struct Quits(Arc<Mutex<Option<DaemonProcess>>>, Log);
+
+#[daemon]
+impl Quits {
+    #[every("1s")]
+    async fn tick(&self) -> Result<()> {
+        let process = self.0.lock().unwrap().clone().ok_or("it is not built yet")?;
+        process.stop().await?;
+        self.1.add("tick");
+        Ok(())
+    }
+}
+
+impl DaemonBase for Quits {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        let process = self.0.lock().unwrap().take().ok_or("it was stopped before")?;
+        process.stop().await?;
+        self.1.add("cleanup");
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_is_stopped_from_inside_does_not_wait_for_itself() {
+    let (place, log, known) = (place(), Log::default(), Arc::new(Mutex::new(None)));
+    let (given, told) = (known.clone(), log.clone());
+    let process = DaemonProcess::builder("my-service").pid_file(&place.pid).without_signals();
+    let process = process.host(move |host| host.daemon(Quits(given.clone(), told.clone()))).build();
+    *known.lock().unwrap() = Some(process.clone());
+    let (stops, told) = (process.clone(), log.clone());
+    process.on_shutdown(move || {
+        let (stops, told) = (stops.clone(), told.clone());
+        async move {
+            stops.stop().await?;
+            told.add("handler");
+            Ok::<_, daemon_core::BoxError>(())
+        }
+    });
+    process.start().await.unwrap();
+    process.wait().await.unwrap();
+    assert_eq!(log.take(), ["tick", "cleanup", "handler"]);
+    assert!(process.report().unwrap().stop_ms < 100);
+}

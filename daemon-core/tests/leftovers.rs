@@ -4,9 +4,10 @@
 mod probe;
 
 use daemon_core::{
-    BoxError, Context, DaemonBase, Error, Event, Host, Result, RunningHost, State, TaskKind, TaskStatus, daemon,
+    BoxError, Context, DaemonBase, Error, Event, Host, HostHandle, Result, RunningHost, State, TaskKind, TaskStatus,
+    daemon,
 };
-use probe::{Log, Says, account, assert_nothing_left, until};
+use probe::{Log, MS, Says, account, assert_nothing_left, until};
 use std::future::pending;
 use std::sync::{Arc, Mutex, mpsc};
 use tokio::sync::Semaphore;
@@ -295,4 +296,157 @@ async fn a_start_that_was_given_up_does_not_go_on_to_initialize() {
     drop(go_on);
     until("the second value is gone", || log.lines().len() > first.len()).await;
     assert_eq!(log.lines()[first.len()..], ["gone"]);
+}
+
+/// Its first value is not gone before the host lets go of what makes its values, and then only once the host has ended, or has waited
+/// for a moment.
+#[daemon(name = "lingering", stop_timeout = "100ms", no_handlers)]
+struct Lingering(#[expect(dead_code, reason = "it is dropped")] Mutex<Option<LastWords>>);
+impl DaemonBase for Lingering {}
+
+struct LastWords {
+    log: Log,
+    let_go: mpsc::Receiver<()>,
+    ended: mpsc::Receiver<()>,
+}
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        assert!(self.let_go.recv().is_err(), "it is let go by a hang-up");
+        let waited = matches!(self.ended.recv_timeout(MS(300)), Err(mpsc::RecvTimeoutError::Timeout));
+        self.log.say(if waited { "waited for" } else { "left behind" });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_stops_waits_for_values_of_earlier_lives_that_are_still_being_dropped() {
+    let log = Log::default();
+    let (makes, let_go) = mpsc::channel();
+    let (ends, ended) = mpsc::channel();
+    let first = Mutex::new(Some(LastWords { log: log.clone(), let_go, ended }));
+    let make = move || {
+        let _: &mpsc::Sender<()> = &makes; // gone with the factory, which is dropped last
+        Ok::<_, BoxError>(Lingering(Mutex::new(first.lock().unwrap().take())))
+    };
+    let host = Host::new("t").daemon_with(make).start().await.unwrap();
+    host.handle().restart_daemon("lingering").await.unwrap();
+    let report = host.shutdown().await.unwrap();
+    drop(ends);
+    until("it is gone", || !log.lines().is_empty()).await;
+    assert_eq!(log.lines(), ["waited for"]);
+    assert!(report.is_clean(), "{report}");
+    assert_nothing_left(&report);
+}
+
+/// Its values say when they are made and when they are gone; the first one waits, for a moment, for the second to be made.
+#[daemon(name = "successor", no_handlers)]
+struct Successor(Log, Option<Mutex<mpsc::Receiver<()>>>);
+impl DaemonBase for Successor {}
+impl Drop for Successor {
+    fn drop(&mut self) {
+        if let Some(made) = &self.1 {
+            let is_made = made.lock().unwrap().recv_timeout(MS(300)).is_ok();
+            self.0.say(if is_made { "gone beside the next" } else { "gone" });
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_next_value_is_made_once_the_one_before_is_gone() {
+    let log = Log::default();
+    let (makes, made) = mpsc::channel();
+    let (says, first) = (log.clone(), Mutex::new(Some(Mutex::new(made))));
+    let make = move || {
+        let before = first.lock().unwrap().take();
+        if before.is_none() {
+            makes.send(()).ok(); // nobody waits for it any more
+        }
+        says.say("made");
+        Ok::<_, BoxError>(Successor(says.clone(), before))
+    };
+    let host = Host::new("t").daemon_with(make).start().await.unwrap();
+    host.handle().restart_daemon("successor").await.unwrap();
+    assert_eq!(log.lines(), ["made", "gone", "made"]);
+    assert!(host.shutdown().await.unwrap().is_clean());
+}
+
+#[daemon(name = "needed", no_handlers)]
+struct Needed {
+    _gone: Says,
+}
+impl DaemonBase for Needed {}
+
+/// What its cleanup began is there when the stop looks what is left, and no longer when its value is gone.
+#[daemon(name = "late", requires(Needed), no_handlers, stop_timeout = "100ms")]
+#[derive(Default)]
+struct Late(Mutex<Option<(HostHandle, mpsc::Sender<()>)>>);
+impl DaemonBase for Late {
+    async fn cleanup(&self, cx: &Context) -> Result<()> {
+        let (let_go, blocks) = mpsc::channel();
+        *self.0.lock().unwrap() = Some((cx.host(), let_go));
+        let (begins, begun) = tokio::sync::oneshot::channel();
+        let vacuum = move || {
+            begins.send(()).unwrap();
+            blocks.recv().unwrap_or_default();
+        };
+        drop(cx.spawn_blocking("vacuum", vacuum)?);
+        Ok(begun.await?)
+    }
+}
+impl Drop for Late {
+    fn drop(&mut self) {
+        if let Some((host, let_go)) = self.0.lock().unwrap().take() {
+            drop(let_go);
+            while !host.status().daemon("late").unwrap().tasks.iter().all(|task| task.kind == TaskKind::Destructor) {
+                std::thread::yield_now();
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_life_whose_last_work_ends_with_its_value_keeps_nothing_that_it_required() {
+    let log = Log::default();
+    let host = Host::new("t").daemon(Needed { _gone: log.on_drop("needed gone") });
+    let make = || Ok::<_, BoxError>(Late::default());
+    let host = host.daemon_with(make).start().await.unwrap();
+    let handle = host.handle();
+    let report = host.shutdown().await.unwrap();
+    let [cut] = &report.daemon("late").unwrap().cut[..] else { panic!("{report}") };
+    assert!(cut.work == "blocking work `vacuum`" && cut.gone && report.exit_code == 75, "{report}");
+    assert!(report.left.is_nothing(), "{report}");
+    assert!(log.has("needed gone"), "{report}");
+    drop(handle); // the board was there all the while
+}
+
+/// Its destructor blocks until it is let go by a hang-up.
+struct Stays(Mutex<mpsc::Receiver<()>>);
+impl Drop for Stays {
+    fn drop(&mut self) {
+        assert!(self.0.lock().unwrap().recv().is_err(), "it is let go by a hang-up");
+    }
+}
+
+#[daemon(name = "sticky", no_handlers)]
+struct Sticky(#[expect(dead_code, reason = "it is dropped")] Option<Stays>);
+impl DaemonBase for Sticky {}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_that_is_still_being_dropped_at_the_end_is_named_counted_and_75() {
+    for of_daemon in [true, false] {
+        let (let_go, stays) = mpsc::channel();
+        let (of, stays) = (Host::new("t").stop_budget(MS(100)), Stays(Mutex::new(stays)));
+        let host = if of_daemon {
+            of.daemon(Sticky(Some(stays)))
+        } else {
+            of.daemon(Sticky(None)).configuration(stays, || Err::<Stays, BoxError>("never loaded".into()))
+        };
+        let report = host.start().await.unwrap().shutdown().await.unwrap();
+        let daemons = &report.daemon("sticky").unwrap().cut;
+        let cuts = if of_daemon { daemons } else { &report.cut };
+        let [cut] = &cuts[..] else { panic!("{report}") };
+        assert!(cut.blocking && !cut.gone && cut.work.starts_with("destructor"), "{report}");
+        assert_eq!((report.exit_code, report.left.tasks), (75, daemons.len() + report.cut.len()), "{report}");
+        drop(let_go);
+    }
 }

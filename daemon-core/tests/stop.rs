@@ -552,64 +552,6 @@ async fn values_are_dropped_in_the_order_of_the_stop() {
     log.in_order(&["high", "low"]);
 }
 
-#[daemon(name = "greedy", no_handlers)]
-struct Greedy(Log);
-impl DaemonBase for Greedy {
-    async fn initialize(&self, cx: &Context) -> Result<()> {
-        let guard = self.0.on_drop("greedy guard");
-        Ok(cx.register_subscription(move || drop(guard))?)
-    }
-    async fn cleanup(&self, _cx: &Context) -> Result<()> {
-        self.0.say("greedy");
-        pending().await
-    }
-}
-
-#[daemon(name = "greedier", requires(Greedy), no_handlers)]
-struct Greedier(Log);
-impl DaemonBase for Greedier {
-    async fn initialize(&self, cx: &Context) -> Result<()> {
-        let guard = self.0.on_drop("greedier guard");
-        Ok(cx.register_subscription(move || drop(guard))?)
-    }
-    async fn cleanup(&self, _cx: &Context) -> Result<()> {
-        self.0.say("greedier");
-        pending().await
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn daemons_that_hang_one_after_the_other_share_the_budget() {
-    for budget in [S(3), S(1), MS(100), MS(1)] {
-        let log = Log::default();
-        let host = Host::new("t").stop_budget(budget).daemon(Greedy(log.clone())).daemon(Greedier(log.clone()));
-        let report = host.start().await.unwrap().shutdown().await.unwrap();
-        assert!(u128::from(report.stop_ms) <= budget.as_millis() + 50, "{budget:?}: {report}");
-        let took = ["greedier", "greedy"].map(|name| report.daemon(name).unwrap().stop_ms);
-        let fair = took.iter().all(|took| u128::from(*took) >= budget.as_millis() * 2 / 5);
-        assert!(fair || budget < S(1), "{took:?} of {budget:?}");
-        log.in_order(&["greedier", "greedier guard", "greedy", "greedy guard"]);
-        assert_eq!(report.exit_code, 75);
-        assert_nothing_left(&report);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_stop_under_way_gets_no_more_time_than_a_shutdown_has() {
-    let log = Log::default();
-    let host = Host::new("t").stop_budget(S(1)).daemon(Greedy(log.clone())).start().await.unwrap();
-    let handle = host.handle();
-    // Its own share of a restart would be 5 s.
-    let restart = tokio::spawn(async move { handle.restart_daemon("greedy").await });
-    until("it cleans up", || log.has("greedy")).await;
-    let report = host.shutdown().await.unwrap();
-    assert!(report.stop_ms <= 1_050, "{report}");
-    assert!(matches!(restart.await.unwrap(), Err(Error::Stopping { .. })));
-    let cut = &report.daemon("greedy").unwrap().cut[0];
-    assert_eq!((&*cut.work, cut.gone, report.exit_code), ("cleanup", true, 75), "{report}");
-    assert_nothing_left(&report);
-}
-
 /// Subscribes only once its daemon is being drained.
 #[daemon(name = "late")]
 struct LateSubscriber;
@@ -636,29 +578,4 @@ async fn who_subscribes_while_the_queues_drain_is_not_left_waiting() {
     let report = host.shutdown().await.unwrap();
     assert!(report.is_clean(), "{report}");
     assert!(report.stop_ms < 100, "{report}");
-}
-
-/// Says how much time `cleanup` has, before and after half a second.
-#[daemon(name = "careful", stop_timeout = "2s", no_handlers)]
-struct Careful(Log);
-impl DaemonBase for Careful {
-    async fn initialize(&self, cx: &Context) -> Result<()> {
-        assert_eq!(cx.cleanup_time_left(), None);
-        Ok(())
-    }
-    async fn cleanup(&self, cx: &Context) -> Result<()> {
-        let left = || format!("{:?}", cx.cleanup_time_left());
-        self.0.say(left());
-        tokio::time::sleep(MS(500)).await;
-        self.0.say(left());
-        Ok(())
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn cleanup_knows_how_long_it_may_take() {
-    let log = Log::default();
-    let host = Host::new("t").daemon(Careful(log.clone())).start().await.unwrap();
-    host.shutdown().await.unwrap();
-    assert_eq!(log.lines(), ["Some(1.8s)", "Some(1.3s)"], "nine tenths of its share");
 }

@@ -332,6 +332,163 @@ async fn events_for_a_daemon_at_rest_are_abandoned_at_once() {
     assert_eq!((account.offered, account.abandoned, account.handled), (2, 1, 1));
 }
 
+#[derive(Event)]
+#[event("brittle:poke", local)]
+struct Poke;
+
+/// Breaks at every poke.
+#[daemon(name = "brittle", restart(on_failure, limit = "2/1h"))]
+struct Brittle;
+#[daemon]
+impl Brittle {
+    #[on_event(on_error = restart)]
+    fn poke(&self, _poke: &Poke) -> Result<()> {
+        Err("poked".into())
+    }
+}
+impl DaemonBase for Brittle {}
+
+/// Takes a second to stop, in which what it requires still runs. It may be started again once, by itself.
+#[daemon(name = "leaning", requires(Brittle), no_handlers, restart(on_failure, limit = "1/1h"))]
+struct Leaning;
+impl DaemonBase for Leaning {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_is_charged_to_who_broke_and_not_to_those_it_takes_along() {
+    let host = Host::new("t").daemon(Brittle).daemon(Leaning).start().await.unwrap();
+    let handle = host.handle();
+    let seen = |name: &str| {
+        let status = handle.status();
+        let daemon = status.daemon(name).unwrap();
+        (daemon.state, daemon.restarts)
+    };
+    for restart in 1..=2 {
+        handle.publish(Poke).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(2)).await; // the delay is 200 ms at most
+        assert_eq!([seen("brittle"), seen("leaning")], [(State::Running, restart); 2]);
+    }
+    handle.publish(Poke).await.unwrap();
+    let report = host.wait().await.unwrap();
+    let brittle = report.daemon("brittle").unwrap();
+    assert_eq!(brittle.reason.as_deref(), Some("`poke` failed: poked; 2 restarts in 3600s are used up"), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_to_restart_while_what_it_requires_stops_has_that_start_again() {
+    let host = Host::new("t").daemon(Brittle).daemon(Leaning).start().await.unwrap();
+    let handle = host.handle();
+    let stops = tokio::spawn(async move { handle.stop_daemon("brittle").await });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let handle = host.handle();
+    let restarts = tokio::time::timeout(Duration::from_secs(60), handle.restart_daemon("leaning")).await;
+    restarts.expect("an answer").unwrap();
+    stops.await.unwrap().unwrap();
+    let status = handle.status();
+    assert!(status.daemons.iter().all(|daemon| daemon.state == State::Running), "{status:?}");
+    assert!(host.shutdown().await.unwrap().is_clean());
+}
+
+/// Breaks at every poke, and then waits for longer and longer.
+#[daemon(name = "sulking", restart(on_failure, backoff = "10s..1h"))]
+struct Sulking;
+#[daemon]
+impl Sulking {
+    #[on_event(on_error = restart)]
+    fn poke(&self, _poke: &Poke) -> Result<()> {
+        Err("poked".into())
+    }
+}
+impl DaemonBase for Sulking {}
+
+#[tokio::test(start_paused = true)]
+async fn a_delay_that_was_cut_short_by_hand_does_not_end_the_next_one() {
+    let host = Host::new("t").daemon(Sulking).start().await.unwrap();
+    let handle = host.handle();
+    let state = || handle.status().daemon("sulking").unwrap().state;
+    handle.publish(Poke).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(state(), State::Backoff);
+    handle.start_daemon("sulking").await.unwrap();
+    handle.publish(Poke).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(12)).await; // beyond the first delay, and short of the second of 15 s at least
+    assert_eq!(state(), State::Backoff);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(state(), State::Running);
+    assert!(host.shutdown().await.unwrap().is_clean());
+}
+
+/// Takes long to start, but the first time.
+#[daemon(name = "ponderous", no_handlers, start_timeout = "10s")]
+#[derive(Default)]
+struct Ponderous(AtomicU32);
+impl DaemonBase for Ponderous {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        let lasts = if self.0.fetch_add(1, Ordering::Relaxed) == 0 { 0 } else { 9 };
+        tokio::time::sleep(Duration::from_secs(lasts)).await;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_start_has_a_deadline_of_its_own() {
+    let host = Host::new("t").daemon(Ponderous::default()).start().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    // It is under way when the first one would have had to be over for a while.
+    host.handle().restart_daemon("ponderous").await.unwrap();
+    assert!(host.shutdown().await.unwrap().is_clean());
+}
+
+#[derive(Event)]
+#[event("teller:told", local)]
+struct Told;
+
+/// Tells, at its end, and waits until all have heard.
+#[daemon(name = "teller", no_handlers)]
+struct Teller(Log);
+impl DaemonBase for Teller {
+    async fn cleanup(&self, cx: &Context) -> Result<()> {
+        say(&self.0, if cx.publish_and_wait(Told).await.is_ok() { "heard" } else { "unheard" });
+        Ok(())
+    }
+}
+
+#[daemon(name = "hearer", requires(Teller))]
+struct Hearer(Log);
+#[daemon]
+impl Hearer {
+    #[on_event]
+    fn told(&self, _told: &Told) {
+        say(&self.0, "hears");
+    }
+}
+impl DaemonBase for Hearer {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        say(&self.0, "leaves");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_kept_for_a_life_that_a_shutdown_keeps_from_following() {
+    let log = Log::default();
+    let host = Host::new("t").daemon(Teller(log.clone())).daemon(Hearer(log.clone())).start().await.unwrap();
+    let handle = host.handle();
+    let restarts = tokio::spawn(async move { handle.restart_daemon("hearer").await });
+    while log.lock().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let report = host.shutdown().await.unwrap();
+    assert!(matches!(restarts.await.unwrap(), Err(Error::Stopping { .. })));
+    assert_eq!(said(&log), ["leaves", "unheard"]);
+    assert!(report.is_clean(), "nobody waited for who does not come: {report}");
+}
+
 /// Takes its time to start, but the first time.
 #[daemon(name = "hesitant", no_handlers, start_timeout = "1s")]
 #[derive(Default)]

@@ -30,6 +30,12 @@ impl Talker {
     async fn ends_early(&self) {
         tracing::info!("from a task");
     }
+
+    #[task(finite)]
+    async fn may_end(&self) {}
+
+    #[task(restart(always, backoff = "1h..1h"))]
+    async fn again(&self) {}
 }
 
 impl DaemonBase for Talker {
@@ -57,6 +63,9 @@ async fn every_line_of_a_daemon_carries_its_span() {
     }
     let early = log.line("the task ended early").unwrap();
     assert!(early.contains("WARN") && early.contains("ends_early") && early.contains("task(finite)"), "{early}");
+    assert!(!log.text().contains("may_end"), "it may: {}", log.text());
+    let again = log.line("the task is run again").unwrap();
+    assert!(again.contains("WARN") && again.contains("task=\"again\"") && again.contains("after="), "{again}");
 }
 
 #[daemon(name = "slow")]

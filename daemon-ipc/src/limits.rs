@@ -89,6 +89,14 @@ impl Limits {
 }
 
 impl Limits {
+    /// As they are kept: of what nothing goes on without, there is one.
+    pub(crate) fn kept(mut self) -> Self {
+        for least in [&mut self.max_frame, &mut self.max_in_flight, &mut self.max_waiting] {
+            *least = (*least).max(1);
+        }
+        self
+    }
+
     /// Of frames that are sent however long they are.
     pub(crate) fn boundless() -> Self {
         Self { max_frame: usize::MAX, ..Self::default() }

@@ -231,3 +231,15 @@ async fn without_an_endpoint_http_is_told_what_is_spoken() {
     let (status, body) = place.get("/livez").await;
     assert!(status == 426 && body.contains("newline-delimited JSON"), "{status} {body}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_on_a_socket_that_nobody_has_is_noted_at_the_start() {
+    let notes = |host: &RunningHost| host.start_report().notes.clone();
+    let alone = Host::new("shop").daemon(Store).daemon(HttpEndpoint::on_socket()).start().await.unwrap();
+    let noted = notes(&alone);
+    assert!(matches!(&*noted, [note] if note.contains("no daemon listens there; add")), "{noted:?}");
+    assert!(alone.start_report().to_string().contains("such as `IpcServer` of `daemon-ipc`"));
+    assert_eq!(notes(&Place::usual().await.host), [""; 0]);
+    let on_a_port = Host::new("shop").daemon(HttpEndpoint::on(([127, 0, 0, 1], 0))).start().await.unwrap();
+    assert_eq!(notes(&on_a_port), [""; 0]);
+}

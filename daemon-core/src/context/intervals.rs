@@ -161,11 +161,12 @@ impl Life {
 
     /// Starts an interval, in the place of one of the same name, and with the first one the driver of all.
     pub(crate) fn tick(self: &Arc<Self>, ticker: Ticker) -> Result<(), Error> {
+        let ticker = Arc::new(ticker); // if it is refused it is dropped after the lock: that is user code
         let mut registrations = self.registrations();
         if registrations.phase != Phase::Open {
             return Err(self.stopping());
         }
-        let replaced = self.timers.register(ticker)?;
+        let replaced = self.timers.register(&ticker)?;
         if !std::mem::replace(&mut registrations.driven, true) {
             let life = self.clone();
             let driver = async move {

@@ -9,6 +9,7 @@
 
 use super::Event;
 use super::error::SubscribeError;
+use super::event::discard;
 use super::gate::Gate;
 use super::late;
 use super::ledger::Ledger;
@@ -129,7 +130,7 @@ impl Bus {
         let beginning = {
             let shelf = self.retained.lock();
             self.add(&mut registry, &lanes);
-            mailbox.begin(late::find(&shelf, &lanes, 0), &lanes)
+            mailbox.begin(late::find(&shelf, &lanes), &lanes)
         };
         drop(registry);
         beginning.hand_over(&mailbox, &lanes);
@@ -245,11 +246,22 @@ impl Registration {
         self.mailbox.buffer();
         let beginning = {
             let shelf = self.bus.retained.lock();
-            let since = if anew { Some(0) } else { self.mailbox.missed_from() };
-            let Some(since) = since else { return };
-            self.mailbox.begin_again(late::find(&shelf, &self.lanes, since), &self.lanes)
+            if !anew && self.mailbox.has_missed_nothing() {
+                return;
+            }
+            self.mailbox.begin_again(late::find(&shelf, &self.lanes), &self.lanes, anew)
         };
         beginning.hand_over(&self.mailbox, &self.lanes);
+    }
+
+    /// Refuses new events and abandons what is queued; of that, what is retained was missed.
+    pub(crate) fn close(&self) {
+        let abandoned = self.mailbox.abandon();
+        if !abandoned.is_empty() {
+            let shelf = self.bus.retained.lock();
+            self.mailbox.missed(&abandoned, &late::find(&shelf, &self.lanes), &self.lanes);
+        }
+        abandoned.into_iter().for_each(|(_, event)| discard(event));
     }
 }
 

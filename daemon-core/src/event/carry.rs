@@ -80,17 +80,15 @@ impl State {
         replaced.into_iter().for_each(|older| drop_entry(&mut self.accounts, older, after));
     }
 
-    pub(crate) fn abandon(&mut self, events: Vec<(u32, AnyEvent)>) -> Vec<AnyEvent> {
-        let abandon = |(to, event): (u32, AnyEvent)| {
-            self.accounts[to as usize].abandoned += 1;
-            receipt::abandon(&event);
-            event
-        };
-        events.into_iter().map(abandon).collect()
+    pub(crate) fn abandon(&mut self, events: &[(u32, AnyEvent)]) {
+        for (to, event) in events {
+            self.accounts[*to as usize].abandoned += 1;
+            receipt::abandon(event);
+        }
     }
 
-    /// Gives up whatever is queued, wherever it is.
-    pub(crate) fn abandon_all(&mut self) -> Vec<AnyEvent> {
+    /// Gives up whatever is queued, wherever it is; returns it with the subscription each was for.
+    pub(crate) fn abandon_all(&mut self) -> Vec<(u32, AnyEvent)> {
         let mut queued = Vec::new();
         self.fold_lanes();
         let line = mem::take(&mut self.line);
@@ -102,6 +100,7 @@ impl State {
                 queued.extend(store.drain().map(|entry| (entry.to, entry.event)));
             }
         }
-        self.abandon(queued)
+        self.abandon(&queued);
+        queued
     }
 }

@@ -35,10 +35,10 @@ pub(crate) struct Beginning {
 }
 
 /// What is on the shelf for some lanes, in the order in which it was published.
-pub(crate) fn find(shelf: &Shelf, lanes: &[Interest], since: u64) -> Vec<(u32, Kept)> {
+pub(crate) fn find(shelf: &Shelf, lanes: &[Interest]) -> Vec<(u32, Kept)> {
     let mut all = Vec::new();
     for Interest { topic, route } in lanes.iter().filter(|interest| !interest.route.is_tap) {
-        let found = shelf.find(topic, route.takes, since).into_iter();
+        let found = shelf.find(topic, route.takes).into_iter();
         all.extend(found.map(|kept| (route.lane, kept)));
     }
     all.sort_by_key(|(lane, kept)| (kept.number, *lane));
@@ -48,19 +48,33 @@ pub(crate) fn find(shelf: &Shelf, lanes: &[Interest], since: u64) -> Vec<(u32, K
 impl Mailbox {
     /// Notes what the subscriptions of a new mailbox, which nobody knows yet, are to begin with.
     pub(crate) fn begin(&self, found: Vec<(u32, Kept)>, lanes: &[Interest]) -> Beginning {
-        if found.is_empty() { Beginning::default() } else { self.lock().begin(found, lanes) }
+        if found.is_empty() { Beginning::default() } else { self.lock().begin(found, lanes, |_, _| true) }
     }
 
-    /// As [`Mailbox::begin`], for another life: without what is kept for it already.
-    pub(crate) fn begin_again(&self, found: Vec<(u32, Kept)>, lanes: &[Interest]) -> Beginning {
+    /// As [`Mailbox::begin`], for another life: without what is kept for it already and, unless it is that of another value, what it has
+    /// not missed.
+    pub(crate) fn begin_again(&self, found: Vec<(u32, Kept)>, lanes: &[Interest], anew: bool) -> Beginning {
         let mut state = self.lock();
-        state.missed_from = None;
-        state.begin(found, lanes)
+        let missed = std::mem::take(&mut state.missed);
+        state.begin(found, lanes, |to, number| anew || missed.has(to, number))
     }
 
-    /// The first retained event that its subscriber missed, since it has stopped.
-    pub(crate) fn missed_from(&self) -> Option<u64> {
-        self.lock().missed_from
+    /// Whether its subscriber has seen every retained event that came since it began to keep events, or has it queued.
+    pub(crate) fn has_missed_nothing(&self) -> bool {
+        self.lock().missed.is_none()
+    }
+
+    /// Notes which of these events, abandoned while they were queued, are the last of their topics: those that are `found`.
+    pub(crate) fn missed(&self, abandoned: &[(u32, AnyEvent)], found: &[(u32, Kept)], lanes: &[Interest]) {
+        let queued: FxHashSet<_> = abandoned.iter().map(|(to, event)| (*to, address(Tracked::inside(event)))).collect();
+        let mut state = self.lock();
+        let State { lanes: all, missed, .. } = &mut *state;
+        for (lane, kept) in found {
+            let address = address(kept.as_taken(lanes[*lane as usize].route.takes));
+            let subscriptions = all[*lane as usize].subscriptions.clone();
+            let lost = subscriptions.filter(|to| queued.contains(&(*to, address)));
+            missed.queued.extend(lost.map(|to| (to, kept.number)));
+        }
     }
 }
 
@@ -107,12 +121,13 @@ impl Beginning {
 }
 
 impl State {
-    fn begin(&mut self, found: Vec<(u32, Kept)>, lanes: &[Interest]) -> Beginning {
+    fn begin(&mut self, found: Vec<(u32, Kept)>, lanes: &[Interest], wants: impl Fn(u32, u64) -> bool) -> Beginning {
         let known = self.known();
         let mut all = Vec::new();
         for (lane, kept) in found {
             let address = address(kept.as_taken(lanes[lane as usize].route.takes));
-            let new = self.lanes[lane as usize].subscriptions.clone().filter(|to| !known.contains(&(*to, address)));
+            let is_new = |to: &u32| !known.contains(&(*to, address)) && wants(*to, kept.number);
+            let new = self.lanes[lane as usize].subscriptions.clone().filter(is_new);
             all.extend(new.map(|to| Late { to, lane, kept: kept.clone() }));
         }
         Beginning { all, boundary: self.boundary }

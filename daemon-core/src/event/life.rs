@@ -6,9 +6,11 @@
 
 use super::after::After;
 use super::event::{AnyEvent, discard};
+use super::key::Hashed;
 use super::mailbox::Mailbox;
 use super::receipt;
-use super::state::{Item, Phase, State};
+use super::state::{Item, Phase, State, drop_entry};
+use super::store::Entry;
 use super::waiting::Parked;
 use super::woken::Woken;
 use crate::unwind::wake;
@@ -104,17 +106,34 @@ impl Mailbox {
         }
     }
 
-    /// Takes the oldest event of a queue that keeps its own, and says for which subscription; to be counted as taken by the caller.
-    pub(crate) fn pop_own(&self, index: u32) -> Option<(u32, AnyEvent)> {
+    /// Takes the oldest event of a queue that keeps its own, with its key; to be counted as taken by the caller.
+    pub(crate) fn pop_own(&self, index: u32) -> Option<(Entry, Hashed)> {
         let mut after = After::default();
         let mut state = self.lock();
         let queue = &mut state.queues[index as usize];
-        let entry = queue.own.pop();
-        queue.listed = entry.is_some();
+        let taken = queue.own.take();
+        queue.listed = taken.is_some();
         self.serve_lines(&mut state, &mut after);
         drop(state);
         after.run();
-        entry.map(|entry| (entry.to, entry.event))
+        taken
+    }
+
+    /// Gives back what was taken out of such a queue last, and not begun.
+    #[cold]
+    pub(crate) fn put_back(&self, index: u32, entry: Entry, key: Hashed) {
+        let mut after = After::default();
+        let mut state = self.lock();
+        let State { phase, accounts, queues, .. } = &mut *state;
+        if *phase == Phase::Closed {
+            accounts[entry.to as usize].abandoned += 1;
+            receipt::abandon(&entry.event);
+            after.discard(entry.event);
+        } else if let Some(older) = queues[index as usize].own.put_back(entry, key) {
+            drop_entry(accounts, older, &mut after);
+        }
+        drop(state);
+        after.run();
     }
 
     /// Gives a queue that keeps its own events another turn, after what there is to do already.
@@ -165,7 +184,12 @@ impl Mailbox {
     /// cut short.
     /// Returns what was abandoned, to be dropped.
     #[must_use]
-    pub(crate) fn detach(&self, mut held: Vec<(u32, AnyEvent)>, items: VecDeque<Item>, cut: &[u32]) -> Vec<AnyEvent> {
+    pub(crate) fn detach(
+        &self,
+        mut held: Vec<(u32, AnyEvent)>,
+        items: VecDeque<Item>,
+        cut: &[u32],
+    ) -> Vec<(u32, AnyEvent)> {
         let mut after = After::default();
         let mut state = self.lock();
         state.attached = false;
@@ -179,7 +203,8 @@ impl Mailbox {
         state.expand(items.into_iter().chain(line), &mut held);
         let closed = state.phase == Phase::Closed;
         let abandoned = if closed {
-            state.abandon(held)
+            state.abandon(&held);
+            held
         } else {
             state.carry_over(held, &mut after);
             Vec::new()
@@ -196,20 +221,27 @@ impl Mailbox {
 
     /// Keeps new events for the next life, from now on; a consumer still delivers what it has, then ends.
     pub(crate) fn buffer(&self) {
-        self.leave(Phase::Buffering);
+        drop(self.leave(Phase::Buffering)); // which gives nothing up
     }
 
     /// Refuses new events; a consumer still delivers what is queued, then ends.
     pub(crate) fn drain(&self) {
-        self.leave(Phase::Draining);
+        drop(self.leave(Phase::Draining)); // likewise
     }
 
     /// Refuses new events; what is queued is abandoned, and a consumer ends without delivering more.
     pub(crate) fn close(&self) {
-        self.leave(Phase::Closed);
+        self.abandon().into_iter().for_each(|(_, event)| discard(event));
     }
 
-    fn leave(&self, phase: Phase) {
+    /// As [`close`](Self::close); what is abandoned is given out, to be [discarded](discard), with the subscription each was for.
+    #[must_use]
+    pub(super) fn abandon(&self) -> Vec<(u32, AnyEvent)> {
+        self.leave(Phase::Closed)
+    }
+
+    /// Goes over to a phase; what is abandoned is given out.
+    fn leave(&self, phase: Phase) -> Vec<(u32, AnyEvent)> {
         let mut after = After::default();
         let mut state = self.lock();
         match phase {
@@ -222,7 +254,7 @@ impl Mailbox {
         let garbage = if phase == Phase::Closed { state.abandon_all() } else { Vec::new() };
         drop(state);
         after.run();
-        garbage.into_iter().for_each(discard);
+        garbage
     }
 
     /// Publishers wait only for a running subscriber: their events are kept for its next life, or abandoned.

@@ -28,7 +28,7 @@ use super::plan::MailboxPlan;
 use super::queue::Queue;
 use super::receipt;
 use super::routes::Route;
-use super::state::{Item, Lane, Phase, State, list};
+use super::state::{Item, Lane, Missed, Phase, State, list};
 use super::store::Entry;
 use super::wait_graph::{Node, WaitGraph, Waiter};
 use super::waiting::{Crowd, Full, Line, Parked, Ticket};
@@ -79,7 +79,7 @@ impl Mailbox {
             queues: plan.queues.iter().map(Queue::new).collect(),
             lined: Vec::new(),
             order: 0..0,
-            missed_from: None,
+            missed: Missed::default(),
             boundary: 0,
         };
         let id = NEXT.fetch_add(1, Ordering::Relaxed);

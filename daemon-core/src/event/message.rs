@@ -3,7 +3,7 @@
 use super::Event;
 use super::after::After;
 use super::envelope::{self, Envelope, ToJson};
-use super::event::AnyEvent;
+use super::event::{AnyEvent, discard};
 use super::receipt::Receipt;
 use super::retained::Kept;
 use super::routes::{Route, TypeTag};
@@ -19,7 +19,8 @@ use std::sync::Arc;
 /// One event on its way: its only allocation, and its envelope once somebody takes envelopes.
 pub(crate) struct Message<'a> {
     pub(crate) kind: TypeTag,
-    event: AnyEvent,
+    /// There until it is dropped: it may be the last reference, and so run the user's destructor.
+    event: Option<AnyEvent>,
     publisher: &'a Arc<str>,
     to_json: ToJson,
     envelope: Option<AnyEvent>,
@@ -86,7 +87,7 @@ impl<'a> Message<'a> {
     pub(crate) fn new<E: Event>(topic: &str, event: AnyEvent, publisher: &'a Arc<str>, until: Until<'a>) -> Self {
         Self {
             kind: TypeTag::of::<E>(),
-            event,
+            event: Some(event),
             publisher,
             to_json: envelope::to_json::<E>,
             envelope: None,
@@ -102,7 +103,7 @@ impl<'a> Message<'a> {
     pub(crate) fn offered(&self, mut state: MutexGuard<'_, State>, after: After) {
         if let Some(retaining) = &self.retaining {
             if state.phase.stops() {
-                state.missed_from.get_or_insert(retaining.number);
+                state.missed.from.get_or_insert(retaining.number);
             }
             drop(state);
             retaining.later.borrow_mut().push(after);
@@ -128,13 +129,13 @@ impl<'a> Message<'a> {
 
     /// What stays of it on the shelf, in a span if it has one; it has an envelope.
     pub(crate) fn kept(&self, number: u64, span: Option<Arc<Published>>) -> Option<Kept> {
-        Some(Kept { event: self.event.clone(), envelope: self.envelope.clone()?, number, span })
+        Some(Kept { event: self.event.clone()?, envelope: self.envelope.clone()?, number, span })
     }
 
     /// Makes the envelope, once.
     pub(crate) fn wrap(&mut self, topic: impl FnOnce() -> Topic) {
-        if self.envelope.is_none() {
-            let envelope = Envelope::new(topic(), self.publisher.clone(), self.event.clone(), self.to_json);
+        if let (None, Some(event)) = (&self.envelope, &self.event) {
+            let envelope = Envelope::new(topic(), self.publisher.clone(), event.clone(), self.to_json);
             self.envelope = Some(Arc::new(envelope));
         }
     }
@@ -148,7 +149,7 @@ impl<'a> Message<'a> {
     #[inline]
     pub(crate) fn as_taken_by(&self, route: &Route) -> Option<&AnyEvent> {
         match route.takes {
-            Some(kind) => (kind.id == self.kind.id).then_some(&self.event),
+            Some(kind) => self.event.as_ref().filter(|_| kind.id == self.kind.id),
             None => self.envelope.as_ref(),
         }
     }
@@ -157,5 +158,11 @@ impl<'a> Message<'a> {
     #[inline]
     pub(crate) fn linked(&self, event: &AnyEvent) -> Option<AnyEvent> {
         self.published.as_ref().map(|published| Linked::wrap(event.clone(), published))
+    }
+}
+
+impl Drop for Message<'_> {
+    fn drop(&mut self) {
+        [self.event.take(), self.envelope.take()].into_iter().flatten().for_each(discard);
     }
 }

@@ -12,7 +12,7 @@
 //!    outside every lock, so a tracked event must not be dropped under one.
 
 use super::error::{Fate, Unhandled};
-use super::event::AnyEvent;
+use super::event::{AnyEvent, discard};
 use super::span::Linked;
 use super::stall::Stall;
 use super::wait_graph::{Node, WaitGraph, Waiter};
@@ -47,7 +47,8 @@ struct Inner {
 /// An event on its way to one subscription, whose publisher waits to know what becomes of it.
 #[derive(Debug)]
 pub(crate) struct Tracked {
-    event: AnyEvent,
+    /// There until it is dropped: it may be the last reference, and so run the user's destructor.
+    event: Option<AnyEvent>,
     receipt: Arc<Receipt>,
     place: usize,
     abandoned: AtomicBool,
@@ -72,7 +73,7 @@ impl Receipt {
         let mut inner = self.lock();
         inner.places.push(Some((subscription.clone(), on)));
         inner.open += 1;
-        let (event, place) = (event.clone(), inner.places.len() - 1);
+        let (event, place) = (Some(event.clone()), inner.places.len() - 1);
         Some(Tracked {
             event,
             receipt: self.clone(),
@@ -172,12 +173,12 @@ impl Tracked {
     /// The event itself, if it is tracked or not.
     pub(crate) fn inside(event: &AnyEvent) -> &AnyEvent {
         let event = Linked::inside(event);
-        event.downcast_ref::<Self>().map_or(event, |tracked| &tracked.event)
+        event.downcast_ref::<Self>().and_then(|tracked| tracked.event.as_ref()).unwrap_or(event)
     }
 
     /// Whether it is that event.
     pub(crate) fn is<E>(&self, event: &Arc<E>) -> bool {
-        std::ptr::addr_eq(Arc::as_ptr(&self.event), Arc::as_ptr(event))
+        self.event.as_ref().is_some_and(|own| std::ptr::addr_eq(Arc::as_ptr(own), Arc::as_ptr(event)))
     }
 
     /// Its handler has ended; with a reason if not well. Call without locks.
@@ -201,6 +202,7 @@ impl Drop for Tracked {
     fn drop(&mut self) {
         let abandoned = self.abandoned.swap(false, Ordering::Acquire); // which sees the latest, whatever an `Arc` may order
         self.tell(Some(if abandoned { Fate::Abandoned } else { Fate::Dropped }));
+        self.event.take().into_iter().for_each(discard);
     }
 }
 
@@ -214,5 +216,5 @@ pub(crate) fn abandon(event: &AnyEvent) {
 /// The event in a tracked one, of the type of its lane, and what is to be told of it.
 pub(crate) fn take_out<E: Any + Send + Sync>(event: AnyEvent) -> Option<(Arc<E>, Arc<Tracked>)> {
     let tracked = event.downcast::<Tracked>().ok()?;
-    Some((tracked.event.clone().downcast().ok()?, tracked))
+    Some((tracked.event.clone()?.downcast().ok()?, tracked))
 }

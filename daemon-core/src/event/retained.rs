@@ -149,8 +149,8 @@ impl Shelf {
         forgotten
     }
 
-    /// What a subscription to a topic or pattern finds, of those from `since` on; `takes` is the type, `None` any.
-    pub(crate) fn find(&self, topic: &str, takes: Option<TypeTag>, since: u64) -> Vec<Kept> {
+    /// What a subscription to a topic or pattern finds; `takes` is the type, `None` any.
+    pub(crate) fn find(&self, topic: &str, takes: Option<TypeTag>) -> Vec<Kept> {
         let (mut found, is_pattern) = (Vec::new(), is_pattern(topic));
         let wanted = |id: TypeId| takes.is_none_or(|kind| kind.id == id);
         for (_, OfType { by_topic, .. }) in self.types.iter().filter(|(id, _)| wanted(**id)) {
@@ -161,7 +161,6 @@ impl Shelf {
                 found.extend(by_topic.get(topic).cloned());
             }
         }
-        found.retain(|kept| kept.number >= since);
         found
     }
 }

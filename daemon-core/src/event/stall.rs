@@ -1,6 +1,8 @@
 //! Tells of a publish that waits long: after a second, then after 2, 4, 8 and so on, at least once a minute, and when that is
 //! over.
 
+use crate::unwind::bury;
+use std::panic::catch_unwind;
 use std::pin::Pin;
 use std::task::Context;
 use std::time::Duration;
@@ -23,10 +25,11 @@ pub(crate) struct Stall<'p> {
 }
 
 impl<'p> Stall<'p> {
-    /// Begins to watch a wait; nothing outside a tokio runtime, which has no clock.
+    /// Begins to watch a wait; nothing where there is no clock to do so: outside a tokio runtime, and in one without timers. Of these
+    /// tokio tells by a panic only, which goes by the program's panic hook.
     pub(crate) fn watch(publisher: &'p str) -> Option<Self> {
         tokio::runtime::Handle::try_current().ok()?;
-        let timer = Box::pin(sleep(FIRST));
+        let timer = Box::pin(catch_unwind(|| sleep(FIRST)).map_err(bury).ok()?);
         Some(Self { publisher, since: Instant::now(), next: FIRST, timer, told: false, ended: false })
     }
 

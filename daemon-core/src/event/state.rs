@@ -75,10 +75,29 @@ pub(crate) struct State {
     pub(crate) lined: Vec<u32>,
     /// Places of kept events: the next one at the back, and the first one.
     pub(crate) order: Range<i64>,
-    /// The first retained event that was abandoned since the subscriber last began to keep events.
-    pub(crate) missed_from: Option<u64>,
+    pub(crate) missed: Missed,
     /// The place of the first event that was kept since then.
     pub(crate) boundary: i64,
+}
+
+/// Which retained events were abandoned since the subscriber last began to keep events.
+#[derive(Debug, Default)]
+pub(crate) struct Missed {
+    /// The number of the first that came while it was stopped.
+    pub(crate) from: Option<u64>,
+    /// Those that were queued when it stopped, and still are the last of their topics: for which subscription, and their numbers.
+    pub(crate) queued: Vec<(u32, u64)>,
+}
+
+impl Missed {
+    pub(crate) fn is_none(&self) -> bool {
+        self.from.is_none() && self.queued.is_empty()
+    }
+
+    /// Whether a subscription missed the one of that number.
+    pub(crate) fn has(&self, to: u32, number: u64) -> bool {
+        self.from.is_some_and(|from| number >= from) || self.queued.contains(&(to, number))
+    }
 }
 
 /// Lets the consumer know that a queue has events of its own.

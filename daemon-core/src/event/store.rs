@@ -113,14 +113,34 @@ impl Store {
 
     /// Takes the oldest.
     pub(crate) fn pop(&mut self) -> Option<Entry> {
+        self.take().map(|(entry, _)| entry)
+    }
+
+    /// Takes the oldest, with its key.
+    pub(crate) fn take(&mut self) -> Option<(Entry, Hashed)> {
         let entry = self.entries.pop_front()?;
         if let Some(index) = &mut self.index
             && let Some(key) = index.keys.pop_front()
         {
             index.places.remove(&key);
             index.first += 1;
+            return Some((entry, key));
         }
-        Some(entry)
+        Some((entry, 0))
+    }
+
+    /// Puts the one that was taken last back in front; if one of its key has come meanwhile, that stays instead, and it is given out.
+    pub(crate) fn put_back(&mut self, entry: Entry, key: Hashed) -> Option<Entry> {
+        if let Some(index) = &mut self.index {
+            if index.places.contains_key(&key) {
+                return Some(entry);
+            }
+            index.first -= 1; // which taking it has raised
+            index.places.insert(key, index.first);
+            index.keys.push_front(key);
+        }
+        self.entries.push_front(entry);
+        None
     }
 
     /// Adds what is newer, whatever the bound; gives out what it replaced.
@@ -219,7 +239,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_does_what_searching_would(steps in prop::collection::vec((0..4u8, 0..6u128), 0..200), bound in 1..6usize) {
+        fn it_does_what_searching_would(steps in prop::collection::vec((0..5u8, 0..6u128), 0..200), bound in 1..6usize) {
             let (mut store, mut plain) = (Store::new(true), Plain::default());
             let (mut newer, mut newer_plain) = (Store::new(true), Plain::default());
             for (at, (step, key)) in (0..).zip(steps) {
@@ -231,6 +251,17 @@ mod tests {
                     1 => {
                         newer.put(entry(at), key, bound);
                         newer_plain.put(at, key, bound);
+                    }
+                    4 => {
+                        let Some((oldest, taken)) = store.take() else { continue };
+                        if key == taken {
+                            store.put(entry(at), key, bound);
+                            prop_assert!(store.put_back(oldest, taken).is_some(), "a newer one has come");
+                            let (_, key) = plain.0.remove(0);
+                            plain.put(at, key, bound);
+                        } else {
+                            prop_assert!(store.put_back(oldest, taken).is_none());
+                        }
                     }
                     2 if key == 0 => {
                         store.append(&mut newer, &mut Vec::new());

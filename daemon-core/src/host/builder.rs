@@ -326,7 +326,7 @@ impl Host {
         if !faults.is_empty() {
             return Err(CheckError { faults });
         }
-        let unready_delay = self.limits.unready_delay;
+        let unready_delay = self.limits.unready_delay.min(FOREVER);
         let (stop_budget, start_timeout) =
             (self.budget().min(FOREVER), self.limits.start_timeout.unwrap_or(DEFAULT_START_TIMEOUT));
         let blocked_after = self.blocked_after();

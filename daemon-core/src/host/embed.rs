@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::bereft::UnderWay;
 use super::builder::Host;
 use super::check::CheckError;
 use super::conductor::Conductor;
@@ -93,6 +94,9 @@ impl Host {
     ///
     /// # Cancel safety
     /// If the future is dropped the host is shut down.
+    ///
+    /// If the runtime is shut down before the host has stopped, no step of a stop is taken any more, no `cleanup` either. What the host holds is
+    /// let go of, its lock too, its state is `stopped`, and whoever waits for it elsewhere is answered.
     pub async fn start(self) -> Result<RunningHost, StartError> {
         if let Some(lacks) = lacks() {
             return Err(StartError::Runtime { lacks });
@@ -128,7 +132,7 @@ pub(super) async fn launch(
     let (sender, settled) = oneshot::channel();
     let planes = Planes::shared(tokio::runtime::Handle::current());
     let task = tokio::spawn({
-        let board = board.clone();
+        let (board, under_way) = (board.clone(), UnderWay::new(&board));
         async move {
             let code = tokio::select! {
                 biased;
@@ -141,6 +145,7 @@ pub(super) async fn launch(
             let mut report = board.shutdown_report(code);
             board.claimed.give_back();
             report.problems.extend(board.claimed.unreturned().map(|error| error.to_string()));
+            under_way.over();
             report
         }
     });

@@ -19,7 +19,7 @@ use super::report::{Cut, HandlerStop, millis};
 use crate::BoxFuture;
 use crate::error::Result;
 use crate::status::{TaskKind, TaskStatus};
-use crate::task::{FOREVER, Failure, Label, Owner, Tasks, aside, caught, drop_quietly};
+use crate::task::{FOREVER, Failure, Label, Owner, Record, Tasks, aside, caught, drop_quietly};
 
 /// How long all handlers together may take, unless the host says otherwise.
 pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -141,6 +141,11 @@ impl Farewell {
         let still_there: Vec<_> = under_way.iter().filter(|task| !known(task)).map(|task| cut(task, false)).collect();
         stops.extend(still_there);
         stops
+    }
+
+    /// Whether that piece of work is the one that is under way.
+    pub(super) fn has(&self, work: &Arc<Record>) -> bool {
+        self.tasks.get().is_some_and(|tasks| tasks.has(work))
     }
 
     /// The one that is under way.

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use super::graph::Graph;
 
+/// More threads than any machine can run at once.
+const MOST_WORKERS: usize = 4_096;
+
 /// The limits that were set explicitly.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Limits {
@@ -52,8 +55,12 @@ impl Limits {
                 self.unready_delay
             ));
         }
-        if self.workers == Some(0) {
-            fault("the host has no workers; give it at least one");
+        match self.workers {
+            Some(0) => fault("the host has no workers; give it at least one"),
+            Some(workers) if workers > MOST_WORKERS => {
+                fault(&format!("the host has {workers} workers, which are threads; give it at most {MOST_WORKERS}"));
+            }
+            _ => {}
         }
         faults
     }

@@ -69,7 +69,9 @@ impl HostLink for Board {
         Box::pin(async move {
             let (at, slot) = self.find(&daemon).ok_or_else(|| self.unknown(&daemon))?;
             let (mut readiness, mut rested, before) = (slot.states(), slot.rests(), slot.readiness());
-            let waits_for_itself = self.waits_for_itself(&slot, wish);
+            let waits_for_itself = self.waits_for_itself(&slot, wish, false);
+            // A shutdown stops a daemon after those that merely want it, too.
+            let waits_in_shutdown = wish == Wish::Stop && self.waits_for_itself(&slot, wish, true);
             let number = self.wish(|number| match wish {
                 Wish::Stop => Happening::Stop(at, number),
                 Wish::Start => Happening::Start(at),
@@ -91,6 +93,7 @@ impl HostLink for Board {
                 () = self.stopping.cancelled(), if wish != Wish::Stop => {
                     return Err(Error::Stopping { daemon });
                 }
+                () = self.stopping.cancelled(), if waits_in_shutdown => return Ok(()),
                 _ = rested.wait_for(|later| *later > number), if wish != Wish::Stop => {
                     return Err(Error::Overruled { daemon });
                 }
@@ -251,13 +254,23 @@ impl Board {
         Ok((waits, reply))
     }
 
-    /// Whether the work that asks, or work that waits for the command it is, would wait for its own end.
-    fn waits_for_itself(&self, target: &Slot, wish: Wish) -> bool {
-        current().into_iter().chain(askers()).any(|work| self.is_in_the_way(&work, target, wish))
+    /// Whether the work that asks, or work that waits for the command it is, would wait for its own end; `stopping`: in a shutdown.
+    fn waits_for_itself(&self, target: &Slot, wish: Wish, stopping: bool) -> bool {
+        current().into_iter().chain(askers()).any(|work| self.is_in_the_way(&work, target, wish, stopping))
+    }
+
+    /// Whether work of this host asks, or work of it waits for the command that does.
+    pub(super) fn is_asked_from_inside(&self) -> bool {
+        let slots = self.slots();
+        let is_ours = |work: &Arc<Record>| {
+            let of = |slot: &Arc<Slot>| slot.inner().life.as_ref().is_some_and(|life| life.tasks.has(work));
+            slots.iter().any(of) || self.farewell.has(work)
+        };
+        current().iter().chain(&askers()).any(is_ours)
     }
 
     /// Whether what is asked for cannot be before the daemon whose work this is has stopped, or has got on.
-    fn is_in_the_way(&self, work: &Arc<Record>, target: &Slot, wish: Wish) -> bool {
+    fn is_in_the_way(&self, work: &Arc<Record>, target: &Slot, wish: Wish, stopping: bool) -> bool {
         let of = |slot: &&Arc<Slot>| slot.inner().life.as_ref().is_some_and(|life| life.tasks.has(work));
         let slots = self.slots();
         let Some(asks) = slots.iter().find(of) else { return false };
@@ -265,7 +278,7 @@ impl Board {
             return wish != Wish::Start || asks.state() != State::Running;
         }
         let starts = wish != Wish::Stop && asks.state() != State::Running && needs(&slots, target, asks, true);
-        starts || (wish != Wish::Start && needs(&slots, asks, target, false))
+        starts || (wish != Wish::Start && needs(&slots, asks, target, stopping))
     }
 }
 

@@ -1,9 +1,12 @@
 //! A daemon's value in one life: its hooks, handlers and rows, bound to that life.
 
 use std::collections::HashMap;
+use std::pin::{Pin, pin};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+use tokio::sync::futures::Notified;
 
 use super::reload::Step;
 use super::unit::{BoundCheck, Lived};
@@ -60,6 +63,19 @@ impl Observer for Booked<'_> {
     #[cfg(feature = "testing")]
     fn fault(&self, subscription: &str) -> Option<crate::task::Fault> {
         self.life.link.fault(&self.life.daemon, subscription)
+    }
+}
+
+/// Waits until the handlers of an earlier life have ended; returns whether they have, and not this life. Said once.
+async fn has_left(life: &Life, left: Pin<&mut Notified<'_>>, waited: bool) -> bool {
+    if !waited {
+        let what = "events wait until a handler of an earlier life no longer blocks its thread";
+        tracing::error!(daemon = &*life.daemon, "{what}");
+    }
+    tokio::select! {
+        biased;
+        () = life.intake.cancelled() => false,
+        () = left => true,
     }
 }
 
@@ -123,12 +139,19 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
                 let (Some(wiring), booked) = (wiring.get(), Booked { life: &cx.life, on_error: &on_error }) else {
                     return;
                 };
-                let ran = match at.checked_sub(1) {
-                    None => wiring.run(&daemon, &cx, &booked).await,
-                    Some(isolated) => wiring.run_isolated(isolated, &daemon, &cx, &booked).await,
-                };
-                if let Err(error) = ran {
-                    tracing::error!(daemon = &*cx.life.daemon, %error, "events are not delivered");
+                let mut waited = false;
+                loop {
+                    let Some(left) = wiring.left(at) else { return };
+                    let mut left = pin!(left);
+                    left.as_mut().enable();
+                    let ran = match at.checked_sub(1) {
+                        None => wiring.run(&daemon, &cx, &booked).await,
+                        Some(isolated) => wiring.run_isolated(isolated, &daemon, &cx, &booked).await,
+                    };
+                    if ran.is_ok() || !has_left(&cx.life, left, waited).await {
+                        return;
+                    }
+                    waited = true;
                 }
             });
             (name, run)

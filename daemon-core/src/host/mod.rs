@@ -1,6 +1,7 @@
 //! Who owns lives: assembling a host, starting it in waves, stopping it in reverse, ending the process.
 
 mod add;
+mod bereft;
 mod blocked;
 mod board;
 mod budget;

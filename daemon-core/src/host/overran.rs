@@ -32,6 +32,7 @@ impl Overran {
     /// Books work, by its number, that the stop of a life has cut. Returns what is not known yet: of work of one name that is still
     /// there, one line is enough.
     pub(crate) fn book(&mut self, life: u64, tasks: &Arc<Tasks>, work: impl Iterator<Item = (u64, Cut)>) -> Vec<Cut> {
+        self.look_again(life); // what has ended since is not what is booked now
         let still_there = self.0.iter().enumerate().filter(|(_, line)| !line.cut.gone);
         let mut still_there: HashMap<String, usize> =
             still_there.map(|(at, line)| (line.cut.work.clone(), at)).collect();
@@ -82,5 +83,45 @@ impl Overran {
         lives.sort_by_key(|(life, _)| *life);
         lives.dedup_by_key(|(life, _)| *life);
         lives
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::TaskKind;
+    use crate::task::{Label, Owner};
+
+    /// The work of a life: one piece that goes on until it is told to end.
+    fn working() -> (Arc<Tasks>, tokio::sync::oneshot::Sender<()>) {
+        let tasks = Tasks::new(tokio::runtime::Handle::current(), Owner::nobody());
+        let (end, told) = tokio::sync::oneshot::channel();
+        let work = async move { drop(told.await) };
+        assert!(tasks.spawn(Label::new(TaskKind::Task, "pump"), work).is_some());
+        (tasks, end)
+    }
+
+    fn book(overran: &mut Overran, life: u64, tasks: &Arc<Tasks>, gone: bool) -> usize {
+        let work = tasks.numbered();
+        overran.book(life, tasks, work.iter().map(|(number, task)| (*number, Cut::new(task, gone, &[])))).len()
+    }
+
+    #[tokio::test]
+    async fn work_of_a_name_is_news_unless_other_work_of_that_name_is_still_there() {
+        let (mut overran, (first, end), (second, _end)) = (Overran::default(), working(), working());
+        assert_eq!(book(&mut overran, 1, &first, false), 1);
+        assert_eq!(book(&mut overran, 2, &second, false), 0, "the first is still there");
+        drop(end);
+        first.idle(&|_| true).await;
+        let (third, _end) = working();
+        assert_eq!(book(&mut overran, 3, &third, false), 0, "the second is still there");
+        drop(third.abort_all());
+        drop(second.abort_all());
+        second.idle(&|_| true).await;
+        third.idle(&|_| true).await;
+        let (fourth, _end) = working();
+        assert_eq!(book(&mut overran, 4, &fourth, true), 1, "none of the others is there any more");
+        let cuts = overran.cuts();
+        assert!(cuts.len() == 1 && cuts[0].gone, "it alone is told of: {cuts:?}");
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use super::workers::build;
 use crate::declaration::Plane;
 
 /// The runtime of each plane.
@@ -16,7 +17,7 @@ pub(crate) struct Planes {
 
 /// Makes the runtime of the operations plane: one thread, which nobody else uses.
 pub(super) fn operations() -> io::Result<Runtime> {
-    Builder::new_multi_thread().worker_threads(1).thread_name("daemon-ops").enable_all().build()
+    build(Builder::new_multi_thread().worker_threads(1).thread_name("daemon-ops").enable_all())
 }
 
 impl Planes {

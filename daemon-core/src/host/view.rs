@@ -15,6 +15,10 @@ use crate::status::{
     Unfed, Unheard,
 };
 
+/// What is noted of a host on which daemons understand more than its socket's own protocol, and none has the socket.
+const UNASKED: &str = "a daemon understands a protocol of its own on the host's socket, such as HTTP, but no daemon listens there; \
+    add one that does, such as `IpcServer` of `daemon-ipc`";
+
 impl Board {
     pub(crate) fn start_report(&self, started: bool) -> StartReport {
         let took = self.start_took().unwrap_or_else(|| self.since.elapsed());
@@ -32,7 +36,11 @@ impl Board {
             }
         };
         let daemons = self.by_wave().iter().map(daemon).collect();
-        StartReport { name: self.name.clone(), started, took_ms: millis(took), daemons, notes: self.notes.clone() }
+        let mut notes = self.notes.clone();
+        if started && self.upgrades.is_idle() {
+            notes.push(UNASKED.to_owned());
+        }
+        StartReport { name: self.name.clone(), started, took_ms: millis(took), daemons, notes }
     }
 
     /// The report as things are now; complete once the host has stopped, truthful before.

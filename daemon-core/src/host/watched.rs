@@ -45,8 +45,7 @@ impl<W: Fn() -> BoxFuture<'static, Result<()>>> Watched<'_, W> {
             let Some(after) = self.judge(&mut history, began, ended) else { return };
             tokio::select! {
                 biased;
-                () = life.cancel.cancelled() => return,
-                () = life.intake.cancelled() => return,
+                () = life.intake.cancelled() => return, // which comes before all else of a stop
                 () = tokio::time::sleep(after) => {}
             }
         }

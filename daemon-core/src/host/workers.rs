@@ -5,6 +5,7 @@
 //! Invariant: while a worker is awake, somebody watches, or has been asked to.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::blocked::{Polled, Watch, Word, Worker};
-use crate::task::FOREVER;
+use crate::task::{FOREVER, panicked};
 
 /// How many workers are awake, and whether somebody watches.
 #[derive(Debug)]
@@ -30,14 +31,23 @@ pub(super) fn runtime(workers: usize) -> io::Result<(Runtime, Arc<Pulse>)> {
     let pulse =
         Arc::new(Pulse { awake: AtomicUsize::new(workers), watched: AtomicBool::new(true), woke: Notify::new() });
     let (sleeps, wakes) = (pulse.clone(), pulse.clone());
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(workers)
-        .thread_name("daemon")
-        .on_thread_park(move || sleeps.sleep())
-        .on_thread_unpark(move || wakes.wake())
-        .enable_all()
-        .build()?;
+    let runtime = build(
+        Builder::new_multi_thread()
+            .worker_threads(workers)
+            .thread_name("daemon")
+            .on_thread_park(move || sleeps.sleep())
+            .on_thread_unpark(move || wakes.wake())
+            .enable_all(),
+    )?;
     Ok((runtime, pulse))
+}
+
+/// Builds a runtime. Tokio tells of a thread that cannot be had by a panic.
+pub(super) fn build(builder: &mut Builder) -> io::Result<Runtime> {
+    match catch_unwind(AssertUnwindSafe(|| builder.build())) {
+        Ok(built) => built,
+        Err(payload) => Err(io::Error::other(panicked(payload).to_string())),
+    }
 }
 
 impl Pulse {
@@ -141,5 +151,15 @@ impl Lookout {
                 return words;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_that_cannot_be_had_are_an_error() {
+        assert!(build(Builder::new_multi_thread().worker_threads(usize::MAX)).is_err());
     }
 }

@@ -76,7 +76,7 @@ impl Life {
                 Ok(())
             })
         });
-        self.timers.register(Ticker::new("tick", Schedule::every(Period::Off), tick)).unwrap();
+        self.timers.register(&Arc::new(Ticker::new("tick", Schedule::every(Period::Off), tick))).unwrap();
     }
 
     fn run(&self) {

@@ -223,12 +223,12 @@ impl Book {
         let id = *self.names.get(name)?;
         let ticker = self.ticker(id)?.clone();
         match order {
-            Order::Pause => ticker.skip(self.table.pause(id)),
+            Order::Pause => ticker.skip(self.table.pause(id, now)),
             Order::Resume => self.table.resume(id, now),
             Order::Run => self.table.run(id),
             Order::Period(period) => {
                 match schedule::pace(period, name, ticker.schedule.timeout, ticker.schedule.overlap) {
-                    Ok(pace) if self.ticking => self.table.change(id, pace, now),
+                    Ok(pace) if self.ticking => ticker.skip(self.table.change(id, pace, now)),
                     Ok(pace) => self.table.set(id, pace),
                     Err(error) => return Some(Err(error)),
                 }

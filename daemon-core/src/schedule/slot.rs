@@ -142,7 +142,7 @@ impl Slot {
         if let Some((calendar, wall)) = self.calendar() {
             *wall = calendar.next(now.wall).unwrap_or(i64::MAX);
             self.due = now.when(*wall);
-            self.wanted |= immediately;
+            self.wanted |= immediately && !self.paused;
         } else if self.period > 0 {
             self.due = if immediately { now.moment } else { now.moment.saturating_add(self.period) };
         } else {
@@ -153,17 +153,28 @@ impl Slot {
         }
     }
 
-    /// Gives it another pace, from now on.
-    pub(super) fn change(&mut self, pace: Pace, now: Now) {
+    /// Gives it another pace, from now on. Returns how many ticks are skipped: those that were due while another ran, and with no pace
+    /// at all those that were waiting.
+    pub(super) fn change(&mut self, pace: Pace, now: Now) -> u64 {
+        let passed = self.overtaken(now);
+        let waiting = if let Pace::Off = pace { std::mem::take(&mut self.pending) } else { 0 };
         self.set_pace(pace);
         self.start(now, false);
+        passed + u64::from(waiting)
     }
 
-    /// No tick begins any more, unless by hand. Returns how many were waiting, which are skipped.
-    pub(super) fn pause(&mut self) -> u64 {
+    /// No tick begins any more, unless by hand. Returns how many are skipped: those that were due while another ran, and those that were
+    /// waiting.
+    pub(super) fn pause(&mut self, now: Now) -> u64 {
+        let passed = self.overtaken(now);
         self.paused = true;
         self.state = State::Idle;
-        u64::from(std::mem::take(&mut self.pending))
+        passed + u64::from(std::mem::take(&mut self.pending))
+    }
+
+    /// How many ticks were due by now that the end of one under way would count.
+    fn overtaken(&mut self, now: Now) -> u64 {
+        if self.state == State::Parked { self.pass(now).count } else { 0 }
     }
 
     /// Goes on where the grid is now.

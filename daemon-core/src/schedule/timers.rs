@@ -59,11 +59,11 @@ impl Timers {
     ///
     /// # Errors
     /// Its schedule is not one.
-    pub(crate) fn register(&self, ticker: Ticker) -> Result<Option<Arc<Ticker>>, Error> {
+    pub(crate) fn register(&self, ticker: &Arc<Ticker>) -> Result<Option<Arc<Ticker>>, Error> {
         let slot = ticker.schedule.slot(&ticker.name)?;
         let now = self.clock.now();
         let mut book = self.book();
-        let replaced = book.register(Arc::new(ticker), slot, now);
+        let replaced = book.register(ticker.clone(), slot, now);
         self.hurry(book);
         Ok(replaced)
     }

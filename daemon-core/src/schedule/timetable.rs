@@ -95,9 +95,9 @@ impl Timetable {
         gone
     }
 
-    /// Stops an interval from ticking; returns how many ticks were waiting, which are skipped.
-    pub(crate) fn pause(&mut self, id: SlotId) -> u64 {
-        self.slot(id).pause()
+    /// Stops an interval from ticking; returns how many ticks are skipped for that.
+    pub(crate) fn pause(&mut self, id: SlotId, now: Now) -> u64 {
+        self.slot(id).pause(now)
     }
 
     /// Lets an interval that was paused go on.
@@ -106,10 +106,11 @@ impl Timetable {
         self.set_timer(id);
     }
 
-    /// Gives an interval another pace, from now on.
-    pub(crate) fn change(&mut self, id: SlotId, pace: Pace, now: Now) {
-        self.slot(id).change(pace, now);
+    /// Gives an interval another pace, from now on; returns how many ticks are skipped for that.
+    pub(crate) fn change(&mut self, id: SlotId, pace: Pace, now: Now) -> u64 {
+        let skipped = self.slot(id).change(pace, now);
         self.set_timer(id);
+        skipped
     }
 
     /// Gives an interval that has not been started another pace.
@@ -256,5 +257,7 @@ pub(crate) struct Look {
     pub(crate) running: u16,
 }
 
+#[cfg(test)]
+mod steered;
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,8 @@ use std::future::poll_fn;
 use std::mem;
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use super::clock::Clock;
 use super::desk::{Desk, Observer};
 use super::drop_quietly;
@@ -138,6 +140,8 @@ struct Dispatcher<'d> {
     attached: Lanes<'d>,
     batch: Batch,
     calls: Calls,
+    /// Told of its end.
+    left: &'d Notify,
 }
 
 impl<D: Sync + 'static, C: Sync + 'static> Section<D, C> {
@@ -146,7 +150,8 @@ impl<D: Sync + 'static, C: Sync + 'static> Section<D, C> {
         let life = self.mailbox().attach().ok_or(StillRunning)?;
         let desk = Desk { mailbox: self.mailbox(), observer, busy: 0, over: observer.over(), clock: Clock::default() };
         let nobody = Lanes::new(Woken::new(self.mailbox().clone(), life, 0), 0);
-        let mut dispatcher = Dispatcher { desk, attached: nobody, batch: Batch::default(), calls: Calls::default() };
+        let (batch, calls, left) = (Batch::default(), Calls::default(), &self.left);
+        let mut dispatcher = Dispatcher { desk, attached: nobody, batch, calls, left };
         dispatcher.attached = self.attach(daemon, cx, life); // if that panics, the dispatcher gives its life up
         dispatcher.run().await;
         Ok(())
@@ -240,9 +245,14 @@ impl Dispatcher<'_> {
             if !lanes[feed.last.lane as usize].is_free(feed.last.seat as usize, &self.desk) {
                 return;
             }
-            let Some((to, event)) = self.desk.mailbox.pop_own(queue) else { return };
-            feed.last = seats[to as usize];
-            lanes[feed.last.lane as usize].hand(event, feed.last.seat as usize, &mut self.desk);
+            let Some((entry, key)) = self.desk.mailbox.pop_own(queue) else { return };
+            if self.desk.is_over() {
+                // since a moment ago: it is the first of the next life
+                self.desk.mailbox.put_back(queue, entry, key);
+                return;
+            }
+            feed.last = seats[entry.to as usize];
+            lanes[feed.last.lane as usize].begin(entry.event, feed.last.seat as usize, &mut self.desk);
         }
         feed.again = true;
         self.desk.mailbox.relist(queue);
@@ -256,6 +266,7 @@ impl Drop for Dispatcher<'_> {
             lane.surrender(&mut held, &mut cut);
         }
         let items = mem::take(&mut self.batch.items);
-        self.desk.mailbox.detach(held, items, &cut).into_iter().for_each(drop_quietly);
+        self.desk.mailbox.detach(held, items, &cut).into_iter().for_each(|(_, event)| drop_quietly(event));
+        self.left.notify_waiters();
     }
 }

@@ -23,6 +23,8 @@ pub(super) const CALLS_PER_STEP: usize = 32;
 pub(super) trait Lane: Send {
     /// Hands an event to one seat, by its place in the lane.
     fn hand(&mut self, event: AnyEvent, seat: usize, desk: &mut Desk<'_>);
+    /// Begins a call of a seat that has a free place.
+    fn begin(&mut self, event: AnyEvent, seat: usize, desk: &mut Desk<'_>);
     /// Hands an event to all, or to the first of many; whether there are more, for which [`Lane::step`] is due.
     fn deliver(&mut self, event: AnyEvent, desk: &mut Desk<'_>) -> bool;
     /// Goes on handing an event to all; whether there are more.
@@ -127,6 +129,12 @@ impl<E: Any + Send + Sync> Lane for LaneOf<'_, E> {
         let seat = &mut self.seats[seat];
         let event = event.downcast().unwrap_or_else(|event| seat.watch(event));
         hand_one(seat, event, desk);
+    }
+
+    fn begin(&mut self, event: AnyEvent, seat: usize, desk: &mut Desk<'_>) {
+        let seat = &mut self.seats[seat];
+        let event = event.downcast().unwrap_or_else(|event| seat.watch(event));
+        release(seat.begin_one(event, desk));
     }
 
     #[inline]

@@ -35,6 +35,8 @@ pub(super) struct Live {
     pub(super) sealed: bool,
     /// Refuses everything, until [`relented`](super::Tasks::relent).
     pub(super) aborting: bool,
+    /// The number of the last work that is aborted, also if it is spawned only after that.
+    aborted: u64,
     /// Refuses everything, for good.
     pub(super) closed: bool,
 }
@@ -44,9 +46,14 @@ impl Live {
         self.is_shut() || (self.sealed && matches!(kind, TaskKind::Command | TaskKind::Check | TaskKind::Reload))
     }
 
-    /// Whether work that had entered before is aborted, too.
-    pub(super) fn is_shut(&self) -> bool {
+    fn is_shut(&self) -> bool {
         self.closed || self.aborting
+    }
+
+    /// All that has entered so far is aborted.
+    pub(super) fn abort(&mut self) -> Vec<Member> {
+        self.aborted = self.entered;
+        self.pick(|_| true)
     }
 
     /// Takes a piece of work in.
@@ -71,11 +78,12 @@ impl Live {
         }
     }
 
-    /// Books how `record` is aborted, if it is still there.
-    pub(super) fn attach<E: ?Sized>(&mut self, record: &Record<E>, abort: &AbortHandle) {
+    /// Books how `record` is aborted, if it is still there; returns whether it is to be.
+    pub(super) fn attach<E: ?Sized>(&mut self, record: &Record<E>, abort: &AbortHandle) -> bool {
         if let Some(member) = self.work.at_mut(record.place).filter(|member| member.record.number == record.number) {
             member.abort = Some(abort.clone());
         }
+        record.number <= self.aborted
     }
 
     /// Lets `record` go; who was there, to be dropped, and whether it was the last of its kind.

@@ -6,8 +6,8 @@
 //! 2. The lock is never held while user code runs: futures are dropped and polled outside it.
 //! 3. After [`Tasks::seal`], no command, check or reload is spawned; after [`Tasks::close`], nothing is.
 //! 4. Every piece of work that had entered when [`Tasks::abort_all`] or [`Tasks::close`] was called is aborted: either its
-//!    handle was attached before that looked, or attaching finds the registry shut. None enters from then on, so that what is
-//!    aborted leaves no heirs.
+//!    handle was attached before that looked, or attaching finds that it is one of those, however late. None enters from then on, so that
+//!    what is aborted leaves no heirs.
 
 use std::future::Future;
 use std::panic::Location;
@@ -145,12 +145,8 @@ impl Tasks {
     }
 
     fn attach<E>(&self, record: &Record<E>, abort: &AbortHandle) {
-        let shut = {
-            let mut live = self.lock();
-            live.attach(record, abort);
-            live.is_shut()
-        };
-        if shut {
+        let is_late = self.lock().attach(record, abort);
+        if is_late {
             abort.abort();
         }
     }
@@ -182,7 +178,7 @@ impl Tasks {
         let all = {
             let mut live = self.lock();
             live.aborting = true;
-            live.pick(|_| true)
+            live.abort()
         };
         abort(all)
     }
@@ -202,7 +198,7 @@ impl Tasks {
         let left = {
             let mut live = self.lock();
             live.closed = true;
-            live.pick(|_| true)
+            live.abort()
         };
         for abort in left.into_iter().filter_map(|member| member.abort) {
             abort.abort();
@@ -308,6 +304,18 @@ pub(crate) fn aside(runtime: &Handle, work: impl Future<Output = ()> + Send + 's
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_is_spawned_so_slowly_that_all_was_aborted_meanwhile_is_aborted_after_the_registry_has_relented() {
+        let tasks = Tasks::new(Handle::current(), Owner::nobody());
+        let slowly = |_: &Arc<Record<()>>| {
+            drop(tasks.abort_all());
+            tasks.relent();
+            std::future::pending()
+        };
+        assert!(tasks.spawn_with(Label::new(TaskKind::Task, "slow"), (), slowly).is_some());
+        tasks.idle(&|_| true).await;
+    }
 
     #[tokio::test]
     async fn a_sealed_registry_takes_no_command_and_no_check_and_one_that_is_shut_nothing() {

@@ -61,8 +61,13 @@ thread_local! {
     static CURRENT: RefCell<Option<Arc<Record>>> = const { RefCell::new(None) };
 }
 
+/// On a thread that ends, whose runtime ends with it, no work is known any more.
+fn look<T>(at: impl FnOnce(&mut Option<Arc<Record>>) -> T) -> Option<T> {
+    CURRENT.try_with(|current| at(&mut current.borrow_mut())).ok()
+}
+
 fn swap(place: &mut Option<Arc<Record>>) {
-    CURRENT.with(|current| std::mem::swap(&mut *current.borrow_mut(), place));
+    look(|current| std::mem::swap(current, place));
 }
 
 /// Names a record as that of the work this thread polls, until dropped.
@@ -90,12 +95,12 @@ impl Drop for Polling<'_> {
 
 /// The work whose future is polled on this thread.
 pub(crate) fn current() -> Option<Arc<Record>> {
-    CURRENT.with(|current| current.borrow().clone())
+    look(|current| current.clone()).flatten()
 }
 
 fn book(what: Option<Wait>) {
-    CURRENT.with(|current| {
-        if let Some(record) = &*current.borrow() {
+    look(|current| {
+        if let Some(record) = current {
             record.waits_in(what);
         }
     });

@@ -4,6 +4,9 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
 use super::call::Chair;
 use super::dispatcher::{Feed, Lanes, SeatAt};
 use super::handlers::Attach;
@@ -55,6 +58,8 @@ pub(super) struct Section<D, C> {
     pub(super) plan: SectionPlan,
     registration: Registration,
     lanes: Vec<Box<dyn AttachLane<D, C>>>,
+    /// Told when the dispatcher of a life has ended.
+    pub(super) left: Notify,
 }
 
 impl<D, C> Section<D, C> {
@@ -66,7 +71,7 @@ impl<D, C> Section<D, C> {
         daemon: &str,
     ) -> Result<Self, SubscribeError> {
         let registration = bus.register(daemon, Phase::Buffering, &plan.mailbox)?;
-        Ok(Self { plan, registration, lanes })
+        Ok(Self { plan, registration, lanes, left: Notify::new() })
     }
 
     pub(super) fn mailbox(&self) -> &Arc<Mailbox> {
@@ -119,6 +124,12 @@ impl<D, C> Wiring<D, C> {
         self.sections.iter().filter_map(|section| section.plan.name)
     }
 
+    /// Hears, from its being enabled on, when a dispatcher ends: the common one (0), or of the isolated handlers that one less. Cancel
+    /// safe.
+    pub(crate) fn left(&self, at: usize) -> Option<Notified<'_>> {
+        self.section(at).map(|section| section.left.notified())
+    }
+
     fn each(&self, of: impl Fn(&Mailbox)) {
         self.sections.iter().for_each(|section| of(section.mailbox()));
     }
@@ -141,7 +152,7 @@ impl<D, C> Wiring<D, C> {
 
     /// Stops the intake and abandons what is queued. A dispatcher ends without delivering more.
     pub fn close(&self) {
-        self.each(Mailbox::close);
+        self.sections.iter().for_each(|section| section.registration.close());
     }
 
     /// The exact counts of every handler.

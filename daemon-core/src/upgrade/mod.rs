@@ -11,6 +11,7 @@ pub use peer::Peer;
 pub use stream::Upgraded;
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::BoxFuture;
@@ -72,7 +73,7 @@ impl Recognition {
 
 /// The protocols that a host's daemons understand: [`HostHandle::upgrades`](crate::HostHandle::upgrades). Clones are the same table.
 ///
-/// A table is an [`Upgrade`] itself, which is how a server asks it: those added first are asked first.
+/// Whoever listens asks it by [`served`](Self::served): those added first are asked first.
 ///
 /// ```
 /// use daemon_core::{BoxFuture, Recognition, Upgrade, Upgraded, Upgrades};
@@ -91,12 +92,20 @@ impl Recognition {
 ///
 /// let upgrades = Upgrades::new(); // in a daemon: cx.host().upgrades()
 /// let entry = upgrades.add(Finger);
-/// assert_eq!(upgrades.recognises(b"/W ada\r\n"), Recognition::Yes);
+/// let served = upgrades.served(); // in the daemon that listens
+/// assert_eq!(served.recognises(b"/W ada\r\n"), Recognition::Yes);
 /// drop(entry);
-/// assert_eq!(upgrades.recognises(b"/W ada\r\n"), Recognition::No);
+/// assert_eq!(served.recognises(b"/W ada\r\n"), Recognition::No);
 /// ```
 #[derive(Clone, Default)]
-pub struct Upgrades(Arc<Mutex<Vec<Arc<dyn Upgrade>>>>);
+pub struct Upgrades(Arc<Table>);
+
+#[derive(Default)]
+struct Table {
+    protocols: Mutex<Vec<Arc<dyn Upgrade>>>,
+    /// How many listen and ask.
+    servers: AtomicUsize,
+}
 
 impl Upgrades {
     /// A table in which nothing is.
@@ -112,6 +121,18 @@ impl Upgrades {
         UpgradeEntry { table: self.clone(), upgrade }
     }
 
+    /// The table as one that listens asks it, among whose own protocols it is then.
+    #[must_use]
+    pub fn served(&self) -> ServedUpgrades {
+        self.0.servers.fetch_add(1, Ordering::Relaxed);
+        ServedUpgrades(self.clone())
+    }
+
+    /// Whether there are protocols here, and nobody who listens and would ask for them.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.0.servers.load(Ordering::Relaxed) == 0 && !self.lock().is_empty()
+    }
+
     /// Who is the first to have more to say of these bytes than no, and what.
     fn find(&self, first: &[u8]) -> Option<(Arc<dyn Upgrade>, Recognition)> {
         // A copy: what is asked is the code of others.
@@ -124,19 +145,29 @@ impl Upgrades {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<dyn Upgrade>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.protocols.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Upgrade for Upgrades {
+/// A table of protocols as whoever listens asks it, for as long as this lives.
+#[derive(Debug)]
+pub struct ServedUpgrades(Upgrades);
+
+impl Drop for ServedUpgrades {
+    fn drop(&mut self) {
+        self.0.0.servers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Upgrade for ServedUpgrades {
     fn recognises(&self, first: &[u8]) -> Recognition {
-        self.find(first).map_or(Recognition::No, |(_, answer)| answer)
+        self.0.find(first).map_or(Recognition::No, |(_, answer)| answer)
     }
 
     fn serve(&self, connection: Upgraded) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             // Who recognised it may have gone since; then the connection is hung up on, as it would be a moment later.
-            if let Some((upgrade, Recognition::Yes)) = self.find(connection.first()) {
+            if let Some((upgrade, Recognition::Yes)) = self.0.find(connection.first()) {
                 upgrade.serve(connection).await;
             }
         })
@@ -202,9 +233,10 @@ mod tests {
     #[tokio::test]
     async fn the_first_that_may_understand_is_asked_and_who_is_gone_is_not() {
         let (sender, mut served) = unbounded_channel();
-        let table = Upgrades::new();
-        let long = table.add(Word(b"hello", sender.clone()));
-        let short = table.add(Word(b"he", sender));
+        let upgrades = Upgrades::new();
+        let table = upgrades.served();
+        let long = upgrades.add(Word(b"hello", sender.clone()));
+        let short = upgrades.add(Word(b"he", sender));
         assert_eq!(table.recognises(b"he"), Recognition::NotYet, "the first one may still be meant");
         assert_eq!(table.recognises(b"hexagon"), Recognition::Yes);
         assert_eq!(table.recognises(b"x"), Recognition::No);
@@ -220,6 +252,20 @@ mod tests {
         let (_near, connection) = upgraded(b"hello");
         table.serve(connection).await;
         assert!(served.try_recv().is_err(), "there is nobody any more");
-        assert_eq!(format!("{table:?}"), "Upgrades { protocols: 0 }");
+        assert_eq!(format!("{upgrades:?}"), "Upgrades { protocols: 0 }");
+    }
+
+    #[test]
+    fn protocols_that_nobody_asks_for_are_known_to_be_idle() {
+        let upgrades = Upgrades::new();
+        assert!(!upgrades.is_idle(), "there is nothing to ask for");
+        let entry = upgrades.add(Word(b"hello", unbounded_channel().0));
+        assert!(upgrades.is_idle());
+        let served = upgrades.served();
+        assert!(!upgrades.is_idle());
+        drop(served);
+        assert!(upgrades.is_idle());
+        drop(entry);
+        assert!(!upgrades.is_idle());
     }
 }

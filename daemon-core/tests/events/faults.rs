@@ -135,3 +135,56 @@ async fn a_publish_that_is_given_up_or_refused_drops_its_event_quietly() {
     assert_eq!(rig.counts("stuck")[..4], [4, 0, 0, 2]);
     running.abort();
 }
+
+/// Panics at gate 1, or waits there for ever, and holds its event meanwhile.
+fn doomed() -> Row {
+    let attach: Attach<Probe, (), Explosive> = |probe, ()| {
+        place(move |event: Arc<Explosive>| async move {
+            probe.pass(1).await;
+            assert!(probe.gates[2].available_permits() == 0, "as it was told");
+            (event, Ok(()))
+        })
+    };
+    EventRow::typed::<Explosive>("doomed", attach)
+}
+
+/// Whoever waits to know how an event ends shares it with its handler, and may be the last to let go of it.
+#[tokio::test]
+async fn an_event_whose_publisher_waits_may_explode_when_its_handler_panics_or_is_cut_short() {
+    let (rig, running) = Rig::new([doomed(), plain::<0>()]).started().await;
+    rig.probe.gates[2].add_permits(1);
+    for _ in 0..2 {
+        let publisher = rig.publisher.clone();
+        let waits = tokio::spawn(async move { publisher.publish_and_wait(Explosive, &[]).await });
+        idle().await;
+        rig.probe.gates[1].add_permits(1);
+        let unhandled = waits.await.unwrap().unwrap_err();
+        assert!(unhandled.to_string().contains("as it was told"), "{unhandled}");
+    }
+    assert_eq!(rig.counts("doomed"), [2, 0, 2, 0, 0, 0, 0]);
+
+    let publisher = rig.publisher.clone();
+    let waits = tokio::spawn(async move { publisher.publish_and_wait(Explosive, &[]).await });
+    idle().await;
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    assert_eq!(rig.counts("doomed"), [3, 0, 2, 0, 1, 0, 0]);
+    assert!(waits.await.unwrap().unwrap_err().to_string().contains("abandoned"));
+    let (rig, running) = rig.started().await;
+    rig.publisher.publish(zero(1)).await.unwrap();
+    rig.drained(running).await;
+    assert_eq!(rig.probe.seen_by("plain"), [1], "the next life begins");
+}
+
+/// Nobody takes it, or those who do have let go of it before its publisher does.
+#[tokio::test]
+async fn an_event_that_explodes_in_its_publishers_hands_is_published_all_the_same() {
+    let bus = daemon_core::Bus::new();
+    let publisher = bus.publisher("tester");
+    publisher.publish(Explosive).await.unwrap();
+    publisher.try_publish_to("test:elsewhere", Explosive).unwrap();
+    assert_eq!(publisher.publish_and_wait(Explosive, &[]).await, Ok(0));
+    let of_another_type = bus.subscribe::<Zero>("other", "test:explosive", <_>::default()).unwrap();
+    assert!(publisher.publish(Explosive).await.unwrap_err().is_misuse());
+    assert_eq!(of_another_type.status().offered, 0);
+}

@@ -1,5 +1,5 @@
 use super::{Probe, Rig, Zero, gated, idle, plain, zero};
-use daemon_core::{Attach, EventRow, Overflow, PublishError, place};
+use daemon_core::{Attach, Bus, EventRow, Overflow, PublishError, QueueOptions, place};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -200,4 +200,30 @@ async fn nothing_overtakes_a_publisher_that_waits() {
     rig.drained(running).await;
     assert_eq!(rig.probe.seen_by("handler"), [0, 1, 2]);
     assert_eq!(rig.counts("handler"), [4, 3, 0, 1, 0, 0, 0]);
+}
+
+/// As one that a program made for itself may be, which publishes by the handle of its host.
+#[test]
+fn a_publisher_may_wait_in_a_runtime_without_timers() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let bus = Bus::new();
+        let options = QueueOptions::default().capacity(1);
+        let mut subscription = bus.subscribe::<Zero>("reader", "test:zero", options).unwrap();
+        let publisher = bus.publisher("tester");
+        publisher.publish(zero(0)).await.unwrap();
+        let ((), handled) = tokio::join!(
+            async {
+                for number in 0..3 {
+                    idle().await;
+                    assert_eq!(subscription.recv().await.unwrap().0, number);
+                }
+            },
+            async {
+                publisher.publish(zero(1)).await.unwrap();
+                publisher.publish_and_wait(zero(2), &[]).await
+            }
+        );
+        assert_eq!(handled, Ok(1));
+    });
 }

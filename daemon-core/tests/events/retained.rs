@@ -385,3 +385,19 @@ async fn what_was_missed_comes_between_what_was_queued_and_what_was_kept() {
         assert_eq!(rig.counts("any"), [6, 4, 0, 0, 2, 0, 0], "{overflow}: 1 was cut, 4 came in vain at first");
     }
 }
+
+/// What waits when a daemon stops or fails is abandoned, and as good as missed.
+#[tokio::test]
+async fn what_was_queued_when_the_daemon_stopped_was_missed() {
+    for overflow in [Overflow::Block, Overflow::DropOldest, Overflow::Latest] {
+        let rig = Rig::new([states("states").overflow(overflow), envelopes("any", "state:of:*").overflow(overflow)]);
+        rig.publisher.publish(State(1)).await.unwrap();
+        publish_of(&rig.publisher, [1, 2]).await;
+        rig.wiring.close(); // it could not start
+        rig.wiring.begin(false);
+        let (rig, running) = rig.started().await;
+        rig.drained(running).await;
+        assert_eq!(rig.probe.seen_by("state"), [1], "{overflow}");
+        assert_eq!(*rig.probe.published.lock().unwrap(), ["state:of:1", "state:of:2"], "{overflow}");
+    }
+}

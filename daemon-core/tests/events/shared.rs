@@ -1,6 +1,11 @@
 use super::{Nth, Probe, Rig, Row, fault, idle, one, zero};
-use daemon_core::{Attach, Bus, Event, EventRow, Handlers, Key, Overflow, PublishError, SubscribeError, place};
+use daemon_core::{
+    Attach, Bus, Event, EventRow, Failure, Handlers, Key, Observer, Overflow, PublishError, SubscribeError, place,
+};
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
 
 /// Waits at the gate of its topic before it writes an event down; fails for multiples of 31, panics for those of 97.
 fn member<const TOPIC: usize>() -> Row
@@ -220,4 +225,51 @@ async fn handlers_that_agree_may_say_so() {
     let rows = [member::<0>().capacity(2).concurrency(1), member::<1>().capacity(2), member::<2>()];
     let rig = Rig::new(rows);
     assert!(rig.wiring.status().iter().all(|status| status.capacity == 2 && status.concurrency == 1));
+}
+
+/// Ends a life when it is woken.
+#[derive(Default)]
+struct Scissors(AtomicBool);
+
+impl Wake for Scissors {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+impl Observer for Scissors {
+    fn failed(&self, _: &str, _: Failure, _: u32) {}
+
+    fn over(&self) -> &AtomicBool {
+        &self.0
+    }
+}
+
+/// The end comes between an event's being taken and its call: it is called in the next life, and before what came after it.
+#[tokio::test]
+async fn the_order_holds_where_a_life_ends_in_the_middle_of_a_turn() {
+    let rig = Rig::new([member::<0>().capacity(1), member::<1>()]);
+    let scissors = Arc::new(Scissors::default());
+    let running = tokio::spawn({
+        let (wiring, probe, scissors) = (rig.wiring.clone(), rig.probe.clone(), scissors.clone());
+        async move { wiring.run(&probe, &(), &*scissors).await }
+    });
+    idle().await;
+    publish(&rig, 0..1).await;
+    idle().await;
+    publish(&rig, 1..2).await;
+    let waker = Waker::from(scissors.clone());
+    {
+        let mut waits = pin!(publish(&rig, 2..3));
+        assert!(waits.as_mut().poll(&mut Context::from_waker(&waker)).is_pending(), "there is no room");
+        open(&rig, 9);
+        running.await.unwrap().unwrap();
+        assert!(scissors.0.load(Ordering::Acquire), "room was made");
+        waits.await;
+    }
+    assert_eq!((rig.counts("created"), rig.counts("deleted")), ([2, 1, 0, 0, 0, 1, 0], [1, 0, 0, 0, 0, 1, 0]));
+    let running = rig.start();
+    idle().await;
+    rig.drained(running).await;
+    assert_eq!(rig.probe.seen_by("member"), [0, 1, 2]);
 }

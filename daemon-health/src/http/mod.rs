@@ -114,7 +114,7 @@ impl HttpEndpoint {
     /// An endpoint on the socket of the host's IPC server, and on no port: `curl --unix-socket daemon.sock http://localhost/readyz`.
     ///
     /// The server lets in whom its policy allows, and counts these connections among its own. It must be in the host, such as the
-    /// `IpcServer` of `daemon-ipc`; without one nobody is answered.
+    /// `IpcServer` of `daemon-ipc`; without one nobody is answered, which the host notes in the report of its start.
     #[must_use]
     pub fn on_socket() -> Self {
         Self::new(None, true)

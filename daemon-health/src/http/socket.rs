@@ -116,7 +116,7 @@ mod tests {
         fn connect(&self) -> (DuplexStream, JoinHandle<()>) {
             let (near, far) = duplex(1024);
             let upgraded = Upgraded::new(far, REQUEST, Peer::this_process(), self.closing.clone());
-            let upgrades = self.upgrades.clone();
+            let upgrades = self.upgrades.served();
             (near, tokio::spawn(async move { upgrades.serve(upgraded).await }))
         }
     }
@@ -183,11 +183,11 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_recognised_once_nobody_serves() {
         let (server, socket) = listening();
-        assert_eq!(server.upgrades.recognises(REQUEST), Recognition::Yes);
-        assert_eq!(server.upgrades.recognises(b"PRI * HTTP/2.0\r\n"), Recognition::No);
-        assert_eq!(server.upgrades.recognises(b"{\"id\""), Recognition::No);
+        assert_eq!(server.upgrades.served().recognises(REQUEST), Recognition::Yes);
+        assert_eq!(server.upgrades.served().recognises(b"PRI * HTTP/2.0\r\n"), Recognition::No);
+        assert_eq!(server.upgrades.served().recognises(b"{\"id\""), Recognition::No);
         socket.handed().await.close();
-        assert_eq!(server.upgrades.recognises(REQUEST), Recognition::No);
+        assert_eq!(server.upgrades.served().recognises(REQUEST), Recognition::No);
         drop(socket);
         let (mut near, theirs) = server.connect();
         theirs.await.unwrap();

@@ -86,6 +86,8 @@ impl Future for Call<'_> {
                     call.stage = Stage::Over;
                     drop(guard);
                     drop((open, old));
+                    // The task was taken for the deadline: it must go on, for those of others.
+                    wake.into_iter().flatten().for_each(std::task::Waker::wake);
                     return Poll::Ready(Err(Fault::Request(error)));
                 }
             }

@@ -56,7 +56,8 @@ impl Reconnect {
         let quarter = doubled / 4;
         // Many clients of one server that restarts must not all come at once.
         let random = RandomState::new().build_hasher().finish();
-        doubled - quarter + (quarter * 2).mul_f64(f64::from(random as u32) / f64::from(u32::MAX))
+        let half = (quarter * 2).mul_f64(f64::from(random as u32) / f64::from(u32::MAX));
+        (doubled - quarter).saturating_add(half)
     }
 }
 
@@ -128,6 +129,16 @@ mod tests {
                 let pause = reconnect.pause(attempt);
                 let expected = Duration::from_millis(expected);
                 assert!(pause >= expected * 3 / 4 && pause <= expected * 5 / 4, "{attempt}: {pause:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_pause_without_end_is_a_pause() {
+        let reconnect = Reconnect::attempts_of(u32::MAX, Duration::MAX, Duration::MAX);
+        for attempt in [0, 1, 64, u32::MAX] {
+            for _ in 0..100 {
+                assert!(reconnect.pause(attempt) >= Duration::MAX / 4 * 3);
             }
         }
     }

@@ -250,7 +250,8 @@ impl Many {
         match outcome {
             Err(fault) => self.end = Some(Err(fault)),
             Ok(frame) => {
-                if frame.payload().is_some() {
+                // One without a payload is no item, but takes its place in the window until it is passed over.
+                if more || frame.payload().is_some() {
                     self.items.push_back(frame);
                 }
                 if !more {

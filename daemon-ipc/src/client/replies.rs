@@ -81,12 +81,15 @@ impl<A: DeserializeOwned> Replies<A> {
     ///
     /// Dropping the future loses no item.
     pub async fn next(&mut self) -> Option<Result<A, RequestError>> {
-        let frame = match poll_fn(|cx| self.poll_next(cx)).await? {
-            Ok(frame) => frame,
-            Err(error) => return Some(Err(error)),
-        };
-        let item = json::read(frame.payload().unwrap_or("null"));
-        Some(item.map_err(RequestError::Reply))
+        loop {
+            let frame = match poll_fn(|cx| self.poll_next(cx)).await? {
+                Ok(frame) => frame,
+                Err(error) => return Some(Err(error)),
+            };
+            if let Some(payload) = frame.payload() {
+                return Some(json::read(payload).map_err(RequestError::Reply));
+            }
+        }
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, RequestError>>> {

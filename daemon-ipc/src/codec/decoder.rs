@@ -20,6 +20,9 @@ const LEAST_ROOM: usize = 16 * 1024;
 /// How much is asked for when there is less: a payload of 64 KiB with its envelope, and a little more.
 const ROOM: usize = 96 * 1024;
 
+/// The longest line there can be: where its parts are is told in 32 bits.
+const LONGEST: usize = u32::MAX as usize;
+
 /// What the memory takes that short lines share.
 const CHUNK: usize = 4096;
 
@@ -56,7 +59,7 @@ impl Decoder {
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         Self {
-            limit: limits.max_frame,
+            limit: limits.max_frame.min(LONGEST),
             bytes: BytesMut::new(),
             scanned: 0,
             skipping: false,
@@ -131,7 +134,7 @@ impl Decoder {
         let last_newline = memchr::memrchr(b'\n', &self.bytes);
         let line = &self.bytes[last_newline.map_or(0, |at| at + 1)..];
         let reported = self.skipping && last_newline.is_none();
-        if reported || line.trim_ascii().is_empty() {
+        if reported || is_blank(line) {
             Ok(())
         } else {
             Err(BadFrame { id: id_of(line), error: FrameError::Unterminated { held: line.len() } })
@@ -151,6 +154,12 @@ impl Decoder {
     #[cfg(test)]
     pub(super) fn scanned(&self) -> usize {
         self.scanned
+    }
+
+    /// How many bytes of short lines are held.
+    #[cfg(test)]
+    pub(super) fn held_lines(&self) -> usize {
+        self.lines.len()
     }
 
     /// Takes them out.
@@ -196,6 +205,9 @@ impl Decoder {
 
     /// Takes the buffer away, if there is one and nothing is held in it.
     pub(crate) fn take_back(&mut self) -> Option<(BytesMut, usize)> {
+        if self.read == self.lines.len() {
+            (self.lines, self.read) = (ByteString::new(), 0);
+        }
         if self.chunk.capacity() > 0 {
             spare::give_chunk(std::mem::take(&mut self.chunk));
         }
@@ -222,10 +234,21 @@ impl Decoder {
             self.chunk.reserve(if self.chunk.capacity() < lines.len() { CHUNK } else { 0 });
         }
         self.chunk.extend_from_slice(lines);
-        let Ok(lines) = ByteString::try_from(self.chunk.split().freeze()) else { return false };
+        let taken = ByteString::try_from(self.chunk.split().freeze());
+        let Ok(lines) = taken.or_else(|fault| self.lines_before(fault.valid_up_to()).ok_or(fault)) else {
+            return false;
+        };
         self.bytes.advance(lines.len());
         (self.lines, self.read) = (lines, 0);
         true
+    }
+
+    /// The whole lines at the front that end before a byte that is no text. The line of that one stays, to be read by itself; if they stayed
+    /// with it, all of them would be looked at anew for each.
+    #[cold]
+    fn lines_before(&self, fault: usize) -> Option<ByteString> {
+        let last = memchr::memrchr(b'\n', &self.bytes[..fault])?;
+        std::str::from_utf8(&self.bytes[..=last]).map(ByteString::from).ok()
     }
 
     /// The next of the short lines that were taken out; `None` if it is blank.
@@ -299,7 +322,12 @@ impl Decoder {
 
 /// A line as a message; `None` if it is blank.
 fn read_text(line: ByteString) -> Result<Option<Frame>, BadFrame> {
-    if line.starts_with('{') || !line.trim().is_empty() { Frame::read(line).map(Some) } else { Ok(None) }
+    if line.starts_with('{') || !is_blank(line.as_bytes()) { Frame::read(line).map(Some) } else { Ok(None) }
+}
+
+/// Whether there is nothing but what JSON calls blank.
+fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
 }
 
 /// A line as text.

@@ -1,3 +1,5 @@
+mod oracle;
+
 use super::*;
 use crate::{Json, Limits};
 use proptest::prelude::*;
@@ -103,6 +105,17 @@ fn a_character_split_over_two_reads_is_whole() {
 fn blanks_blank_lines_and_carriage_returns_are_passed_over() {
     let taken = decode_whole(b"\n  \r\n \t{\"type\":\"request\"} \r\n\n");
     assert_eq!(taken, [Ok("{\"type\":\"request\"}\n".to_owned())]);
+}
+
+#[test]
+fn a_line_of_what_json_does_not_call_blank_is_a_bad_one() {
+    for odd in ["\u{a0}", "\u{2003}", "\u{feff}", "\u{b}", "\u{c}", " \u{85} "] {
+        let taken = decode_whole(format!("{odd}\n").as_bytes());
+        assert!(matches!(&taken[..], [Err(_)]), "{odd:?}: {taken:?}");
+        let mut decoder = Decoder::new(&Limits::default());
+        decoder.push(odd.as_bytes());
+        assert!(decoder.next().is_none() && decoder.finish().is_err(), "{odd:?}");
+    }
 }
 
 #[test]
@@ -290,6 +303,31 @@ fn a_long_line_in_small_pieces_is_scanned_once() {
         assert!(decoder.next().is_none());
         assert_eq!(decoder.scanned(), decoder.held().len());
     }
+}
+
+#[test]
+fn short_lines_do_not_wait_for_a_bad_one_to_be_looked_at_again() {
+    let mut decoder = Decoder::new(&Limits::default());
+    decoder.push("{\"type\":\"request\"}\n".repeat(100).as_bytes());
+    decoder.push(b"\xFF\n{\"type\":\"error\"}\n");
+    assert!(decoder.next().is_some_and(|line| line.is_ok()));
+    assert!(decoder.held().starts_with(b"\xFF"), "all before it left the buffer at once");
+    assert_eq!((0..99).filter(|_| decoder.next().is_some_and(|line| line.is_ok())).count(), 99);
+    assert!(matches!(decoder.next(), Some(Err(BadFrame { error: FrameError::NotUtf8 { at: 0 }, .. }))));
+    assert_eq!(decoder.next().unwrap().unwrap().kind(), Kind::Error);
+    assert!(decoder.next().is_none());
+}
+
+#[test]
+fn at_rest_no_line_is_held() {
+    let mut decoder = Decoder::new(&Limits::default());
+    decoder.push(b"{\"type\":\"request\"}\n{\"type\":\"request\"}\n");
+    assert!(decoder.next().is_some());
+    decoder.take_back();
+    assert_eq!(decoder.held_lines(), 38, "one is not read yet");
+    assert!(decoder.next().is_some() && decoder.next().is_none());
+    decoder.take_back();
+    assert_eq!(decoder.held_lines(), 0);
 }
 
 #[test]

@@ -154,7 +154,7 @@ impl Settings {
         let host = cx.host();
         let builder = Server::builder(Route::new(cx.clone(), self.max_commands, self.max_subscriptions));
         let builder = builder.limits(self.limits.clone()).policy(self.policy.clone()).mode(self.mode);
-        let builder = builder.commands(host.command_hashes()).upgrade(host.upgrades());
+        let builder = builder.commands(host.command_hashes()).upgrade(host.upgrades().served());
         if let Some(endpoint) = &self.endpoint {
             return Ok(builder.listen(endpoint.clone())?);
         }

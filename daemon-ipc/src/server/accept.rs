@@ -4,6 +4,7 @@ use super::{
     Service,
     answer::{Address, write_failure},
     connection,
+    running::guarded,
     shared::Shared,
 };
 use crate::{
@@ -20,7 +21,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    task::{JoinError, JoinSet},
+    task::{JoinError, JoinSet, unconstrained},
     time::{sleep, timeout},
 };
 
@@ -51,7 +52,7 @@ pub(super) async fn run(mut listener: Listener, service: Arc<Service>, shutdown:
 
 /// Lets a connection in, or tells it why not.
 fn admit(stream: Stream, peer: Peer, service: &Arc<Service>, tasks: &mut JoinSet<()>) {
-    if !service.policy.allows(&peer) {
+    if !allows(service, &peer) {
         tracing::warn!(%peer, "an IPC peer is not allowed");
         let failure = Failure::new(format!("this server does not talk to {peer}"));
         return refuse(stream, &failure.with_code(code::FORBIDDEN));
@@ -71,6 +72,14 @@ fn admit(stream: Stream, peer: Peer, service: &Arc<Service>, tasks: &mut JoinSet
         }
         connection::serve(stream, shared, &service).await;
     });
+}
+
+/// Whether a peer may talk. What a policy panics about is not let in.
+fn allows(service: &Service, peer: &Peer) -> bool {
+    guarded(|| service.policy.allows(peer)).unwrap_or_else(|panic| {
+        tracing::error!(%peer, panic, "the policy of an IPC server panicked");
+        false
+    })
 }
 
 /// Says why, as far as that can be said without waiting, and hangs up.
@@ -103,7 +112,7 @@ async fn close(mut listener: Listener, service: &Arc<Service>, tasks: &mut JoinS
     }
     drop(listener);
     service.connections.close();
-    let most = service.limits.drain_timeout + service.limits.cancel_grace + MARGIN;
+    let most = service.limits.drain_timeout.saturating_add(service.limits.cancel_grace).saturating_add(MARGIN);
     let all = async {
         while let Some(ended) = tasks.join_next().await {
             report(ended);
@@ -117,7 +126,8 @@ async fn close(mut listener: Listener, service: &Arc<Service>, tasks: &mut JoinS
 
 /// The next connection, if there is one already.
 async fn accepted(listener: &mut Listener) -> Option<(Stream, Peer)> {
-    let mut accept = pin!(listener.accept());
+    // However many there are: that a task has accepted as many as it may in one turn does not mean that there are no others.
+    let mut accept = pin!(unconstrained(listener.accept()));
     poll_fn(|cx| match accept.as_mut().poll(cx) {
         Poll::Ready(Ok(accepted)) => Poll::Ready(Some(accepted)),
         Poll::Ready(Err(_)) | Poll::Pending => Poll::Ready(None),

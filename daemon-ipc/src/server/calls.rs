@@ -15,7 +15,7 @@ use super::{
 use crate::{
     Capabilities, Failure, Frame, FrameError, Hello, Json, Limits, code,
     outbox::Outbox,
-    timer::{Now, after, earlier},
+    timer::{Now, after, earlier, long_after},
 };
 use std::{
     collections::VecDeque,
@@ -103,7 +103,7 @@ impl<'h> Calls<'h> {
 
     /// Whether more requests may be read.
     pub(super) fn has_room(&self) -> bool {
-        self.waiting.len() < self.limits().max_waiting.max(1) && self.waiting_weight < self.limits().max_frame
+        self.waiting.len() < self.limits().max_waiting && self.waiting_weight < self.limits().max_frame
     }
 
     pub(super) fn due(&self) -> Option<Instant> {
@@ -210,7 +210,7 @@ impl<'h> Calls<'h> {
         };
         let id = (!self.id.is_empty()).then_some(&*self.id);
         let to = Address { id, hello: greeted.then_some(&*self.hello) };
-        self.finish(number, window.is_some(), to, outcome, outbox);
+        self.finish(number, window.as_deref(), to, outcome, outbox);
     }
 
     /// Of a request whose sender can take so many items.
@@ -237,7 +237,7 @@ impl<'h> Calls<'h> {
                 continue;
             }
             let to = Address { id: call.id.as_ref().map(Json::as_str), hello: call.greeted.then_some(&*self.hello) };
-            self.finish(call.number, call.window.is_some(), to, outcome, outbox);
+            self.finish(call.number, call.window.as_deref(), to, outcome, outbox);
         }
         any
     }
@@ -245,15 +245,16 @@ impl<'h> Calls<'h> {
     fn finish(
         &self,
         number: u64,
-        has_items: bool,
+        window: Option<&Window>,
         to: Address<'_>,
         outcome: Result<Outcome, String>,
         outbox: &mut Outbox,
     ) {
         self.shared.forget(number);
         self.note_panic(&outcome);
-        if has_items {
-            // What it sent before comes before.
+        if let Some(window) = window {
+            // What it sent before comes before, and nothing after.
+            window.close();
             for message in self.shared.take_messages() {
                 outbox.append(message, 0);
             }
@@ -289,10 +290,10 @@ impl<'h> Calls<'h> {
 
     /// The sender can take more items.
     pub(super) fn credit(&mut self, id: Option<&str>, items: u32) {
-        let mut calls = self.running.notes_mut();
-        if let Some(call) = calls.find(|call| is_of(id, call.id.as_ref()))
-            && let Some(window) = &call.window
-        {
+        // Of several with the same id, the first that can have some.
+        let is_meant = |call: &&mut Call| call.given_up.is_none() && is_of(id, call.id.as_ref());
+        let mut windows = self.running.notes_mut().filter(is_meant).filter_map(|call| call.window.as_ref());
+        if let Some(window) = windows.next() {
             window.widen(items);
         }
     }
@@ -331,10 +332,10 @@ impl<'h> Calls<'h> {
     }
 
     /// From now on nothing is begun; those that would never end by themselves are ended.
-    pub(super) fn close(&mut self, now: Instant, outbox: &mut Outbox) {
+    pub(super) fn close(&mut self, now: Instant, outbox: &mut Outbox, failure: &Failure) {
         self.closing = true;
-        self.give_up(now, outbox, |_| shutting_down(), |call| call.window.is_some());
-        self.refuse_waiting(outbox, &shutting_down(), |_, _| true);
+        self.give_up(now, outbox, |_| failure.clone(), |call| call.window.is_some());
+        self.refuse_waiting(outbox, failure, |_, _| true);
     }
 
     /// All are ended.
@@ -351,7 +352,7 @@ impl<'h> Calls<'h> {
         failure: impl Fn(&Call) -> Failure,
         mut which: impl FnMut(&Call) -> bool,
     ) {
-        let until = after(now, self.shared.limits.cancel_grace).unwrap_or(now);
+        let until = long_after(now, self.shared.limits.cancel_grace);
         for call in self.running.notes_mut().filter(|call| call.given_up.is_none()) {
             if !which(call) {
                 continue;
@@ -390,6 +391,6 @@ fn is_of(asked: Option<&str>, id: Option<&Json>) -> bool {
     asked == id.map(Json::as_str)
 }
 
-fn shutting_down() -> Failure {
+pub(super) fn shutting_down() -> Failure {
     Failure::new("the server is shutting down").with_code(code::SHUTTING_DOWN)
 }

@@ -8,7 +8,7 @@
 use super::{
     Service,
     answer::{Address, write_bad_frame, write_failure},
-    calls::Calls,
+    calls::{Calls, shutting_down},
     patience::{Patience, Verdict},
     shared::Shared,
 };
@@ -196,7 +196,7 @@ impl<'a> Connection<'a> {
             self.outbox.append(message, 0);
         }
         if mail.closing && self.patience.close(now) {
-            self.calls.close(now.get(), &mut self.outbox);
+            self.calls.close(now.get(), &mut self.outbox, &shutting_down());
         }
         any
     }
@@ -260,7 +260,8 @@ impl<'a> Connection<'a> {
 
     fn end_of_input(&mut self) -> Result<(), Ending> {
         if self.input == Input::Fresh {
-            self.recognise(true)?;
+            // Nobody can be meant but this server: what there is is read as lines, before the end is met again.
+            return self.recognise(true);
         }
         self.input = Input::Ended;
         if self.io.is_gone() {
@@ -274,14 +275,15 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
-    /// Tells from the first bytes which protocol it is.
+    /// Tells from the first bytes which protocol it is. Of those, no more are waited for than a line may have.
     fn recognise(&mut self, at_end: bool) -> Result<(), Ending> {
         let first = self.decoder.held();
+        let is_all = at_end || first.len() > self.service.limits.max_frame;
         if first.first().is_some_and(|byte| *byte != b'{') {
             for (which, upgrade) in self.service.upgrades.iter().enumerate() {
                 match upgrade.recognises(first) {
                     Recognition::Yes => return Err(Ending::Upgrade(which)),
-                    Recognition::NotYet if !at_end => return Ok(()),
+                    Recognition::NotYet if !is_all => return Ok(()),
                     Recognition::NotYet | Recognition::No => {}
                 }
             }
@@ -292,7 +294,8 @@ impl<'a> Connection<'a> {
 
     /// Whether everything was answered and nothing more will be asked.
     fn is_done(&self) -> bool {
-        let no_more = self.input == Input::Ended || self.patience.is_closing();
+        // What was sent before the close is answered, also if the system has not told of it yet.
+        let no_more = self.input == Input::Ended || self.patience.is_closing() && !self.io.has_unread();
         no_more && self.calls.is_idle() && self.outbox.is_empty()
     }
 
@@ -313,7 +316,7 @@ impl<'a> Connection<'a> {
         match self.patience.verdict(is_quiet, now) {
             Verdict::Wait => {}
             Verdict::SlowLine => {
-                self.hang_up(&format!("a line took longer than {:?}", self.service.limits.read_timeout))
+                self.hang_up(&format!("a line took longer than {:?}", self.service.limits.read_timeout), now);
             }
             Verdict::Quiet => return Some(Ending::Done),
             Verdict::Stuck => {
@@ -324,9 +327,11 @@ impl<'a> Connection<'a> {
         (self.input == Input::Ended && self.io.is_gone()).then_some(Ending::Gone)
     }
 
-    /// Says why, and reads no more.
-    fn hang_up(&mut self, why: &str) {
-        write_failure(&mut self.outbox, Address { id: None, hello: None }, &Failure::new(why).with_code(code::IDLE));
+    /// Says why, and reads no more. What is at work is answered, but for what might go on for ever.
+    fn hang_up(&mut self, why: &str, now: Instant) {
+        let failure = Failure::new(why).with_code(code::IDLE);
+        write_failure(&mut self.outbox, Address { id: None, hello: None }, &failure);
+        self.calls.close(now, &mut self.outbox, &failure);
         self.input = Input::Ended;
         self.patience.line_ended();
         self.decoder = Decoder::new(&self.service.limits);

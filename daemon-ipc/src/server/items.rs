@@ -40,9 +40,13 @@ impl Window {
         self.0.add_permits(room.min(items as usize));
     }
 
-    /// The answer is given up: whoever waits to send hears of it.
+    /// The answer ends, or is given up: whoever waits to send hears of it.
     pub(super) fn close(&self) {
         self.0.close();
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.is_closed()
     }
 }
 
@@ -69,7 +73,7 @@ impl Items {
         encode_value(&envelope, item, &self.connection.limits, &mut message)
             .map_err(|error| Failure::of_code(code_of(&error), &error))?;
         let permit = self.window.0.acquire().await.map_err(|_| given_up())?;
-        poll_fn(|cx| self.connection.poll_send(cx, &mut message)).await.map_err(|_| given_up())?;
+        poll_fn(|cx| self.connection.poll_send(cx, &mut message, &self.window)).await.map_err(|_| given_up())?;
         permit.forget();
         self.hello = None;
         Ok(())

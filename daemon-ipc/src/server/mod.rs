@@ -227,7 +227,7 @@ impl ServerBuilder {
         let hello = serde_json::to_string(&Hello::new(self.commands)).unwrap_or_default();
         let service = Service {
             handler: self.handler,
-            limits: Arc::new(self.limits),
+            limits: Arc::new(self.limits.kept()),
             hello: hello.into(),
             upgrades: self.upgrades,
             policy: self.policy,

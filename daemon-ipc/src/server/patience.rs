@@ -10,6 +10,9 @@ use tokio::time::Instant;
 /// How often in an idle timeout it is looked whether anything happened.
 const LOOKS: u32 = 4;
 
+/// How long it is waited between two looks at least: to look without a pause would be all that is done.
+const LEAST_LOOK: Duration = Duration::from_millis(1);
+
 #[derive(Debug)]
 pub(super) struct Patience {
     limits: Arc<Limits>,
@@ -50,7 +53,7 @@ pub(super) enum Verdict {
 impl Patience {
     pub(super) fn new(limits: Arc<Limits>, now: Instant) -> Self {
         Self {
-            look: limits.idle_timeout / LOOKS,
+            look: (limits.idle_timeout / LOOKS).max(LEAST_LOOK),
             limits,
             line_since: None,
             stuck_since: None,
@@ -186,6 +189,17 @@ mod tests {
                 }
             }
             assert_eq!(end, Some(ends), "{last:?}");
+        }
+    }
+
+    #[test]
+    fn one_that_may_not_be_idle_is_not_looked_at_without_a_pause() {
+        let start = Instant::now();
+        let mut patience = Patience::new(Arc::new(Limits::default().with_idle_timeout(Duration::ZERO)), start);
+        for _ in 0..10 {
+            let due = patience.due().unwrap();
+            assert!(due > patience.looked_at);
+            assert_eq!(patience.verdict(false, due), Verdict::Wait);
         }
     }
 

@@ -1,6 +1,7 @@
 //! What others may do with a connection while its task runs: put messages in its mail, ask it to close, hear that a request was
 //! given up. Owns the mail and its bound.
 
+use super::items::Window;
 use crate::{Failure, Limits, Peer};
 use rustc_hash::FxHashMap;
 use std::{
@@ -100,10 +101,15 @@ impl Shared {
         take(self.state())
     }
 
-    /// Puts a message in the mail, whose sender waits while too much is there.
-    pub(super) fn poll_send(&self, cx: &mut Context<'_>, message: &mut Vec<u8>) -> Poll<Result<(), Returned>> {
+    /// Puts an item in the mail, whose sender waits while too much is there. Once its window is closed and the mail taken, none comes.
+    pub(super) fn poll_send(
+        &self,
+        cx: &mut Context<'_>,
+        message: &mut Vec<u8>,
+        window: &Window,
+    ) -> Poll<Result<(), Returned>> {
         let mut state = self.state();
-        if state.gone {
+        if state.gone || window.is_closed() {
             return Poll::Ready(Err(Returned::Gone));
         }
         if state.bytes >= FULL {

@@ -211,6 +211,17 @@ impl Stream {
         }
     }
 
+    /// Whether something has come that was not read, though nobody was told of it yet. `false` if that cannot be known.
+    pub(crate) fn has_unread(&self) -> bool {
+        match self {
+            #[cfg(unix)]
+            Self::Unix(socket) => unix::has_unread(socket.stream()),
+            #[cfg(windows)]
+            Self::Pipe(_) => false,
+            Self::Memory(_) => false,
+        }
+    }
+
     /// Two halves that are used by different tasks.
     pub(crate) fn split(self) -> (ReadHalf, WriteHalf) {
         match self {

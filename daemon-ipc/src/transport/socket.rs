@@ -12,9 +12,13 @@ use std::{
     },
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
 };
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, unix::AsyncFd};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf, unix::AsyncFd},
+    time::{Sleep, sleep},
+};
 
 /// How much is read at once, at least and at most, into a buffer that was not written to before. That is done first, which has its price:
 /// so it is little more than there was lately.
@@ -40,10 +44,31 @@ pub(crate) struct Reader {
 #[derive(Debug)]
 pub(crate) struct Writer {
     stream: Arc<UnixStream>,
-    /// The same socket once more, as long as the other end takes nothing: this one waits until it does.
-    blocked: Option<AsyncFd<UnixStream>>,
+    /// As long as the other end takes nothing.
+    blocked: Option<Blocked>,
     /// Whether this is a half of its own, whose end the other end hears of.
     is_half: bool,
+}
+
+/// How it is waited until the other end takes more.
+#[derive(Debug)]
+enum Blocked {
+    /// The same socket once more, of which the system tells.
+    Told(AsyncFd<UnixStream>),
+    /// There is no descriptor for that: it is tried again.
+    Tried(Pin<Box<Sleep>>),
+}
+
+/// How long it is waited before it is tried again.
+const AGAIN: Duration = Duration::from_millis(10);
+
+impl Blocked {
+    fn of(stream: &UnixStream) -> io::Result<Self> {
+        match stream.try_clone() {
+            Ok(again) => Ok(Self::Told(watch(again, Interest::WRITABLE)?)),
+            Err(_) => Ok(Self::Tried(Box::pin(sleep(AGAIN)))),
+        }
+    }
 }
 
 impl Socket {
@@ -103,8 +128,13 @@ impl AsyncWrite for Writer {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
         let writer = &mut *self;
         loop {
-            if let Some(blocked) = &writer.blocked {
-                ready!(blocked.poll_write_ready(cx))?.clear_ready();
+            match &mut writer.blocked {
+                None => {}
+                Some(Blocked::Told(socket)) => ready!(socket.poll_write_ready(cx))?.clear_ready(),
+                Some(Blocked::Tried(again)) => {
+                    ready!(again.as_mut().poll(cx));
+                    writer.blocked = None;
+                }
             }
             match (&*writer.stream).write(from) {
                 Ok(written) => {
@@ -115,9 +145,12 @@ impl AsyncWrite for Writer {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // Who only tries is not told. It may be on another runtime than who waits, and must not wait in its place.
+                    if Waker::noop().will_wake(cx.waker()) {
+                        return Poll::Pending;
+                    }
                     if writer.blocked.is_none() {
-                        let again = writer.stream.try_clone()?;
-                        writer.blocked = Some(watch(again, Interest::WRITABLE)?);
+                        writer.blocked = Some(Blocked::of(&writer.stream)?);
                     }
                 }
                 Err(error) => return Poll::Ready(Err(error)),

@@ -180,3 +180,8 @@ pub(super) fn is_gone(stream: &std_net::UnixStream) -> bool {
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     poll(&mut asked, Some(&now)).is_ok() && asked[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
 }
+
+/// Whether the system has bytes for this end.
+pub(super) fn has_unread(stream: &std_net::UnixStream) -> bool {
+    rustix::io::ioctl_fionread(stream).is_ok_and(|bytes| bytes > 0)
+}

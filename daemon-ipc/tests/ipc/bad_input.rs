@@ -293,3 +293,20 @@ proptest! {
         });
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_panics_lets_that_peer_not_in_and_the_others_are_served() {
+    let place = daemon_ipc::Memory::new();
+    let asked = std::sync::atomic::AtomicU32::new(0);
+    let policy = daemon_ipc::Policy::of(move |_| {
+        let first = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+        assert!(!first, "it did not think of this one");
+        true
+    });
+    let server = daemon_ipc::Server::builder(crate::acts::Acts::new().0).policy(policy).listen(&place).unwrap();
+    tokio::spawn(server.run());
+    let refused = Raw::connect(&place).await.json().await;
+    assert_eq!(refused["payload"]["code"], code::FORBIDDEN);
+    let answer = Raw::connect(&place).await.ask(r#"{"id":1,"type":"request","payload":{"act":"echo"}}"#).await;
+    assert_eq!(answer, r#"{"id":1,"type":"response"}"#);
+}

@@ -7,7 +7,9 @@ use daemon_ipc::{
     from_fn,
 };
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+
+const SOON: Duration = Duration::from_secs(20);
 
 fn echo(value: impl serde::Serialize) -> Act {
     Act::Echo { value: Some(Json::of(&value).unwrap()) }
@@ -449,4 +451,40 @@ fn callers_on_many_threads_share_one_connection() {
         }
         assert_eq!(stage.server.connections(), 1);
     });
+}
+
+/// The deadlines of a connection are looked after by its task, which a request that is never sent must not keep from waking.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_too_long_to_be_sent_takes_no_deadline_along() {
+    let place = Memory::new();
+    let mut listener = place.listen().unwrap();
+    let limits = Limits::default().with_max_frame(1000);
+    let connection = Connection::builder(&place).limits(limits).timeout(Duration::from_secs(5)).build();
+    connection.reconnect().await.unwrap();
+    let _unanswered = listener.accept().await;
+    tokio::task::yield_now().await;
+    let error = connection.call::<_, ()>(&"x".repeat(2000)).await.unwrap_err();
+    assert!(matches!(error, RequestError::Request(_)), "{error}");
+    let start = Instant::now();
+    let error = timeout(Duration::from_secs(3600), connection.call::<_, ()>(&1)).await.unwrap().unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    assert_eq!(start.elapsed(), Duration::from_secs(5));
+}
+
+#[test]
+fn a_connection_whose_runtime_has_ended_is_lost_and_made_again_on_another() {
+    let threads = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (serving, first, second) = (threads(), threads(), threads());
+    let mut stage = serving.block_on(async { Stage::new() });
+    let connection = first.block_on(Connection::connect(&stage.place)).unwrap();
+    let under_way = second.spawn({
+        let connection = connection.clone();
+        async move { timeout(SOON, connection.call::<_, ()>(&Act::UntilCancelled)).await }
+    });
+    serving.block_on(stage.wait_for(&Told::Began("until cancelled".into())));
+    drop(first);
+    let lost = second.block_on(under_way).unwrap().expect("whoever waits hears of it").unwrap_err();
+    assert!(matches!(lost, RequestError::Connection(ConnectionError::Closed { .. })), "{lost}");
+    let answer = second.block_on(async { timeout(SOON, connection.call::<_, u8>(&echo(1))).await });
+    assert_eq!(answer.expect("it is made again").unwrap(), 1);
 }

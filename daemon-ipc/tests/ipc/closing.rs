@@ -124,3 +124,23 @@ async fn one_place_has_one_server_and_another_when_that_is_gone() {
     }
     listen().unwrap();
 }
+
+#[tokio::test]
+#[cfg(unix)]
+async fn however_many_connected_just_before_the_close_each_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("daemon.sock");
+    let server = daemon_ipc::Server::builder(crate::acts::Acts::new().0).listen(&path).unwrap();
+    let mut peers = Vec::new();
+    for _ in 0..400 {
+        let mut peer = Raw::over(tokio::net::UnixStream::connect(&path).await.unwrap());
+        peer.say(r#"{"id":1,"type":"request","payload":{"act":"echo"}}"#).await;
+        peers.push(peer);
+    }
+    server.handle().close();
+    server.run().await;
+    for (number, peer) in peers.iter_mut().enumerate() {
+        let rest = peer.rest().await;
+        assert!(rest.contains(code::SHUTTING_DOWN), "{number}: {rest:?}");
+    }
+}

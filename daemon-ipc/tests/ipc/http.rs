@@ -123,3 +123,35 @@ async fn another_protocol_is_handed_over_with_its_first_bytes() {
     assert_eq!(loud.line().await.unwrap(), "BYE");
     running.await.unwrap();
 }
+
+/// Knows the beginning of two lines, and never has seen enough of what begins with a blank.
+struct Slow;
+
+impl Upgrade for Slow {
+    fn recognises(&self, first: &[u8]) -> Recognition {
+        if first.starts_with(b" ") || b"A\nB".starts_with(first) { Recognition::NotYet } else { Recognition::No }
+    }
+
+    fn serve(&self, _connection: Upgraded) -> BoxFuture<'_, ()> {
+        unreachable!("it recognises nothing")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_might_have_been_another_protocol_is_read_as_lines_in_the_end() {
+    let place = Memory::new();
+    let (handler, _told, _release) = Acts::new();
+    let limits = daemon_ipc::Limits::default().with_max_frame(1000);
+    tokio::spawn(Server::builder(handler).limits(limits).upgrade(Slow).listen(&place).unwrap().run());
+
+    let mut peer = Raw::connect(&place).await;
+    peer.send("A\n").await;
+    peer.finish().await;
+    let rest = peer.rest().await;
+    assert!(rest.contains("bad_frame"), "{rest:?}");
+
+    let mut endless = Raw::connect(&place).await;
+    endless.send(" ".repeat(100_000)).await;
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(10), endless.json()).await;
+    assert_eq!(answer.expect("it holds no more than a line")["payload"]["code"], "frame_too_long");
+}

@@ -188,3 +188,75 @@ async fn the_time_a_request_waits_for_its_turn_counts() {
     }
     assert_eq!(start.elapsed(), Duration::from_secs(40), "also one that never had its turn");
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_hung_up_on_is_not_kept_by_what_would_go_on_for_ever() {
+    let mut stage = Stage::with(Limits::default().with_read_timeout(Duration::from_secs(30)));
+    let mut peer = Raw::connect(&stage.place).await;
+    let hello = r#""hello":{"version":1,"capabilities":["stream"]}"#;
+    peer.say(&format!(r#"{{"id":1,"type":"request",{hello},"stream":1,"payload":{{"act":"until_cancelled"}}}}"#)).await;
+    peer.send("{").await;
+    for id in [None, Some(1)] {
+        let answer = timeout(Duration::from_secs(60), peer.json()).await.expect("it is told");
+        assert_eq!((answer["id"].as_i64(), &answer["payload"]["code"]), (id, &code::IDLE.into()));
+    }
+    assert_eq!(timeout(Duration::from_secs(60), peer.line()).await.expect("its connection ends"), None);
+    stage.wait_for(&Told::Cancelled).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_of_nothing_still_answer() {
+    let stage = Stage::with(Limits::default().with_max_frame(0));
+    let mut peer = Raw::connect(&stage.place).await;
+    let answer = timeout(Duration::from_secs(60), peer.ask(ECHO)).await.expect("it is read");
+    assert!(answer.contains(code::FRAME_TOO_LONG), "{answer}");
+
+    let mut limits = Limits::default().with_max_waiting(0).with_idle_timeout(Duration::ZERO);
+    limits.max_in_flight = 0;
+    let stage = Stage::with(limits);
+    let mut peer = Raw::connect(&stage.place).await;
+    peer.say(r#"{"id":1,"type":"request","payload":{"act":"after","ms":100}}"#).await;
+    peer.say(r#"{"id":2,"type":"request","payload":{"act":"after","ms":100}}"#).await;
+    for id in [1, 2] {
+        let answer = timeout(Duration::from_secs(60), peer.json()).await.expect("it has its turn");
+        assert_eq!((&answer["id"], &answer["payload"]), (&id.into(), &100.into()));
+    }
+    assert_eq!(peer.line().await, None, "nothing more is asked, and that is long enough");
+
+    let stage = Stage::with(Limits::default().with_request_timeout(Duration::ZERO).with_cancel_grace(Duration::ZERO));
+    let mut peer = Raw::connect(&stage.place).await;
+    assert!(!peer.ask(ECHO).await.contains("error"), "one that answers at once is in time");
+    let late = peer.ask(r#"{"id":1,"type":"request","payload":{"act":"after","ms":1}}"#).await;
+    assert!(late.contains(code::DEADLINE_EXCEEDED), "{late}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_without_end_end_nothing_by_chance() {
+    let limits = Limits::default()
+        .with_read_timeout(Duration::MAX)
+        .with_write_timeout(Duration::MAX)
+        .with_idle_timeout(Duration::MAX)
+        .with_request_timeout(Duration::MAX)
+        .with_cancel_grace(Duration::MAX)
+        .with_drain_timeout(Duration::MAX)
+        .with_max_frame(usize::MAX)
+        .with_max_connections(usize::MAX)
+        .with_max_in_flight(usize::MAX)
+        .with_max_waiting(usize::MAX);
+    let mut stage = Stage::with(limits);
+    let mut peer = Raw::connect(&stage.place).await;
+    let hello = r#""hello":{"version":1,"capabilities":["cancel"]}"#;
+    peer.say(&format!(r#"{{"id":1,"type":"request",{hello},"payload":{{"act":"never"}}}}"#)).await;
+    stage.wait_for(&Told::Began("never".into())).await;
+    assert!(peer.ask(r#"{"id":1,"type":"cancel"}"#).await.contains(code::CANCELLED));
+    tokio::time::sleep(Duration::from_secs(24 * 3600)).await;
+    assert_eq!(stage.told(), [Told::Cancelled], "its handler goes on");
+    drop(peer);
+
+    let stage = Stage::with(Limits::default().with_drain_timeout(Duration::MAX));
+    let mut peer = Raw::connect(&stage.place).await;
+    peer.ask(ECHO).await;
+    stage.server.close();
+    assert_eq!(peer.line().await, None);
+    stage.running.await.unwrap();
+}

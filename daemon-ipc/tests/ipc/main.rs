@@ -7,10 +7,12 @@ mod bad_input;
 mod blocking;
 mod client;
 mod closing;
+mod descriptors;
 mod documents;
 mod events;
 mod extensions;
 mod fuzzed;
+mod hostile;
 mod http;
 mod limits;
 #[cfg(windows)]

@@ -21,6 +21,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         self.0.write_all(bytes.as_ref()).await.unwrap();
     }
 
+    /// Sends to one who may be gone.
+    pub(crate) async fn send_or_not(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.write_all(bytes.as_ref()).await.ok();
+    }
+
     /// Sends a line.
     pub(crate) async fn say(&mut self, line: &str) {
         self.send(format!("{line}\n")).await;

@@ -362,3 +362,57 @@ async fn ten_thousand_connections_that_never_read_cost_the_others_nothing() {
     handle.close();
     timeout(SOON, running).await.unwrap().unwrap();
 }
+
+/// The connection's task is at home on one runtime; callers may be on others, which need not go on.
+#[test]
+fn what_is_sent_from_another_runtime_does_not_depend_on_it() {
+    let threads = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (serving, home) = (threads(), threads());
+    let away = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (_dir, path) = place();
+    let server = serving.block_on(async { listen(&path) }).unwrap();
+    serving.spawn(server.run());
+    let connection = home.block_on(Connection::connect(&path)).unwrap();
+    // More than a socket takes at once.
+    let large = Act::Echo { value: Some(daemon_ipc::Json::of(&"x".repeat(4_000_000)).unwrap()) };
+    let mut call = Box::pin(connection.call::<_, String>(&large));
+    away.block_on(std::future::poll_fn(|cx| {
+        assert!(call.as_mut().poll(cx).is_pending());
+        std::task::Poll::Ready(())
+    }));
+    let other = home.block_on(async { timeout(SOON / 6, connection.call::<_, u64>(&Act::After { ms: 1 })).await });
+    assert_eq!(other.expect("it is written").unwrap(), 1);
+    assert_eq!(away.block_on(call).unwrap().len(), 4_000_000);
+}
+
+/// Whoever waits to write takes one descriptor more. This test runs itself in a process that has none left.
+#[test]
+fn without_a_descriptor_to_spare_a_slow_reader_still_gets_everything() {
+    if std::env::var_os("WITHOUT_DESCRIPTORS").is_some() {
+        return read_late_without_descriptors();
+    }
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "socket::without_a_descriptor_to_spare_a_slow_reader_still_gets_everything"])
+        .env("WITHOUT_DESCRIPTORS", "1")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+fn read_late_without_descriptors() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (_dir, path) = place();
+        let server = listen(&path).unwrap();
+        tokio::spawn(server.run());
+        let mut peer = Raw::over(tokio::net::UnixStream::connect(&path).await.unwrap());
+        assert_eq!(timeout(SOON, peer.ask(ECHO)).await.unwrap(), r#"{"id":"e","type":"response"}"#);
+        setrlimit(Resource::Nofile, Rlimit { current: Some(64), maximum: Some(64) }).unwrap();
+        let all: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
+        peer.say(r#"{"id":1,"type":"request","payload":{"act":"big","bytes":4000000}}"#).await;
+        let answer = timeout(SOON, peer.line()).await.unwrap().unwrap();
+        assert_eq!(answer.len(), r#"{"id":1,"type":"response","payload":""}"#.len() + 4_000_000);
+        drop(all);
+    });
+}

@@ -2,7 +2,7 @@
 
 use crate::acts::{Act, Stage, Told};
 use crate::raw::Raw;
-use daemon_ipc::{Connection, RequestError, code};
+use daemon_ipc::{Connection, Memory, Reply, Request, RequestError, Server, code, from_fn};
 
 const HELLO: &str = r#""hello":{"version":1,"capabilities":["cancel","deadline","stream","push"]}"#;
 
@@ -158,4 +158,63 @@ async fn a_peer_that_writes_no_more_gets_all_items_without_asking_for_them() {
         let rest = peer.rest().await;
         assert_eq!(rest.lines().count(), if in_flight { 5 } else { 6 }, "{rest}");
     }
+}
+
+/// An answer that goes on after its end would be taken for another's, once the id is used again.
+#[tokio::test(start_paused = true)]
+async fn nothing_comes_after_the_last_message_though_somebody_still_has_the_items() {
+    let place = Memory::new();
+    let (sender, mut kept) = tokio::sync::mpsc::unbounded_channel();
+    let handler = from_fn(move |mut request: Request| {
+        let items = request.items().map(|items| sender.send(items).unwrap());
+        async move { items.map(|()| Reply::empty()) }
+    });
+    tokio::spawn(Server::builder(handler).listen(&place).unwrap().run());
+    let mut peer = Raw::connect(&place).await;
+    let last = peer.ask(&format!(r#"{{"id":1,"type":"request",{HELLO},"stream":9}}"#)).await;
+    assert!(!last.contains("more"), "{last}");
+    let failure = kept.recv().await.unwrap().send(&1).await.unwrap_err();
+    assert!(failure.has_code(code::CANCELLED), "{failure}");
+    peer.finish().await;
+    assert_eq!(peer.rest().await, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn credit_is_for_the_one_of_its_id_that_can_use_it() {
+    let mut stage = Stage::new();
+    let mut peer = Raw::connect(&stage.place).await;
+    // One that was given up and goes on for a moment, one that has no items, and one that has.
+    peer.say(&format!(r#"{{"id":"s","type":"request",{HELLO},"stream":1,"payload":{{"act":"never"}}}}"#)).await;
+    stage.wait_for(&Told::Began("never".into())).await;
+    let given_up = peer.ask(r#"{"id":"s","type":"cancel"}"#).await;
+    assert!(given_up.contains(code::CANCELLED), "{given_up}");
+    peer.say(r#"{"id":"s","type":"request","payload":{"act":"until_released"}}"#).await;
+    peer.say(r#"{"id":"s","type":"request","stream":1,"payload":{"act":"count","to":2}}"#).await;
+    assert_eq!(peer.json().await["payload"], 1);
+    peer.say(r#"{"id":"s","type":"credit","stream":1}"#).await;
+    let second = tokio::time::timeout(std::time::Duration::from_secs(10), peer.json()).await;
+    assert_eq!(second.expect("it has credit")["payload"], 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_without_a_payload_is_none_but_takes_its_place_in_the_window() {
+    let place = Memory::new();
+    let mut listener = place.listen().unwrap();
+    tokio::spawn(async move {
+        let mut peer = Raw::over(listener.accept().await);
+        let mut window = peer.json().await["stream"].as_u64().unwrap();
+        for _ in 0..1000 {
+            while window == 0 {
+                window += peer.json().await["stream"].as_u64().unwrap();
+            }
+            window -= 1;
+            peer.say(r#"{"id":"1","type":"response","more":true}"#).await;
+        }
+        peer.say(r#"{"id":"1","type":"response","payload":7}"#).await;
+    });
+    let connection = Connection::connect(&place).await.unwrap();
+    let mut items = connection.stream::<_, u32>(&1).await.unwrap();
+    let first = tokio::time::timeout(std::time::Duration::from_secs(10), items.next()).await;
+    assert_eq!(first.expect("it asks for more").unwrap().unwrap(), 7);
+    assert!(items.next().await.is_none());
 }

@@ -49,7 +49,6 @@ impl Conducting {
                 self.board.set_cause(&failed.unwrap_or_else(|| "asked for".to_owned()));
                 self.show();
                 self.tell_settled(false);
-                self.unready_until = None;
                 self.board.set_state(State::Stopping);
                 let stopping = self.board.stopping.clone();
                 self.aside(move || stopping.cancel());
@@ -148,6 +147,7 @@ impl Conducting {
             runtime: runtime.clone(),
             unit: player.unit.clone(),
             closing: player.closing.take(),
+            ended: false,
         };
         let life: BoxFuture<'static, ()> = Box::pin(lifecycle.run());
         let task = self.lives.spawn_on(life, runtime);

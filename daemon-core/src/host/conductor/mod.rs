@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::board::{Board, Happening};
 use super::graph::{Edges, Graph};
-use super::lives::{Deadline, StopOrder};
+use super::lives::{Deadline, StopOrder, stop_ceiling};
 use super::overdue::Overdue;
 use super::phase::{Action, Input, Machine, Stage, Verdict};
 use super::planes::Planes;
@@ -224,15 +224,20 @@ impl Conducting {
         let input = match happening {
             Happening::Started(at) => Input::Started(at),
             Happening::StartFailed { at, cancelled } => {
-                // The first start is never retried.
-                let again = self.machine.has_run() && !cancelled;
+                // The first start is never retried. What ends anyway is not charged.
+                let again = self.machine.has_run() && !cancelled && self.machine.goes_on(at);
                 let verdict = if again { self.verdict(at) } else { Verdict::GiveUp };
                 Input::StartFailed { at, cancelled, verdict }
             }
             Happening::Stopped(at) => Input::Stopped(at),
             Happening::Broke { at, for_good } => {
-                let goes_on = self.machine.stage(at) == Stage::Running && !for_good;
-                Input::Broke { at, verdict: if goes_on { self.verdict(at) } else { Verdict::GiveUp } }
+                let goes_on = self.machine.stage(at) == Stage::Running && self.machine.goes_on(at);
+                let verdict = match for_good {
+                    true => Verdict::GiveUp,
+                    false if goes_on => self.verdict(at),
+                    false => return Vec::new(), // it ends already, such as for an earlier failure, which is charged once
+                };
+                Input::Broke { at, verdict }
             }
             Happening::Stop(at, wish) => {
                 let taken = self.machine.graph().those_that_require(at).into_iter().chain([at]);
@@ -283,8 +288,12 @@ impl Conducting {
     }
 
     /// A start that nobody ended in time fails, and the host with it: no worker is free to do anything. If one that starts
-    /// blocks them, it is that one.
+    /// blocks them, it is that one. One that has ended by itself, or at its deadline, has yet to clean up.
     fn overdue(&mut self, late: usize) -> Vec<Action> {
+        let fails = self.board.slot(late).state() == State::Stopping;
+        if fails && self.overdue.clean_up(stop_ceiling(&*self.players[late].unit)) {
+            return Vec::new();
+        }
         let blocking: Vec<_> =
             self.board.polled(Some(self.plane(late))).into_iter().map(|polled| polled.work).collect();
         let blocks = |at: &usize| {
@@ -292,7 +301,9 @@ impl Conducting {
             self.machine.stage(*at) == Stage::Starting && blocking.iter().any(|work| *work.daemon == **name)
         };
         let at = (0..self.players.len()).find(blocks).unwrap_or(late);
-        let missed = self.players[at].deadline.map(|deadline| deadline.missed().to_string()).unwrap_or_default();
+        let failure = self.board.slot(at).inner().reason.take().filter(|_| fails && at == late);
+        let missed = || self.players[at].deadline.map(|deadline| deadline.missed().to_string());
+        let missed = failure.or_else(missed).unwrap_or_default();
         let by: Vec<_> = blocking.iter().map(|work| format!("{} of `{}`", work.work, work.daemon)).collect();
         let by = if by.is_empty() { String::new() } else { format!(", but in {}", by.join(" and ")) };
         self.board.slot(at).inner().reason = Some(format!("{missed}, and no thread is free to end it{by}"));

@@ -10,6 +10,8 @@
 
 mod start;
 mod stop;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +59,17 @@ pub(crate) struct Lifecycle {
     pub(crate) runtime: tokio::runtime::Handle,
     /// What abandons the events that were kept before, which must not meet those of this life.
     pub(crate) closing: Option<tokio::task::JoinHandle<()>>,
+    /// Whether it has told the conductor of its end.
+    pub(crate) ended: bool,
+}
+
+/// Dropped before its end, it has no runtime any more.
+impl Drop for Lifecycle {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.slot.bereave();
+        }
+    }
 }
 
 /// Why a start did not lead to a running daemon.
@@ -73,9 +86,8 @@ impl Lifecycle {
         {
             let mut inner = self.slot.inner();
             inner.number = self.number;
-            // What was wrong with the end of the life before is over, unless it still blocks a thread.
+            // What was wrong with the end of the life before is over; whoever asks looks whether it still blocks a thread.
             inner.problems.clear();
-            inner.look_again();
             inner.life = Some(life.clone());
         }
         self.slot.tally.renew();
@@ -112,6 +124,7 @@ impl Lifecycle {
                 self.board.tell(Happening::StartFailed { at: self.at, cancelled });
             }
         }
+        self.ended = true;
     }
 
     fn birth(&self) -> Arc<Life> {

@@ -82,6 +82,11 @@ impl Machine {
         self.members[at].fate == Fate::Stay
     }
 
+    /// Whether the daemon's life goes on as far as has been decided, so that its failure is news.
+    pub(crate) fn goes_on(&self, at: usize) -> bool {
+        !self.stopping && self.members[at].fate == Fate::Stay
+    }
+
     /// Whether another life of the daemon follows the one that ends.
     pub(crate) fn returns(&self, at: usize) -> bool {
         !self.stopping && matches!(self.members[at].fate, Fate::Retry | Fate::Again | Fate::Follow)
@@ -111,18 +116,7 @@ impl Machine {
                 }
             }
             Input::Stopped(at) => self.ended(at, &mut actions),
-            Input::Broke { at, verdict } => {
-                let member = &self.members[at];
-                if member.stage == Stage::Running && member.fate == Fate::Stay && !self.stopping {
-                    match verdict {
-                        Verdict::Retry => self.stop_with_those_that_require(at, Fate::Retry),
-                        Verdict::GiveUp => {
-                            self.members[at].fate = Fate::Doomed;
-                            self.fail(at, &mut actions);
-                        }
-                    }
-                }
-            }
+            Input::Broke { at, verdict } => self.broke(at, verdict, &mut actions),
             Input::BackedOff(at) => {
                 if self.members[at].stage == Stage::BackingOff {
                     self.members[at].stage = Stage::Waiting;
@@ -136,6 +130,22 @@ impl Machine {
         }
         actions.extend(self.advance());
         actions
+    }
+
+    fn broke(&mut self, at: usize, verdict: Verdict, actions: &mut Vec<Action>) {
+        let Member { stage, fate, .. } = self.members[at];
+        if stage != Stage::Running || self.stopping {
+            return;
+        }
+        match (verdict, fate) {
+            (Verdict::Retry, Fate::Stay) => self.stop_with_those_that_require(at, Fate::Retry),
+            // For good is for good, also on the way to another life that nobody asked for.
+            (Verdict::GiveUp, Fate::Stay | Fate::Retry | Fate::Follow) => {
+                self.members[at].fate = Fate::Doomed;
+                self.fail(at, actions);
+            }
+            _ => {}
+        }
     }
 
     fn start_failed(&mut self, at: usize, cancelled: bool, verdict: Verdict, actions: &mut Vec<Action>) {
@@ -203,23 +213,32 @@ impl Machine {
         if self.stopping {
             return;
         }
-        for on in self.graph.what_it_requires(at).into_iter().chain([at]) {
-            let member = &mut self.members[on];
-            match (member.stage, member.fate) {
-                (Stage::Stopped | Stage::Failed | Stage::BackingOff, _) => {
-                    member.stage = Stage::Waiting;
-                    member.fate = Fate::Stay;
-                }
-                // One that has failed and still stops would end as failed, and who requires it would wait for ever.
-                (_, Fate::Rest | Fate::Doomed) => member.fate = Fate::Again,
-                _ => {}
+        self.wake_what_it_requires(at);
+        self.wake_alone(at);
+    }
+
+    fn wake_what_it_requires(&mut self, at: usize) {
+        self.graph.what_it_requires(at).into_iter().for_each(|on| self.wake_alone(on));
+    }
+
+    fn wake_alone(&mut self, at: usize) {
+        let member = &mut self.members[at];
+        match (member.stage, member.fate) {
+            (Stage::Stopped | Stage::Failed | Stage::BackingOff, _) => {
+                member.stage = Stage::Waiting;
+                member.fate = Fate::Stay;
             }
+            // One that has failed and still stops would end as failed, and who requires it would wait for ever.
+            (_, Fate::Rest | Fate::Doomed) => member.fate = Fate::Again,
+            _ => {}
         }
     }
 
     fn renew(&mut self, at: usize) {
         if self.members[at].stage.is_up() && !self.stopping {
             if matches!(self.members[at].fate, Fate::Stay | Fate::Rest | Fate::Retry) {
+                // What it requires may be about to rest.
+                self.wake_what_it_requires(at);
                 self.stop_with_those_that_require(at, Fate::Again);
             }
         } else {

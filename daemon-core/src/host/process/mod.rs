@@ -136,6 +136,8 @@ impl DaemonProcess {
     ///
     /// Handlers that overrun are dropped, and those behind them not called: nothing of them runs once this has returned.
     ///
+    /// Called from inside what it would wait for, a shutdown handler or work of one of its daemons, it begins the stop and returns at once.
+    ///
     /// # Errors
     /// [`NotRunning`](DaemonErrorCode::NotRunning): it was stopped;
     /// [`ShutdownTimeout`](DaemonErrorCode::ShutdownTimeout): the handlers took longer than they may;
@@ -147,6 +149,9 @@ impl DaemonProcess {
     pub async fn stop(&self) -> Result<(), DaemonError> {
         let run = self.inner().run.clone().ok_or_else(|| self.not_running())?;
         run.board.shut_down("asked for by `stop`");
+        if run.board.is_asked_from_inside() {
+            return Ok(());
+        }
         self.end_of(run).await
     }
 

@@ -1,5 +1,6 @@
 //! One run of a process, from its start to its end, and the signals it obeys.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -40,6 +41,7 @@ impl Ended {
 impl DaemonProcess {
     /// Begins a run; the receiver hears how its start went.
     pub(super) fn begin(&self) -> Result<oneshot::Receiver<Outcome>, DaemonError> {
+        let runtime = tokio::runtime::Handle::current();
         self.check_stopped(&self.inner())?;
         let host = self.host();
         let wanted = host.wanted.clone();
@@ -52,19 +54,15 @@ impl DaemonProcess {
             self.check_stopped(&inner)?;
             inner.run = Some(Run { board: conductor.board.clone(), handle, outcome });
         }
-        let this = self.clone();
-        tokio::spawn(async move {
+        let mut ends = Ends { process: self.clone(), board: conductor.board.clone(), told: Some(told) };
+        runtime.spawn(async move {
             let mut starting = Some(sender);
-            let Ended { start, outcome, report } = this.conduct(conductor, wanted, &mut starting).await;
-            {
-                let mut inner = this.inner();
-                inner.last = Some((outcome.clone(), report));
-                inner.run = None;
-            }
-            if let Some(starting) = starting {
-                drop(starting.send(start)); // nobody may wait for it
-            }
-            told.send_replace(Some(outcome));
+            let Ended { start, outcome, report } = ends.process.conduct(conductor, wanted, &mut starting).await;
+            ends.book(outcome, report, || {
+                if let Some(starting) = starting {
+                    drop(starting.send(start)); // nobody may wait for it
+                }
+            });
         });
         Ok(started)
     }
@@ -159,6 +157,36 @@ impl DaemonProcess {
             return Err(DaemonError::new(DaemonErrorCode::ShutdownFailed, message));
         }
         board.claimed.unreturned().map_or(Ok(()), Err)
+    }
+}
+
+/// The end of a run: as it is told, or, dropped before that, with the runtime.
+struct Ends {
+    process: DaemonProcess,
+    board: Arc<Board>,
+    told: Option<watch::Sender<Option<Outcome>>>,
+}
+
+impl Ends {
+    fn book(&mut self, outcome: Outcome, report: Option<ShutdownReport>, tell: impl FnOnce()) {
+        let Some(told) = self.told.take() else { return };
+        {
+            let mut inner = self.process.inner();
+            inner.last = Some((outcome.clone(), report));
+            inner.run = None;
+        }
+        tell();
+        told.send_replace(Some(outcome));
+    }
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        if self.told.is_some() {
+            self.board.claimed.give_back();
+            let died = Err(self.process.died());
+            self.book(died, None, || ());
+        }
     }
 }
 

@@ -176,7 +176,7 @@ fn a_cleared_slot_is_free_after_its_last_tick() {
 fn a_paused_interval_runs_only_by_hand_and_goes_on_on_its_grid() {
     let mut one = One::new(every(S, Overlap::Skip, Missed::Burst));
     one.wake(3 * S, false);
-    assert_eq!(one.table.pause(one.id), 2);
+    assert_eq!(one.table.pause(one.id, at(3 * S)), 2);
     one.end(3 * S);
     assert_eq!((one.wake(10 * S, false), one.table.next()), (0, None));
     one.table.run(one.id);
@@ -202,10 +202,45 @@ fn another_pace_counts_from_now_and_none_turns_it_off() {
 }
 
 #[test]
+fn an_interval_that_is_turned_off_makes_up_nothing() {
+    let mut one = One::new(every(S, Overlap::Skip, Missed::Burst));
+    one.wake(5 * S, false);
+    assert_eq!(one.table.change(one.id, Pace::Off, at(5 * S)), 4, "those that were waiting");
+    one.end(5 * S);
+    assert_eq!((one.wake(9 * S, false), one.table.next()), (0, None));
+}
+
+#[test]
+fn multiples_that_pass_while_a_tick_runs_are_counted_whatever_is_done_with_the_interval() {
+    for changed in [false, true] {
+        let mut one = One::new(every(10 * S, Overlap::Skip, Missed::Skip));
+        one.wake(10 * S, false);
+        one.wake(20 * S, false);
+        let now = at(35 * S);
+        let skipped =
+            if changed { one.table.change(one.id, Pace::Every(S), now) } else { one.table.pause(one.id, now) };
+        assert_eq!(skipped, 2, "changed: {changed}");
+        one.end(35 * S);
+        assert_eq!((one.skipped, one.table.next()), (0, changed.then_some(36 * S)));
+    }
+}
+
+#[test]
+fn a_paused_interval_does_not_begin_at_once() {
+    for slot in [bells(Missed::Skip), every(S, Overlap::Skip, Missed::Skip)] {
+        let mut table = Timetable::default();
+        let id = table.insert(slot);
+        table.pause(id, clock(0, 0));
+        table.start(id, clock(0, 0), true);
+        assert_eq!((strike(&mut table, clock(0, 0), false), table.next()), (0, None));
+    }
+}
+
+#[test]
 fn pausing_and_resuming_for_ever_takes_no_room() {
     let mut one = One::new(every(3_600 * S, Overlap::Skip, Missed::Skip));
     for n in 0..10_000 {
-        one.table.pause(one.id);
+        one.table.pause(one.id, at(n));
         one.table.resume(one.id, at(n));
     }
     assert!(one.table.timers.len() < 100);

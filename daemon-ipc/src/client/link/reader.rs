@@ -170,3 +170,10 @@ impl Reader {
         wakers.into_iter().for_each(Waker::wake);
     }
 }
+
+/// Without a task nobody would hear anything more, not even that it is late. It goes before its link if its runtime ends.
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.link.end();
+    }
+}

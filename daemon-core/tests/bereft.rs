@@ -1,0 +1,203 @@
+//! A runtime that is shut down with a host in it: nothing is kept, and nobody waits in vain.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test states what it expects")]
+
+mod probe;
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context as TaskContext, Waker};
+use std::time::Duration;
+
+use daemon_core::{
+    Context, DaemonBase, DaemonErrorCode, DaemonProcess, Event, Host, HostHandle, QueueOptions, Result, State, daemon,
+};
+use probe::{Log, Says};
+use tokio::runtime::{Builder, Runtime};
+
+/// Longer than any test takes.
+const LONG: Duration = Duration::from_secs(60);
+
+fn runtimes() -> [Runtime; 2] {
+    let one = Builder::new_current_thread().enable_all().build().unwrap();
+    [one, Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()]
+}
+
+#[derive(Event, Debug)]
+#[event("bereft:word", local)]
+struct Word;
+
+/// Holds what is to be let go of, and hears nothing to its end.
+#[daemon(name = "holds")]
+struct Holds {
+    log: Log,
+    cx: Mutex<Option<Context>>,
+    _gone: Says,
+}
+#[daemon]
+impl Holds {
+    #[on_event(capacity = 1)]
+    async fn word(&self, _word: &Word) {
+        std::future::pending().await
+    }
+    #[task]
+    async fn works(&self, cx: &Context) {
+        cx.cancelled().await;
+    }
+}
+impl DaemonBase for Holds {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        let log = self.log.clone();
+        cx.register_subscription(move || log.say("unsubscribed"))?;
+        let ticks = self.log.on_drop("interval gone");
+        cx.register_interval("ticks", LONG, move || {
+            let _ = &ticks;
+            async {}
+        })?;
+        *self.cx.lock().unwrap() = Some(cx.clone());
+        Ok(())
+    }
+}
+
+#[daemon(name = "late", no_handlers)]
+struct Late;
+impl DaemonBase for Late {}
+
+/// Never has done cleaning up.
+#[daemon(name = "endless", no_handlers, stop_timeout = "1h")]
+struct Endless;
+impl DaemonBase for Endless {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        std::future::pending().await
+    }
+}
+
+fn holds(log: &Log) -> Holds {
+    Holds { log: log.clone(), cx: Mutex::default(), _gone: log.on_drop("value gone") }
+}
+
+async fn ends<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LONG, future).await.unwrap_or_else(|_| panic!("hangs: {what}"))
+}
+
+/// Everything that may wait for the host, from another runtime.
+async fn waiting(handle: HostHandle, cx: Context, began: std::sync::mpsc::Sender<()>) {
+    for _ in 0..2 {
+        handle.publish(Word).await.unwrap(); // one is being handled, one waits
+    }
+    let mut pulled = cx.subscribe_all("**", QueueOptions::default()).unwrap();
+    let mut tap = handle.tap("**").unwrap();
+    let all = async {
+        tokio::join!(
+            async { drop(handle.publish(Word).await) },
+            async { while pulled.recv().await.is_some() {} },
+            async { while tap.recv().await.is_some() {} },
+            async { cx.cancelled().await },
+            async { assert!(handle.restart_daemon("restarts").await.unwrap_err().is_stopping()) },
+            async { handle.stop_daemon("stops").await.unwrap() },
+            async { began.send(()).unwrap() },
+        )
+    };
+    ends("somebody who waits", all).await;
+}
+
+#[test]
+fn whoever_waits_for_a_host_whose_runtime_is_gone_is_answered_and_nothing_is_kept() {
+    for runtime in runtimes() {
+        let (log, dir) = (Log::default(), tempfile::tempdir().unwrap());
+        let lock = dir.path().join("lock");
+        let host = Host::new("t").with_lock_path(&lock).daemon(holds(&log));
+        let host = host.daemon_as("restarts", Endless).daemon_as("stops", Endless);
+        let host = runtime.block_on(host.start()).unwrap();
+        let handle = host.handle();
+        let cx = handle.daemon::<Holds>().unwrap().cx.lock().unwrap().take().unwrap();
+        let other = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (began, has_begun) = std::sync::mpsc::channel();
+        let waiting = other.spawn(waiting(handle.clone(), cx, began));
+        // The handler has to be called, for which a runtime of one thread needs to be in it.
+        while has_begun.try_recv().is_err() {
+            runtime.block_on(tokio::task::yield_now());
+        }
+        drop(runtime);
+        other.block_on(async {
+            waiting.await.unwrap();
+            ends("the host", host.wait()).await.unwrap_err();
+            let status = handle.status();
+            assert_eq!((status.state, status.daemons[0].state), (State::Stopped, State::Stopped));
+            assert_eq!(status.daemons[0].reason.as_deref(), Some("its runtime was shut down"));
+            assert!(status.daemons[0].tasks.is_empty() && status.daemons[0].guards == 0, "{status:?}");
+            assert!(ends("start", handle.start_daemon("holds")).await.unwrap_err().is_stopping());
+            assert!(ends("add", handle.add_daemon(Late)).await.unwrap_err().is_stopping());
+            ends("publish", handle.publish(Word)).await.unwrap();
+            let mut said = log.lines();
+            said.sort();
+            assert_eq!(said, ["interval gone", "unsubscribed", "value gone"]);
+            // The lock is there for the next.
+            let next = Host::new("t").with_lock_path(&lock).daemon(Late).start().await.unwrap();
+            assert!(next.shutdown().await.unwrap().is_clean());
+        });
+    }
+}
+
+#[test]
+fn a_process_whose_runtime_is_gone_can_be_started_in_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let pid_file = dir.path().join("pid");
+    let process = DaemonProcess::builder("t").pid_file(&pid_file).without_signals();
+    let process = process.host(|host| host.daemon(Late)).build();
+    let outside = AssertUnwindSafe(|| drop(pin!(process.start()).poll(&mut TaskContext::from_waker(Waker::noop()))));
+    assert!(catch_unwind(outside).is_err(), "there is no runtime at all");
+    for runtime in runtimes() {
+        runtime.block_on(process.start()).unwrap();
+        drop(runtime);
+        assert_eq!((process.state(), pid_file.exists()), (State::Stopped, false));
+        let [other, _] = runtimes();
+        other.block_on(async {
+            let ended = ends("wait", process.wait()).await.unwrap_err();
+            assert_eq!(ended.code, DaemonErrorCode::ShutdownFailed, "{ended}");
+            process.start().await.unwrap();
+            process.stop().await.unwrap();
+        });
+    }
+}
+
+thread_local! {
+    static RUNTIME: Runtime = Builder::new_current_thread().enable_all().build().unwrap();
+}
+
+/// Waits in two places at once.
+#[daemon(name = "waits", no_handlers)]
+struct Waits;
+impl DaemonBase for Waits {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        let waits = cx.clone();
+        drop(cx.spawn("waits", async move { tokio::join!(waits.cancelled(), waits.cancelled()) })?);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_runtime_that_ends_with_its_thread_ends_without_a_panic() {
+    const ENDS: &str = "it ends with its runtime";
+    static PANICS: AtomicUsize = AtomicUsize::new(0);
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if std::thread::current().name().is_none_or(|name| name == ENDS) {
+            PANICS.fetch_add(1, Ordering::Relaxed);
+        }
+        before(info);
+    }));
+    let ends = std::thread::Builder::new().name(ENDS.to_owned()).spawn(|| {
+        RUNTIME.with(|runtime| {
+            let host = runtime.block_on(Host::new("t").daemon(Waits).start()).unwrap();
+            let waits = || host.handle().status().daemons[0].tasks.iter().any(|task| task.waits_in.is_some());
+            while !waits() {
+                runtime.block_on(tokio::task::yield_now());
+            }
+        });
+    });
+    ends.unwrap().join().unwrap();
+    assert_eq!(PANICS.load(Ordering::Relaxed), 0);
+}

@@ -1,0 +1,223 @@
+//! What happens to a daemon while something else already happens to it is neither lost nor counted twice, and holds nothing up.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test states what it expects")]
+
+mod probe;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, mpsc};
+
+use daemon_core::{Context, DaemonBase, Event, Host, HostHandle, Result, State, daemon};
+use probe::{Log, MS, S, until};
+
+#[derive(Event, Clone, Copy, Debug)]
+#[event("meanwhile:hit", local)]
+enum Hit {
+    Lightly,
+    Hard,
+}
+
+/// Is to be restarted for each event of one kind, and fails for good for the other.
+#[daemon(name = "struck")]
+struct Struck;
+#[daemon]
+impl Struck {
+    #[on_event(on_error = restart)]
+    async fn lightly(&self, hit: &Hit) -> Result<()> {
+        if matches!(hit, Hit::Lightly) { Err("struck".into()) } else { Ok(()) }
+    }
+    #[on_event(on_error = fail)]
+    async fn hard(&self, hit: &Hit) -> Result<()> {
+        if matches!(hit, Hit::Hard) { Err("struck hard".into()) } else { Ok(()) }
+    }
+}
+impl DaemonBase for Struck {}
+
+/// Stops so slowly that what it requires runs on for a while although it is to restart.
+#[daemon(name = "slow", requires(Struck), no_handlers)]
+struct Slow;
+impl DaemonBase for Slow {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(S(1)).await;
+        Ok(())
+    }
+}
+
+async fn restarted(handle: &HostHandle, times: u64) {
+    until("it has restarted", || {
+        let status = handle.status();
+        status.daemon("struck").unwrap().restarts == times && status.daemon("slow").unwrap().state == State::Running
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_on_the_way_to_a_restart_are_charged_with_the_first() {
+    let host = Host::new("t").daemon(Struck).daemon(Slow).start().await.unwrap();
+    let handle = host.handle();
+    for _ in 0..8 {
+        handle.publish(Hit::Lightly).await.unwrap();
+    }
+    restarted(&handle, 1).await;
+    // Four restarts are left.
+    for time in 2..=5 {
+        handle.publish(Hit::Lightly).await.unwrap();
+        restarted(&handle, time).await;
+    }
+    handle.publish(Hit::Lightly).await.unwrap();
+    let report = host.wait().await.unwrap();
+    let reason = report.daemon("struck").unwrap().reason.as_deref();
+    assert_eq!(reason, Some("`lightly` failed: struck; 5 restarts in 60s are used up"), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_for_good_on_the_way_to_a_restart_is_one() {
+    let host = Host::new("t").daemon(Struck).daemon(Slow).start().await.unwrap();
+    let handle = host.handle();
+    handle.publish(Hit::Lightly).await.unwrap();
+    handle.publish(Hit::Hard).await.unwrap();
+    let report = host.wait().await.unwrap();
+    let struck = report.daemon("struck").unwrap();
+    assert_eq!((struck.state, struck.restarts, report.exit_code), (State::Failed, 0, 1), "{report}");
+    assert_eq!(struck.reason.as_deref(), Some("`hard` failed: struck hard"));
+}
+
+/// Fails its second start, and cleans up for longer than that may take.
+#[daemon(name = "tidy", start_timeout = "2s", stop_timeout = "10s", no_handlers)]
+#[derive(Default)]
+struct Tidy {
+    starts: AtomicU32,
+    hangs: bool,
+}
+impl DaemonBase for Tidy {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        match self.starts.fetch_add(1, Ordering::Relaxed) {
+            1 if self.hangs => std::future::pending().await,
+            1 => Err("not this time".into()),
+            _ => Ok(()),
+        }
+    }
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(S(8)).await;
+        Ok(())
+    }
+}
+
+/// As that, but does without a limit of its own, and its host without it.
+#[daemon(name = "spare", optional, stop_timeout = "10s", no_handlers)]
+struct Spare(Tidy);
+impl DaemonBase for Spare {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        self.0.initialize(cx).await
+    }
+    async fn cleanup(&self, cx: &Context) -> Result<()> {
+        self.0.cleanup(cx).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_failed_may_clean_up_beyond_its_deadline() {
+    for hangs in [true, false] {
+        let host = Host::new("t").daemon(Tidy { hangs, ..Tidy::default() }).start().await.unwrap();
+        host.handle().restart_daemon("tidy").await.unwrap();
+        let report = host.shutdown().await.unwrap();
+        assert!(report.is_clean() && report.daemon("tidy").unwrap().restarts == 2, "{report}");
+    }
+    // The start of a host waits for it, too, and not for more than that.
+    let spare = Spare(Tidy { starts: AtomicU32::new(1), hangs: true });
+    let host = Host::new("t").start_budget(S(1)).daemon(spare).start().await.unwrap();
+    assert_eq!(host.start_report().took_ms, 9_000, "{}", host.start_report());
+    assert_eq!(host.handle().status().daemon("spare").unwrap().state, State::Failed);
+    assert_eq!(host.shutdown().await.unwrap().exit_code, 0);
+}
+
+/// Stops what it wants, in a tick or at its end.
+#[daemon(name = "wants", wants(Struck))]
+struct Wants {
+    at_the_end: bool,
+}
+#[daemon]
+impl Wants {
+    #[every("1s")]
+    async fn tick(&self, cx: &Context) -> Result<()> {
+        Ok(cx.host().stop_daemon("struck").await?)
+    }
+}
+impl DaemonBase for Wants {
+    async fn cleanup(&self, cx: &Context) -> Result<()> {
+        if self.at_the_end {
+            cx.host().stop_daemon("struck").await?;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_waits_for_nobody_who_waits_for_the_stop_of_what_it_wants() {
+    for at_the_end in [true, false] {
+        let host = Host::new("t").daemon(Struck).daemon(Slow).daemon(Wants { at_the_end }).start().await.unwrap();
+        if !at_the_end {
+            // The tick waits for what waits for the slow one.
+            tokio::time::sleep(MS(1_100)).await;
+        }
+        let report = host.shutdown().await.unwrap();
+        assert!(report.is_clean() && report.stop_ms <= 1_000, "{report}");
+    }
+}
+
+#[derive(Event, Debug)]
+#[event("meanwhile:word", local)]
+struct Word;
+
+/// Blocks its thread with the first event, in two handlers that are called apart.
+#[daemon(name = "stuck", stop_timeout = "50ms")]
+struct Stuck {
+    log: Log,
+    blocked: mpsc::Sender<()>,
+    releases: [Mutex<Option<mpsc::Receiver<()>>>; 2],
+}
+impl Stuck {
+    fn hear(&self, at: usize) {
+        let release = self.releases[at].lock().unwrap().take();
+        let Some(release) = release else { return self.log.say(format!("heard {at}")) };
+        self.blocked.send(()).unwrap();
+        assert!(release.recv().is_err(), "it is let go by a hang-up");
+        self.log.say("let go");
+    }
+}
+#[daemon]
+impl Stuck {
+    #[on_event]
+    fn word(&self, _word: &Word) {
+        self.hear(0);
+    }
+    #[on_event(isolated)]
+    fn apart(&self, _word: &Word) {
+        self.hear(1);
+    }
+}
+impl DaemonBase for Stuck {}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn events_wait_for_the_end_of_a_handler_that_blocks_since_an_earlier_life() {
+    let (log, (blocked, is_blocked)) = (Log::default(), mpsc::channel());
+    let (release, released): (Vec<_>, Vec<_>) = (0..2).map(|_| mpsc::channel::<()>()).unzip();
+    let mut releases = released.into_iter().map(|released| Mutex::new(Some(released)));
+    let releases = [releases.next().unwrap(), releases.next().unwrap()];
+    let host = Host::new("t").daemon(Stuck { log: log.clone(), blocked, releases }).start().await.unwrap();
+    let handle = host.handle();
+    handle.publish(Word).await.unwrap();
+    tokio::task::spawn_blocking(move || [is_blocked.recv().unwrap(), is_blocked.recv().unwrap()]).await.unwrap();
+    for _ in 0..10 {
+        handle.restart_daemon("stuck").await.unwrap();
+    }
+    handle.publish(Word).await.unwrap();
+    assert!(log.lines().is_empty(), "{:?}", log.lines());
+    drop(release);
+    for at in ["heard 0", "heard 1"] {
+        log.said(at).await;
+    }
+    handle.publish(Word).await.unwrap();
+    until("both hear on", || log.count("heard 0") == 2 && log.count("heard 1") == 2).await;
+    let report = host.shutdown().await.unwrap();
+    assert!(report.is_clean(), "what blocked has ended since: {report}");
+}
