@@ -61,7 +61,7 @@ impl Operated {
         serde_json::from_str(&self.control(&[arguments, &["--json"]].concat())).unwrap()
     }
 
-    /// What its checks say once all is well. What it began with may have been slow, and is forgotten with time.
+    /// What its checks say once all is well. One that was asked before its daemon ran is asked again a second later.
     fn becomes_healthy(&self) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
