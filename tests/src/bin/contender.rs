@@ -18,8 +18,7 @@ use rustix::event::{PollFd, PollFlags};
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [lock, witness, more @ ..] = &*args else { return ExitCode::from(2) };
-    // Opened first, so that the kernel closes it first when it ends a process that was killed.
-    let Ok(witness) = File::options().append(true).create(true).open(witness) else { return ExitCode::from(2) };
+    let Ok(witness) = open_witness(witness) else { return ExitCode::from(2) };
     // The standard library would read ahead, and take the bytes of others.
     if !matches!(rustix::io::read(std::io::stdin(), &mut [0; 1]), Ok(1)) {
         return ExitCode::SUCCESS;
@@ -55,6 +54,14 @@ fn main() -> ExitCode {
     let closed = rustix::event::poll(&mut [PollFd::new(&stdin, PollFlags::empty())], None);
     let released = closed.is_ok() && witness.unlock().is_ok() && lock.release().is_ok();
     if released { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Opens the witness so that the kernel lets go of it first when it ends a process that was killed: it does so from the last descriptor
+/// to the first. Were it the other way round, who has the lock a moment later would find the witness still held by the dead.
+fn open_witness(path: &str) -> std::io::Result<File> {
+    const HIGH: i32 = 100;
+    let witness = File::options().append(true).create(true).open(path)?;
+    Ok(rustix::io::fcntl_dupfd_cloexec(witness, HIGH)?.into())
 }
 
 /// Forks without executing anything; whether this is the child.
