@@ -53,7 +53,7 @@ impl DaemonBase for Holds {
         cx.register_subscription(move || log.say("unsubscribed"))?;
         let ticks = self.log.on_drop("interval gone");
         cx.register_interval("ticks", LONG, move || {
-            let _ = &ticks;
+            let _held = &ticks;
             async {}
         })?;
         *self.cx.lock().unwrap() = Some(cx.clone());

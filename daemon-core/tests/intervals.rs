@@ -403,7 +403,7 @@ impl DaemonBase for Refused {
     async fn initialize(&self, cx: &Context) -> Result<()> {
         let registers = Registers(cx.clone());
         let refused = cx.register_interval("zero", Duration::ZERO, move || {
-            let _ = &registers;
+            let _held = &registers;
             async {}
         });
         assert!(refused.is_err());

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// What a peer may make this process hold, and how long it may take.
 ///
+/// A server takes 0 for 1 in what nothing would go on without: `max_frame`, `max_in_flight` and `max_waiting`.
+///
 /// ```
 /// use daemon_ipc::Limits;
 ///

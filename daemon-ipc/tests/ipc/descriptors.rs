@@ -175,7 +175,7 @@ fn a_server_that_ends_closes_all_it_had() {
                 0 => place.server.close(),
                 _ => place.running.abort(),
             }
-            place.running.await.ok();
+            place.running.await.ok(); // it may have been aborted
             drop((connection, peers, place.server, place._dir));
             tokio::task::yield_now().await;
             counts.push(open());

@@ -123,7 +123,7 @@ async fn ask(connection: Connection, number: u64, manner: Manner) {
     };
     // An answer of many items has no limit of its own.
     let patience = manner.patience.or(manner.streams.then_some(30)).unwrap_or(10_000);
-    timeout(Duration::from_millis(patience), asking).await.ok();
+    timeout(Duration::from_millis(patience), asking).await.ok(); // or it has given up
 }
 
 proptest! {
