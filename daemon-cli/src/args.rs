@@ -247,13 +247,25 @@ pub(crate) enum ScheduleAction {
         daemon: Option<String>,
     },
     /// Keep one from ticking until it is resumed
-    Pause { daemon: String, interval: String },
+    Pause(Interval),
     /// Let one tick again
-    Resume { daemon: String, interval: String },
+    Resume(Interval),
     /// Make one tick now
-    Run { daemon: String, interval: String },
+    Run(Interval),
     /// Give one another period, such as `30s` or `off`
-    Period { daemon: String, interval: String, period: String },
+    Period {
+        #[command(flatten)]
+        of: Interval,
+        period: String,
+    },
+}
+
+/// One interval.
+#[derive(Debug, Args)]
+pub(crate) struct Interval {
+    /// The interval, as the list names it
+    #[arg(value_name = "DAEMON.INTERVAL")]
+    pub(crate) interval: String,
 }
 
 /// What is waited for.

@@ -18,13 +18,18 @@ use crate::output::{Out, say};
 use crate::{log, verbs};
 use daemon_core::with_sources;
 
+/// What is said to who calls it in a runtime.
+const WITHIN_A_RUNTIME: &str =
+    "the command line makes its own runtime, and cannot run within another; call it from a plain `fn main() -> ExitCode`";
+
 /// Runs the host, or asks the one that runs, as the arguments of this process say; returns the code to exit with.
 ///
 /// The host gets an [`IpcServer`] and a [`ControlServer`] if it has none. Where the program has installed no tracing subscriber, its logs go
 /// to standard error, and in the background to a file.
 ///
 /// # Panics
-/// If it is called from inside asynchronous code.
+/// If it is called where a runtime is, such as from an `async fn main`.
+#[track_caller]
 pub fn main(host: Host) -> ExitCode {
     Cli::of(host).main()
 }
@@ -114,7 +119,8 @@ impl Cli {
     /// As [`run`](Self::run), with what the arguments of this process say. They may be those of [`Operator`] only.
     ///
     /// # Panics
-    /// If it is called from inside asynchronous code.
+    /// If it is called where a runtime is, such as from an `async fn main`.
+    #[track_caller]
     pub fn main(self) -> ExitCode {
         let definition = definition(&self.name);
         let parsed = definition.clone().try_get_matches().and_then(|matches| Operator::from_arg_matches(&matches));
@@ -127,8 +133,10 @@ impl Cli {
     /// Does what the operator asks, and returns the code to exit with: that of [`Host::run`] if the host ran.
     ///
     /// # Panics
-    /// If it is called from inside asynchronous code.
+    /// If it is called where a runtime is, such as from an `async fn main`.
+    #[track_caller]
     pub fn run(self, operator: Operator) -> ExitCode {
+        assert!(tokio::runtime::Handle::try_current().is_err(), "{WITHIN_A_RUNTIME}");
         let name = self.name.clone();
         match operator.verb.unwrap_or(Embedded::Run) {
             Embedded::Run => self.host(None),

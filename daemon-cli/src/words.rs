@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub(crate) fn short(length: Duration) -> String {
     let (secs, millis) = (length.as_secs(), length.as_millis());
     match secs {
+        0 if length.as_micros() == 0 => "<1 ms".to_owned(), // of which no more may be known
         0 if millis == 0 => format!("{} µs", length.as_micros()),
         0 => format!("{millis} ms"),
         1..60 => format!("{secs}.{} s", length.subsec_millis() / 100),
@@ -96,6 +97,7 @@ mod tests {
     #[test]
     fn lengths_are_as_coarse_as_they_are_long() {
         let told = |micros: u64| short(Duration::from_micros(micros));
+        assert_eq!(told(0), "<1 ms");
         assert_eq!(told(15), "15 µs");
         assert_eq!(told(12_700), "12 ms");
         assert_eq!(told(2_150_000), "2.1 s");

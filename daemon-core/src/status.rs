@@ -110,8 +110,8 @@ pub struct DaemonStatus {
     /// How long its last stop took, if it was ever stopped.
     #[serde(rename = "stop_took_us", with = "us::option")]
     pub stop_took: Option<Duration>,
-    /// What it does without: each handler or interval whose last three calls failed, and, while it runs, each daemon it wants
-    /// that is in this host and does not run.
+    /// What it does without, in words: each handler or interval whose last three calls failed, and, while it runs, each daemon it
+    /// wants that is in this host and does not run.
     pub degraded: Vec<String>,
     /// Its event handlers and run-time subscriptions.
     pub subscriptions: Vec<SubscriptionStatus>,

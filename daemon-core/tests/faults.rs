@@ -48,11 +48,11 @@ async fn three_failures_in_a_row_degrade_and_not_three_in_all() {
     ask(&handle, &[false, false, true, false, false, true, false]).await;
     assert!(degraded().is_empty(), "{:?}", degraded());
     ask(&handle, &[false, false]).await;
-    assert_eq!(degraded(), ["asked"]);
+    assert_eq!(degraded(), ["`asked` fails on and on"]);
     ask(&handle, &[true]).await;
     assert!(degraded().is_empty(), "one success is enough");
     ask(&handle, &[false, false, false]).await;
-    assert_eq!(degraded(), ["asked"]);
+    assert_eq!(degraded(), ["`asked` fails on and on"]);
     handle.restart_daemon("patient").await.unwrap();
     assert!(degraded().is_empty(), "the next life has not failed yet");
     assert_eq!(handle.status().daemon("patient").unwrap().errors, 10, "but what was counted stays");

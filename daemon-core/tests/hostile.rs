@@ -316,6 +316,12 @@ fn run(host: Host) -> Duration {
     begun.elapsed()
 }
 
+#[tokio::test]
+#[should_panic(expected = "call it from a plain `fn main() -> ExitCode`, or write `host.start().await` here")]
+async fn who_runs_a_host_within_a_runtime_is_told_what_to_write() {
+    let _code = Host::new("t").without_lock().quiet().run();
+}
+
 #[test]
 fn a_retained_event_whose_destructor_blocks_keeps_no_process_from_its_end() {
     assert!(run(Host::new("t").daemon(Keeps)) < S(20));

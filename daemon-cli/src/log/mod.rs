@@ -74,11 +74,15 @@ where
 
 /// Installs what shows logs, with a filter that is steered, and what sends spans, with its own.
 fn install(name: &str, usual: &str, shown: Shown) -> Result<Log, Error> {
-    let wanted = std::env::var("RUST_LOG").ok().filter(|text| text.parse::<Targets>().is_ok());
-    let text = wanted.unwrap_or_else(|| usual.to_owned());
+    let wanted = std::env::var("RUST_LOG").ok().filter(|text| !text.is_empty());
+    let unread = wanted.as_ref().and_then(|text| text.parse::<Targets>().err());
+    let text = wanted.filter(|_| unread.is_none()).unwrap_or_else(|| usual.to_owned());
     let (filter, handle) = reload::Layer::<Targets, Registry>::new(text.parse().unwrap_or_default());
     let export = Export::from_env(name)?;
     let layers = tracing_subscriber::registry().with(shown.with_filter(filter)).with(export.layer());
     let filter = layers.try_init().ok().map(|()| Arc::new(Steered::new(handle, text)) as Arc<dyn LogFilter>);
+    if let Some(error) = unread {
+        tracing::warn!(%error, "RUST_LOG cannot be read, and counts as `{usual}`; write it as in info,app::store=debug");
+    }
     Ok(Log { filter, export })
 }

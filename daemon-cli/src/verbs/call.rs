@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use daemon_core::{Call, CommandInfo};
+use daemon_core::{Call, CallError, CommandInfo};
 use daemon_ipc::Json;
 use serde_json::Value;
 
@@ -22,10 +22,16 @@ pub(super) async fn call(asked: &Asked<'_>, route: &str, request: Option<String>
         Some("-") => from_stdin(asked.deadline).await?,
         Some(text) => text.to_owned(),
     };
-    let request: Json = text.trim().parse().map_err(|error| usage(format!("the request is no JSON: {error}")))?;
+    let hint = format!("write it as in {route} '{{\"id\": 7}}', and text as in {route} '\"text\"'");
+    let request: Json =
+        text.trim().parse().map_err(|error| usage(format!("the request is no JSON ({error}); {hint}")))?;
     let session = asked.open().await?;
     let reply = session.connection.call_within::<_, Json>(daemon, command, &request, asked.deadline.left()).await;
-    let reply = session.heard(reply)?;
+    let needs_one = matches!(&reply, Err(CallError::Request(_))) && text == "null";
+    let reply = session.heard(reply).map_err(|error| match needs_one {
+        true => Error { message: format!("{route} takes a request, in JSON; {hint}: {}", error.message), ..error },
+        false => error,
+    })?;
     match asked.out.json {
         true => asked.out.text(&format!("{}\n", reply.as_str())),
         false => asked.out.text(&pretty(reply.as_str())),
@@ -76,7 +82,8 @@ fn route(info: &CommandInfo) -> String {
 fn list(commands: &[CommandInfo], out: &Out) -> String {
     let mut table = Table::new([("COMMAND", Side::Left), ("WHAT IT DOES", Side::Left)]);
     for info in commands {
-        let first = info.doc.lines().next().unwrap_or_default().trim().to_owned();
+        let first: Vec<_> = info.doc.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+        let first = first.join(" ");
         table.row([route(info).into(), first.into()], []);
     }
     out.table(&table)

@@ -4,8 +4,9 @@ use daemon_core::{IntervalState, IntervalStatus};
 use daemon_ipc::control::{DaemonInterval, IntervalName, IntervalPeriod, Which};
 
 use super::{Asked, odd_count};
-use crate::args::ScheduleAction;
-use crate::error::Error;
+use crate::args::{Interval, ScheduleAction};
+use crate::client::Session;
+use crate::error::{Error, Kind};
 use crate::table::{Cell, Side, Table, Tone};
 use crate::words::{period, short_or_dash};
 
@@ -20,17 +21,35 @@ pub(super) async fn act(asked: &Asked<'_>, action: Option<ScheduleAction>) -> Re
                 false => asked.out.table(&table(&all)),
             });
         }
-        ScheduleAction::Pause { daemon, interval } => control.pause_schedule(&IntervalName { daemon, interval }).await,
-        ScheduleAction::Resume { daemon, interval } => {
-            control.resume_schedule(&IntervalName { daemon, interval }).await
-        }
-        ScheduleAction::Run { daemon, interval } => control.run_schedule(&IntervalName { daemon, interval }).await,
-        ScheduleAction::Period { daemon, interval, period } => {
+        ScheduleAction::Pause(of) => control.pause_schedule(&named(&session, of).await?).await,
+        ScheduleAction::Resume(of) => control.resume_schedule(&named(&session, of).await?).await,
+        ScheduleAction::Run(of) => control.run_schedule(&named(&session, of).await?).await,
+        ScheduleAction::Period { of, period } => {
+            let IntervalName { daemon, interval } = named(&session, of).await?;
             control.set_period(&IntervalPeriod { daemon, interval, period }).await
         }
     };
     let changed = session.heard(changed)?;
     asked.out.answer(&changed, || asked.out.table(&table(std::slice::from_ref(&changed))))
+}
+
+/// The daemon and the interval of it that are meant. Both names may have dots in them, so those there are decide.
+async fn named(session: &Session, of: Interval) -> Result<IntervalName, Error> {
+    let all = session.heard(session.control().schedules(&Which { daemon: None }).await)?;
+    match all.into_iter().find(|one| of.interval == route(&one.daemon, &one.status.name)) {
+        Some(DaemonInterval { daemon, status }) => Ok(IntervalName { daemon, interval: status.name }),
+        None => match of.interval.rsplit_once('.') {
+            Some((daemon, interval)) => Ok(IntervalName { daemon: daemon.to_owned(), interval: interval.to_owned() }),
+            None => {
+                let text = format!("`{}` names no interval; write DAEMON.INTERVAL", of.interval);
+                Err(Error::new(Kind::Usage, text))
+            }
+        },
+    }
+}
+
+fn route(daemon: &str, interval: &str) -> String {
+    format!("{daemon}.{interval}")
 }
 
 pub(super) fn table(intervals: &[DaemonInterval]) -> Table {
@@ -46,7 +65,7 @@ pub(super) fn table(intervals: &[DaemonInterval]) -> Table {
             _ => ("off", Tone::Dim),
         };
         let cells = [
-            format!("{daemon}.{name}").into(),
+            route(daemon, name).into(),
             status.period.and_then(period).unwrap_or_else(|| schedule.clone()).into(),
             Cell::new(state, tone),
             ticks.to_string().into(),

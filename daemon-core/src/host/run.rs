@@ -36,6 +36,10 @@ const GIVING_BACK: Duration = Duration::from_millis(25);
 /// How often a stop on a terminal says whom it waits for.
 const WORD_EVERY: Duration = Duration::from_secs(1);
 
+/// What is said to who calls it in a runtime, before anything is taken or begun.
+const WITHIN_A_RUNTIME: &str = "`Host::run` makes its own runtime, and cannot run within another; call it from a plain `fn main() -> ExitCode`, \
+    or write `host.start().await` here";
+
 /// How the main thread's wait ended.
 enum End {
     /// The host stopped.
@@ -65,9 +69,11 @@ impl Host {
     /// When the exit is forced or the budget is overrun the process exits from inside this function.
     ///
     /// # Panics
-    /// If it is called from inside asynchronous code, where a thread may not be blocked; await
+    /// If it is called where a runtime is, such as from an `async fn main`: a thread of it may not be blocked. Await
     /// [`start`](Self::start) there.
+    #[track_caller]
     pub fn run(mut self) -> ExitCode {
+        assert!(tokio::runtime::Handle::try_current().is_err(), "{WITHIN_A_RUNTIME}");
         let waits = self.on_settled.take();
         let mut voice = Voice::new(self.quiet, self.report_file.clone(), self.warns_of_blocked(), waits);
         show_logs();

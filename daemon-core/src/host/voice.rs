@@ -241,13 +241,21 @@ pub(super) fn show_logs() {
     if tracing::dispatcher::has_been_set() {
         return;
     }
-    let wanted = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    let wanted = std::env::var("RUST_LOG").ok().filter(|text| !text.is_empty()).map(|text| text.parse::<Targets>());
+    let (wanted, unread) = wanted.transpose().map_or_else(|error| (None, Some(error)), |wanted| (wanted, None));
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colour).with_target(false);
     let layers = tracing_subscriber::registry()
         .with(wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN)))
         .with(layer);
     drop(layers.try_init()); // another thread was quicker: its subscriber stays
+    if let Some(error) = unread {
+        let told = move || {
+            tracing::warn!(%error, "RUST_LOG cannot be read, and counts as `warn`; write it as in info,app::store=debug");
+        };
+        // Not from here: nobody may be reading. If there is no thread for it, nothing else will get far either.
+        drop(std::thread::Builder::new().spawn(told));
+    }
 }
 
 #[cfg(not(feature = "log"))]

@@ -29,7 +29,8 @@ impl Tally {
     /// What has failed often enough in a row.
     pub(crate) fn degraded(&self) -> Vec<String> {
         let streaks = self.streaks.lock().unwrap_or_else(PoisonError::into_inner);
-        streaks.iter().filter(|(_, times)| **times >= DEGRADED_AFTER).map(|(name, _)| name.clone()).collect()
+        let often = streaks.iter().filter(|(_, times)| **times >= DEGRADED_AFTER);
+        often.map(|(name, _)| format!("`{name}` fails on and on")).collect()
     }
 
     /// Forgets what failed in the life before.
@@ -90,10 +91,10 @@ mod tests {
             owner.tally.degraded()
         };
         assert!(degraded(2).is_empty());
-        assert_eq!(degraded(3), ["tick"]);
-        assert_eq!(degraded(4), ["tick"]);
+        assert_eq!(degraded(3), ["`tick` fails on and on"]);
+        assert_eq!(degraded(4), ["`tick` fails on and on"]);
         assert!(degraded(0).is_empty());
-        assert_eq!(degraded(3), ["tick"]);
+        assert_eq!(degraded(3), ["`tick` fails on and on"]);
         owner.tally.renew();
         assert!(owner.tally.degraded().is_empty());
     }

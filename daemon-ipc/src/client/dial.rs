@@ -98,11 +98,27 @@ pub(super) fn refusal(
     let socket_path = name();
     // A socket is there, or the system would have said that there is none.
     match path {
+        Some(path) if source.kind() == io::ErrorKind::ConnectionRefused && !is_socket(path) => {
+            ConnectionError::Refused { socket_path, source: io::Error::new(source.kind(), "it is no socket") }
+        }
         Some(path) if source.kind() == io::ErrorKind::ConnectionRefused => {
             ConnectionError::StaleSocket { pid: pid_beside(path), socket_path }
         }
         _ => ConnectionError::Refused { socket_path, source },
     }
+}
+
+/// Whether that is there which can be connected to. What the system does not let us look at counts as such.
+#[cfg(unix)]
+fn is_socket(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    std::fs::metadata(path).map_or(true, |found| found.file_type().is_socket())
+}
+
+/// There is no such thing as a file in the place of a pipe.
+#[cfg(not(unix))]
+fn is_socket(_: &Path) -> bool {
+    true
 }
 
 /// The process that the lock file beside a socket names.

@@ -9,13 +9,13 @@ const BATCH: usize = 64;
 
 /// Tells of the events on the topics that `pattern` selects until the host has stopped, or nobody wants to hear more.
 pub(super) async fn tell(host: &HostHandle, pattern: &str, request: &mut Request) -> Result<Reply, Failure> {
-    let given_up = request.cancelled();
+    let mut given_up = std::pin::pin!(request.cancelled());
     let mut items = request.items()?;
     let mut tap = host.tap(pattern).map_err(|error| Failure::from(error).with_code(code::BAD_REQUEST))?;
     loop {
         let first = tokio::select! {
             biased;
-            () = given_up.cancelled() => return Err(Failure::new("the request was given up").with_code(code::CANCELLED)),
+            () = &mut given_up => return Err(Failure::new("the request was given up").with_code(code::CANCELLED)),
             tapped = tap.recv() => tapped,
         };
         let Some(first) = first else { return Ok(Reply::empty()) };

@@ -5,7 +5,6 @@ use crate::{Failure, Frame, Json, Peer, body::Body, code, json};
 use async_trait::async_trait;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{fmt, pin::Pin, sync::Arc, time::Duration};
-use tokio_util::sync::CancellationToken;
 
 /// Answers requests.
 ///
@@ -141,10 +140,29 @@ impl Request {
         self.time_limit
     }
 
-    /// Cancelled when the request is given up. The token may be taken along by work that the handler starts.
+    /// Waits until the request is given up. The future may be taken along by work that the handler starts.
+    ///
+    /// ```
+    /// # use daemon_ipc::{Failure, Reply, Request};
+    /// # use std::time::Duration;
+    /// # async fn handle(request: Request) -> Result<Reply, Failure> {
+    /// tokio::select! {
+    ///     () = request.cancelled() => Err(Failure::new("nobody waits for it")),
+    ///     () = tokio::time::sleep(Duration::from_secs(1)) => Ok(Reply::empty()),
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub fn cancelled(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.connection.token(self.number).cancelled_owned()
+    }
+
+    /// Whether [`cancelled`](Self::cancelled) would return at once: for work that looks now and then.
     #[must_use]
-    pub fn cancelled(&self) -> CancellationToken {
-        self.connection.token(self.number)
+    pub fn is_cancelled(&self) -> bool {
+        self.connection.token(self.number).is_cancelled()
     }
 
     /// Sets what is told if the request takes longer than it may, instead of a text that knows nothing of it. The code should be

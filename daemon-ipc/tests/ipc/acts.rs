@@ -183,14 +183,14 @@ impl Handler for Acts {
             Act::Never => {
                 let _guard = Guard(self);
                 self.tell(Told::Began("never".to_owned()));
-                let cancelled = request.cancelled();
-                cancelled.cancelled().await;
+                request.cancelled().await;
+                assert!(request.is_cancelled());
                 self.tell(Told::Cancelled);
                 std::future::pending().await
             }
             Act::UntilCancelled => {
                 self.tell(Told::Began("until cancelled".to_owned()));
-                request.cancelled().cancelled().await;
+                request.cancelled().await;
                 self.tell(Told::Cancelled);
                 Ok(Reply::empty())
             }

@@ -108,6 +108,10 @@ fn a_server_that_is_not_there_is_told_at_once_or_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("daemon.sock");
     assert!(matches!(Connection::connect(&path), Err(ConnectionError::Refused { .. })));
+    std::fs::write(&path, "a file").unwrap();
+    let Err(ConnectionError::Refused { source, .. }) = Connection::connect(&path) else { panic!("there is a file") };
+    assert_eq!(source.to_string(), "it is no socket");
+    std::fs::remove_file(&path).unwrap();
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     assert!(matches!(Connection::connect(&path), Err(ConnectionError::StaleSocket { .. })));
     let start = Instant::now();

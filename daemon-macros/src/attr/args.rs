@@ -54,7 +54,7 @@ impl ToTokens for Arg {
 
 /// Options that an attribute knows, and those it will know: `(option, what works today)`.
 pub(crate) struct Known {
-    /// The attribute as messages name it, such as `every`.
+    /// The attribute as messages name it, such as `#[every]`; of a list in one, `restart(..)`.
     pub(crate) attribute: &'static str,
     pub(crate) options: &'static [&'static str],
     pub(crate) later: &'static [(&'static str, &'static str)],
@@ -334,7 +334,7 @@ impl<'f> Args<'f> {
                 } else {
                     format!("knows {}", one_of(options))
                 };
-                self.faults.at(&arg, format!("`{}` is not an option; `#[{attribute}]` {hint}", compact(&arg)));
+                self.faults.at(&arg, format!("`{}` is not an option; `{attribute}` {hint}", compact(&arg)));
                 continue;
             };
             let word = key.unraw().to_string();
@@ -344,8 +344,8 @@ impl<'f> Args<'f> {
             }
             let hint = match did_you_mean(&word, options.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None if options.is_empty() => format!("`#[{attribute}]` takes no options"),
-                None => format!("`#[{attribute}]` knows {}", one_of(options)),
+                None if options.is_empty() => format!("`{attribute}` takes no options"),
+                None => format!("`{attribute}` knows {}", one_of(options)),
             };
             self.faults.at(key, format!("unknown option `{word}`; {hint}"));
         }

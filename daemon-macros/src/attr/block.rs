@@ -5,7 +5,7 @@ use crate::errors::Faults;
 use proc_macro2::TokenStream;
 use syn::Path;
 
-const KNOWN: Known = Known { attribute: "daemon", options: &["crate"], later: &[] };
+const KNOWN: Known = Known { attribute: "#[daemon]", options: &["crate"], later: &[] };
 
 /// Options that belong above the struct; named so that the message can say so.
 const DECLARES: &[&str] = &[

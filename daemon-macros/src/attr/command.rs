@@ -7,8 +7,8 @@ use proc_macro2::TokenStream;
 use std::time::Duration;
 use syn::LitStr;
 
-const KNOWN: Known = Known {
-    attribute: "command",
+pub(super) const KNOWN: Known = Known {
+    attribute: "#[command]",
     options: &["name", "timeout"],
     later: &[("concurrency", "today calls run side by side"), ("isolated", "today every command runs on the workers")],
 };

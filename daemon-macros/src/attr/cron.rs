@@ -7,8 +7,8 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::LitStr;
 
-const KNOWN: Known = Known {
-    attribute: "cron",
+pub(super) const KNOWN: Known = Known {
+    attribute: "#[cron]",
     options: &["tz", "name", "overlap", "missed", "jitter", "timeout", "immediately", "skip_if", "on_error"],
     later: &[],
 };

@@ -10,8 +10,8 @@ use proc_macro2::TokenStream;
 use std::time::Duration;
 use syn::{LitStr, Path, Type};
 
-const KNOWN: Known = Known {
-    attribute: "daemon",
+pub(super) const KNOWN: Known = Known {
+    attribute: "#[daemon]",
     options: &[
         "name",
         "requires",

@@ -6,7 +6,7 @@ use crate::errors::Faults;
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 
-const KNOWN: Known = Known { attribute: "deferred", options: &[], later: &[] };
+const KNOWN: Known = Known { attribute: "#[deferred]", options: &[], later: &[] };
 
 /// Reads the arguments; `marker` is what a fault about a missing delay points at.
 pub(crate) fn parse(marker: &dyn ToTokens, tokens: TokenStream, faults: &mut Faults) -> Option<Time> {

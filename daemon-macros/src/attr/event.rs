@@ -7,7 +7,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{LitStr, Path};
 
-const KNOWN: Known = Known { attribute: "event", options: &["local", "retain", "crate"], later: &[] };
+pub(super) const KNOWN: Known = Known { attribute: "#[event]", options: &["local", "retain", "crate"], later: &[] };
 
 /// What the attribute says.
 #[derive(Default)]

@@ -8,8 +8,8 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{ExprPath, LitStr};
 
-const KNOWN: Known = Known {
-    attribute: "every",
+pub(super) const KNOWN: Known = Known {
+    attribute: "#[every]",
     options: &["from", "name", "overlap", "missed", "jitter", "timeout", "immediately", "skip_if", "on_error"],
     later: &[],
 };

@@ -9,8 +9,8 @@ use proc_macro2::TokenStream;
 use std::time::Duration;
 use syn::{LitInt, LitStr};
 
-const KNOWN: Known = Known {
-    attribute: "health",
+pub(super) const KNOWN: Known = Known {
+    attribute: "#[health]",
     options: &[
         "readiness",
         "liveness",

@@ -11,13 +11,13 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{LitInt, LitStr, Member, Path, Token};
 
-const KNOWN: Known = Known {
-    attribute: "on_event",
+pub(super) const KNOWN: Known = Known {
+    attribute: "#[on_event]",
     options: &["when", "capacity", "overflow", "startup", "queue", "concurrency", "isolated", "on_error"],
     later: &[],
 };
 
-const LATEST: Known = Known { attribute: "latest", options: &["key"], later: &[] };
+const LATEST: Known = Known { attribute: "latest(..)", options: &["key"], later: &[] };
 
 /// What a full queue does.
 #[derive(Clone)]

@@ -8,7 +8,7 @@ use quote::ToTokens;
 use syn::Token;
 use syn::parse::{ParseStream, Parser};
 
-const KNOWN: Known = Known { attribute: "on_ready", options: &[], later: &[] };
+const KNOWN: Known = Known { attribute: "#[on_ready]", options: &[], later: &[] };
 
 /// Reads the arguments; `marker` is what a fault about a missing type points at.
 pub(crate) fn parse(marker: &dyn ToTokens, tokens: TokenStream, faults: &mut Faults) -> Option<Requirement> {

@@ -5,8 +5,8 @@ use daemon_grammar::{DurationRange, Rate};
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{Ident, LitStr};
 
-const KNOWN: Known =
-    Known { attribute: "restart", options: &["never", "on_failure", "always", "backoff", "limit"], later: &[] };
+pub(super) const KNOWN: Known =
+    Known { attribute: "restart(..)", options: &["never", "on_failure", "always", "backoff", "limit"], later: &[] };
 
 /// Which ends lead to a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use crate::errors::Faults;
 use proc_macro2::TokenStream;
 use syn::LitStr;
 
-const KNOWN: Known = Known {
-    attribute: "task",
+pub(super) const KNOWN: Known = Known {
+    attribute: "#[task]",
     options: &["finite", "name", "restart"],
     later: &[("isolated", "today every task runs on the workers")],
 };

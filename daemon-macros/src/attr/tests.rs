@@ -291,3 +291,26 @@ fn tokens_are_shown_as_written() {
         assert_eq!(crate::errors::compact(&tokens), text);
     }
 }
+
+#[test]
+fn every_option_is_told_of_in_its_page() {
+    for (known, pages) in [
+        (&super::daemon::KNOWN, &["daemon"][..]),
+        (&super::event::KNOWN, &["event"]),
+        (&super::on_event::KNOWN, &["on_event"]),
+        (&super::every::KNOWN, &["every"]),
+        (&super::cron::KNOWN, &["cron", "every"]),
+        (&super::task::KNOWN, &["task"]),
+        (&super::health::KNOWN, &["health"]),
+        (&super::command::KNOWN, &["command"]),
+        (&super::restart::KNOWN, &["daemon", "supervision"]),
+    ] {
+        let read = |page| format!("{}/../docs/guide/{page}.md", env!("CARGO_MANIFEST_DIR"));
+        let text: String = pages.iter().map(|page| std::fs::read_to_string(read(page)).unwrap()).collect();
+        let code = text.lines().filter(|line| line.starts_with('|')).flat_map(|row| row.split('`').skip(1).step_by(2));
+        let words: Vec<_> = code.flat_map(|code| code.split(|c: char| !c.is_alphanumeric() && c != '_')).collect();
+        for option in known.options {
+            assert!(words.contains(option), "the table of {pages:?} lacks `{option}` of {}", known.attribute);
+        }
+    }
+}

@@ -107,7 +107,14 @@ fn attributes(input: ParseStream<'_>, faults: &mut Faults) -> syn::Result<(Vec<M
             continue;
         }
         let Some(word) = marker::named(meta.path()) else {
-            metas.push(meta);
+            match marker::misspelt(meta.path()) {
+                Some(near) => {
+                    let own = "an attribute of your own is written with its path";
+                    let word = compact(meta.path());
+                    faults.at(meta, format!("unknown marker `{word}`; did you mean `{near}`? {own}"));
+                }
+                None => metas.push(meta),
+            }
             continue;
         };
         if let Some((first, _)) = marked {

@@ -45,7 +45,9 @@ fn is_marker(attribute: &Group) -> bool {
         attribute.stream().into_iter().take_while(|tree| !matches!(tree, TokenTree::Group(_) | TokenTree::Literal(_)));
     let path = path.take_while(|tree| !matches!(tree, TokenTree::Punct(p) if p.as_char() == '='));
     let Ok(path) = syn::parse::Parser::parse2(syn::Path::parse_mod_style, path.collect()) else { return false };
-    marker::named(&path).is_some() || path.is_ident("cfg_attr") && conditional(attribute.stream()).is_some()
+    marker::named(&path).is_some()
+        || marker::misspelt(&path).is_some()
+        || path.is_ident("cfg_attr") && conditional(attribute.stream()).is_some()
 }
 
 /// The marker inside a `cfg_attr(..)`.

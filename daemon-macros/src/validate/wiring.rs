@@ -2,6 +2,8 @@
 
 use crate::attr::marker::Marker;
 use crate::attr::on_event::{OnEvent, Overflow};
+use crate::attr::restart::Ends;
+use crate::attr::task::Task;
 use crate::errors::Faults;
 use crate::model::{Client, Row, RowKind, Source, Wired};
 use crate::parse::block::{Block, Method};
@@ -71,6 +73,7 @@ fn plain(marker: Marker, method: &Method, taken: &mut Taken, faults: &mut Faults
             cron.when.map(|(expression, zone)| RowKind::Cron { name, expression, zone, options })
         }
         Marker::Task(task) => {
+            task_ends(&task, method, faults);
             let name = names::given_or_own(task.name, own, "task", faults);
             taken.add("a task", &name, method, faults);
             Some(RowKind::Task { name, finite: task.finite, restart: task.restart })
@@ -85,6 +88,16 @@ fn plain(marker: Marker, method: &Method, taken: &mut Taken, faults: &mut Faults
         Marker::OnEvent(_) | Marker::Command(_) => None,
     };
     Some(Row { cfgs: method.cfgs.clone(), call: shape?.call, kind: kind? })
+}
+
+/// A plain `fn` cannot wait, so it ends at once or blocks its thread. What ends at once is to say that it may.
+fn task_ends(task: &Task, method: &Method, faults: &mut Faults) {
+    let again = task.restart.as_ref().is_some_and(|restart| restart.ends == Ends::Always);
+    if method.sig.asyncness.is_none() && !task.finite && !again {
+        let text = "a task that goes on waits, which a plain `fn` cannot; write `async fn`, or say that it ends: `#[task(finite)]`. What \
+                    blocks its thread belongs in `cx.spawn_blocking`";
+        faults.at(method.sig.fn_token, text);
+    }
 }
 
 fn event(marker: OnEvent, method: &Method, words: &[String], faults: &mut Faults) -> Option<Row> {

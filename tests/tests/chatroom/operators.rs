@@ -107,7 +107,7 @@ fn operators_see_and_steer_it() {
     assert_eq!(chatroom.json(&["call", "data.count"])["code_index"], 3);
     let health = chatroom.becomes_healthy();
     assert_eq!(health["verdict"], "healthy", "{health}");
-    assert_eq!(chatroom.json(&["schedule", "pause", "user", "user-monitoring"])["state"], "paused");
+    assert_eq!(chatroom.json(&["schedule", "pause", "user.user-monitoring"])["state"], "paused");
 
     let mut events = chatroom.daemonctl(&["events", "data:chat_messages:*", "-n", "1", "--json"]);
     // Nothing tells when the subscription is there.

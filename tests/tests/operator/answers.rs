@@ -17,10 +17,10 @@ fn every_answer_is_json_if_that_is_asked_for() -> Result {
         (&["subscriptions"], "array"),
         (&["schedule"], "array"),
         (&["schedule", "list", "clock"], "array"),
-        (&["schedule", "pause", "clock", "wind"], "object"),
-        (&["schedule", "resume", "clock", "wind"], "object"),
-        (&["schedule", "run", "clock", "wind"], "object"),
-        (&["schedule", "period", "clock", "wind", "2h"], "object"),
+        (&["schedule", "pause", "clock.wind"], "object"),
+        (&["schedule", "resume", "clock.wind"], "object"),
+        (&["schedule", "run", "clock.wind"], "object"),
+        (&["schedule", "period", "clock.wind", "2h"], "object"),
         (&["commands"], "array"),
         (&["journal"], "array"),
         (&["audit"], "object"),
@@ -70,15 +70,18 @@ fn a_call_that_fails_says_whose_fault_it_is() -> Result {
     for (args, code, why) in [
         (&["call", "clock.double", "9223372036854775807"][..], 1, "operated: too large to double"),
         (&["call", "clock.double", "\"four\""], 1, "the request does not fit the command: invalid type: string"),
-        (&["call", "clock.double", "four"], 2, "the request is no JSON"),
+        (&["call", "clock.double", "four"], 2, "; write it as in clock.double '{\"id\": 7}', and text as in"),
+        (&["call", "clock.double"], 1, "clock.double takes a request, in JSON; write it as in clock.double '"),
         (&["call", "double", "4"], 2, "`double` names no command; write DAEMON.COMMAND"),
         (&["call", "clock.treble", "4"], 1, "daemon `clock` has no command `treble`; it has: double, echo"),
         (&["call", "watch.double", "4"], 1, "no daemon named `watch`; this host has: "),
         (&["call", "clock.stall", "--timeout", "1s"], 4, "`clock.stall` did not answer within 1s"),
         (&["daemons", "watch"], 1, "watch"),
         (&["daemon", "stop", "ipc"], 1, "`ipc` carries the calls of operators"),
-        (&["schedule", "pause", "clock", "tock"], 1, "tock"),
-        (&["schedule", "period", "clock", "wind", "soon"], 1, "soon"),
+        (&["schedule", "pause", "clock.tock"], 1, "tock"),
+        (&["schedule", "period", "clock.wind", "soon"], 1, "soon"),
+        (&["schedule", "run", "watch.tick"], 1, "no daemon named `watch`"),
+        (&["schedule", "pause", "clock"], 2, "`clock` names no interval; write DAEMON.INTERVAL"),
         (&["events", "a::b"], 1, "a::b"),
         (&["commands", "watch"], 1, "there is no daemon and no command `watch`"),
     ] {
@@ -102,13 +105,13 @@ fn daemons_and_intervals_are_steered() -> Result {
     assert_eq!(place.run(&["daemon", "start", "counter"])?.expect(0).out, "counter is running\n");
     assert_eq!(state("clock")?, "running");
 
-    let paused = place.json(&["schedule", "pause", "clock", "tick"])?;
+    let paused = place.json(&["schedule", "pause", "clock.tick"])?;
     assert_eq!((&paused["daemon"], &paused["state"]), (&"clock".into(), &"paused".into()));
-    let run = place.json(&["schedule", "run", "clock", "wind"])?;
+    let run = place.json(&["schedule", "run", "clock.wind"])?;
     assert_eq!(run["name"], "wind");
     let wind = || -> Result<Value> { Ok(place.json(&["schedule", "list", "clock"])?[1].clone()) };
     until(|| Ok(wind()?["ticks"] == 1))?;
-    let period = place.json(&["schedule", "period", "clock", "wind", "1m30s"])?;
+    let period = place.json(&["schedule", "period", "clock.wind", "1m30s"])?;
     assert_eq!(period["period_ms"], 90_000);
     Ok(())
 }
@@ -124,6 +127,8 @@ fn what_is_shown_is_narrowed_to_what_is_named() -> Result {
 
     let routes = place.run(&["commands", "clock"])?;
     assert!(routes.expect(0).out.contains("clock.double  ") && !routes.out.contains("control."), "{routes:?}");
+    let told = place.run(&["commands", "control"])?.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("without either, it runs the checks. control."), "the first paragraph, not its first line: {told}");
     let double = place.run(&["commands", "clock.double"])?;
     let head = "clock.double\n  Doubles a number.\n"; // schemas follow where the feature is on
     assert!(double.expect(0).out.starts_with(head) && double.out.matches("clock.").count() == 1, "{double:?}");

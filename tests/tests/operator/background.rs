@@ -59,6 +59,17 @@ fn without_a_command_it_runs_in_the_foreground() -> Result {
 }
 
 #[test]
+fn a_filter_that_cannot_be_read_is_told_of() -> Result {
+    let place = Place::new()?;
+    let running = place.program(crate::OPERATED).env("RUST_LOG", "info,clock=loud").start()?;
+    let told = "RUST_LOG cannot be read, and counts as `warn`";
+    running.wait_for_line(Source::Stderr, SOON, |line| line.contains(told))?;
+    running.signal(Signal::TERM)?;
+    done(running)?.expect(0);
+    Ok(())
+}
+
+#[test]
 fn a_start_that_fails_says_why_and_ends_with_its_code() -> Result {
     for (kind, code, why) in [
         ("fails", 1, "the disk is full"),

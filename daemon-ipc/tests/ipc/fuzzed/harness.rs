@@ -93,7 +93,7 @@ async fn act(mut request: Request) -> Result<Reply, Failure> {
         }
         3 => std::future::pending().await,
         4 => {
-            request.cancelled().cancelled().await;
+            request.cancelled().await;
             Ok(Reply::empty())
         }
         5 => {
