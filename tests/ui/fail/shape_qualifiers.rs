@@ -5,13 +5,13 @@ struct UserDaemon;
 
 #[daemon]
 impl UserDaemon {
-    #[task]
+    #[task(finite)]
     unsafe fn a(&self) {}
 
-    #[task]
+    #[task(finite)]
     extern "C" fn b(&self) {}
 
-    #[task]
+    #[task(finite)]
     const fn c(&self) {}
 }
 
