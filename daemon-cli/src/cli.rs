@@ -247,6 +247,8 @@ fn ended(name: &str, done: Result<(), Error>, json: bool) -> ExitCode {
         Kind::Unread => {}
         _ if json => say(error.json()),
         _ if error.message.is_empty() => {}
+        // What the host has said of itself names it.
+        _ if error.message.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')) => say(error.message),
         _ => say(format_args!("{name}: {}", error.message)),
     }
     ExitCode::from(error.kind.exit_code())

@@ -64,6 +64,7 @@ fn a_filter_that_cannot_be_read_is_told_of() -> Result {
     let running = place.program(crate::OPERATED).env("RUST_LOG", "info,clock=loud").start()?;
     let told = "RUST_LOG cannot be read, and counts as `warn`";
     running.wait_for_line(Source::Stderr, SOON, |line| line.contains(told))?;
+    running.wait_for_line(Source::Stderr, SOON, |line| line.starts_with("operated started"))?;
     running.signal(Signal::TERM)?;
     done(running)?.expect(0);
     Ok(())
@@ -77,7 +78,9 @@ fn a_start_that_fails_says_why_and_ends_with_its_code() -> Result {
         ("dies", 1, "it was killed by signal 6 before it was ready; it said:\nabout to start\nits last words"),
     ] {
         let place = Place::new()?;
-        place.run(&["--kind", kind, "start"])?.expect(code).says(why);
+        let started = place.run(&["--kind", kind, "start"])?;
+        started.expect(code).says(why);
+        assert!(!started.err.contains("operated: operated"), "{started:?}");
         let json = place.run(&["--kind", kind, "start", "--json"])?;
         assert_eq!(json.expect(code).out, "");
         let last = json.err.lines().last().ok_or("it says why")?;
