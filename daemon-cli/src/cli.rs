@@ -19,8 +19,7 @@ use crate::{log, verbs};
 use daemon_core::with_sources;
 
 /// What is said to who calls it in a runtime.
-const WITHIN_A_RUNTIME: &str =
-    "the command line makes its own runtime, and cannot run within another; call it from a plain `fn main() -> ExitCode`";
+const WITHIN_A_RUNTIME: &str = "the command line makes its own runtime, and cannot run within another; call it from a plain `fn main() -> ExitCode`";
 
 /// Runs the host, or asks the one that runs, as the arguments of this process say; returns the code to exit with.
 ///

@@ -69,9 +69,32 @@ mod tests {
         assert_eq!(misspelt(&parse_quote!(helth)), Some("health"));
         assert_eq!(misspelt(&parse_quote!(other::on_events)), None);
         for common in [
-            "allow", "async_trait", "automatically_derived", "bench", "cfg", "cfg_attr", "cold", "deny", "deprecated", "derive", "doc",
-            "expect", "forbid", "hidden", "ignore", "inline", "instrument", "instrumented", "must_use", "rustfmt", "should_panic", "test",
-            "test_case", "track_caller", "tracing", "warn",
+            "allow",
+            "async_trait",
+            "automatically_derived",
+            "bench",
+            "cfg",
+            "cfg_attr",
+            "cold",
+            "deny",
+            "deprecated",
+            "derive",
+            "doc",
+            "expect",
+            "forbid",
+            "hidden",
+            "ignore",
+            "inline",
+            "instrument",
+            "instrumented",
+            "must_use",
+            "rustfmt",
+            "should_panic",
+            "test",
+            "test_case",
+            "track_caller",
+            "tracing",
+            "warn",
         ] {
             assert_eq!(misspelt(&syn::parse_str(common).unwrap()), None, "{common}");
         }

@@ -128,7 +128,10 @@ fn what_is_shown_is_narrowed_to_what_is_named() -> Result {
     let routes = place.run(&["commands", "clock"])?;
     assert!(routes.expect(0).out.contains("clock.double  ") && !routes.out.contains("control."), "{routes:?}");
     let told = place.run(&["commands", "control"])?.out.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(told.contains("without either, it runs the checks. control."), "the first paragraph, not its first line: {told}");
+    assert!(
+        told.contains("without either, it runs the checks. control."),
+        "the first paragraph, not its first line: {told}"
+    );
     let double = place.run(&["commands", "clock.double"])?;
     let head = "clock.double\n  Doubles a number.\n"; // schemas follow where the feature is on
     assert!(double.expect(0).out.starts_with(head) && double.out.matches("clock.").count() == 1, "{double:?}");
