@@ -2,12 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
 
 use daemon_core::Settled;
-use rustix::io::Errno;
 
 use super::message::Message;
+use super::sys;
 use crate::error::Error;
 
 /// The pipe to whoever waits. Dropping it without a word tells that nothing came of it.
@@ -18,13 +17,9 @@ pub(crate) struct Ready(Option<File>);
 pub(crate) fn detach() -> Result<Ready, Error> {
     let failed = |what: &str, error: io::Error| Error::failed(format!("cannot {what}: {error}"));
     io::stdout().flush().map_err(|error| failed("write", error))?;
-    let pipe = io::stdout().as_fd().try_clone_to_owned().map_err(|error| failed("keep the pipe", error))?;
-    rustix::stdio::dup2_stdout(io::stderr()).map_err(|error| failed("redirect standard output", error.into()))?;
-    match rustix::process::setsid() {
-        // It leads a process group, as whatever a shell starts does: somebody tries out what is not for people.
-        Ok(_) | Err(Errno::PERM) => Ok(Ready(Some(pipe.into()))),
-        Err(error) => Err(failed("leave the terminal", error.into())),
-    }
+    let pipe = sys::take_stdout().map_err(|error| failed("keep the pipe", error))?;
+    sys::leave_terminal().map_err(|error| failed("leave the terminal", error))?;
+    Ok(Ready(Some(pipe)))
 }
 
 impl Ready {

@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -13,6 +12,7 @@ use daemon_core::{Settled, StartReport};
 use serde::Serialize;
 
 use super::message::Message;
+use super::sys;
 use crate::client::{Deadline, block_on};
 use crate::error::{Error, Kind};
 use crate::instance::{Holder, Instance};
@@ -120,6 +120,7 @@ fn spawn(output: &Path) -> Result<(Child, u64), Error> {
     }
     let mut command = Command::new(program);
     command.args(arguments).arg("--detached").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file);
+    sys::set_apart(&mut command);
     let child = command.spawn().map_err(failed("execute this program anew".to_owned()))?;
     Ok((child, from))
 }
@@ -177,7 +178,7 @@ fn exit_of(status: Option<ExitStatus>) -> Kind {
 }
 
 fn how(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
+    match (status.code(), sys::signal(status)) {
         (Some(code), _) => format!("ended with exit code {code}"),
         (None, Some(signal)) => format!("was killed by signal {signal}"),
         (None, None) => "ended".to_owned(),

@@ -125,7 +125,10 @@ mod tests {
         fs::remove_file(&path).unwrap();
         log.write_all(b"lost\n").unwrap();
         log.write_all(b"there\n").unwrap();
-        assert_eq!((text(&path, 0).as_deref(), text(&path, 1)), (Some("there\n"), None));
+        assert_eq!(text(&path, 0).as_deref(), Some("there\n"));
+        // Elsewhere a file may be there, under its name, until nobody has it open any more.
+        #[cfg(unix)]
+        assert_eq!(text(&path, 1), None);
     }
 
     #[cfg(unix)]

@@ -115,7 +115,7 @@ mod none {
 
     /// There is none to share.
     #[derive(Default)]
-    pub(crate) struct Shared;
+    pub(crate) struct Shared {}
 
     impl Shared {
         pub(crate) fn get(&self) -> Option<Arc<Alarm>> {

@@ -12,7 +12,7 @@ pub use replies::Replies;
 
 use super::{
     command::call_error,
-    digits::{About, Digits, number_of},
+    digits::{About, DeadlineKey, number_of},
     greeting::Greeting,
 };
 use crate::{
@@ -173,7 +173,7 @@ impl Connection {
         let number = self.next;
         let about = About {
             hello: self.greeting.say(number).then_some(&*self.hello),
-            deadline: deadline.map(Digits::of_milliseconds),
+            deadline: deadline.map(DeadlineKey::new),
             stream,
             ..About::new(Kind::Request, number)
         };

@@ -4,7 +4,7 @@ use super::{
     Timeout,
     digits::About,
     link::Link,
-    open::{Fault, One, Open},
+    open::{Asked, Fault, One, Open},
 };
 use crate::{Kind, body::Body, codec::Unread, timer::after};
 use std::{
@@ -42,60 +42,58 @@ impl Future for Call<'_> {
         let call = self.get_mut();
         let mut guard = call.link.lock();
         let state = &mut *guard;
-        let mut wake = [None, None];
+        // The task, if it was taken: it must go on, for the deadlines and the requests of others.
+        let mut task = None;
         let mut old = None;
         let number = match call.stage {
             Stage::New => {
                 if let Some(fault) = state.fault() {
                     return Poll::Ready(Err(Fault::Link(fault.clone())));
                 }
-                let limit = call.timeout.map(|timeout| timeout.limit);
-                let deadline = limit.and_then(|limit| after(state.now(), limit));
-                if let Some(until) = deadline {
-                    wake[0] = state.arm(until);
-                }
-                let number = state.open.insert(Open::One(One { waker: None, deadline, outcome: None }));
+                let deadline = call.timeout.and_then(|timeout| after(state.now(), timeout.limit));
+                task = deadline.and_then(|until| state.arm(until));
+                let number = state.open.insert(Open::One(One::new(cx.waker(), deadline)));
                 call.stage = Stage::Waits(number);
                 number
             }
-            Stage::Waits(number) | Stage::Sent(number) => number,
+            Stage::Waits(number) | Stage::Sent(number) => match state.open.poll_one(number, cx.waker()) {
+                Asked::Answered(outcome, open) => {
+                    call.stage = Stage::Over;
+                    drop(guard);
+                    drop(open);
+                    return Poll::Ready(outcome);
+                }
+                Asked::Waits(replaced) => {
+                    old = replaced;
+                    number
+                }
+            },
             Stage::Over => return Poll::Pending,
         };
-        if let Some(Open::One(one)) = state.open.get_mut(number) {
-            if let Some(outcome) = one.outcome.take() {
-                let open = state.open.remove(number);
-                call.stage = Stage::Over;
-                drop(guard);
-                drop(open);
-                return Poll::Ready(outcome);
-            }
-            if !one.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-                old = one.waker.replace(cx.waker().clone());
-            }
-        }
+        let mut failed = None;
         if let Stage::Waits(_) = call.stage {
-            let deadline = call.timeout.map(|timeout| timeout.milliseconds);
+            let deadline = call.timeout.map(|timeout| timeout.key);
             let ask = About { deadline, ..About::new(Kind::Request, number) };
             match call.link.send(state, &ask, &mut call.body, cx.waker()) {
                 Ok(sent) => {
-                    wake[1] = sent.wake;
+                    task = sent.wake.or(task);
                     call.stage = if sent.is_sent { Stage::Sent(number) } else { call.stage };
                 }
                 Err(error) => {
-                    let open = state.open.remove(number);
+                    failed = Some((error, state.open.remove(number)));
                     call.stage = Stage::Over;
-                    drop(guard);
-                    drop((open, old));
-                    // The task was taken for the deadline: it must go on, for those of others.
-                    wake.into_iter().flatten().for_each(std::task::Waker::wake);
-                    return Poll::Ready(Err(Fault::Request(error)));
                 }
             }
         }
         drop(guard);
         drop(old);
-        wake.into_iter().flatten().for_each(std::task::Waker::wake);
-        Poll::Pending
+        if let Some(task) = task {
+            task.wake();
+        }
+        match failed {
+            Some((error, _)) => Poll::Ready(Err(Fault::Request(error))),
+            None => Poll::Pending,
+        }
     }
 }
 

@@ -23,8 +23,7 @@ pub(super) struct About<'a> {
     pub(super) kind: Kind,
     pub(super) number: u64,
     pub(super) hello: Option<&'a str>,
-    /// In milliseconds.
-    pub(super) deadline: Option<Digits>,
+    pub(super) deadline: Option<DeadlineKey>,
     /// How many items can be taken.
     pub(super) stream: Option<u32>,
 }
@@ -38,50 +37,67 @@ impl About<'_> {
 /// In the order of an envelope.
 impl Head for About<'_> {
     fn write(&self, to: &mut Vec<u8>) {
-        to.extend_from_slice(b"{\"id\":\"");
-        to.extend_from_slice(Digits::of(self.number).as_bytes());
+        Digits::after(b"{\"id\":\"", self.number).append(to);
         to.extend_from_slice(b"\",");
         write_kind(self.kind, to);
         write_key("hello", self.hello, to);
-        if let Some(milliseconds) = &self.deadline {
-            to.extend_from_slice(b",\"deadline\":");
-            to.extend_from_slice(milliseconds.as_bytes());
+        if let Some(DeadlineKey(text)) = &self.deadline {
+            text.append(to);
         }
         if let Some(items) = self.stream {
-            to.extend_from_slice(b",\"stream\":");
-            to.extend_from_slice(Digits::of(u64::from(items)).as_bytes());
+            Digits::after(b",\"stream\":", u64::from(items)).append(to);
         }
     }
 }
 
-/// A number as text.
+/// The key `deadline` and its value, written once for all requests that have the same.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Digits {
-    /// At the end.
-    digits: [u8; 20],
+pub(super) struct DeadlineKey(Digits);
+
+impl DeadlineKey {
+    pub(super) fn new(deadline: Duration) -> Self {
+        let milliseconds = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
+        Self(Digits::after(b",\"deadline\":", milliseconds))
+    }
+}
+
+/// How long a text before a number and the number may be together.
+const LONGEST: usize = 32;
+
+/// A short text and a number.
+#[derive(Clone, Copy, Debug)]
+struct Digits {
+    /// They end in the middle, so that what begins at their start is as long as the longest, whatever follows it.
+    text: [u8; 2 * LONGEST],
     start: u8,
 }
 
 impl Digits {
-    pub(super) fn of(number: u64) -> Self {
-        let mut digits = [0; 20];
-        let (mut start, mut rest) = (digits.len(), number);
+    #[inline]
+    fn after<const N: usize>(text: &[u8; N], number: u64) -> Self {
+        const { assert!(N + 20 <= LONGEST, "the longest number has twenty digits") };
+        let mut digits = Self { text: [0; 2 * LONGEST], start: 0 };
+        let (mut start, mut rest) = (LONGEST, number);
         loop {
             start -= 1;
-            digits[start] = b'0' + (rest % 10) as u8;
+            digits.text[start] = b'0' + (rest % 10) as u8;
             rest /= 10;
             if rest == 0 {
-                return Self { digits, start: start as u8 };
+                break;
             }
         }
+        digits.text[start - N..start].copy_from_slice(text);
+        digits.start = (start - N) as u8;
+        digits
     }
 
-    pub(super) fn of_milliseconds(duration: Duration) -> Self {
-        Self::of(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
-    }
-
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.digits[usize::from(self.start)..]
+    /// Appends them. To copy as much as the longest and to take back what is too much is done without a call.
+    #[inline]
+    fn append(&self, to: &mut Vec<u8>) {
+        let start = usize::from(self.start);
+        let end = to.len() + LONGEST - start;
+        to.extend_from_slice(&self.text[start..start + LONGEST]);
+        to.truncate(end);
     }
 }
 
@@ -93,9 +109,12 @@ mod tests {
     #[test]
     fn numbers_are_written_and_read_back() {
         for number in [0, 7, 10, 12345, 9_999_999_999_999_999_999, u64::MAX] {
-            let digits = String::from_utf8(Digits::of(number).as_bytes().to_vec()).unwrap();
-            assert_eq!(digits, number.to_string());
-            assert_eq!(number_of(&format!("\"{digits}\"")), Some(number));
+            let mut text = b"x".to_vec();
+            Digits::after(b"\"", number).append(&mut text);
+            text.push(b'"');
+            let text = String::from_utf8(text).unwrap();
+            assert_eq!(text, format!("x\"{number}\""));
+            assert_eq!(number_of(&text[1..]), Some(number));
         }
         for id in ["7", "\"\"", "\"7", "\"-7\"", "\"a\"", "{}", "\"99999999999999999999\""] {
             assert_eq!(number_of(id), None);
@@ -113,7 +132,7 @@ mod tests {
         };
         let about = About {
             hello: Some("{}"),
-            deadline: Some(Digits::of(30000)),
+            deadline: Some(DeadlineKey::new(Duration::from_secs(30))),
             stream: Some(64),
             ..About::new(Kind::Request, 7)
         };

@@ -27,7 +27,7 @@ use crate::{
 };
 use call::Call;
 use daemon_core::with_sources;
-use digits::Digits;
+use digits::DeadlineKey;
 use link::LinkHandle;
 use serde::{Serialize, de::DeserializeOwned};
 use slot::Slot;
@@ -74,12 +74,12 @@ pub struct Connection {
 #[derive(Clone, Copy, Debug)]
 struct Timeout {
     limit: Duration,
-    milliseconds: Digits,
+    key: DeadlineKey,
 }
 
 impl Timeout {
     fn new(limit: Duration) -> Self {
-        Self { limit, milliseconds: Digits::of_milliseconds(limit) }
+        Self { limit, key: DeadlineKey::new(limit) }
     }
 }
 

@@ -70,6 +70,14 @@ pub(super) struct One {
     pub(super) outcome: Option<Result<Unread, Fault>>,
 }
 
+/// What became of a request whose answer is one message.
+pub(super) enum Asked {
+    /// It is open no more. The entry that it had goes once nothing is locked.
+    Answered(Result<Unread, Fault>, Option<(u64, Open)>),
+    /// It will be told. Whoever was to be told before goes once nothing is locked.
+    Waits(Option<Waker>),
+}
+
 /// One whose answer has many items.
 #[derive(Debug, Default)]
 pub(super) struct Many {
@@ -142,11 +150,32 @@ impl Table {
     pub(super) fn remove(&mut self, number: u64) -> Option<Open> {
         let place = self.place(number);
         let (_, open) = self.places.get_mut(place)?.take_if(|(at, _)| *at == number)?;
+        self.has_removed();
+        Some(open)
+    }
+
+    fn has_removed(&mut self) {
         self.count -= 1;
         if self.count == 0 && self.places.len() > KEPT {
             self.places = Vec::new();
         }
-        Some(open)
+    }
+
+    /// Takes the outcome of a request whose answer is one message; if there is none yet, `waker` is told of it.
+    pub(super) fn poll_one(&mut self, number: u64, waker: &Waker) -> Asked {
+        let place = self.place(number);
+        let Some(entry) = self.places.get_mut(place) else { return Asked::Waits(None) };
+        let one = match entry {
+            Some((at, Open::One(one))) if *at == number => one,
+            _ => return Asked::Waits(None),
+        };
+        if let Some(outcome) = one.outcome.take() {
+            let open = entry.take();
+            self.has_removed();
+            return Asked::Answered(outcome, open);
+        }
+        let is_told = one.waker.as_ref().is_some_and(|told| told.will_wake(waker));
+        Asked::Waits(if is_told { None } else { one.waker.replace(waker.clone()) })
     }
 
     fn values_mut(&mut self) -> impl Iterator<Item = &mut Open> {
@@ -236,6 +265,10 @@ impl Open {
 }
 
 impl One {
+    pub(super) fn new(waker: &Waker, deadline: Option<Instant>) -> Self {
+        Self { waker: Some(waker.clone()), deadline, outcome: None }
+    }
+
     fn hear(&mut self, outcome: Result<Unread, Fault>) -> Option<Waker> {
         self.outcome.get_or_insert(outcome);
         self.waker.take()

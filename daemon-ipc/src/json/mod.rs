@@ -58,16 +58,12 @@ fn longer_plain(bytes: &[u8]) -> usize {
 const WORD: usize = size_of::<u64>();
 const BLOCK: usize = 4 * WORD;
 
-/// Whether there is a special byte.
+/// Whether there is a special byte. Without an exit inside and with one comparison for each byte, so that the compiler looks at as many at
+/// once as the processor can.
 #[inline]
 fn has_special(block: &[u8; BLOCK]) -> bool {
-    specials_of(block).iter().fold(false, |any, special| any | special)
-}
-
-/// Which bytes are special. By itself and without an exit inside, so that the compiler looks at all of them at once.
-#[inline(never)]
-fn specials_of(block: &[u8; BLOCK]) -> [bool; BLOCK] {
-    block.map(is_special)
+    const CONTROL: u8 = !(b' ' - 1);
+    block.iter().fold(false, |any, byte| any | ((byte ^ b'"').min(byte ^ b'\\').min(byte & CONTROL) == 0))
 }
 
 /// The same of a long string. Looks for the special bytes that are common by themselves, which is done

@@ -58,6 +58,14 @@ impl<'de> Reader<'de> {
     /// The next byte that is no blank.
     #[inline]
     fn peek(&mut self) -> Result<u8, Error> {
+        match self.text.as_bytes().get(self.at) {
+            // As a rule, there are no blanks.
+            Some(next) if *next > b' ' => Ok(*next),
+            _ => self.peek_after_blanks(),
+        }
+    }
+
+    fn peek_after_blanks(&mut self) -> Result<u8, Error> {
         let rest = after_blanks(self.rest());
         self.at = self.text.len() - rest.len();
         rest.first().copied().ok_or_else(unread)
