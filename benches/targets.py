@@ -104,7 +104,7 @@ TARGETS = [
     Target("p50 beside a slow subscriber: of broadcast", ratio("isolation", "p50 us", BROADCAST), 1.2,
            why=SLOW),
     Target("eight publishers on one topic: what one more costs, of broadcast", scaling("one", OURS, ROOM), 1,
-           why="Alone it takes some three quarters of broadcast's publish, so there is more that eight can lose; beside seven others the two are about level, as the next row tells. What is added is the wait for the one lock of a mailbox, which is held for some 160 instructions."),
+           why="Alone it takes less than broadcast's publish, so that there is more for eight to lose; what each takes beside seven others is in the next row. It is not the lock of the mailbox: threads are woken for publishers that had to wait for room, and broadcast, with room for all, has none that wait."),
     Target("eight publishers on one topic: a publish, of broadcast", ratio("contended/one", "ns", ROOM), 1,
            why="As above."),
     Target("eight publishers on a thousand topics: what one more costs, of broadcast", scaling("thousand", PULLED, ROOM), 1),
