@@ -183,6 +183,24 @@ async fn a_host_that_is_not_ready_waits_for_nobody() {
     assert!(begun.elapsed() < S(5), "{:?}", begun.elapsed());
 }
 
+#[tokio::test(start_paused = true)]
+async fn once_the_unready_delay_is_over_the_stop_has_its_time_as_ever() {
+    #[daemon(name = "tidy", no_handlers)]
+    struct Tidy(Log);
+    impl DaemonBase for Tidy {
+        async fn cleanup(&self, _cx: &Context) -> Result<()> {
+            tokio::time::sleep(S(1)).await;
+            self.0.say("tidied up");
+            Ok(())
+        }
+    }
+    let log = Log::default();
+    let host = Host::new("t").daemon(Tidy(log.clone())).unready_delay(S(2)).start().await.unwrap();
+    let begun = tokio::time::Instant::now();
+    let report = host.shutdown().await.unwrap();
+    assert_eq!((report.exit_code, log.count("tidied up"), begun.elapsed().as_secs()), (0, 1, 3), "{report}");
+}
+
 #[test]
 fn a_delay_that_uses_the_stop_budget_up_is_refused() {
     let faults = |host: Host| host.check().unwrap_err().faults;

@@ -285,6 +285,23 @@ async fn what_cannot_be_given_back_is_told_of() {
     assert!(!report.is_clean() && report.to_string().contains("Failed to remove PID file: "), "{report}");
 }
 
+/// Whoever finds the lock free finds nothing else of the host's.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_lock_is_given_back_last() {
+    use rustix::fs::inotify;
+
+    let place = place();
+    let host = Host::new("t").with_lock_path(&place.lock).with_pid_file(&place.pid).start().await.unwrap();
+    let seen = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
+    inotify::add_watch(&seen, place.lock.parent().unwrap(), inotify::WatchFlags::DELETE).unwrap();
+    host.shutdown().await.unwrap();
+    let mut buffer = [std::mem::MaybeUninit::uninit(); 1024];
+    let mut events = inotify::Reader::new(&seen, &mut buffer);
+    let removed = std::iter::from_fn(|| events.next().ok()?.file_name().map(|name| name.to_str().unwrap().to_owned()));
+    assert_eq!(removed.take(2).collect::<Vec<_>>(), ["daemon.pid", "daemon.lock"]);
+}
+
 /// Puts something in the way of a file's directory, so that the file cannot be asked for.
 fn make_immovable(file: &std::path::Path) {
     let dir = file.parent().unwrap();

@@ -157,3 +157,37 @@ async fn what_hangs_leaves_the_operations_plane_its_part_of_the_budget() {
     assert_eq!((&*stubborn.cut[0].work, report.exit_code), ("cleanup", 75), "{report}");
     assert_eq!(*log.lock().unwrap(), ["operator up", "operator down"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn when_its_time_has_come_the_operations_plane_stops_beside_who_still_hangs() {
+    let log = Log::default();
+    // So little that each step takes longer than its part, and the clock moves only while nobody is busy.
+    let host = Host::new("planes").daemon(Stubborn).daemon(Operator(log.clone())).stop_budget(Duration::from_millis(4));
+    let report = host.start().await.unwrap().shutdown().await.unwrap();
+    let stopped = |name: &str| report.daemon(name).unwrap().stopped_ms.unwrap();
+    assert!(stopped("operator") < stopped("stubborn"), "{report}");
+    assert_eq!(*log.lock().unwrap(), ["operator up", "operator down"]);
+}
+
+/// Takes a second to clean up.
+#[daemon(name = "slow-operator", plane = operations, no_handlers)]
+struct SlowOperator(Log);
+
+impl DaemonBase for SlowOperator {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        add(&self.0, "operator down");
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_handler_that_hangs_leaves_the_operations_plane_its_part_of_the_budget() {
+    let log = Log::default();
+    let host = Host::new("planes").daemon(SlowOperator(log.clone())).stop_budget(Duration::from_secs(4));
+    let host = host.on_shutdown(std::future::pending::<()>).start().await.unwrap();
+    let report = host.shutdown().await.unwrap();
+    assert!(report.handlers[0].cut.is_some() && report.exit_code == 75, "{report}");
+    assert!(report.daemon("slow-operator").unwrap().cut.is_empty(), "{report}");
+    assert_eq!(*log.lock().unwrap(), ["operator down"]);
+}

@@ -550,3 +550,42 @@ fn a_start_that_a_shutdown_overtook_waits_for_its_turn_beyond_its_deadline() {
     let [wanted, wants] = ["hesitant", "lingering"].map(|name| report.daemon(name).unwrap().stopped_ms);
     assert!(wants.is_some() && wanted >= wants, "in its turn: {report}");
 }
+
+/// Takes its time to stop.
+#[daemon(name = "lingers", requires(Base), no_handlers)]
+struct Lingers;
+
+impl DaemonBase for Lingers {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_shutdown_keeps_from_its_restart_does_not_say_that_it_stops_for_one() {
+    let host = Host::new("test").daemon(Base(Log::default())).daemon(Lingers).start().await.unwrap();
+    let handle = host.handle();
+    let restart = tokio::spawn(async move { handle.restart_daemon("base").await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let handle = host.handle();
+    host.shutdown().await.unwrap();
+    assert!(matches!(restart.await.unwrap(), Err(Error::Stopping { .. })));
+    let stops: Vec<_> = handle.journal().into_iter().filter(|line| line.state == State::Stopping).collect();
+    let cause = |name| stops.iter().find(|line| line.daemon.as_deref() == Some(name)).unwrap().cause.as_deref();
+    assert_eq!((cause("lingers"), cause("base")), (Some("to start again"), None), "{stops:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_breaks_once_the_shutdown_is_asked_for_ends_badly_and_is_not_restarted() {
+    let log = Log::default();
+    let host = Host::new("test").daemon(Base(log.clone())).daemon(Fragile::new(&log));
+    let stage = Stage { log, host: host.unready_delay(Duration::from_secs(5)).start().await.unwrap() };
+    stage.handle().request_shutdown();
+    stage.fragile().breaks.notify_one();
+    let report = stage.host.wait().await.unwrap();
+    assert_eq!(said(&stage.log), ["+base", "+fragile", "-fragile", "-base"]);
+    let fragile = report.daemon("fragile").unwrap();
+    assert_eq!((report.exit_code, fragile.restarts, fragile.state), (1, 0, State::Stopped), "{report}");
+    assert_eq!(fragile.problems, ["task `watch`: it broke"], "{report}");
+}

@@ -57,6 +57,19 @@ fn a_start_that_blocks_is_named() -> Result {
 }
 
 #[test]
+fn an_optional_daemon_that_blocks_every_thread_beyond_its_deadline_does_not_fail_its_host() -> Result {
+    let mut subject = Subject::start("blocked/optional-start", &["--blocked-after", "off"])?;
+    subject.says("blocking")?;
+    subject.says("it was waited for")?;
+    subject.running.write(b"\n")?;
+    subject.started()?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
 fn a_worker_that_is_blocked_behind_the_host_s_back_is_told_of() -> Result {
     let mut subject = Subject::start("blocked/unknown", &["--blocked-after", "100"])?;
     subject.says("blocking")?;

@@ -22,6 +22,17 @@ fn a_failed_start_ends_with_1_and_names_who_failed() -> Result {
 }
 
 #[test]
+fn the_report_comes_after_what_the_start_came_to_however_late_that_is() -> Result {
+    let subject = Subject::start("calm/settled-late", &[])?;
+    subject.started()?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    let at = |said: &str| ended.err.find(said).unwrap_or_else(|| panic!("nobody said {said:?}: {ended:#?}"));
+    assert!(at("subject started") < at("settled") && at("settled") < at("exit code"), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
 fn a_required_daemon_that_fails_later_ends_with_1() -> Result {
     for (kind, reason) in [("faulty/later", "the well is dry"), ("faulty/task-panics", "panicked: the pipe burst")] {
         let ended = Subject::start(kind, &[])?.ends()?;

@@ -84,6 +84,17 @@ fn a_second_instance_ends_at_once_and_names_the_first() -> Result {
 }
 
 #[test]
+fn a_second_instance_ends_also_if_it_can_tell_nobody() -> Result {
+    let place = Place::new()?;
+    let first = place.runs()?;
+    let mut second = place.program().args(["stuck/locked-stderr"]).start()?;
+    assert_eq!(second.wait(SOON)?.code(), Some(69));
+    first.signal(Signal::TERM)?;
+    assert_eq!(first.ends()?.code, Some(0));
+    Ok(())
+}
+
+#[test]
 fn another_directory_is_another_instance() -> Result {
     let (one, other) = (Place::new()?, Place::new()?);
     let (one, other) = (one.runs()?, other.runs()?);
@@ -316,6 +327,20 @@ fn w17_a_second_signal_ends_a_process_started_by_hand() -> Result {
     std::thread::sleep(super::signals::APART);
     running.signal(Signal::INT)?;
     assert_eq!(running.wait(SOON)?.code(), Some(128 + 2));
+    assert!(place.left()?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_signal_of_an_earlier_run_does_not_count_in_the_next() -> Result {
+    let place = Place::new()?;
+    let mut running = by_hand(&place, "process/twice")?;
+    running.signal(Signal::TERM)?;
+    running.wait_for_line(Source::Stdout, SOON, |line| line == "running again")?;
+    std::thread::sleep(super::signals::APART);
+    running.signal(Signal::TERM)?;
+    let status = running.wait(SOON)?;
+    assert_eq!((status.code(), &*running.text(Source::Stdout)), (Some(0), "running\nrunning again\n"));
     assert!(place.left()?.is_empty());
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tests::{Program, Signal};
+use tests::{Program, Signal, TempDir};
 
 use super::{Ended, Result, SUBJECT, Subject};
 
@@ -83,6 +83,35 @@ fn a_start_that_blocks_the_only_worker_ends_by_its_deadline() -> Result {
         assert_eq!(culprit.reason, Some(format!("{reason}{why}")), "{ended:#?}");
         assert!(report.uptime_ms < 500 + 1_000 + 500 + 1_250, "{ended:#?}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_start_that_another_daemon_keeps_from_its_thread_fails_and_tells_of_that_one() -> Result {
+    let ended = Subject::start("stuck/beside-a-start", &["--budget", "500", "--start-timeout", "500"])?.ends()?;
+    assert_eq!(ended.code, Some(75), "{ended:#?}");
+    let report = ended.report();
+    assert_eq!(report.cause, "required daemon `starts` failed", "{ended:#?}");
+    let reason = report.daemon("starts").and_then(|daemon| daemon.reason.as_deref());
+    let why = "did not end within 500ms, and no thread is free to end it, but in task `block` of `beside-a-start`";
+    assert_eq!(reason, Some(why), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_file_that_cannot_be_given_back_and_nobody_can_be_told_of_keeps_no_process_from_its_end() -> Result {
+    let place = TempDir::new()?;
+    let (dir, moved) = (place.path().join("files"), place.path().join("moved"));
+    std::fs::create_dir(&dir)?;
+    let pid_file = dir.join("pid").to_string_lossy().into_owned();
+    let options = ["--pid-file", &*pid_file, "--budget", &*BUDGET.to_string()];
+    let subject = Subject::start("stuck/locked-stderr", &options)?;
+    subject.says("stuck")?;
+    std::fs::rename(&dir, &moved)?;
+    std::fs::write(&dir, "in the way")?;
+    subject.signal(Signal::TERM)?;
+    assert_eq!(subject.ends()?.code, Some(0));
+    assert!(moved.join("pid").exists(), "it was given back after all");
     Ok(())
 }
 

@@ -14,6 +14,7 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
         "operations" => host.workers(1).daemon(InHandler).daemon(Operator),
         "no-operations" => host.workers(1).daemon(Adder),
         "start" => host.workers(1).daemon(InStart),
+        "optional-start" => host.workers(1).daemon(InOptionalStart).daemon(Patient),
         _ => return Err(unknown(which)),
     })
 }
@@ -95,6 +96,31 @@ impl DaemonBase for InStart {
         Ok(())
     }
 }
+
+/// Would have to start sooner than it does, but nobody requires it.
+#[daemon(name = "in-optional-start", optional, start_timeout = "100ms", no_handlers)]
+struct InOptionalStart;
+
+impl DaemonBase for InOptionalStart {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        block();
+        Ok(())
+    }
+}
+
+/// Runs beside the workers, and says so when a start has been waited for longer than any that takes 100 ms.
+#[daemon(name = "patient", plane = operations)]
+struct Patient;
+
+#[daemon]
+impl Patient {
+    #[deferred("1500ms")]
+    fn say(&self) {
+        println!("it was waited for");
+    }
+}
+
+impl DaemonBase for Patient {}
 
 /// Runs beside the workers, and says what it sees of them.
 #[daemon(name = "operator", plane = operations)]

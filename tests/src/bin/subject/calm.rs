@@ -17,10 +17,24 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
         "paced" => host.daemon(Paced),
         "ticking" => host.daemon(Ticking::default()),
         "configured" => host.configuration(settings()?, settings).daemon(Configured),
+        "settled-late" => settled_late(host).daemon(Idle),
         "slow-stop" => host.daemon(SlowStop),
         "waiting" => host.daemon(Waiting).daemon(Idle).daemon(SlowStart),
         "slow-start" => host.daemon(Idle).daemon(SlowStart).daemon(Later),
         _ => return Err(unknown(which)),
+    })
+}
+
+/// Hears late what the start came to: some time after the host has stopped.
+fn settled_late(host: Host) -> Host {
+    let (sender, stopped) = std::sync::mpsc::channel();
+    let host = host.on_settled(move |_| {
+        let _ = stopped.recv(); // or the host is gone
+        std::thread::sleep(Duration::from_millis(200));
+        eprintln!("settled");
+    });
+    host.on_shutdown(move || async move {
+        let _ = sender.send(()); // who hears may be gone
     })
 }
 

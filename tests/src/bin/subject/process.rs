@@ -16,14 +16,14 @@ pub(crate) fn run(which: &str) -> Result<ExitCode> {
     let daemon = daemon.build();
     match which {
         "idle" => daemon.on_shutdown(|| async { println!("closed") }),
-        "busy" => {}
+        "busy" | "twice" => {}
         "overruns" | "never-ends" => daemon.on_shutdown(|| async {
             println!("closing");
             std::future::pending::<()>().await;
         }),
         _ => return Err(unknown(which)),
     }
-    let is_busy = which == "busy";
+    let (is_busy, is_run_twice) = (which == "busy", which == "twice");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(async move {
         daemon.start().await?;
@@ -44,6 +44,11 @@ pub(crate) fn run(which: &str) -> Result<ExitCode> {
                 drop(handle.block_on(stopper.stop()));
             }
         });
+        if is_run_twice {
+            daemon.wait().await?;
+            daemon.start().await?;
+            println!("running again");
+        }
         daemon.wait().await
     });
     runtime.shutdown_background(); // whoever has not ended by now is left behind

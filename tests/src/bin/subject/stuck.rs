@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use daemon_core::{Context, DaemonBase, Event, Host, Result, SubscriptionStatus, daemon};
 
+use tokio::sync::Notify;
+
 use super::{FOR_EVER, unknown};
 
 pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
@@ -18,6 +20,10 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
         "deadlock" => host.workers(2).daemon(Beside).daemon(Deadlock::default()),
         "initialize" => host.workers(2).daemon(Beside).daemon(InInitialize),
         "initialize-alone" => host.workers(1).daemon(Beside).daemon(InInitialize),
+        "beside-a-start" => {
+            let begun = Arc::new(Notify::new());
+            host.workers(1).daemon(BesideAStart(begun.clone())).daemon(Starts(begun))
+        }
         "cleanup" => host.workers(2).daemon(Beside).daemon(InCleanup),
         "after-a-timer" => host.workers(2).daemon(Beneath).daemon(AfterATimer),
         "drop" => host.daemon(Beside).daemon(InDrop),
@@ -66,6 +72,32 @@ fn block_the_exit() {
         static LAST: AtTheExit = const { AtTheExit };
     }
     LAST.with(|_| {});
+}
+
+/// Runs, and blocks its thread once another daemon starts.
+#[daemon(name = "beside-a-start")]
+struct BesideAStart(Arc<Notify>);
+
+#[daemon]
+impl BesideAStart {
+    #[task]
+    async fn block(&self) {
+        self.0.notified().await;
+        stuck();
+    }
+}
+
+impl DaemonBase for BesideAStart {}
+
+/// Begins to start.
+#[daemon(name = "starts", no_handlers)]
+struct Starts(Arc<Notify>);
+
+impl DaemonBase for Starts {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        self.0.notify_one();
+        std::future::pending().await
+    }
 }
 
 /// An event that is kept to the end, and whose destructor blocks.
