@@ -210,3 +210,40 @@ fn a_delay_that_uses_the_stop_budget_up_is_refused() {
     assert_eq!(faults(Host::new("t").unready_delay(S(5)).stop_budget(S(4))).len(), 1);
     assert!(Host::new("t").unready_delay(S(5)).stop_budget(S(6)).check().is_ok());
 }
+
+#[tokio::test]
+async fn once_a_shutdown_is_asked_for_nothing_is_started_again_or_added_and_what_runs_runs_on() {
+    #[daemon(name = "newcomer", no_handlers)]
+    struct Newcomer;
+    impl DaemonBase for Newcomer {}
+
+    let log = Log::default();
+    let host = TestHost::new("t").daemon(Store(log.clone())).unready_delay("10s").start().await;
+    let handle = host.handle();
+    let lives =
+        || handle.journal().iter().filter(|line| line.state == State::Starting && line.daemon.is_some()).count();
+    assert_eq!(lives(), 1);
+    handle.request_shutdown();
+    for refused in
+        [handle.restart_daemon("store").await, handle.start_daemon("store").await, handle.add_daemon(Newcomer).await]
+    {
+        assert!(matches!(refused, Err(Error::Stopping { .. })), "{refused:?}");
+    }
+    host.advance("9500ms").await;
+    assert_eq!(handle.status().daemon("store").unwrap().state, State::Running);
+    assert_eq!((log.count("tick"), lives()), (9, 1), "the first life is the last");
+    assert!(!handle.has_daemon("newcomer"));
+    host.advance("1s").await;
+    assert!(matches!(handle.add_daemon(Newcomer).await, Err(Error::Stopping { .. })), "nor once it has stopped");
+    host.shutdown().await.assert_clean();
+}
+
+#[tokio::test]
+async fn who_is_to_rest_in_the_unready_delay_does() {
+    let host = TestHost::new("t").daemon(Store::default()).unready_delay("10s").start().await;
+    let handle = host.handle();
+    handle.request_shutdown();
+    handle.stop_daemon("store").await.unwrap();
+    assert_eq!(handle.status().daemon("store").unwrap().state, State::Stopped);
+    host.shutdown().await.assert_clean();
+}

@@ -450,3 +450,36 @@ async fn a_value_that_is_still_being_dropped_at_the_end_is_named_counted_and_75(
         drop(let_go);
     }
 }
+
+#[daemon(name = "lower", no_handlers)]
+struct Lower;
+impl DaemonBase for Lower {}
+
+#[daemon(name = "upper", requires(Lower), no_handlers)]
+struct Upper(#[expect(dead_code, reason = "it is dropped")] Stays);
+impl DaemonBase for Upper {}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waited_behind_a_destructor_until_the_time_was_up_is_told_of_as_that() {
+    let (let_go, stays) = mpsc::channel();
+    let host = Host::new("t").stop_budget(MS(100)).daemon(Lower).daemon(Upper(Stays(Mutex::new(stays))));
+    let host = host.configuration((), || Err::<(), BoxError>("never loaded".into()));
+    let report = host.start().await.unwrap().shutdown().await.unwrap();
+    drop(let_go);
+    let [upper] = &report.daemon("upper").unwrap().cut[..] else { panic!("{report}") };
+    assert!(upper.blocking && upper.behind.is_empty(), "nobody was before it: {report}");
+    let [lower] = &report.daemon("lower").unwrap().cut[..] else { panic!("{report}") };
+    let [configuration] = &report.cut[..] else { panic!("{report}") };
+    for behind in [lower, configuration] {
+        assert_eq!((behind.polls, &behind.behind[..]), (0, &["upper".to_owned()][..]), "{report}");
+    }
+    let told = report.to_string();
+    for work in ["destructor", "destructor of the configuration"] {
+        assert!(
+            told.contains(&format!("  {work} had not begun, behind the destructor of `upper` (polled 0 times")),
+            "{told}"
+        );
+    }
+    assert!(!told.contains("never got a thread"), "{told}");
+    assert_eq!(report.exit_code, 75);
+}

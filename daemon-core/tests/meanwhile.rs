@@ -1,6 +1,7 @@
 //! What happens to a daemon while something else already happens to it is neither lost nor counted twice, and holds nothing up.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test states what it expects")]
 
+mod log;
 mod probe;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -197,8 +198,13 @@ impl Stuck {
 }
 impl DaemonBase for Stuck {}
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn events_wait_for_the_end_of_a_handler_that_blocks_since_an_earlier_life() {
+#[test]
+fn events_wait_for_the_end_of_a_handler_that_blocks_since_an_earlier_life_and_that_is_told_of() {
+    let (told, runtime) = log::overheard(3);
+    runtime.block_on(events_wait(told));
+}
+
+async fn events_wait(told: log::Log) {
     let (log, (blocked, is_blocked)) = (Log::default(), mpsc::channel());
     let (release, released): (Vec<_>, Vec<_>) = (0..2).map(|_| mpsc::channel::<()>()).unzip();
     let mut releases = released.into_iter().map(|released| Mutex::new(Some(released)));
@@ -212,6 +218,10 @@ async fn events_wait_for_the_end_of_a_handler_that_blocks_since_an_earlier_life(
     }
     handle.publish(Word).await.unwrap();
     assert!(log.lines().is_empty(), "{:?}", log.lines());
+    let waits = "events wait until a handler of an earlier life no longer blocks its thread";
+    until("it is told of", || told.line(waits).is_some()).await;
+    let line = told.line(waits).unwrap();
+    assert!(line.contains("ERROR") && line.contains("daemon=\"stuck\""), "{line}");
     drop(release);
     for at in ["heard 0", "heard 1"] {
         log.said(at).await;

@@ -193,7 +193,8 @@ impl HostHandle {
     ///
     /// # Errors
     /// [`Error::UnknownDaemon`]; [`Error::DaemonFailed`]; [`Error::Overruled`] if it is told to stop before it runs;
-    /// [`Error::Stopping`] once the host shuts down.
+    /// [`Error::Stopping`] once the shutdown of the host is asked for: nothing is started then, and nothing stopped to start again,
+    /// also while the host goes on for its [`unready_delay`](crate::Host::unready_delay).
     ///
     /// # Cancel safety
     /// The start goes on even if the future is dropped.

@@ -211,6 +211,7 @@ fn unbegun(name: String) -> HandlerStop {
         waits_in: None,
         blocking: false,
         gone: true,
+        behind: Vec::new(),
     };
     HandlerStop { cut: Some(cut), ..HandlerStop::new(name) }
 }

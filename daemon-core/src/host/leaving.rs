@@ -71,6 +71,14 @@ impl Leaving {
         self.tasks(None).flat_map(|tasks| tasks.statuses()).collect()
     }
 
+    /// The daemons whose values a thread is dropping right now.
+    pub(super) fn under_way(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.polled(None).into_iter().map(|(_, value)| value.name).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
     /// Of these, those that a thread is dropping right now; of one plane, or of all.
     pub(super) fn polled(&self, only: Option<Plane>) -> Vec<(u64, TaskStatus)> {
         self.tasks(only).flat_map(|tasks| tasks.polled()).collect()

@@ -68,6 +68,9 @@ impl HostLink for Board {
         let daemon = daemon.to_owned();
         Box::pin(async move {
             let (at, slot) = self.find(&daemon).ok_or_else(|| self.unknown(&daemon))?;
+            if wish != Wish::Stop && self.stopping_since().is_some() {
+                return Err(Error::Stopping { daemon }); // also while the host goes on for a while: no life begins any more
+            }
             let (mut readiness, mut rested, before) = (slot.states(), slot.rests(), slot.readiness());
             let waits_for_itself = self.waits_for_itself(&slot, wish, false);
             // A shutdown stops a daemon after those that merely want it, too.

@@ -61,8 +61,11 @@ impl Board {
             let handlers = slot.intake.statuses().into_iter().map(|status| ((&status).into(), status.name));
             let pulled = slot.tally.ledger.accounts().into_iter().map(|(name, totals)| (totals, name));
             events.extend(handlers.chain(pulled).map(|(totals, name)| EventAccount::new(&slot.name, &name, totals)));
-            let mut cut = slot.inner().overran.cuts();
-            let leaving = leaving.into_iter().map(|value| Cut::new(value, false, &[]));
+            let (mut cut, before) = {
+                let inner = slot.inner();
+                (inner.overran.cuts(), inner.behind.clone())
+            };
+            let leaving = leaving.into_iter().map(|value| Cut::behind(value, &before));
             Cut::add(&mut cut, still_there(&slot, &status).chain(leaving));
             let inner = slot.inner();
             daemons.push(DaemonStop {
@@ -81,7 +84,7 @@ impl Board {
                 panics: status.panics,
             });
         }
-        let own = self.settings.under_way();
+        let (own, before) = (self.settings.under_way(), self.settings.behind());
         left.tasks += own.len() + self.farewell.under_way().len();
         ShutdownReport {
             name: self.name.clone(),
@@ -92,7 +95,7 @@ impl Board {
             daemons,
             handlers: self.farewell.stops(),
             problems: Vec::new(),
-            cut: own.iter().map(|task| Cut::new(task, false, &[])).collect(),
+            cut: own.iter().map(|task| Cut::behind(task, &before)).collect(),
             blocked_threads: 0, // known to who watches over the workers
             left,
             events,
@@ -284,7 +287,14 @@ impl Cut {
             waits_in: task.waits_in.clone(),
             blocking: !gone && task.polling,
             gone,
+            behind: Vec::new(),
         }
+    }
+
+    /// A destructor that is still there, and was to begin only after those of `before`, which had used up the time.
+    fn behind(value: &TaskStatus, before: &[String]) -> Self {
+        let behind = if value.polls == 0 { before.to_vec() } else { Vec::new() };
+        Self { behind, ..Self::new(value, false, &[]) }
     }
 }
 

@@ -45,3 +45,18 @@ pub fn listen() -> (Log, tracing::subscriber::DefaultGuard) {
     let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
     (log, tracing::subscriber::set_default(subscriber))
 }
+
+/// A runtime of so many workers, and what they log.
+pub fn overheard(workers: usize) -> (Log, tokio::runtime::Runtime) {
+    thread_local! {
+        static HEARD: std::cell::RefCell<Option<tracing::subscriber::DefaultGuard>> = const { std::cell::RefCell::new(None) };
+    }
+    let log = Log::default();
+    let heard = log.clone();
+    let hear = move || {
+        let subscriber = tracing_subscriber::fmt().with_writer(heard.clone()).with_ansi(false).finish();
+        HEARD.set(Some(tracing::subscriber::set_default(subscriber)));
+    };
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    (log, runtime.worker_threads(workers).enable_all().on_thread_start(hear).build().unwrap())
+}

@@ -162,6 +162,30 @@ fn a_panic_in_initialize_is_a_failed_start() -> Result {
     Ok(())
 }
 
+/// What ends by itself, and what ends when it is told to, with the code and a part of what is told of it.
+#[test]
+fn each_end_has_its_code_and_tells_why() -> Result {
+    for (kind, is_told, code, why) in [
+        ("faulty/later-and-cut", false, 75, "cleanup was aborted"),
+        ("faulty/late", false, 1, "did not end within 100ms"),
+        ("faulty/optional", true, 0, "it is not needed"),
+        ("faulty/value-drop-panics", true, 1, "the daemon's destructor panicked: in a destructor"),
+        ("faulty/handler", true, 1, "the last word failed"),
+        ("faulty/handler-overruns", true, 75, "shutdown handler `"),
+    ] {
+        let subject = Subject::start(kind, &["--budget", "1000"])?;
+        if is_told {
+            subject.started()?;
+            subject.signal(Signal::TERM)?;
+        }
+        let ended = subject.ends()?;
+        assert_eq!(ended.code, Some(code), "{kind}: {ended:#?}");
+        assert!(ended.err.contains(why), "{kind}: {ended:#?}");
+        assert_eq!(ended.said("data cleaned up"), 1, "{kind}: {ended:#?}");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_report_that_cannot_be_written_is_said_and_changes_no_code() -> Result {
     let dir = tests::TempDir::new()?;

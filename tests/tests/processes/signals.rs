@@ -134,6 +134,21 @@ fn a_quiet_one_does_not_count_the_seconds_on_a_terminal_either() -> Result {
     Ok(())
 }
 
+#[test]
+fn a_terminal_that_is_held_still_holds_up_no_stop() -> Result {
+    let (far, near) = terminal()?;
+    let program = on_terminal(near).args(["sh", "-c", "exec \"$@\" 2>&0", "sh", SUBJECT]);
+    let subject = Subject::start_by(program, "calm/slow-stop", &["--budget", "4500"])?;
+    let (mut screen, mut keyboard) = (Screen::of(far.try_clone()?.into()), std::fs::File::from(far));
+    screen.shows("subject started")?;
+    keyboard.write_all(b"\x13")?; // Ctrl-S: who writes to it waits
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_eq!((ended.code, ended.said("cleaned up")), (Some(0), 1), "{ended:#?}");
+    assert!(ended.report().is_clean() && ended.after < Duration::from_millis(4_500 + 250 + 1_000), "{ended:#?}");
+    Ok(())
+}
+
 /// What a terminal shows.
 struct Screen {
     shown: String,

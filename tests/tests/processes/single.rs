@@ -178,6 +178,25 @@ fn who_waits_for_a_start_is_told_once_what_it_came_to() -> Result {
 }
 
 #[test]
+fn a_panic_of_who_waits_for_a_start_is_told_and_changes_nothing() -> Result {
+    let place = Place::new()?;
+    let told = ["--settled", "panics"];
+    let panicked = "what `on_settled` was given panicked";
+    let winner = place.start("calm/idle", &told)?;
+    winner.started()?;
+    winner.running.wait_for_line(Source::Stderr, SOON, |line| line.contains(panicked))?;
+    let mut loser = place.start("calm/idle", &told)?;
+    assert_eq!(loser.running.wait(SOON)?.code(), Some(69));
+    let said = loser.running.text(Source::Stderr);
+    assert!(said.contains("is already running with PID") && said.contains(panicked), "{said}");
+    winner.signal(Signal::TERM)?;
+    let ended = winner.ends()?;
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(ended.err.contains("exit code 0"), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
 fn of_many_hosts_that_start_at_once_one_runs() -> Result {
     let place = Place::new()?;
     let mut all: Vec<_> = (0..8).map(|_| place.start("calm/idle", &[])).collect::<Result<_>>()?;

@@ -115,6 +115,19 @@ fn a_file_that_cannot_be_given_back_and_nobody_can_be_told_of_keeps_no_process_f
     Ok(())
 }
 
+#[test]
+fn who_was_behind_a_destructor_that_blocks_is_told_of_as_that() -> Result {
+    let ended = stop(Program::new(SUBJECT), "stuck/drop-above", "stuck")?;
+    assert_eq!((ended.code, ended.said("cleaned up beneath")), (Some(75), 1), "{ended:#?}");
+    let report = ended.report();
+    let cut = |name| report.daemon(name).and_then(|daemon| daemon.cut.first()).ok_or(format!("{name} was not cut"));
+    let (above, beneath) = (cut("drop-above")?, cut("beneath")?);
+    assert!(above.blocking && above.behind.is_empty(), "{ended:#?}");
+    assert_eq!((beneath.polls, &beneath.behind[..]), (0, &["drop-above".to_owned()][..]), "{ended:#?}");
+    assert!(ended.err.contains("destructor had not begun, behind the destructor of `drop-above`"), "{ended:#?}");
+    Ok(())
+}
+
 /// Stops one that blocks its thread in the stop, where a run looks at its workers so often.
 fn stop_after_a_timer(blocked_after: &str) -> Result<Ended> {
     let subject = Subject::start("stuck/after-a-timer", &["--budget", "2000", "--blocked-after", blocked_after])?;

@@ -246,6 +246,8 @@ impl Conducting {
                 self.aside(move || resting.iter().for_each(|slot| slot.tell()));
                 Input::Rest(at)
             }
+            // No life begins once a shutdown is asked for, so that this would be a stop and nothing else.
+            Happening::Start(_) | Happening::Restart(_) if self.board.stopping_since().is_some() => return Vec::new(),
             Happening::Start(at) => Input::Wake(at),
             Happening::Restart(at) => Input::Renew(at),
             Happening::Add { unit, requires, wants } => {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::Conducting;
 use crate::host::board::Happening;
 use crate::host::lives::destructor_failed;
@@ -29,17 +31,27 @@ impl Conducting {
         let until = self.until() + LEAVING;
         let mut ended = ended.into_iter().peekable();
         while let Some(wave) = ended.peek().map(|(slot, _)| slot.wave) {
+            let behind = self.used_up(until);
             let of_wave = std::iter::from_fn(|| ended.next_if(|(slot, _)| slot.wave == wave));
-            let leaving: Vec<_> = of_wave.map(|(slot, unit)| self.let_go(slot, unit)).collect();
+            let let_go = |(slot, unit): (Arc<Slot>, _)| {
+                slot.inner().behind.clone_from(&behind);
+                self.let_go(slot, unit)
+            };
+            let leaving: Vec<_> = of_wave.map(let_go).collect();
             for gone in leaving {
                 drop(tokio::time::timeout_at(until, gone).await); // late: shown in the report
             }
         }
         // Values of earlier lives may still be leaving.
         drop(tokio::time::timeout_at(until, self.board.leaving.all_gone()).await);
-        drop(tokio::time::timeout_at(until, self.board.settings.release()).await);
+        drop(tokio::time::timeout_at(until, self.board.settings.release(self.used_up(until))).await);
         let bus = self.bus.clone();
         drop(aside(self.planes.workers(), async move { bus.end_taps() })); // it wakes those who look on, and nobody waits for that
+    }
+
+    /// Whose destructors have used up the time, if it is up: what is to go now can hardly begin before the report is made.
+    fn used_up(&self, until: Instant) -> Vec<String> {
+        if Instant::now() < until { Vec::new() } else { self.board.leaving.under_way() }
     }
 
     fn let_go(&self, slot: Arc<Slot>, unit: Arc<dyn Unit>) -> impl Future<Output = ()> + use<> {

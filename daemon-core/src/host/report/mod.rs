@@ -155,6 +155,9 @@ pub struct Cut {
     pub blocking: bool,
     /// Whether it is gone by now.
     pub gone: bool,
+    /// Of a destructor that had not even begun: the daemons whose destructors, before it in line, used up the time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub behind: Vec<String>,
 }
 
 /// What is left after a stop.

@@ -185,12 +185,81 @@ impl fmt::Display for Cut {
             (Some(since), true, _) => write!(f, "{} was aborted, {since} after it last ran", self.work)?,
             (Some(since), false, _) => write!(f, "{} did not end, and last ran {since} before", self.work)?,
             (None, true, _) => write!(f, "{} was aborted before it ran", self.work)?,
-            (None, false, _) => write!(f, "{} never got a thread to run on", self.work)?,
+            (None, false, _) if self.behind.is_empty() => write!(f, "{} never got a thread to run on", self.work)?,
+            (None, false, _) => {
+                let behind: Vec<_> = self.behind.iter().map(|name| format!("`{name}`")).collect();
+                let (work, s) = (&self.work, if behind.len() == 1 { "" } else { "s" });
+                write!(f, "{work} had not begun, behind the destructor{s} of {}", behind.join(" and "))?;
+            }
         }
         if let (Some(call), false) = (&self.waits_in, self.blocking) {
             write!(f, ", waiting in {call}")?;
         }
         write!(f, " (polled {}", if self.polls == 1 { "once".to_owned() } else { format!("{} times", self.polls) })?;
         write!(f, "{})", spawned_at(&self.spawned_at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How a report tells of work, by when it last ran and what became of it.
+    fn told(idle_ms: Option<u64>, gone: bool, blocking: bool, behind: &[&str]) -> String {
+        let cut = Cut {
+            work: "it".to_owned(),
+            spawned_at: "src/main.rs:7".to_owned(),
+            polls: u64::from(idle_ms.is_some()),
+            idle_ms,
+            waits_in: Some("cx.publish".to_owned()),
+            blocking,
+            gone,
+            behind: behind.iter().map(ToString::to_string).collect(),
+        };
+        cut.to_string()
+    }
+
+    #[test]
+    fn work_that_was_cut_is_told_of_as_it_was() {
+        let (waits, once) = (", waiting in cx.publish", " (polled once, spawned at src/main.rs:7)");
+        let never = format!("{waits} (polled 0 times, spawned at src/main.rs:7)");
+        for (told, words, where_from) in [
+            (told(Some(5), true, true, &[]), "it had blocked a thread for 5 ms, and has ended since", once.to_owned()),
+            (told(Some(5), false, true, &[]), "it has blocked a thread for 5 ms", once.to_owned()),
+            (told(Some(1_500), true, false, &[]), "it was aborted, 1.5 s after it last ran", format!("{waits}{once}")),
+            (
+                told(Some(90_000), false, false, &[]),
+                "it did not end, and last ran 1m 30s before",
+                format!("{waits}{once}"),
+            ),
+            (told(None, true, false, &[]), "it was aborted before it ran", never.clone()),
+            (told(None, false, false, &[]), "it never got a thread to run on", never.clone()),
+            (told(None, false, false, &["a"]), "it had not begun, behind the destructor of `a`", never.clone()),
+            (told(None, false, false, &["a", "b"]), "it had not begun, behind the destructors of `a` and `b`", never),
+        ] {
+            assert_eq!(told, format!("{words}{where_from}"));
+        }
+    }
+
+    #[test]
+    fn where_the_host_spawned_it_is_nobody_s_concern() {
+        assert_eq!(spawned_at(&format!("{}:1", file!())), "");
+        assert_eq!(spawned_at("src/main.rs:7"), ", spawned at src/main.rs:7");
+    }
+
+    #[test]
+    fn of_a_long_journal_the_latest_lines_are_shown() {
+        let line = |at_ms| Transition { at_ms, daemon: None, state: State::Running, cause: None };
+        let shown = |lines: u64| {
+            let mut report = ShutdownReport::refused("t".to_owned(), 1, "it says");
+            report.journal = (0..lines).map(line).collect();
+            let text = report.to_string();
+            text.lines().skip_while(|line| !line.starts_with("  journal")).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert!(shown(0).is_empty());
+        assert_eq!(shown(40).len(), 1 + 40);
+        let latest = shown(41);
+        assert_eq!((&*latest[0], latest.len()), ("  journal, the latest 40 of 41", 1 + 40));
+        assert!(latest[1].contains("0.001 s  (host)  running"), "{latest:?}");
     }
 }

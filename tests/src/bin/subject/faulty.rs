@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use daemon_core::{Context, DaemonBase, Event, Host, Result, daemon};
+use daemon_core::{BoxError, Context, DaemonBase, Event, Host, Result, daemon};
 
 use super::{FOR_EVER, unknown};
 
@@ -17,6 +17,15 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
         "deaf-task-drop-panics" => host.daemon(Data).daemon(Dropper { heeds: false }),
         "cleanup-panics" => host.daemon(BadCleaner),
         "cleanup-overruns" => host.daemon(SlowCleaner),
+        "later-and-cut" => host.daemon(Data).daemon(Pump { panics: false }).daemon(SlowCleaner),
+        "optional" => host.daemon(Data).daemon(Optional),
+        "late" => host.daemon(Data).daemon(Late),
+        "value-drop-panics" => host.daemon(Data).daemon(Explosive(Bomb)),
+        "handler" => host.daemon(Data).on_shutdown(|| async { Err::<(), BoxError>("the last word failed".into()) }),
+        "handler-overruns" => {
+            let last = || async { std::future::pending::<()>().await };
+            host.daemon(Data).on_shutdown(last).shutdown_timeout(Duration::from_millis(100))
+        }
         "refused" => host.daemon(Web).daemon(Data).daemon(Data).daemon_as("No Name", Store),
         _ => return Err(unknown(which)),
     })
@@ -73,6 +82,33 @@ impl Pump {
 }
 
 impl DaemonBase for Pump {}
+
+/// Fails at its start, which its host can bear.
+#[daemon(name = "optional", optional, no_handlers, requires(Data))]
+struct Optional;
+
+impl DaemonBase for Optional {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        Err("it is not needed".into())
+    }
+}
+
+/// Never gets ready.
+#[daemon(name = "late", no_handlers, requires(Data), start_timeout = "100ms")]
+struct Late;
+
+impl DaemonBase for Late {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(FOR_EVER).await;
+        Ok(())
+    }
+}
+
+/// Its destructor panics.
+#[daemon(name = "explosive", no_handlers, requires(Data))]
+struct Explosive(Bomb);
+
+impl DaemonBase for Explosive {}
 
 #[derive(Event)]
 #[event("jumpy:poked", local)]

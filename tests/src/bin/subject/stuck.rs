@@ -27,6 +27,7 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
         "cleanup" => host.workers(2).daemon(Beside).daemon(InCleanup),
         "after-a-timer" => host.workers(2).daemon(Beneath).daemon(AfterATimer),
         "drop" => host.daemon(Beside).daemon(InDrop),
+        "drop-above" => host.workers(1).daemon(Beneath).daemon(DropAbove(InDrop)),
         "made-drop" => host.daemon(Beside).daemon_with(|| Ok::<_, daemon_core::BoxError>(InDrop)),
         "shutdown-handler" => host.daemon(Witness).on_shutdown(|| async { stuck() }),
         "unstarted-drop" => host.daemon(Sleeper).daemon(Unstarted),
@@ -340,6 +341,17 @@ impl DaemonBase for InDrop {
 impl Drop for InDrop {
     fn drop(&mut self) {
         std::thread::sleep(FOR_EVER);
+    }
+}
+
+/// Its destructor blocks the only worker before what it requires is dropped.
+#[daemon(name = "drop-above", no_handlers, requires(Beneath))]
+struct DropAbove(InDrop);
+
+impl DaemonBase for DropAbove {
+    async fn initialize_deferred(&self, _cx: &Context) -> Result<()> {
+        println!("stuck"); // as good as
+        Ok(())
     }
 }
 
