@@ -56,6 +56,8 @@ pub(crate) struct Stage {
     pub(crate) configured: [AtomicU64; NAMES.len()],
     /// How many requests to reload are under way, and what the answered ones came to.
     pub(crate) reloads: Mutex<(usize, Vec<ReloadOutcome>)>,
+    /// When the host was made.
+    pub(crate) begun: Instant,
     runtime: tokio::runtime::Handle,
     stirred: AtomicUsize,
     reloaded: AtomicUsize,
@@ -82,6 +84,7 @@ impl Stage {
             loads: AtomicU64::new(0),
             configured: Default::default(),
             reloads: Mutex::default(),
+            begun: Instant::now(),
             runtime: tokio::runtime::Handle::current(),
             stirred: AtomicUsize::new(0),
             reloaded: AtomicUsize::new(0),

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use daemon_core::{ShutdownReport, State, Transition};
 
+use crate::actor::HANDLERS;
 use crate::ending::{Ended, GRACE};
 use crate::node::NAMES;
 use crate::plan::{Deed, Plan, Step};
 use crate::stage::Stage;
-use crate::trace::{Line, Moment};
+use crate::trace::{End, Line, Moment};
 
 /// How long a daemon's stop may take that does not say so itself.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -28,6 +29,9 @@ pub(crate) fn check(stage: &Stage, ended: &Ended) -> Vec<String> {
         faults.extend(short_delays(plan, ended));
     }
     faults.extend(endings(stage, ended));
+    if !plan.blocks {
+        faults.extend(undrained(stage, ended));
+    }
     if let Some(report) = &ended.report {
         if !plan.blocks {
             faults.extend(long_stops(plan, report));
@@ -92,6 +96,32 @@ fn endings(stage: &Stage, ended: &Ended) -> Vec<String> {
     let has_failed = ended.status.daemons.iter().any(|daemon| daemon.reason.is_some() && required(&daemon.name));
     if ended.ran && !asked && !has_failed {
         faults.push("supervision: the host ended, and nobody had asked for it".to_owned());
+    }
+    faults
+}
+
+/// Handlers that were cut as soon as their daemon began to stop, though there was time for them to end.
+fn undrained(stage: &Stage, ended: &Ended) -> Vec<String> {
+    const SOON: Duration = Duration::from_millis(100);
+    // How long before a moment the stops of somebody began.
+    let stops = |who: Option<&str>, now: Duration| -> Vec<Duration> {
+        let stops = ended.journal.iter().filter(|line| line.state == State::Stopping && line.daemon.as_deref() == who);
+        let began =
+            stops.map(|line| Duration::from_millis(line.at_ms)).filter(|at| *at <= now + Duration::from_millis(1));
+        began.map(|at| now.saturating_sub(at)).collect()
+    };
+    let mut faults = Vec::new();
+    for (at, line) in stage.trace.lines() {
+        let Line::Node { node, moment: Moment::WorkGone(what, End::Cut), .. } = line else { continue };
+        let now = at - stage.begun;
+        // Late in a stop there may be no time left, and what is cut may be of a life that began to stop before.
+        let is_late = stops(None, now).iter().any(|ago| *ago > Duration::from_secs(1));
+        let mine = stops(Some(NAMES[node]), now);
+        let is_soon =
+            mine.iter().any(|ago| *ago < SOON) && !mine.iter().any(|ago| *ago >= SOON && *ago <= STOP_TIMEOUT + GRACE);
+        if HANDLERS.contains(&what) && stage.plan.nodes[node].stop_timeout.is_none() && is_soon && !is_late {
+            faults.push(format!("stop: {what} of n{node} was cut at {now:?}, with no time to end"));
+        }
     }
     faults
 }
