@@ -12,6 +12,7 @@ use super::check::CheckError;
 use super::conductor::Conductor;
 use super::embed::{RunningHost, StartError, launch};
 use super::signals::{Meaning, Presses, Signal};
+use crate::context::HostHandle;
 use crate::event::Bus;
 use crate::schedule::Clock;
 use crate::task::Faults;
@@ -37,6 +38,10 @@ impl Host {
 impl Rehearsal {
     pub(crate) fn bus(&self) -> &Arc<Bus> {
         &self.conductor.bus
+    }
+
+    pub(crate) fn handle(&self) -> HostHandle {
+        HostHandle::new(self.conductor.board.clone(), self.conductor.bus.publisher("host"))
     }
 
     pub(crate) fn faults(&self) -> Arc<Faults> {

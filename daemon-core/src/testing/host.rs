@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::clock;
-use super::recorder::Recorder;
+use super::recorder::{LIMIT, Recorder};
 use super::stage::TestHostBuilder;
 use crate::context::HostHandle;
 use crate::daemon::DaemonBase;
 use crate::declaration::Declared;
 use crate::duration::IntoDuration;
 use crate::error::Result;
-use crate::event::Event;
+use crate::event::{Event, Overflow};
 use crate::host::{self, Outside, RunningHost, ShutdownReport, StartReport};
 use crate::schedule::Clock;
 use crate::status::{HostStatus, IntervalStatus};
@@ -97,27 +97,28 @@ impl TestHost {
 
     /// Lets `time` pass: each timer due in it fires in turn, and all that it sets off is done before the next one fires.
     ///
-    /// It takes as long, in real time, as the work does that is set off. Work in `cx.spawn_blocking` holds it up.
+    /// It takes as long, in real time, as the work does that is set off. Work in `cx.spawn_blocking` holds it up. What is less than
+    /// a millisecond is rounded up to one.
     ///
     /// # Panics
-    /// If `time` is text that does not follow the grammar; if the daemons never come to rest.
+    /// If `time` is text that does not follow the grammar, or more than 100 years; if no time passes for ten seconds of real time,
+    /// since something blocks a thread or never waits.
     ///
     /// # Cancel safety
     /// What has passed has passed.
     pub async fn advance(&self, time: impl IntoDuration) {
-        clock::advance(clock::length(time)).await;
+        clock::advance(&self.handle(), clock::passage(time)).await;
     }
 
     /// Stops the process for `time`, as SIGSTOP does: time passes and nothing runs, then everything runs that is due.
     ///
     /// # Panics
-    /// If `time` is text that does not follow the grammar; if the daemons never come to rest.
+    /// If `time` is text that does not follow the grammar, or more than 100 years; if the daemons never come to rest.
     ///
     /// # Cancel safety
     /// What has passed has passed.
     pub async fn freeze(&self, time: impl IntoDuration) {
-        tokio::time::advance(clock::length(time)).await;
-        clock::settle().await;
+        clock::freeze(&self.handle(), clock::passage(time)).await;
     }
 
     /// Lets the machine sleep for `time`: schedules and the clock on the wall go on, nothing else does, timers of tokio
@@ -148,37 +149,37 @@ impl TestHost {
     /// ```
     ///
     /// # Panics
-    /// If `time` is text that does not follow the grammar; if the daemons never come to rest.
+    /// If `time` is text that does not follow the grammar, or more than 100 years; if the daemons never come to rest.
     ///
     /// # Cancel safety
     /// What has passed has passed.
     pub async fn suspend(&self, time: impl IntoDuration) {
-        self.clock.suspend(clock::length(time));
-        clock::settle().await;
+        self.clock.suspend(clock::passage(time));
+        clock::settle(&self.handle()).await;
     }
 
     /// Sets the clock on the wall forward by `time`; what goes by elapsed time does not care.
     ///
     /// # Panics
-    /// If `time` is text that does not follow the grammar; if the daemons never come to rest.
+    /// If `time` is text that does not follow the grammar, or more than 100 years; if the daemons never come to rest.
     ///
     /// # Cancel safety
     /// The clock is set in any case.
     pub async fn step_clock_forward(&self, time: impl IntoDuration) {
-        self.clock.step(clock::length(time), true);
-        clock::settle().await;
+        self.clock.step(clock::passage(time), true);
+        clock::settle(&self.handle()).await;
     }
 
     /// Sets the clock on the wall back by `time`; what goes by elapsed time does not care.
     ///
     /// # Panics
-    /// If `time` is text that does not follow the grammar; if the daemons never come to rest.
+    /// If `time` is text that does not follow the grammar, or more than 100 years; if the daemons never come to rest.
     ///
     /// # Cancel safety
     /// The clock is set in any case.
     pub async fn step_clock_back(&self, time: impl IntoDuration) {
-        self.clock.step(clock::length(time), false);
-        clock::settle().await;
+        self.clock.step(clock::passage(time), false);
+        clock::settle(&self.handle()).await;
     }
 
     /// Lets everything run that is ready to, until nothing is; no time passes. Work in `cx.spawn_blocking` is not waited
@@ -190,7 +191,7 @@ impl TestHost {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn settle(&self) {
-        clock::settle().await;
+        clock::settle(&self.handle()).await;
     }
 
     /// Asserts how many ticks of an interval have ended in this life of its daemon, whatever their outcome. `name` is
@@ -223,12 +224,14 @@ impl TestHost {
                 seen.last_error.as_ref().map_or_else(String::new, |error| format!("; the last failed: {error}")),
             ),
             [_] => {}
+            [] if all().next().is_none() => panic!("no interval named `{name}`; no daemon has one"),
             [] => panic!("no interval named `{name}`; there are: {}", names(all().collect())),
             _ => panic!("`{name}` is ambiguous: {}", names(found)),
         }
     }
 
-    /// Publishes an event in the name `host`, and lets everything run that it sets off.
+    /// Publishes an event in the name `host`, and lets everything run that it sets off. Where a queue is full it waits for room, at
+    /// most a minute by the paused clock.
     ///
     /// # Panics
     /// If it cannot be published; if the daemons never come to rest.
@@ -236,10 +239,16 @@ impl TestHost {
     /// # Cancel safety
     /// Once begun, the event may have been published.
     pub async fn publish<E: Event>(&self, event: E) {
-        if let Err(error) = self.handle().publish(event).await {
-            panic!("the test could not publish: {error}");
+        let (host, what) = (self.handle(), std::any::type_name::<E>());
+        let published = tokio::time::timeout(LIMIT, host.publish(event));
+        match clock::attend(&host, published).await {
+            Ok(Ok(())) => clock::settle(&host).await,
+            Ok(Err(error)) => panic!("the test could not publish `{what}`: {error}"),
+            Err(_) => panic!(
+                "the test could not publish `{what}`: no room within {LIMIT:?} of the paused clock in {}",
+                full(&host.status()).join(", ")
+            ),
         }
-        clock::settle().await;
     }
 
     /// The next event of type `E`, on whatever topic. Everything published since the start is seen, in order, each
@@ -278,7 +287,8 @@ impl TestHost {
     /// # Cancel safety
     /// An event is given out only when it is returned.
     pub async fn expect_event<E: Event>(&mut self) -> Arc<E> {
-        self.recorder.expect().await
+        let host = self.handle();
+        clock::attend(&host, self.recorder.expect()).await
     }
 
     /// Every event of type `E` published since the start, in order, whether expected or not.
@@ -363,14 +373,15 @@ impl TestHost {
     /// Shuts the host down, unless it is stopping already or has stopped, and returns its report.
     ///
     /// # Panics
-    /// If a fault that was asked for never happened, unless the host did not end well; if the host's own task died.
+    /// If a fault that was asked for never happened; if time stands still, since something blocks a thread; if the host's own task
+    /// died.
     ///
     /// # Cancel safety
     /// Dropping the future drops the host, which panics.
     pub async fn shutdown(mut self) -> ShutdownReport {
         let Some(running) = &mut self.running else { unreachable!("it is taken at the end of this function only") };
         running.handle().request_shutdown();
-        let ended = running.ended().await;
+        let ended = clock::attend(&running.handle(), running.ended()).await;
         self.running = None;
         let report = match ended {
             Ok(report) => report,
@@ -378,13 +389,23 @@ impl TestHost {
         };
         let left = self.faults.left();
         assert!(
-            left.is_empty() || report.exit_code != 0,
-            "asked for, but never happened: a fault of `{}`; calls made: {}",
+            left.is_empty(),
+            "asked for, but never happened: a fault of `{}`; calls made: {}\n{report}",
             left.join("`, `"),
             calls(&self.faults)
         );
         report
     }
+}
+
+/// The queues that are full, and make whoever publishes wait.
+fn full(status: &HostStatus) -> Vec<String> {
+    let of_daemon = |daemon: &crate::DaemonStatus| {
+        let full =
+            daemon.subscriptions.iter().filter(|of| of.overflow == Overflow::Block && of.queued >= of.capacity as u64);
+        full.map(|of| format!("`{}.{}` ({} waiting)", daemon.name, of.name, of.queued)).collect::<Vec<_>>()
+    };
+    status.daemons.iter().flat_map(of_daemon).collect()
 }
 
 /// Every call so far, and how often it was made.

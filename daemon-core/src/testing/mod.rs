@@ -47,8 +47,9 @@
 //! no test ever waits. [`advance`](TestHost::advance) makes a given time pass that way, one timer after the other.
 //!
 //! Only tokio's clock is paused. `std::time`, `SystemTime`, sockets, child processes and other threads go on in real
-//! time; work under way in `cx.spawn_blocking` holds time up until it is done. What is random stays so, the jitter
-//! of intervals and of restarts, unless [`fix_chances`] makes it come again.
+//! time; work under way in `cx.spawn_blocking` holds time up until it is done. If no time passes for ten seconds of real time,
+//! since such work never ends or a daemon never waits, the test fails and names what is under way. What is random stays so,
+//! the jitter of intervals and of restarts, unless [`fix_chances`] makes it come again.
 //!
 //! # Faults
 //!

@@ -10,8 +10,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::event::{Bus, Envelope, Event, Tap};
 
-/// How long, by the paused clock, an event is waited for.
-const LIMIT: Duration = Duration::from_secs(60);
+/// How long, by the paused clock, an event is waited for, or room for one.
+pub(super) const LIMIT: Duration = Duration::from_secs(60);
 /// How much of an event's JSON a list shows.
 const SHOWN: usize = 120;
 

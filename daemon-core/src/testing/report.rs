@@ -3,7 +3,11 @@
 use crate::host::ShutdownReport;
 
 impl ShutdownReport {
-    /// Asserts that everything ended well: exit code 0, nothing cut, nothing left. Needs the feature `testing`.
+    /// Asserts that everything [ended well](Self::is_clean): exit code 0, nothing failed while stopping, nothing cut, nothing left.
+    /// Needs the feature `testing`.
+    ///
+    /// It is about the end only: handlers that failed before, restarts, dropped events and an optional daemon that failed are
+    /// numbers in the report.
     ///
     /// ```
     /// # use daemon_core::{DaemonBase, daemon, testing::TestHost};

@@ -8,6 +8,7 @@ use super::host::{TestHost, fail, panics};
 use super::recorder::Recorder;
 use crate::daemon::DaemonBase;
 use crate::duration::IntoDuration;
+use crate::error::IntoOutcome;
 use crate::host::{Factory, Host, StartError};
 use crate::schedule::Clock;
 use crate::task::Fault;
@@ -110,6 +111,26 @@ impl TestHostBuilder {
         self.with(|host| host.start_budget(budget))
     }
 
+    /// Adds what is to be done last; see [`Host::on_shutdown`].
+    #[track_caller]
+    pub fn on_shutdown<Fut>(self, handler: impl FnOnce() -> Fut + Send + 'static) -> Self
+    where
+        Fut: Future<Output: IntoOutcome> + Send + 'static,
+    {
+        let Self { name, host, faults, clock } = self;
+        Self { name, host: host.on_shutdown(handler), faults, clock }
+    }
+
+    /// Sets how long all shutdown handlers together may take \[5 s\], by the paused clock.
+    ///
+    /// # Panics
+    /// If it is text that does not follow the grammar.
+    #[track_caller]
+    pub fn shutdown_timeout(self, timeout: impl IntoDuration) -> Self {
+        let timeout = clock::length(timeout);
+        self.with(|host| host.shutdown_timeout(timeout))
+    }
+
     /// As [`TestHost::fail_next`], from the first start on.
     ///
     /// ```
@@ -167,8 +188,9 @@ impl TestHostBuilder {
         for (name, fault) in self.faults {
             faults.arm(&name, fault);
         }
-        let (running, outside) = rehearsal.start().await?;
-        clock::settle().await;
+        let handle = rehearsal.handle();
+        let (running, outside) = clock::attend(&handle, rehearsal.start()).await?;
+        clock::settle(&handle).await;
         Ok(TestHost { name: self.name, running: Some(running), outside, recorder, faults, clock })
     }
 }

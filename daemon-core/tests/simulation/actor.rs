@@ -76,6 +76,22 @@ impl Drop for Guard {
     }
 }
 
+/// A publisher that waits.
+struct Publishing<'a>(&'a AtomicUsize);
+
+impl<'a> Publishing<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Publishing<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Spawns more work when it is dropped.
 struct Heir(Arc<Actor>, Context);
 
@@ -173,7 +189,10 @@ impl Actor {
             Deed::Hang => std::future::pending().await,
             Deed::Block(time) => self.block(what, time),
             Deed::Heed => cx.cancelled().await,
-            Deed::Shutdown => cx.request_shutdown(),
+            Deed::Shutdown => {
+                self.stage.ends.store(true, Ordering::Relaxed);
+                cx.request_shutdown();
+            }
             _ if !self.stage.stirs() => {}
             Deed::Publish(topic) => return self.publish(topic, cx).await,
             Deed::PublishWithin(topic, time) => {
@@ -211,6 +230,7 @@ impl Actor {
 
     async fn publish(&self, topic: usize, cx: &Context) -> Result<()> {
         self.stage.offers[topic].fetch_add(1, Ordering::Relaxed);
+        let _publishing = Publishing::begin(&self.stage.publishing[topic]);
         let published = match topic {
             0 => cx.publish(Flood::<0>(self.key())).await,
             _ => cx.publish(Flood::<1>(self.key())).await,
@@ -272,6 +292,12 @@ impl Actor {
             }
             Registration::EndInterval => drop(cx.clear_interval("late").await),
             Registration::EndIntervals => cx.cleanup_intervals().await,
+            // What is retained it gets first.
+            Registration::Pull if life.is_multiple_of(3) => {
+                let options = QueueOptions::default().capacity(1).overflow(Overflow::DropNewest);
+                let Ok(mut events) = cx.subscribe_to::<Flood<1>>("flood:river", options) else { return };
+                drop(cx.spawn("pull", async move { while events.recv().await.is_some() {} }));
+            }
             Registration::Pull => {
                 let overflow = if life.is_multiple_of(2) { Overflow::Block } else { Overflow::DropOldest };
                 let options = QueueOptions::default().capacity(2).overflow(overflow);

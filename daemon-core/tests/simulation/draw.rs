@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use daemon_core::{Missed, Overflow, Overlap, Restart, RestartPolicy};
+use daemon_core::{Missed, OnError, Overflow, Overlap, Restart, RestartPolicy};
 
 use crate::dice::Dice;
 use crate::plan::{Deed, Handler, Node, Plan, Registration as R, SPAWNED, Step};
@@ -56,7 +56,10 @@ impl Plan {
             }
         }
         let load = deeds(&mut dice, &temper, 0);
-        Self { at_moment, run_for, patience, load, start_timeout, start_budget, ..Self::of(nodes, steps) }
+        let unready_delay = if dice.chance(20) { dice.millis(300) } else { Duration::ZERO };
+        let farewell = (0..dice.roll(4)).flat_map(|_| deeds(&mut dice, &temper, 0).into_iter().take(1)).collect();
+        let of = Self::of(nodes, steps);
+        Self { at_moment, run_for, patience, load, start_timeout, start_budget, unready_delay, farewell, ..of }
     }
 
     /// A plan with the limits that are common, and as if nobody would change the configuration.
@@ -71,6 +74,8 @@ impl Plan {
             start_budget: None,
             patience: Duration::from_secs(120),
             stop_budget: Duration::from_secs(10),
+            unready_delay: Duration::ZERO,
+            farewell: vec![Deed::Well; 2],
             blocks: false,
         }
     }
@@ -132,8 +137,14 @@ fn steps(dice: &mut Dice, count: usize) -> Vec<(Duration, Step)> {
 
 fn step(dice: &mut Dice, count: usize) -> Step {
     let at = dice.index(count);
-    match dice.roll(11) {
+    match dice.roll(16) {
         9 | 10 => Step::Reload,
+        11 if dice.chance(50) => Step::Fail(at, dice.chance(30)),
+        12 => Step::PublishAndWait(dice.index(2)),
+        13 => Step::Pause(at),
+        14 if dice.chance(50) => Step::Resume(at),
+        14 => Step::Run(at),
+        15 => Step::Period(at, dice.millis(700)),
         0 => Step::Restart(at),
         1 => Step::Stop(at),
         2 => Step::Start(at),
@@ -178,11 +189,13 @@ fn node(dice: &mut Dice, at: usize, temper: &Temper) -> Node {
         jitter: dice.chance(20),
         timeout: dice.chance(20).then(|| dice.millis(600)),
         tick: deeds(dice, 50),
+        on_error: on_error(dice, trouble),
         task: dice.chance(60).then(|| {
             let mut deeds = deeds(dice, 50);
             deeds.push(Deed::Heed);
             deeds
         }),
+        finite: dice.chance(30),
         handlers: [(); 4].map(|()| {
             dice.chance(50).then(|| Handler {
                 capacity: dice.index(6) + 1,
@@ -191,6 +204,7 @@ fn node(dice: &mut Dice, at: usize, temper: &Temper) -> Node {
                 keyed: dice.chance(50),
                 concurrency: u32::try_from(dice.roll(3)).unwrap() + 1,
                 isolated: dice.chance(20),
+                on_error: on_error(dice, trouble),
                 deeds: deeds(dice, 30),
             })
         }),
@@ -200,6 +214,15 @@ fn node(dice: &mut Dice, at: usize, temper: &Temper) -> Node {
         check_reload: self::deeds(dice, &Temper { trouble: trouble / 3, blocks }, 10),
         reload: deeds(dice, 20),
         late: false,
+    }
+}
+
+/// What a failure leads to; where little goes wrong mostly to nothing.
+fn on_error(dice: &mut Dice, trouble: u64) -> OnError {
+    match dice.roll(200) {
+        roll if roll >= trouble * 2 => OnError::Log,
+        roll if roll < trouble / 3 => OnError::Fail,
+        _ => OnError::Restart,
     }
 }
 

@@ -71,8 +71,10 @@ pub(crate) fn check(stage: &Stage) -> Vec<String> {
     let mut steered = false;
     for (number, (_, line)) in stage.trace.lines().into_iter().enumerate() {
         match line {
-            Line::Load(_) | Line::Reloaded(_) => {}
-            Line::Note(text) => steered |= ["Restart", "Start", "Add"].iter().any(|step| text.starts_with(step)),
+            Line::Load(_) | Line::Reloaded(_) | Line::Farewell(_) => {}
+            Line::Note(text) => {
+                steered |= ["Restart", "Start", "Add", "Fail"].iter().any(|step| text.starts_with(step))
+            }
             Line::Node { node, life, moment } => {
                 let fault = moment_fault(plan, &mut seen, node, life, moment);
                 faults.extend(fault.map(|fault| format!("{fault} (line {number})")));

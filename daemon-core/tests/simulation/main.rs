@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and shows what failed")]
 
 mod actor;
+mod alive;
 mod dice;
 mod draw;
 mod ending;
@@ -17,6 +18,7 @@ mod plan;
 mod reloads;
 mod stage;
 mod starts;
+mod supervised;
 mod trace;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -124,7 +126,7 @@ fn play_overdue(seed: u64) -> bool {
     let code = host(&stage).workers(1).without_lock().quiet().run();
     let took = begun.elapsed();
     let handle = stage.host.get().unwrap();
-    let ended = Ended { report: None, status: handle.status(), journal: handle.journal(), stop_took: None };
+    let ended = Ended { report: None, status: handle.status(), journal: handle.journal(), stop_took: None, ran: false };
     let mut faults = invariants::check(&stage);
     faults.extend(ending::check(&stage, &ended));
     if code == std::process::ExitCode::SUCCESS {
@@ -175,6 +177,11 @@ fn host(stage: &Arc<Stage>) -> Host {
     for at in (0..plan.nodes.len()).filter(|at| !plan.nodes[*at].late) {
         host = node::add(host, at);
     }
+    for at in 0..plan.farewell.len() {
+        let stage = stage.clone();
+        host = host.on_shutdown(move || stage.farewell(at));
+    }
+    host = host.unready_delay(plan.unready_delay);
     host.configuration(Settings(0), move || loading.clone().load())
 }
 
@@ -188,6 +195,7 @@ async fn run(stage: &Arc<Stage>) -> Option<Ended> {
         () = stage.give_up.notified() => None,
         () = tokio::time::sleep(plan.patience) => None,
     };
+    let ran = matches!(started, Some(Ok(_)));
     let (report, stop_took) = match started {
         None => {
             stage.trace.note("start given up");
@@ -205,6 +213,9 @@ async fn run(stage: &Arc<Stage>) -> Option<Ended> {
             }
             tokio::time::sleep(plan.run_for).await;
             all_agree(stage, &handle).await;
+            if !plan.blocks {
+                alive::check(stage, &handle).await;
+            }
             let (begun, was_running) = (tokio::time::Instant::now(), handle.status().state == State::Running);
             stage.trace.note("shutdown");
             let report = host.shutdown().await.unwrap();
@@ -221,7 +232,7 @@ async fn run(stage: &Arc<Stage>) -> Option<Ended> {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     all_answered(stage).await;
-    Some(Ended { report, status: handle.status(), journal: handle.journal(), stop_took })
+    Some(Ended { report, status: handle.status(), journal: handle.journal(), stop_took, ran })
 }
 
 /// In the end all that run have the configuration in force, whatever went wrong with reloads.

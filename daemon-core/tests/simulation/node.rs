@@ -18,6 +18,7 @@ pub(crate) const NAMES: [&str; 8] = ["n0", "n1", "n2", "n3", "n4", "n5", "n6", "
 pub(crate) struct Flood<const TOPIC: usize>(pub(crate) u8);
 impl<const TOPIC: usize> Event for Flood<TOPIC> {
     const TOPIC: &'static str = ["flood:drop", "flood:river"][TOPIC];
+    const RETAIN: bool = TOPIC == 1;
 }
 
 pub(crate) struct Node<const N: usize>(Arc<Actor>);
@@ -91,7 +92,8 @@ impl<const N: usize> Wired for Node<N> {
         }
         definition.declare(if node.optional { declaration.optional() } else { declaration });
         if let Some(period) = node.period {
-            let mut schedule = Schedule::every(period).overlap(node.overlap).missed(node.missed);
+            let mut schedule =
+                Schedule::every(period).overlap(node.overlap).missed(node.missed).on_error(node.on_error);
             if node.jitter {
                 schedule = schedule.jitter(daemon_core::time::Percent::from_hundredths(2_000));
             }
@@ -109,12 +111,14 @@ impl<const N: usize> Wired for Node<N> {
                 let deeds = node.0.plan().task.as_deref().unwrap();
                 node.0.work("task", node.0.deed(3, deeds), cx)
             });
-            definition.task(task.restart(node.restart));
+            let task = task.restart(node.restart);
+            definition.task(if node.finite { task.finite() } else { task });
         }
         let rows = [typed::<N, 0, 0>(), typed::<N, 1, 0>(), typed::<N, 2, 1>(), any::<N, 3>()];
         let keys = [Some(key::<0>()), Some(key::<0>()), Some(key::<1>()), None];
         for (at, (row, key)) in rows.into_iter().zip(keys).enumerate() {
             let Some(handler) = &node.handlers[at] else { continue };
+            let row = row.on_error(handler.on_error);
             if at == 1 && node.shares() {
                 definition.on_event(row.queue("both"));
                 continue;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use daemon_core::{Missed, Overflow, Overlap, RestartPolicy};
+use daemon_core::{Missed, OnError, Overflow, Overlap, RestartPolicy};
 
 /// What a piece of user code does when it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,7 @@ pub(crate) struct Handler {
     /// How many calls may be under way at once.
     pub(crate) concurrency: u32,
     pub(crate) isolated: bool,
+    pub(crate) on_error: OnError,
     pub(crate) deeds: Vec<Deed>,
 }
 
@@ -90,7 +91,11 @@ pub(crate) struct Node {
     /// A tick's timeout.
     pub(crate) timeout: Option<Duration>,
     pub(crate) tick: Vec<Deed>,
+    /// What a tick that fails leads to.
+    pub(crate) on_error: OnError,
     pub(crate) task: Option<Vec<Deed>>,
+    /// Whether its task may end.
+    pub(crate) finite: bool,
     /// Two on the first topic, one on the second, one on both.
     pub(crate) handlers: [Option<Handler>; 4],
     /// Whether the first two share a queue, that of the first.
@@ -110,7 +115,16 @@ pub(crate) enum Step {
     Stop(usize),
     Start(usize),
     Add(usize),
+    /// Says of it that it has failed; whether for good.
+    Fail(usize, bool),
     Publish(usize, usize),
+    /// Publishes, and waits until everybody has handled it.
+    PublishAndWait(usize),
+    Pause(usize),
+    Resume(usize),
+    /// Has it tick once more.
+    Run(usize),
+    Period(usize, Duration),
     Call(usize),
     Checks,
     Reload,
@@ -133,6 +147,10 @@ pub(crate) struct Plan {
     /// When the start is given up.
     pub(crate) patience: Duration,
     pub(crate) stop_budget: Duration,
+    /// How long the host goes on once its shutdown is asked for.
+    pub(crate) unready_delay: Duration,
+    /// What each shutdown handler does.
+    pub(crate) farewell: Vec<Deed>,
     /// Whether threads are blocked, so that time is real.
     pub(crate) blocks: bool,
 }
@@ -145,6 +163,7 @@ impl fmt::Display for Plan {
         let Self { steps, at_moment, run_for, patience, stop_budget, load, start_timeout, start_budget, .. } = self;
         writeln!(f, "steps {steps:?}, at a moment {at_moment:?}")?;
         writeln!(f, "loading {load:?}, start timeout {start_timeout:?}, start budget {start_budget:?}")?;
+        writeln!(f, "unready for {:?}, then says {:?}", self.unready_delay, self.farewell)?;
         writeln!(f, "runs for {run_for:?}, patience {patience:?}, stop budget {stop_budget:?}")
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn check(stage: &Stage) -> Vec<String> {
     for (number, (_, line)) in stage.trace.lines().into_iter().enumerate() {
         let before = reading.faults.len();
         match line {
-            Line::Note(_) => {}
+            Line::Note(_) | Line::Farewell(_) => {}
             Line::Load(number) => reading.loads(number),
             Line::Reloaded(outcome) => reading.is_over(outcome),
             Line::Node { node, moment, .. } => reading.moment(node, moment),

@@ -1,7 +1,7 @@
 //! What all daemons of one run share, and what is done to their host from outside.
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -40,6 +40,10 @@ pub(crate) struct Stage {
     pub(crate) faults: Mutex<Vec<String>>,
     /// How many events were offered on each topic.
     pub(crate) offers: [AtomicU64; 2],
+    /// How many publishers wait on each.
+    pub(crate) publishing: [AtomicUsize; 2],
+    /// Whether anybody asked for the host's shutdown.
+    pub(crate) ends: AtomicBool,
     /// By daemon and handler.
     pub(crate) tallies: [[Tally; 4]; NAMES.len()],
     pub(crate) host: OnceLock<HostHandle>,
@@ -52,6 +56,8 @@ pub(crate) struct Stage {
     pub(crate) configured: [AtomicU64; NAMES.len()],
     /// How many requests to reload are under way, and what the answered ones came to.
     pub(crate) reloads: Mutex<(usize, Vec<ReloadOutcome>)>,
+    /// When the host was made.
+    pub(crate) begun: Instant,
     runtime: tokio::runtime::Handle,
     stirred: AtomicUsize,
     reloaded: AtomicUsize,
@@ -69,6 +75,8 @@ impl Stage {
             trace: Trace::default(),
             faults: Mutex::default(),
             offers: Default::default(),
+            publishing: Default::default(),
+            ends: AtomicBool::new(false),
             tallies: Default::default(),
             host: OnceLock::new(),
             give_up: Notify::new(),
@@ -76,6 +84,7 @@ impl Stage {
             loads: AtomicU64::new(0),
             configured: Default::default(),
             reloads: Mutex::default(),
+            begun: Instant::now(),
             runtime: tokio::runtime::Handle::current(),
             stirred: AtomicUsize::new(0),
             reloaded: AtomicUsize::new(0),
@@ -127,6 +136,7 @@ impl Stage {
         let Some(host) = self.host.get().cloned() else { return };
         if matches!(step, Step::Shutdown) {
             // both ways to end a host that may still be starting
+            self.ends.store(true, Ordering::Relaxed);
             self.give_up.notify_one();
             return host.request_shutdown();
         }
@@ -143,6 +153,22 @@ impl Stage {
             Step::Start(at) => drop(host.start_daemon(NAMES[at]).await),
             Step::Add(at) if self.plan.nodes[at].late => drop(node::add_to(host, at).await),
             Step::Call(at) => drop(host.call::<(), u64>(NAMES[at], "ask", &()).await),
+            Step::Fail(at, for_good) => {
+                let life = host.status().daemon(NAMES[at]).map_or(0, |daemon| daemon.restarts + 1);
+                drop(host.fail_daemon(NAMES[at], life, "the play has it fail", for_good));
+            }
+            Step::Pause(at) => drop(host.pause_interval(NAMES[at], "tick")),
+            Step::Resume(at) => drop(host.resume_interval(NAMES[at], "tick")),
+            Step::Run(at) => drop(host.run_interval(NAMES[at], "tick")),
+            Step::Period(at, period) => drop(host.set_interval_period(NAMES[at], "tick", period)),
+            // Whatever comes of it; it may be for ever, where a handler hangs.
+            Step::PublishAndWait(topic) => {
+                self.offers[topic].fetch_add(1, Ordering::Relaxed);
+                match topic {
+                    0 => drop(host.publish_and_wait(Flood::<0>(0)).await),
+                    _ => drop(host.publish_and_wait(Flood::<1>(0)).await),
+                }
+            }
             Step::Publish(topic, times) => {
                 for key in (0..3).cycle().take(times) {
                     self.offers[topic].fetch_add(1, Ordering::Relaxed);
@@ -164,6 +190,19 @@ impl Stage {
             }
             Step::Add(_) | Step::Shutdown => {}
         }
+    }
+
+    /// One of the shutdown handlers.
+    pub(crate) async fn farewell(self: Arc<Self>, at: usize) -> Result<()> {
+        self.trace.push(Line::Farewell(at));
+        match self.plan.farewell[at] {
+            Deed::Error => return Err("an error of the play".into()),
+            Deed::Panic => std::panic::panic_any(PLAYED),
+            Deed::Slow(time) => tokio::time::sleep(time).await,
+            Deed::Hang => std::future::pending().await,
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Loads the next configuration.

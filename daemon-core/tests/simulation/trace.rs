@@ -62,6 +62,8 @@ pub(crate) enum Line {
     Load(u64),
     /// The next reload is over.
     Reloaded(ReloadOutcome),
+    /// The shutdown handler of that number is called.
+    Farewell(usize),
 }
 
 #[derive(Debug, Default)]
@@ -96,7 +98,9 @@ impl fmt::Display for Trace {
             let after: Duration = start.map_or(Duration::ZERO, |start| *at - start);
             match line {
                 Line::Note(text) => writeln!(f, "{number:>5} {after:>12.3?}  {text}")?,
-                Line::Load(_) | Line::Reloaded(_) => writeln!(f, "{number:>5} {after:>12.3?}  {line:?}")?,
+                Line::Load(_) | Line::Reloaded(_) | Line::Farewell(_) => {
+                    writeln!(f, "{number:>5} {after:>12.3?}  {line:?}")?
+                }
                 Line::Node { node, life, moment } => {
                     writeln!(f, "{number:>5} {after:>12.3?}  n{node} life {life} {moment:?}")?;
                 }
