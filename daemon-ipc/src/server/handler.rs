@@ -141,7 +141,10 @@ impl Request {
         self.time_limit
     }
 
-    /// Cancelled when the request is given up. The token may be taken along by work that the handler starts.
+    /// Cancelled when the request is given up, or its connection ends before it was answered. The token may be taken along by work that
+    /// the handler starts. Once the request has been answered nobody gives it up any more, and whoever still waits for the token
+    /// may wait for ever, also if the connection ends: work that goes on beyond the answer needs an end of its own, such as that of its
+    /// daemon.
     #[must_use]
     pub fn cancelled(&self) -> CancellationToken {
         self.connection.token(self.number)
