@@ -1,8 +1,9 @@
-//! On whose behalf a command runs: the handler that waits for its reply, and the commands that led to it.
+//! On whose behalf a command runs: the handler or tick that waits for its reply, and the commands that led to it.
 //!
 //! A handler that awaits a command does not get on before that command does, so what the command waits for, the handler waits
-//! for. While its caller waits, a command therefore publishes as if that handler did: a wait for room in the handler's own
-//! queue, which nobody would ever make, is refused there instead of ending with the caller's patience. What would wait for its caller's end
+//! for. While its caller waits, a command therefore waits as if that handler did: a wait for room in the handler's own
+//! queue, which nobody would ever make, is refused there instead of ending with the caller's patience. So it is with a tick, whose end the
+//! command of its own could wait for. What would wait for its caller's end
 //! learns of that, too: see [`askers`].
 
 use std::cell::RefCell;
@@ -12,7 +13,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use crate::call::CallError;
-use crate::event::{Waiter, current_handler, set_current};
+use crate::event::{Waiter, current_caller, set_current};
 use crate::task::{Record, current};
 
 /// After how many calls, each from inside the one before, the next is refused.
@@ -70,8 +71,8 @@ pub(crate) fn askers() -> Vec<Arc<Record>> {
 #[derive(Debug)]
 pub(crate) struct Errand {
     link: Arc<Link>,
-    /// The handler that waits for it, if a handler does.
-    handler: Option<Waiter>,
+    /// The handler or tick that waits for it, if one does.
+    waiter: Option<Waiter>,
 }
 
 impl Errand {
@@ -89,7 +90,7 @@ impl Errand {
         if depth > DEEPEST {
             return Err(CallError::Circular { chain: link.told() });
         }
-        Ok((Self { link: Arc::new(link), handler: current_handler() }, token))
+        Ok((Self { link: Arc::new(link), waiter: current_caller() }, token))
     }
 
     /// Runs a command as this errand.
@@ -114,7 +115,7 @@ impl<F: Future> Future for Running<F> {
         let this = self.project();
         let waited_for = this.errand.link.is_waited_for();
         let _polling = Polling {
-            handler: set_current(this.errand.handler.filter(|_| waited_for)),
+            waiter: set_current(this.errand.waiter.filter(|_| waited_for)),
             link: CURRENT.replace(Some(this.errand.link.clone())),
         };
         this.command.poll(cx)
@@ -123,13 +124,13 @@ impl<F: Future> Future for Running<F> {
 
 /// Puts back, also after a panic, what this thread polls around a command.
 struct Polling {
-    handler: Option<Waiter>,
+    waiter: Option<Waiter>,
     link: Option<Arc<Link>>,
 }
 
 impl Drop for Polling {
     fn drop(&mut self) {
-        set_current(self.handler.take());
+        set_current(self.waiter.take());
         CURRENT.set(self.link.take());
     }
 }

@@ -1,15 +1,19 @@
 //! The intervals of a daemon: registered, ended, listed and steered by name.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::{Arc, Weak};
+use std::task::Poll;
+use std::time::Duration;
 
 use super::Context;
 use super::life::{Life, Phase};
 use super::register::bound;
 use crate::error::{Error, IntoOutcome};
-use crate::schedule::{Order, Period, Schedule, Ticker, drive};
+use crate::event::Patience;
+use crate::schedule::{Cleared, Order, Period, Schedule, Ticker, drive};
 use crate::status::{IntervalStatus, TaskKind};
-use crate::task::{End, Label, Stand, Wait, drop_quietly, waits};
+use crate::task::{End, Label, Stand, Wait, current, drop_quietly, waits};
 
 impl Context {
     /// Calls `tick` as `schedule` says: a period, such as `Duration::from_secs(5)` or `"5s"`, or a whole [`Schedule`]. Its times
@@ -77,31 +81,26 @@ impl Context {
         self.register_interval(name, Schedule::cron(expression.to_owned(), zone.to_owned()), tick)
     }
 
-    /// Ends the interval of that name; returns whether there was one. Waits for a tick under way, unless called from
-    /// inside it: then the interval ends with that tick.
+    /// Ends the interval of that name; returns whether there was one. Waits for a tick under way, unless that tick waits for the
+    /// caller: called from inside it, from a handler of what it publishes and waits for, or from a command that it calls. Then the
+    /// interval ends with that tick.
     ///
     /// # Cancel safety
     /// The interval ends even if the future is dropped; only the waiting is given up.
     pub async fn clear_interval(&self, name: &str) -> bool {
-        let timers = &self.life.timers;
-        let Some(cleared) = timers.clear(name) else { return false };
-        if !timers.is_inside(&cleared) {
-            waits(Wait::ClearInterval, timers.rest(&cleared)).await;
-        }
+        let Some(cleared) = self.life.timers.clear(name) else { return false };
+        self.life.rest(&cleared, Wait::ClearInterval).await;
         drop_quietly(cleared);
         true
     }
 
-    /// Ends all intervals, and waits for their ticks under way.
+    /// Ends all intervals, and waits for their ticks under way, but for those that wait for the caller.
     ///
     /// # Cancel safety
     /// As [`clear_interval`](Self::clear_interval).
     pub async fn cleanup_intervals(&self) {
-        let timers = &self.life.timers;
-        for cleared in timers.clear_all() {
-            if !timers.is_inside(&cleared) {
-                waits(Wait::CleanupIntervals, timers.rest(&cleared)).await;
-            }
+        for cleared in self.life.timers.clear_all() {
+            self.life.rest(&cleared, Wait::CleanupIntervals).await;
             drop_quietly(cleared);
         }
     }
@@ -151,6 +150,34 @@ impl Context {
 }
 
 impl Life {
+    /// Waits for the ticks of an interval that are under way, as `call`. If that takes long, it is told of.
+    async fn rest(&self, cleared: &Cleared, call: Wait) {
+        let mut rest = pin!(waits(call, self.timers.rest(cleared)));
+        let mut patience = None;
+        poll_fn(|cx| {
+            if rest.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            let patience = patience.get_or_insert_with(Patience::begin);
+            if let Some(waited) = patience.as_mut().and_then(|patience| patience.poll(cx)) {
+                self.warn(cleared, call, waited);
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+
+    fn warn(&self, cleared: &Cleared, call: Wait, waited: Duration) {
+        let (daemon, interval, call) = (&*self.daemon, cleared.name(), call.name());
+        match current() {
+            Some(by) => {
+                let by = format_args!("{} {} of {}", by.kind(), by.name(), by.owner().daemon);
+                tracing::warn!(daemon, interval, %by, "{call} has waited for a tick to end for {waited:?}");
+            }
+            None => tracing::warn!(daemon, interval, "{call} has waited for a tick to end for {waited:?}"),
+        }
+    }
+
     /// Does what somebody wants of an interval.
     pub(crate) fn order(&self, interval: &str, order: Order) -> Result<(), Error> {
         self.timers.order(interval, order).unwrap_or_else(|| {

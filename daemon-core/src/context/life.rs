@@ -103,6 +103,7 @@ impl Life {
         // At the level of errors, so that it is there whatever is shown.
         let span = tracing::error_span!("daemon", name = &*birth.daemon);
         let owner = Owner { daemon: birth.daemon.clone(), span: span.clone(), tally: birth.tally.clone() };
+        let timers = Timers::new(birth.clock, birth.bus.graph().clone());
         Self {
             tasks: Tasks::new(birth.runtime, owner),
             span,
@@ -122,7 +123,7 @@ impl Life {
             cancel: CancellationToken::new(),
             cut: AtomicBool::new(false),
             registrations: Mutex::default(),
-            timers: Timers::new(birth.clock),
+            timers,
             over: AtomicBool::new(false),
         }
     }

@@ -10,7 +10,7 @@ use std::task::{self, Poll, ready};
 use super::Context;
 use crate::error::{Error, Result};
 use crate::status::TaskKind;
-use crate::task::{Answer, Caught, Failure, Label, Record, panicked};
+use crate::task::{Answer, Caught, Failure, Label, Record, is_current, panicked};
 
 /// The result of spawned work, to be awaited or dropped; dropping it lets the work go on.
 #[must_use = "drop it on purpose if nobody needs the result: `drop(handle)`"]
@@ -31,13 +31,20 @@ pub enum TaskEnded {
     /// It was dropped before it ended, because its daemon stopped.
     #[error("the task was aborted")]
     Aborted,
+    /// It was the task itself that waited for its end.
+    #[error("the task waits for its own end, which cannot come before")]
+    Itself,
 }
 
 impl<T> Future for TaskHandle<T> {
     type Output = Result<T, TaskEnded>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        self.record.end.poll(cx).map(|ended| ended.unwrap_or(Err(TaskEnded::Aborted)))
+        match self.record.end.poll(cx) {
+            Poll::Ready(ended) => Poll::Ready(ended.unwrap_or(Err(TaskEnded::Aborted))),
+            Poll::Pending if is_current(&self.record) => Poll::Ready(Err(TaskEnded::Itself)),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 

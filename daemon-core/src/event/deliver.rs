@@ -7,7 +7,7 @@ use super::message::{Message, Retaining};
 use super::registry::{Interest, routes_of};
 use super::routes::{Route, Routes, TopicEntry, TypeTag};
 use super::topic::Topic;
-use super::waiting::{Crowd, Full};
+use super::waiting::Crowd;
 use arc_swap::ArcSwapOption;
 use daemon_grammar::topic::matches;
 use std::any::TypeId;
@@ -66,7 +66,7 @@ impl Bus {
     pub(crate) fn offer_retained(&self, topic: Topic, message: &mut Message<'_>) -> Result<Crowd, TypeTag> {
         let name = topic.as_str();
         message.wrap(|| topic.clone());
-        let from = if message.is_patient { Full::publisher(self.graph()) } else { None };
+        let from = if message.is_patient { self.graph().caller() } else { None };
         let span = message.retained();
         loop {
             let there = self.there(&topic);

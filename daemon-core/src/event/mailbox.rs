@@ -30,12 +30,11 @@ use super::receipt;
 use super::routes::Route;
 use super::state::{Item, Lane, Missed, Phase, State, list};
 use super::store::Entry;
-use super::wait_graph::{Node, WaitGraph, Waiter};
+use super::wait_graph::{Node, WaitGraph, Waiter, next_number};
 use super::waiting::{Crowd, Full, Line, Parked, Ticket};
 use crate::sync::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
 /// What became of an event that found its queue full.
@@ -57,7 +56,6 @@ pub(crate) struct Mailbox {
 
 impl Mailbox {
     pub(crate) fn new(owner: Arc<str>, graph: Arc<WaitGraph>, phase: Phase, plan: &MailboxPlan) -> Arc<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         let (mut lanes, mut accounts) = (Vec::with_capacity(plan.lanes.len()), Vec::new());
         for (index, lane) in (0..).zip(&plan.lanes) {
             let first = accounts.len() as u32;
@@ -82,7 +80,7 @@ impl Mailbox {
             missed: Missed::default(),
             boundary: 0,
         };
-        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let id = next_number();
         let isolated = plan.isolated;
         let mailbox = Arc::new(Self { id, owner, graph, progress, isolated, state: Mutex::new(state) });
         let widths = plan.queues.iter().map(|queue| queue.width).collect();

@@ -9,7 +9,7 @@ use super::message::{Message, Until, Wait};
 use super::receipt::Receipt;
 use super::routes::{TopicEntry, TypeTag};
 use super::topic::{Form, Topic, TopicOf, hash};
-use super::waiting::{Crowd, Full, park, refuse};
+use super::waiting::{Crowd, park, refuse};
 use daemon_grammar::topic::{check_topic, is_pattern};
 use std::any::TypeId;
 use std::sync::{Arc, OnceLock};
@@ -152,7 +152,7 @@ impl Publisher {
     }
 
     fn waiting<'a>(&self, held_up: &'a [String]) -> Wait<'a> {
-        let from = Full::publisher(self.bus.graph());
+        let from = self.bus.graph().caller();
         Wait { receipt: Receipt::new(self.bus.graph().clone(), from), held_up }
     }
 

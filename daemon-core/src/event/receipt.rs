@@ -29,7 +29,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Receipt {
     graph: Arc<WaitGraph>,
-    /// The handler that publishes, if one does.
+    /// The handler or tick that publishes, if one does.
     from: Option<Waiter>,
     inner: Mutex<Inner>,
 }

@@ -1,5 +1,5 @@
-//! Tells of a publish that waits long: after a second, then after 2, 4, 8 and so on, at least once a minute, and when that is
-//! over.
+//! When to tell of a wait that is long: after a second, then after 2, 4, 8 and so on, at least once a minute. Of a publish also when
+//! that is over.
 
 use crate::unwind::bury;
 use std::panic::catch_unwind;
@@ -15,22 +15,20 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// The clock of one wait.
 #[derive(Debug)]
-pub(crate) struct Stall<'p> {
-    publisher: &'p str,
+pub(crate) struct Patience {
     since: Instant,
     next: Duration,
     timer: Pin<Box<Sleep>>,
     told: bool,
-    ended: bool,
 }
 
-impl<'p> Stall<'p> {
+impl Patience {
     /// Begins to watch a wait; nothing where there is no clock to do so: outside a tokio runtime, and in one without timers. Of these
     /// tokio tells by a panic only, which goes by the program's panic hook.
-    pub(crate) fn watch(publisher: &'p str) -> Option<Self> {
+    pub(crate) fn begin() -> Option<Self> {
         tokio::runtime::Handle::try_current().ok()?;
         let timer = Box::pin(catch_unwind(|| sleep(FIRST)).map_err(bury).ok()?);
-        Some(Self { publisher, since: Instant::now(), next: FIRST, timer, told: false, ended: false })
+        Some(Self { since: Instant::now(), next: FIRST, timer, told: false })
     }
 
     /// How long it has waited, whenever that is to be told.
@@ -45,20 +43,40 @@ impl<'p> Stall<'p> {
         due
     }
 
-    /// The wait has come to its end.
-    pub(crate) fn end(mut self) {
-        self.ended = true;
-    }
-
     fn waited(&self) -> Duration {
         Duration::from_millis(self.since.elapsed().as_millis().try_into().unwrap_or(u64::MAX))
     }
 }
 
+/// A publish that waits.
+#[derive(Debug)]
+pub(crate) struct Stall<'p> {
+    publisher: &'p str,
+    patience: Patience,
+    ended: bool,
+}
+
+impl<'p> Stall<'p> {
+    /// Begins to watch a publish, as [`Patience::begin`].
+    pub(crate) fn watch(publisher: &'p str) -> Option<Self> {
+        Some(Self { publisher, patience: Patience::begin()?, ended: false })
+    }
+
+    /// As [`Patience::poll`].
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Option<Duration> {
+        self.patience.poll(cx)
+    }
+
+    /// The wait has come to its end.
+    pub(crate) fn end(mut self) {
+        self.ended = true;
+    }
+}
+
 impl Drop for Stall<'_> {
     fn drop(&mut self) {
-        if self.told {
-            let (publisher, waited) = (self.publisher, self.waited());
+        if self.patience.told {
+            let (publisher, waited) = (self.publisher, self.patience.waited());
             if self.ended {
                 tracing::warn!(publisher, "publish goes on after it waited for {waited:?}");
             } else {

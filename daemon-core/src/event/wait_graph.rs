@@ -1,35 +1,45 @@
-//! Who waits for whom: the handlers that wait for room in a queue, so that a wait that cannot end is refused.
+//! Who waits for whom: the handlers and ticks that wait for handlers, or for ticks, so that a wait that cannot end is refused.
 //!
-//! A node is a queue with the handlers that empty it: one that takes its events one at a time, or up to `width` at once. An edge says
-//! that a call of one node waits in `publish` for room in the queue of another. Publishers that are not handlers (tasks,
-//! intervals, other programs) are waited for by nobody and have no edges.
+//! A node is a queue with the handlers that empty it: one that takes its events one at a time, or up to `width` at once. Or it is an
+//! interval with its ticks. An edge says that a call of one node waits in `publish` for room in the queue of another, or for an event in it
+//! to be handled, or in `clear_interval` for the ticks of another to end. Work that is neither a handler nor a tick (tasks, other
+//! programs) is not known to be waited for and has no edges.
 //!
 //! A node is stuck if it cannot take another event: all the calls it may make are under way, and each waits for a node that is
-//! stuck.
+//! stuck. An interval is waited for until all its ticks have ended, so it is stuck if one is: it counts as a queue of width 1.
 //!
 //! Invariants:
 //! 1. An edge is added in the same critical section that finds that it leaves no node stuck, so of the waits that would close
 //!    a cycle the last is refused.
-//! 2. An edge is removed under the lock of the mailbox it points at, when its wait ends there.
+//! 2. An edge is removed under the lock of the mailbox or the book of intervals that it points at, when its wait ends there.
 //! 3. A call that has an edge out has only edges in whose waits are real: before it waits, its own mailbox is settled
 //!    (the room it made by taking its event goes to those who wait for it), and while it waits it takes nothing.
 //!    Hence a stuck node is one that never moves again.
-//! 4. Lock order: a mailbox, then the graph. Never two mailboxes, never a mailbox inside the graph.
+//! 4. Lock order: a mailbox or a book of intervals, then the graph. Never two of those, never one of them inside the graph.
 
 use super::mailbox::Mailbox;
 use crate::sync::{Mutex, MutexGuard, per_thread};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, Weak};
 
-/// One queue of one mailbox, and the handlers that empty it.
+/// One queue of one mailbox, and the handlers that empty it; or one interval of one life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Node {
+    /// The number of the mailbox, or of the life's intervals.
     pub(crate) mailbox: u64,
+    /// Of the queue, or the interval's slot.
     pub(crate) queue: u32,
 }
 
-/// One call of a handler: its node, and which of the calls that the node may make at once.
+/// A number for a mailbox, or for the intervals of a life, that no other of this process has.
+pub(crate) fn next_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// One call of a handler: its node, and which of the calls that the node may make at once; or a tick.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Waiter {
     pub(crate) node: Node,
@@ -40,12 +50,12 @@ per_thread! {
     static CURRENT: Cell<Option<Waiter>> = Cell::new(None);
 }
 
-/// The handler being polled on this thread.
+/// The handler or tick being polled on this thread.
 pub(crate) fn current() -> Option<Waiter> {
     CURRENT.with(Cell::get)
 }
 
-/// Sets the handler being polled on this thread; returns the one before it, to be set again.
+/// Sets the handler or tick being polled on this thread; returns the one before it, to be set again.
 #[inline]
 pub(crate) fn set_current(waiter: Option<Waiter>) -> Option<Waiter> {
     CURRENT.with(|current| current.replace(waiter))
@@ -85,7 +95,16 @@ impl WaitGraph {
         self.lock().mailboxes.get(&id)?.mailbox.upgrade()
     }
 
-    /// Notes that `from` waits for room in `on`; false, and nothing noted, if that wait could never end.
+    /// The call that is polled on this thread and is about to wait, once its own mailbox is settled (invariant 3).
+    pub(crate) fn caller(&self) -> Option<Waiter> {
+        let waiter = current()?;
+        if let Some(own) = self.mailbox(waiter.node.mailbox) {
+            own.settle();
+        }
+        Some(waiter)
+    }
+
+    /// Notes that `from` waits for `on`; false, and nothing noted, if that wait could never end.
     pub(crate) fn wait(&self, from: Waiter, on: Node) -> bool {
         let mut graph = self.lock();
         graph.add(from, on);
@@ -99,6 +118,14 @@ impl WaitGraph {
     /// One wait of `from` for `on` has ended.
     pub(crate) fn end(&self, from: Waiter, on: Node) {
         self.lock().remove(from, on);
+    }
+
+    /// Every wait for `on` has ended.
+    pub(crate) fn end_all(&self, on: Node) {
+        self.lock().waits.retain(|_, waits| {
+            waits.retain(|(_, waits_for)| *waits_for != on);
+            !waits.is_empty()
+        });
     }
 }
 
@@ -191,5 +218,18 @@ mod tests {
         assert!(!graph.wait(call(2, 0), node(0)), "0 waits for 1 and 2, and both for 0");
         graph.end(call(0, 0), node(1));
         assert!(graph.wait(call(2, 0), node(0)));
+    }
+
+    #[test]
+    fn what_has_come_to_rest_is_waited_for_by_nobody() {
+        let graph = graph(&[1, 1, 1]);
+        assert!(graph.wait(call(0, 0), node(2)) && graph.wait(call(0, 0), node(1)) && graph.wait(call(1, 0), node(2)));
+        assert!(!graph.wait(call(2, 0), node(0)));
+        graph.end_all(node(2));
+        assert!(graph.wait(call(2, 0), node(0)));
+        assert!(
+            !graph.wait(call(1, 0), node(0)) || !graph.wait(call(1, 0), node(2)),
+            "what else is waited for still is"
+        );
     }
 }

@@ -4,7 +4,7 @@ use super::after::After;
 use super::event::{AnyEvent, discard};
 use super::mailbox::{Insisted, Mailbox};
 use super::stall::Stall;
-use super::wait_graph::{self, WaitGraph, Waiter};
+use super::wait_graph::{WaitGraph, Waiter};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::unwind::wake;
@@ -20,7 +20,7 @@ pub(crate) struct Parked {
     /// The subscription it is for.
     pub(crate) to: u32,
     pub(crate) ticket: Arc<Ticket>,
-    /// The call that waits, if a handler does.
+    /// The call that waits, if a handler or a tick does.
     pub(crate) from: Option<Waiter>,
 }
 
@@ -90,15 +90,6 @@ impl Full {
         Self { mailbox, to, event, insisted: None }
     }
 
-    /// The call that publishes, once its own mailbox is settled (see [`wait_graph`], invariant 3).
-    pub(crate) fn publisher(graph: &WaitGraph) -> Option<Waiter> {
-        let waiter = wait_graph::current()?;
-        if let Some(own) = graph.mailbox(waiter.node.mailbox) {
-            own.settle();
-        }
-        Some(waiter)
-    }
-
     /// Offers the event again at once, so that no event of another publisher comes in between; without a line it does not wait.
     /// What must happen without locks is given out.
     pub(crate) fn insist_early(&mut self, line: Option<Line<'_>>) -> After {
@@ -164,7 +155,7 @@ pub(crate) fn park(full: Crowd, graph: &WaitGraph) -> (Waiting, Option<Arc<str>>
     let full = full.into_places();
     let early = full.first().and_then(|full| full.insisted.as_ref());
     let ticket = early.and_then(|early| early.ticket.clone()).unwrap_or_default();
-    let from = if early.is_some() { None } else { Full::publisher(graph) };
+    let from = if early.is_some() { None } else { graph.caller() };
     let (mut waiting, mut refused) = (Waiting { ticket, places: Vec::new() }, None);
     for mut full in full {
         let outcome = full.insist(Some((&waiting.ticket, from)));

@@ -7,7 +7,7 @@ use super::board::{Board, Happening};
 use super::factory::Source;
 use super::faults::{faults_of, plane_fault};
 use super::graph::{Edges, Graph};
-use super::references::{Fault, Named, Roster, graph};
+use super::references::{Fault, Named, graph};
 use super::slot::Slot;
 use super::unit::{Unit, UnitOf};
 use crate::context::{HostHandle, HostLink, Wish};
@@ -67,40 +67,39 @@ impl Board {
 
     /// Finds a place for a daemon among those there are, as [`Host::check`](crate::Host::check) does before the start.
     fn place_of(&self, unit: &dyn Unit) -> Result<Place, Error> {
-        let (name, outline, slots) = (unit.name(), unit.outline(), self.slots());
-        if slots.iter().any(|slot| slot.name == *name) {
-            return Err(Error::NameTaken { name: name.to_string() });
-        }
-        let (at, new) = (slots.len(), outline.known(name));
-        let roster = Roster::new(slots.iter().map(|slot| slot.known()).chain([new]));
-        let Named { requires, wants, faults, notes } = roster.named(name, unit.declaration(), &outline.ready);
+        let (name, outline) = (unit.name(), unit.outline());
+        let (at, named) = {
+            let mut roll = self.roll_mut();
+            if roll.at(name).is_some() {
+                return Err(Error::NameTaken { name: name.to_string() });
+            }
+            (roll.slots().len(), roll.named(outline.known(name), unit.declaration(), &outline.ready))
+        };
+        let Named { requires, wants, faults, notes } = named;
         if let Some(missing) = faults.iter().find_map(Fault::missing) {
             return Err(self.unknown(missing));
         }
         let mut faults: Vec<_> =
             faults_of(unit, &outline).into_iter().chain(faults.into_iter().map(Fault::into_text)).collect();
-        let indexes = |names: &[String]| names.iter().filter_map(|on| roster.at(on)).collect();
-        let known = |slot: &Arc<Slot>| {
-            let (requires, wants) = (indexes(&slot.requires), indexes(&slot.wants));
-            Edges { name: slot.name.clone(), requires, wants, plane: slot.plane }
-        };
         let plane = unit.declaration().plane;
         if self.leaving.takes(plane) {
-            let on = requires.iter().chain(&wants).filter_map(|&on| slots.get(on));
+            let on = requires.iter().chain(&wants).filter(|&&on| on != at).map(|&on| self.slot(on));
             faults.extend(on.filter_map(|on| plane_fault(unit, &on.name, on.plane)));
         } else {
             let fault = "it runs on the operations plane, and this host began without one; have one such daemon from the beginning";
             faults.push(fault.to_owned());
         }
         let new = Edges { name: name.clone(), requires: requires.clone(), wants: wants.clone(), plane };
-        let graph = graph(slots.iter().map(known).chain([new]).collect()).unwrap_or_else(|cycles| {
+        // Nobody there depends on what is new, so what it does not depend on does not matter.
+        let (edges, places) = self.roll().below(new, at);
+        let graph = graph(edges).unwrap_or_else(|cycles| {
             faults.extend(cycles);
             Graph::default()
         });
         if faults.is_empty() {
             let stop_timeout = unit.declaration().stop_timeout;
-            let declared = |on: usize| slots.get(on).map_or(stop_timeout, |slot| slot.stop_timeout);
-            faults.extend(self.limits.stop_fault(&graph, &[at], declared));
+            let declared = |on: usize| if on == NEW { stop_timeout } else { self.slot(places[on]).stop_timeout };
+            faults.extend(self.limits.stop_fault(&graph, &[NEW], declared));
         }
         if !faults.is_empty() {
             return Err(Error::Refused { daemon: name.to_string(), fault: faults.join("; ") });
@@ -108,9 +107,12 @@ impl Board {
         for note in notes {
             tracing::info!(daemon = &**name, "{note}");
         }
-        Ok(Place { requires, wants, wave: graph.nodes[at].wave })
+        Ok(Place { requires, wants, wave: graph.nodes[NEW].wave })
     }
 }
+
+/// Where a daemon that is added is in the graph of what it depends on.
+const NEW: usize = 0;
 
 /// A daemon's place among the others.
 struct Place {

@@ -1,6 +1,6 @@
 //! What is known of the host at any moment, readable by anyone without waiting for user code.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
@@ -13,6 +13,7 @@ use super::journal::Journal;
 use super::leaving::Leaving;
 use super::limits::Limits;
 use super::planes::Planes;
+use super::roll::Roll;
 use super::settings::Settings;
 use super::slot::Slot;
 use super::unit::Unit;
@@ -87,7 +88,7 @@ pub(crate) struct Board {
     pub(crate) clock: Arc<Clock>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) settings: Settings,
-    slots: RwLock<Vec<Arc<Slot>>>,
+    roll: RwLock<Roll>,
     happenings: mpsc::UnboundedSender<Happening>,
     /// How often somebody wished to steer a daemon.
     wishes: Mutex<u64>,
@@ -114,13 +115,13 @@ impl Board {
         happenings: mpsc::UnboundedSender<Happening>,
     ) -> Arc<Self> {
         let Words { name, scope, notes, limits, blocked_after, farewell } = words;
-        let slots = RwLock::new(slots.into_iter().map(Arc::new).collect());
+        let roll = RwLock::new(Roll::new(slots));
         let since = journal.since();
         Arc::new(Self {
             name,
             scope,
             since,
-            slots,
+            roll,
             notes,
             limits,
             blocked_after,
@@ -146,33 +147,41 @@ impl Board {
         self.whole.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn roll(&self) -> RwLockReadGuard<'_, Roll> {
+        self.roll.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn roll_mut(&self) -> RwLockWriteGuard<'_, Roll> {
+        self.roll.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// All slots, in the order their daemons were added.
     pub(crate) fn slots(&self) -> Vec<Arc<Slot>> {
-        self.slots.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.roll().slots().to_vec()
     }
 
     /// The slot at `at`; a slot once there stays.
     pub(crate) fn slot(&self, at: usize) -> Arc<Slot> {
-        self.slots.read().unwrap_or_else(PoisonError::into_inner)[at].clone()
+        self.roll().slots()[at].clone()
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<(usize, Arc<Slot>)> {
-        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
-        slots.iter().position(|slot| *slot.name == *name).map(|at| (at, slots[at].clone()))
+        let roll = self.roll();
+        roll.at(name).map(|at| (at, roll.slots()[at].clone()))
     }
 
     /// Adds a slot and tells the conductor of it, unless its name is taken or the host has ended.
     pub(crate) fn add(&self, slot: Slot, happening: impl FnOnce() -> Happening) -> Result<(), Error> {
         // Told under the lock that orders slots, so that the conductor counts them as the board does.
-        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
-        if slots.iter().any(|other| other.name == slot.name) {
+        let mut roll = self.roll_mut();
+        if roll.at(&slot.name).is_some() {
             return Err(Error::NameTaken { name: slot.name.to_string() });
         }
         let refused = self.happenings.send(happening()).map_err(|refused| (refused, slot.name.to_string()));
         if refused.is_ok() {
-            slots.push(Arc::new(slot));
+            roll.add(slot);
         }
-        drop(slots); // before what was refused, which is the user's
+        drop(roll); // before what was refused, which is the user's
         refused.map_err(|(_, daemon)| Error::Stopping { daemon })
     }
 

@@ -35,6 +35,7 @@ mod references;
 mod rehearsal;
 mod reload;
 mod report;
+mod roll;
 mod run;
 mod settings;
 mod settled;

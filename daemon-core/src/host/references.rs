@@ -62,13 +62,27 @@ impl Fault {
 
 impl Roster {
     pub(super) fn new(known: impl IntoIterator<Item = Known>) -> Self {
-        let known: Vec<_> = known.into_iter().collect();
-        let (mut by_name, mut by_type) = (HashMap::new(), HashMap::<_, Vec<_>>::new());
-        for (at, Known { name, type_id, .. }) in known.iter().enumerate() {
-            by_name.entry(name.clone()).or_insert(at);
-            by_type.entry(*type_id).or_default().push(at);
+        let mut roster = Self { known: Vec::new(), by_name: HashMap::new(), by_type: HashMap::new() };
+        known.into_iter().for_each(|known| roster.push(known));
+        roster
+    }
+
+    pub(super) fn push(&mut self, new: Known) {
+        let at = self.known.len();
+        self.by_name.entry(new.name.clone()).or_insert(at);
+        self.by_type.entry(new.type_id).or_default().push(at);
+        self.known.push(new);
+    }
+
+    /// Takes the last one out again.
+    pub(super) fn pop(&mut self) {
+        let Some(last) = self.known.pop() else { return };
+        if self.at(&last.name) == Some(self.known.len()) {
+            self.by_name.remove(&last.name);
         }
-        Self { known, by_name, by_type }
+        if let Some(instances) = self.by_type.get_mut(&last.type_id) {
+            instances.pop();
+        }
     }
 
     /// Where the daemon of that name is.

@@ -56,7 +56,7 @@ fn explore_untimed(scenario: impl Fn(&Runtime) + Send + Sync + 'static) {
 impl Life {
     fn new(runtime: &Runtime) -> Arc<Self> {
         let tasks = Tasks::new(runtime.handle().clone(), crate::task::Owner::nobody());
-        let timers = Timers::new(Clock::steered(UNIX_EPOCH));
+        let timers = Timers::new(Clock::steered(UNIX_EPOCH), Arc::default());
         let (begun, ended, door) = Default::default();
         Arc::new(Self { timers, tasks, intake: CancellationToken::new(), begun, ended, door })
     }

@@ -59,10 +59,16 @@ pub(super) enum Step {
 
 /// An interval taken out, held so that what it holds of the user's is dropped where a panic in that does no harm.
 pub(crate) struct Cleared {
-    _ticker: Arc<Ticker>,
+    ticker: Arc<Ticker>,
     pub(super) slot: SlotId,
     /// The rest before, if one of its ticks is under way.
     pub(super) until_after: Option<u64>,
+}
+
+impl Cleared {
+    pub(crate) fn name(&self) -> &str {
+        &self.ticker.name
+    }
 }
 
 /// What an operator wants of an interval.
@@ -158,7 +164,7 @@ impl Book {
         if gone {
             self.forget(id);
         }
-        Some(Cleared { _ticker: ticker, slot: id, until_after })
+        Some(Cleared { ticker, slot: id, until_after })
     }
 
     fn forget(&mut self, id: SlotId) {

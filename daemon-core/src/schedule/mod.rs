@@ -27,7 +27,7 @@ mod timers;
 mod timetable;
 
 pub use bare::BareIntervals;
-pub(crate) use book::Order;
+pub(crate) use book::{Cleared, Order};
 pub(crate) use clock::Clock;
 pub(crate) use driver::drive;
 pub use period::Period;

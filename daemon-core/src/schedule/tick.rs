@@ -3,7 +3,6 @@
 //! Most ticks never wait. They cost no task, and the next one is begun right after. One that waits goes on in a task of
 //! its own, under its interval's name, so that it delays no other.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -20,8 +19,8 @@ use super::timers::Timers;
 use super::timetable::SlotId;
 use crate::BoxFuture;
 use crate::error::Result;
+use crate::event::{Node, Waiter, set_current};
 use crate::status::TaskKind;
-use crate::sync::per_thread;
 use crate::task::{FOREVER, Failure, Label, Tasks, caught, drop_quietly, not_waiting, panicked};
 
 /// Whoever intervals belong to.
@@ -36,27 +35,18 @@ pub(crate) trait Owner: Send + Sync + 'static {
     fn booked(&self, ticker: &Ticker, failure: Option<&Failure>, in_a_row: u32);
 }
 
-per_thread! {
-    static INSIDE: Cell<Option<(usize, SlotId)>> = Cell::new(None);
-}
-
-/// The interval whose tick this thread polls.
-pub(super) fn inside() -> Option<(usize, SlotId)> {
-    INSIDE.with(Cell::get)
-}
-
-/// Names `key` as what this thread polls, until dropped.
-struct Inside(Option<(usize, SlotId)>);
+/// Names a tick of an interval as what this thread polls, until dropped.
+struct Inside(Option<Waiter>);
 
 impl Inside {
-    fn enter(key: (usize, SlotId)) -> Self {
-        Self(INSIDE.with(|inside| inside.replace(Some(key))))
+    fn enter(node: Node) -> Self {
+        Self(set_current(Some(Waiter { node, place: 0 })))
     }
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        INSIDE.with(|inside| inside.set(self.0));
+        set_current(self.0);
     }
 }
 
@@ -65,7 +55,7 @@ pin_project_lite::pin_project! {
     struct Within<F> {
         #[pin]
         future: F,
-        key: (usize, SlotId),
+        node: Node,
     }
 }
 
@@ -74,7 +64,7 @@ impl<F: Future> Future for Within<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _inside = Inside::enter(*this.key);
+        let _inside = Inside::enter(*this.node);
         this.future.poll(cx)
     }
 }
@@ -125,7 +115,7 @@ impl Tick {
 
     /// Makes the call and polls it once. Nobody needs to be woken: if it is not over, its task polls it again at once.
     fn poll_once<O: Owner>(&self, owner: &Arc<O>) -> First {
-        let _inside = Inside::enter(owner.timers().key(self.slot));
+        let _inside = Inside::enter(owner.timers().node(self.slot));
         let ticker = &*self.ticker;
         let made = catch_unwind(AssertUnwindSafe(|| (!ticker.is_to_skip()).then(|| owner.call(ticker))));
         let mut call = match made {
@@ -155,14 +145,14 @@ impl Tick {
         self.ticker.begun(self.begun, self.late);
         let ticker = self.ticker.clone();
         let label = Label { kind: TaskKind::Interval, name: &ticker.name, at: ticker.at };
-        let key = owner.timers().key(self.slot);
+        let node = owner.timers().node(self.slot);
         let running = Running { owner: owner.clone(), tick: self, outcome: Outcome::Aborted };
         let future = async move {
             let mut running = running;
             running.outcome = work.await;
         };
         // Refused, it is dropped, and booked as any that is dropped on its way.
-        drop(owner.tasks().spawn(label, Within { future, key }));
+        drop(owner.tasks().spawn(label, Within { future, node }));
     }
 
     /// Books how it ended, in the driver itself.

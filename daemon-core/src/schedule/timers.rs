@@ -1,7 +1,7 @@
 //! The intervals of one life, shared by the driver, by ticks that end, and by everyone who registers or steers them.
 //!
 //! Invariants:
-//! 1. The lock is never held while user code runs or is dropped.
+//! 1. The lock is never held while user code runs or is dropped. Inside it only the graph of waits is locked.
 //! 2. The driver is told whenever something is due earlier than it waits for.
 
 use std::sync::{Arc, PoisonError};
@@ -15,6 +15,7 @@ use super::pace::Now;
 use super::ticker::Ticker;
 use super::timetable::SlotId;
 use crate::error::Error;
+use crate::event::{Node, WaitGraph, Waiter, next_number};
 use crate::status::IntervalStatus;
 use crate::sync::{Mutex, MutexGuard};
 use crate::task::Stand;
@@ -22,6 +23,9 @@ use crate::task::Stand;
 /// The intervals of one life.
 pub(crate) struct Timers {
     clock: Arc<Clock>,
+    /// What its nodes in the graph of waits have in common.
+    number: u64,
+    graph: Arc<WaitGraph>,
     book: Mutex<Book>,
     /// Wakes the driver.
     bell: Arc<Bell>,
@@ -30,8 +34,9 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    pub(crate) fn new(clock: Arc<Clock>) -> Self {
-        Self { clock, book: Mutex::new(Book::new()), bell: Arc::default(), rested: Notify::new() }
+    pub(crate) fn new(clock: Arc<Clock>, graph: Arc<WaitGraph>) -> Self {
+        let (number, book) = (next_number(), Mutex::new(Book::new()));
+        Self { clock, number, graph, book, bell: Arc::default(), rested: Notify::new() }
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -85,11 +90,13 @@ impl Timers {
         names.iter().filter_map(|name| book.clear(name)).collect()
     }
 
-    /// Waits until the ticks that were under way when an interval was cleared have ended.
+    /// Waits until the ticks that were under way when an interval was cleared have ended; not at all, if one of them waits for
+    /// whoever asks.
     ///
     /// Cancel safe.
     pub(crate) async fn rest(&self, cleared: &Cleared) {
         let Some(before) = cleared.until_after else { return };
+        let Some(_edge) = self.wait(cleared.slot, before) else { return };
         loop {
             let rested = self.rested.notified();
             tokio::pin!(rested);
@@ -101,20 +108,32 @@ impl Timers {
         }
     }
 
-    /// Whether this thread polls a tick of that interval.
-    pub(crate) fn is_inside(&self, cleared: &Cleared) -> bool {
-        super::tick::inside() == Some(self.key(cleared.slot))
+    /// Begins to wait for an interval to come to rest; `None` if it has, or if that would never come: whoever asks is one of its
+    /// ticks, or is waited for by one.
+    fn wait(&self, slot: SlotId, before: u64) -> Option<Edge<'_>> {
+        let from = self.graph.caller();
+        let book = self.book();
+        if book.has_rested(slot, before) { None } else { Edge::add(&self.graph, from, self.node(slot)) }
     }
 
-    /// What tells the ticks of an interval from all others of this process.
-    pub(super) fn key(&self, slot: SlotId) -> (usize, SlotId) {
-        (std::ptr::from_ref(self) as usize, slot)
+    /// What the ticks of an interval are in the graph of waits.
+    pub(super) fn node(&self, slot: SlotId) -> Node {
+        Node { mailbox: self.number, queue: slot }
+    }
+
+    /// Books that a tick has ended; returns whether somebody waited for that.
+    fn book_end(&self, book: &mut Book, slot: SlotId, now: Now) -> bool {
+        let awaited = book.ended(slot, now);
+        if awaited {
+            self.graph.end_all(self.node(slot));
+        }
+        awaited
     }
 
     /// A tick has ended.
     pub(super) fn ended(&self, slot: SlotId, now: Now) {
         let mut book = self.book();
-        let awaited = book.ended(slot, now);
+        let awaited = self.book_end(&mut book, slot, now);
         self.hurry(book);
         if awaited {
             self.rested.notify_waiters();
@@ -129,7 +148,7 @@ impl Timers {
     /// What the driver does next, after the tick that it `ended`.
     pub(super) fn step(&self, ended: Option<SlotId>, now: Now, jumped: bool) -> Step {
         let mut book = self.book();
-        let awaited = ended.is_some_and(|slot| book.ended(slot, now));
+        let awaited = ended.is_some_and(|slot| self.book_end(&mut book, slot, now));
         let step = book.step(now, jumped);
         drop(book);
         if awaited {
@@ -161,5 +180,27 @@ impl Timers {
     pub(crate) fn statuses(&self) -> Vec<IntervalStatus> {
         let now = self.clock.now();
         self.book().statuses(now)
+    }
+}
+
+/// A wait for an interval, in the graph until dropped if a handler or a tick waits.
+struct Edge<'g> {
+    graph: &'g WaitGraph,
+    from: Option<Waiter>,
+    on: Node,
+}
+
+impl<'g> Edge<'g> {
+    /// `None` if that wait could never end.
+    fn add(graph: &'g WaitGraph, from: Option<Waiter>, on: Node) -> Option<Self> {
+        from.is_none_or(|from| graph.wait(from, on)).then_some(Self { graph, from, on })
+    }
+}
+
+impl Drop for Edge<'_> {
+    fn drop(&mut self) {
+        if let Some(from) = self.from {
+            self.graph.end(from, self.on);
+        }
     }
 }

@@ -40,7 +40,7 @@ pub use place::{Handler, place};
 pub(crate) use record::{End, Record, Stand};
 pub(crate) use tally::{Owner, Tally};
 pub(crate) use tasks::{Label, Tasks, aside};
-pub(crate) use waits::{Wait, current, not_waiting, waits};
+pub(crate) use waits::{Wait, current, is_current, not_waiting, waits};
 pub use wiring::Wiring;
 
 /// Longer than any host runs, and short enough to be added to any moment: no limit in force is longer.

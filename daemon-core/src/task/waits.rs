@@ -42,7 +42,7 @@ impl Wait {
         Self::ALL.into_iter().find(|wait| *wait as u8 == number)
     }
 
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Call => "cx.call",
             Self::Cancelled => "cx.cancelled",
@@ -91,6 +91,12 @@ impl Drop for Polling<'_> {
         swap(self.place);
         self.record.end_poll();
     }
+}
+
+/// Whether this thread polls the work of that record.
+pub(crate) fn is_current<E: ?Sized>(record: &Arc<Record<E>>) -> bool {
+    look(|current| current.as_ref().is_some_and(|current| std::ptr::addr_eq(Arc::as_ptr(current), Arc::as_ptr(record))))
+        .unwrap_or(false)
 }
 
 /// The work whose future is polled on this thread.

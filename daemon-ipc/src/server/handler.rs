@@ -140,7 +140,9 @@ impl Request {
         self.time_limit
     }
 
-    /// Waits until the request is given up. The future may be taken along by work that the handler starts.
+    /// Waits until the request is given up, or its connection ends before it was answered. The future may be taken along by work that the
+    /// handler starts. Once the request has been answered nobody gives it up any more, and whoever still waits may wait for ever, also
+    /// if the connection ends: work that goes on beyond the answer needs an end of its own, such as that of its daemon.
     ///
     /// ```
     /// # use daemon_ipc::{Failure, Reply, Request};
