@@ -5,17 +5,20 @@
 //! 1. Names are unique.
 //! 2. Of one check at most one call is under way. Who asks meanwhile joins it.
 //! 3. A call has one answer: what it returned, or, once its time is up, that there was none. What comes later does not count.
+//!    It is told once it is booked, which is as soon as anybody reads the clock.
 //! 4. A future is with one hand at a time. While one blocks its thread though its time is up, its check is not called again, so that
 //!    it blocks one thread and no more.
 //! 5. What users wrote is neither called nor dropped here: it is handed out, to be called and dropped where no lock is held.
 
 use crate::{
     HealthQuery, Verdict,
-    entry::{Asking, Change, Entry, Running},
+    checks::Names,
+    deadlines::Deadlines,
+    entry::{Change, Entry},
+    seat::Seat,
 };
 use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     mem,
     sync::Arc,
     task::Waker,
@@ -28,12 +31,17 @@ mod tests;
 /// Where an entry is. Used again once that is over.
 pub(crate) type Place = usize;
 
+/// How many answers wait to be booked together, at most.
+const TOGETHER: usize = 16;
+
 /// All checks of a checker.
 #[derive(Default)]
 pub(crate) struct Board {
     entries: Vec<Option<Entry>>,
     free: Vec<Place>,
     names: BTreeMap<Arc<str>, Place>,
+    /// All that are registered, until others are.
+    catalogue: Option<Arc<Catalogue>>,
     /// How many were unregistered so far.
     epoch: u64,
     /// How many questions there are from each epoch.
@@ -47,8 +55,10 @@ pub(crate) struct Board {
     under_way: usize,
     /// Those in line to be polled.
     ready: VecDeque<Place>,
+    /// The answers that are not booked yet.
+    answers: Vec<(Place, Verdict)>,
     /// When calls are given up; some may have their answer.
-    deadlines: BinaryHeap<Reverse<(Instant, u64, Place)>>,
+    deadlines: Deadlines<Awaited>,
     hand: Option<Hand>,
     /// Whether somebody looks that calls are given up, and a hand that is blocked is relieved.
     pub(crate) is_watched: bool,
@@ -59,46 +69,42 @@ struct Hand {
     number: u64,
     /// How many it was given to poll.
     polls: u64,
-    state: Polling,
+    /// Whether it is in a poll.
+    is_busy: bool,
+    /// Wakes it, if there is nothing to poll.
+    asleep: Option<Waker>,
 }
 
-enum Polling {
-    /// It is on its way to poll.
-    Coming,
-    /// It is in a poll.
-    Busy,
-    /// There is nothing to poll.
-    Asleep(Waker),
+/// Checks by name, and where they are.
+pub(crate) struct Catalogue {
+    pub(crate) names: Names,
+    places: Vec<Place>,
 }
 
 /// Which checks somebody wants to tell of.
 pub(crate) struct Question {
     epoch: u64,
-    pub(crate) places: Vec<Place>,
+    pub(crate) of: Arc<Catalogue>,
 }
 
-/// What a call waits for.
+/// A call that is waited for.
 #[derive(Clone, Copy)]
 pub(crate) struct Awaited {
     place: Place,
     number: u64,
-    pub(crate) until: Instant,
 }
 
-/// A future to be polled.
+/// A call to be polled.
 pub(crate) struct Work {
     pub(crate) place: Place,
     pub(crate) number: u64,
-    pub(crate) asking: Asking,
-    pub(crate) waker: Waker,
+    pub(crate) seat: Seat,
 }
 
-/// A future that was polled: it goes on, or here is its answer and when it came.
+/// A call that was polled: it goes on, or here is its answer.
 pub(crate) struct Polled {
-    pub(crate) place: Place,
-    pub(crate) number: u64,
-    pub(crate) waker: Waker,
-    pub(crate) came_to: Result<Asking, (Verdict, Instant)>,
+    pub(crate) work: Work,
+    pub(crate) answer: Option<Verdict>,
 }
 
 /// What is to be done where no lock is held: user code is called, woken, or dropped.
@@ -113,7 +119,7 @@ pub(crate) struct After {
 
 /// What nobody needs any more. It is kept only to be dropped.
 pub(crate) enum Gone {
-    Running(#[expect(dead_code, reason = "it is dropped")] Running),
+    Seat(#[expect(dead_code, reason = "it is dropped")] Seat),
     Entry(#[expect(dead_code, reason = "it is dropped")] Box<Entry>),
 }
 
@@ -126,33 +132,42 @@ impl After {
 /// What a hand does next.
 pub(crate) enum Step {
     Poll(Work),
-    /// Not to poll, but this.
-    Do(After),
+    /// Not to poll, but what is to be done after it.
+    Do,
+    /// To read the clock, and to have the answers booked.
+    Book,
     Sleep,
     /// Nothing is under way, or another hand has taken over.
     End,
 }
 
 impl Board {
-    /// Adds a check, to be asked in the background from now on; `false` if there is one of its name.
-    pub(crate) fn register(&mut self, mut entry: Entry, now: Instant, waker: impl FnOnce(Place) -> Waker) -> bool {
+    /// Adds a check, to be asked in the background from now on; gives it back if there is one of its name.
+    pub(crate) fn register(
+        &mut self,
+        mut entry: Box<Entry>,
+        now: Instant,
+        waker: impl FnOnce(Place) -> Waker,
+    ) -> Result<(), Box<Entry>> {
         if self.names.contains_key(&entry.name) {
-            return false;
+            return Err(entry);
         }
         let place = self.free.pop().unwrap_or_else(|| {
             self.entries.push(None);
             self.entries.len() - 1
         });
-        entry.waker = Some(waker(place));
+        entry.waker = waker(place);
         self.names.insert(entry.name.clone(), place);
-        self.entries[place] = Some(entry);
+        self.catalogue = None;
+        self.entries[place] = Some(*entry);
         self.plan(place, now);
-        true
+        Ok(())
     }
 
     /// Removes a check; `false` if there is none of that name.
     pub(crate) fn unregister(&mut self, name: &str, after: &mut After) -> bool {
         let Some(place) = self.names.remove(name) else { return false };
+        self.catalogue = None;
         if let Some(entry) = self.at(place) {
             (entry.is_registered, entry.is_kept) = (false, true);
             if let Some(at) = entry.planned.take() {
@@ -195,15 +210,19 @@ impl Board {
     /// The checks that a query picks, by name. They are kept until the question is [over](Self::let_go).
     pub(crate) fn pick(&mut self, query: &HealthQuery) -> Question {
         *self.questions.entry(self.epoch).or_default() += 1;
-        let picks = |place: &Place| self.entries[*place].as_ref().is_some_and(|entry| query.picks(&entry.options));
-        let mut places = Vec::with_capacity(self.names.len());
-        places.extend(self.names.values().copied().filter(|place| query.is_all() || picks(place)));
-        Question { epoch: self.epoch, places }
+        let of = if query.is_all() {
+            let Self { names, catalogue, .. } = self;
+            catalogue.get_or_insert_with(|| Catalogue::of(names.iter())).clone()
+        } else {
+            let picks = |place: Place| self.entries[place].as_ref().is_some_and(|entry| query.picks(&entry.options));
+            Catalogue::of(self.names.iter().filter(|(_, place)| picks(**place)))
+        };
+        Question { epoch: self.epoch, of }
     }
 
     /// The checks that a question is about.
     pub(crate) fn picked(&self, question: &Question) -> impl Iterator<Item = &Entry> {
-        question.places.iter().filter_map(|place| self.entries[*place].as_ref())
+        question.of.places.iter().filter_map(|place| self.entries[*place].as_ref())
     }
 
     /// Ends a question.
@@ -225,8 +244,8 @@ impl Board {
         is_due: impl Fn(&Entry) -> bool,
         after: &mut After,
     ) -> Vec<Awaited> {
-        let mut awaited = Vec::with_capacity(question.places.len());
-        for place in &question.places {
+        let mut awaited = Vec::with_capacity(question.of.places.len());
+        for place in &question.of.places {
             if self.at(*place).is_some_and(|entry| is_due(entry)) {
                 awaited.extend(self.ask_one(*place, now, after));
             }
@@ -260,28 +279,23 @@ impl Board {
     fn ask_one(&mut self, place: Place, now: Instant, after: &mut After) -> Option<Awaited> {
         let number = self.number + 1;
         let entry = self.at(place)?;
-        if let Some(call) = &entry.call {
-            return Some(Awaited { place, number: call.number, until: call.until });
+        if let Some(call) = entry.call {
+            return Some(Awaited { place, number: call.number });
         }
         if entry.blocks() {
             after.changes.extend(entry.could_not_be_asked(now));
             return None;
         }
-        let until = entry.begin(number, now);
+        let (until, call) = (entry.begin(number, now), Awaited { place, number });
         self.number = number;
         self.under_way += 1;
-        self.deadlines.push(Reverse((until, number, place)));
+        self.deadlines.add(until, call);
         self.queue(place);
         if self.deadlines.len() > 64 + 2 * self.under_way {
-            self.forget_deadlines();
+            let entries = &self.entries;
+            self.deadlines.retain(|call| is_under_way(entries, call));
         }
-        Some(Awaited { place, number, until })
-    }
-
-    /// Forgets when to give up what has been answered.
-    fn forget_deadlines(&mut self) {
-        let entries = &self.entries;
-        self.deadlines.retain(|Reverse((_, number, place))| is_under_way(entries, *place, *number));
+        Some(call)
     }
 
     /// Puts a check in line to be polled.
@@ -296,20 +310,13 @@ impl Board {
 
     /// Puts a check in line whose future said that it can go on.
     pub(crate) fn woken(&mut self, place: Place) -> Option<Waker> {
-        self.at(place)?.call.as_ref()?;
+        self.at(place)?.wanted()?;
         self.queue(place);
         self.hand_to_wake()
     }
 
     fn hand_to_wake(&mut self) -> Option<Waker> {
-        let hand = self.hand.as_mut().filter(|_| !self.ready.is_empty())?;
-        match mem::replace(&mut hand.state, Polling::Coming) {
-            Polling::Asleep(waker) => Some(waker),
-            state => {
-                hand.state = state;
-                None
-            }
-        }
+        self.hand.as_mut().filter(|_| !self.ready.is_empty())?.asleep.take()
     }
 
     fn wake_hand(&mut self, after: &mut After) {
@@ -323,67 +330,71 @@ impl Board {
 
     fn next_hand(&mut self) -> u64 {
         self.number += 1;
-        self.hand = Some(Hand { number: self.number, polls: 0, state: Polling::Coming });
+        self.hand = Some(Hand { number: self.number, polls: 0, is_busy: false, asleep: None });
         self.number
     }
 
     /// The number of a hand to take over, if others wait while the one there is has been in the same poll since it was `seen`.
     pub(crate) fn relief(&mut self, seen: &mut Option<(u64, u64)>) -> Option<u64> {
-        let hand = self.hand.as_ref().filter(|hand| matches!(hand.state, Polling::Busy));
+        let hand = self.hand.as_ref().filter(|hand| hand.is_busy);
         let now = hand.map(|hand| (hand.number, hand.polls));
         let is_stuck = now.is_some() && mem::replace(seen, now) == now;
         (is_stuck && !self.ready.is_empty()).then(|| self.next_hand())
     }
 
     /// Takes what a hand polled, and gives it what to do next.
-    pub(crate) fn step(&mut self, number: u64, polled: Option<Polled>, asleep: &Waker) -> Step {
-        let mut after = After::default();
+    pub(crate) fn step(&mut self, number: u64, polled: Option<Polled>, asleep: &Waker, after: &mut After) -> Step {
         if let Some(polled) = polled {
-            self.take_back(polled, &mut after);
+            self.take_back(polled, after);
         }
-        let is_it = self.hand.as_ref().is_some_and(|hand| hand.number == number);
-        if !is_it {
+        let Some(hand) = self.hand.as_mut().filter(|hand| hand.number == number) else {
             // What it was held up by may be in line again, for the hand that took over.
-            self.wake_hand(&mut after);
+            self.wake_hand(after);
+            let is_done = self.answers.is_empty() && after.is_empty();
+            return if is_done { Step::End } else { Step::Book };
+        };
+        hand.is_busy = false;
+        if self.is_to_book() {
+            return Step::Book;
         }
-        if !after.is_empty() {
-            self.set(Polling::Coming, number);
-            return Step::Do(after);
-        }
-        if !is_it {
-            return Step::End;
-        }
-        while let Some(place) = self.ready.pop_front() {
-            if let Some(work) = self.begin_poll(place, &mut after) {
-                self.set(Polling::Busy, number);
+        while after.is_empty() {
+            let Some(place) = self.ready.pop_front() else { return self.rest(asleep) };
+            if let Some(work) = self.begin_poll(place, after) {
+                if let Some(hand) = &mut self.hand {
+                    (hand.is_busy, hand.polls) = (true, hand.polls + 1);
+                }
                 return Step::Poll(work);
             }
-            if !after.is_empty() {
-                return Step::Do(after);
-            }
         }
+        Step::Do
+    }
+
+    /// Whether answers are to be booked now. Where few are in line that is after each, so that the times told are exact.
+    fn is_to_book(&self) -> bool {
+        let waiting = self.answers.len();
+        waiting > 0 && (self.ready.is_empty() || waiting >= TOGETHER || waiting > self.ready.len() / 64)
+    }
+
+    /// What a hand does that has nothing to poll.
+    fn rest(&mut self, asleep: &Waker) -> Step {
         if self.under_way == 0 {
             self.hand = None;
             return Step::End;
         }
-        self.set(Polling::Asleep(asleep.clone()), number);
+        if let Some(hand) = &mut self.hand {
+            hand.asleep = Some(asleep.clone());
+        }
         Step::Sleep
     }
 
     /// Takes what a hand polled that lets others run now.
-    pub(crate) fn pause(&mut self, number: u64, polled: Option<Polled>) -> After {
-        let mut after = After::default();
+    pub(crate) fn pause(&mut self, number: u64, polled: Option<Polled>, now: Instant, after: &mut After) {
         if let Some(polled) = polled {
-            self.take_back(polled, &mut after);
+            self.take_back(polled, after);
         }
-        self.set(Polling::Coming, number);
-        after
-    }
-
-    fn set(&mut self, state: Polling, number: u64) {
+        self.book(now, after);
         if let Some(hand) = self.hand.as_mut().filter(|hand| hand.number == number) {
-            hand.polls += u64::from(matches!(state, Polling::Busy));
-            hand.state = state;
+            hand.is_busy = false;
         }
     }
 
@@ -394,48 +405,67 @@ impl Board {
             entry.again = true;
             return None;
         }
-        let wanted = entry.call.as_ref().map(|call| call.number);
-        // One whose time is up makes place for the next.
-        let late = entry.running.take_if(|running| Some(running.number) != wanted);
-        after.drop.extend(late.map(Gone::Running));
+        let wanted = entry.wanted();
+        if entry.running.is_some() && entry.running != wanted {
+            // One whose time is up makes place for the next.
+            entry.running = None;
+            after.drop.extend(entry.seat.take().map(Gone::Seat));
+            if wanted.is_some() {
+                self.queue(place);
+                return None;
+            }
+        }
         let Some(number) = wanted else {
             self.clear_away(place, after);
             return None;
         };
-        if !after.drop.is_empty() {
-            self.queue(place);
-            return None;
-        }
-        let waker = entry.waker.take()?;
-        entry.held = true;
-        let asking = entry.running.take().map_or_else(|| entry.asking(), |running| running.asking);
-        Some(Work { place, number, asking, waker })
+        (entry.held, entry.running) = (true, wanted);
+        Some(Work { place, number, seat: entry.take_seat() })
     }
 
     fn take_back(&mut self, polled: Polled, after: &mut After) {
-        let Polled { place, number, waker, came_to } = polled;
+        let Polled { work: Work { place, number, seat }, answer } = polled;
         let Some(entry) = self.at(place) else { return };
-        (entry.waker, entry.held) = (Some(waker), false);
-        let is_again = mem::take(&mut entry.again) && entry.call.is_some();
-        let is_wanted = entry.call.as_ref().is_some_and(|call| call.number == number);
-        match came_to {
-            Ok(asking) if is_wanted => entry.running = Some(Running { number, asking }),
-            Ok(asking) => after.drop.push(Gone::Running(Running { number, asking })),
-            Err((verdict, at)) if is_wanted => self.end(place, Some(verdict), at, after),
-            Err(_) => {}
+        let is_wanted = entry.is_called(number);
+        entry.held = false;
+        if answer.is_some() || !is_wanted {
+            entry.running = None;
         }
-        if is_again {
+        if answer.is_some() || is_wanted {
+            entry.seat = Some(seat);
+        } else {
+            after.drop.push(Gone::Seat(seat));
+        }
+        let is_again = mem::take(&mut entry.again);
+        let answer = answer.filter(|_| is_wanted);
+        if let (Some(_), Some(call)) = (&answer, &mut entry.call) {
+            call.is_answered = true;
+        }
+        if is_again && entry.wanted().is_some() {
             self.queue(place);
         }
-        self.clear_away(place, after);
+        match answer {
+            Some(answer) => self.answers.push((place, answer)),
+            None if !is_wanted => self.clear_away(place, after),
+            None => {}
+        }
+    }
+
+    /// Books the answers that came before `now`.
+    pub(crate) fn book(&mut self, now: Instant, after: &mut After) {
+        let mut answers = mem::take(&mut self.answers);
+        for (place, answer) in answers.drain(..) {
+            self.end(place, Some(answer), now, after);
+            self.clear_away(place, after);
+        }
+        self.answers = answers;
     }
 
     /// Books the end of the call under way of a check.
     fn end(&mut self, place: Place, verdict: Option<Verdict>, at: Instant, after: &mut After) {
-        let Some(entry) = self.at(place) else { return };
-        let Some(mut call) = entry.call.take() else { return };
-        after.changes.extend(entry.end(&call, verdict, at));
-        after.wake.append(&mut call.waiters);
+        let Some(entry) = self.at(place).filter(|entry| entry.call.is_some()) else { return };
+        after.changes.extend(entry.end(verdict, at));
+        after.wake.append(&mut entry.waiters);
         if let Some(planned) = entry.planned.filter(|_| entry.does_not_know()) {
             self.plan.remove(&(planned, place));
             self.plan(place, at);
@@ -449,17 +479,19 @@ impl Board {
 
     /// When the next call is given up; `None`: nothing is under way.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.peek().map(|Reverse((at, ..))| *at)
+        self.deadlines.next()
     }
 
     /// Gives up the calls whose time is up.
     pub(crate) fn give_up(&mut self, now: Instant, after: &mut After) {
-        while self.next_deadline().is_some_and(|at| at <= now) {
-            let Some(Reverse((_, number, place))) = self.deadlines.pop() else { return };
-            if is_under_way(&self.entries, place, number) {
-                self.end(place, None, now, after);
-                // A hand drops its future, on the runtime it ran on.
-                self.queue(place);
+        self.book(now, after);
+        while let Some(late) = self.deadlines.take(now) {
+            for call in late {
+                if is_under_way(&self.entries, &call) {
+                    self.end(call.place, None, now, after);
+                    // A hand drops its future, on the runtime it ran on.
+                    self.queue(call.place);
+                }
             }
         }
         self.wake_hand(after);
@@ -472,22 +504,29 @@ impl Board {
         }
         self.hand = None;
         self.ready.clear();
+        self.book(now, after);
         for place in 0..self.entries.len() {
             self.end(place, Some(Verdict::unknown("the runtime is shutting down")), now, after);
             if let Some(entry) = self.at(place) {
                 (entry.queued, entry.again) = (false, false);
-                after.drop.extend(entry.running.take().map(Gone::Running));
+                if !entry.held && entry.running.take().is_some() {
+                    after.drop.extend(entry.seat.take().map(Gone::Seat));
+                }
             }
             self.clear_away(place, after);
         }
     }
 
     /// Whether a call has its answer. If not, `waker` is told of it.
-    pub(crate) fn is_answered(&mut self, awaited: &Awaited, waker: Option<&Waker>) -> bool {
-        let call = self.at(awaited.place).and_then(|entry| entry.call.as_mut());
-        let Some(call) = call.filter(|call| call.number == awaited.number) else { return true };
-        call.waiters.extend(waker.cloned());
+    pub(crate) fn is_answered(&mut self, call: &Awaited, waker: Option<&Waker>) -> bool {
+        let Some(entry) = self.at(call.place).filter(|entry| entry.is_called(call.number)) else { return true };
+        entry.waiters.extend(waker.cloned());
         false
+    }
+
+    /// When a call is given up.
+    pub(crate) fn until(&self, call: &Awaited) -> Option<Instant> {
+        self.entries.get(call.place)?.as_ref()?.until()
     }
 
     /// Whether nothing is under way.
@@ -508,7 +547,14 @@ impl Board {
     }
 }
 
-fn is_under_way(entries: &[Option<Entry>], place: Place, number: u64) -> bool {
-    let call = entries.get(place).and_then(|entry| entry.as_ref()?.call.as_ref());
-    call.is_some_and(|call| call.number == number)
+impl Catalogue {
+    fn of<'a>(named: impl Iterator<Item = (&'a Arc<str>, &'a Place)>) -> Arc<Self> {
+        let (names, places): (Vec<_>, _) = named.map(|(name, place)| (name.clone(), *place)).unzip();
+        Arc::new(Self { names: names.into(), places })
+    }
+}
+
+fn is_under_way(entries: &[Option<Entry>], call: &Awaited) -> bool {
+    let entry = entries.get(call.place).and_then(Option::as_ref);
+    entry.is_some_and(|entry| entry.is_called(call.number))
 }

@@ -5,7 +5,7 @@
 //! 2. What a check is called and its options do not change after registration.
 
 use crate::{
-    CheckReport, HealthCheck, HealthReport, HealthTransition,
+    CheckReport, Checks, HealthCheck, HealthReport, HealthTransition,
     board::Question,
     driver::{Driver, Wakes},
     entry::Entry,
@@ -151,12 +151,15 @@ impl HealthChecker {
         if let Some(fault) = options.fault() {
             return Err(HealthError::Options { name: name.to_string(), fault });
         }
-        let entry = Entry::new(Arc::new(check), name.clone(), options);
+        let entry = Box::new(Entry::new(Arc::new(check), name.clone(), options));
         let driver = self.driver.clone();
         let waker = |place| Waker::from(Arc::new(Wakes { driver, place }));
-        if &*name == HOST || !self.driver.board().register(entry, Instant::now(), waker) {
-            return Err(HealthError::DuplicateName { name: name.to_string() });
-        }
+        let registered = match &*name {
+            HOST => Err(entry),
+            _ => self.driver.board().register(entry, Instant::now(), waker),
+        };
+        // What is given back is dropped here, where no lock is held.
+        registered.map_err(|_entry| HealthError::DuplicateName { name: name.to_string() })?;
         self.driver.sooner.notify_one();
         Ok(())
     }
@@ -285,12 +288,15 @@ impl HealthChecker {
         picked: &Picked<'_>,
         tell: fn(&Entry, Instant) -> CheckReport,
     ) -> HealthReport {
-        let now = Instant::now();
-        let mut checks = Vec::with_capacity(picked.question.places.len());
-        let board = self.driver.board();
-        checks.extend(board.picked(&picked.question).map(|entry| (entry.name.to_string(), tell(entry, now))));
-        drop(board);
-        HealthReport::new(kind, checks.into_iter().collect(), now.duration_since(self.created))
+        let of = &picked.question.of;
+        let mut reports = Vec::with_capacity(of.names.len());
+        let now = self.driver.with(|board, after| {
+            let now = Instant::now();
+            board.book(now, after);
+            reports.extend(board.picked(&picked.question).map(|entry| tell(entry, now)));
+            now
+        });
+        HealthReport::new(kind, Checks::new(of.names.clone(), reports), now.duration_since(self.created))
     }
 }
 

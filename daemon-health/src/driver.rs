@@ -10,13 +10,12 @@
 //! 4. While nothing is under way there is no task.
 
 use crate::{
-    HealthStatus, Verdict,
-    board::{After, Awaited, Board, Gone, Place, Polled, Step, Work},
+    HealthStatus,
+    board::{After, Awaited, Board, Gone, Place, Polled, Step},
     catch::attempt,
     entry::Change,
     history::{HealthTransition, History},
 };
-use daemon_core::{BoxError, with_sources};
 use std::{
     future::{Future, poll_fn},
     pin::Pin,
@@ -61,7 +60,7 @@ impl Driver {
     pub(crate) fn with<T>(&self, change: impl FnOnce(&mut Board, &mut After) -> T) -> T {
         let mut after = After::default();
         let done = change(&mut self.board(), &mut after);
-        self.finish(after);
+        self.finish(&mut after);
         done
     }
 
@@ -89,7 +88,7 @@ impl Driver {
 
     /// Waits for the answers of calls, or until their time is up.
     pub(crate) async fn answers(&self, mut calls: Vec<Awaited>) {
-        while let Some(until) = self.awaited(&mut calls, None).map(|last| last.until) {
+        while let Some(until) = self.awaited(&mut calls, None) {
             tokio::select! {
                 biased;
                 () = self.answer(&mut calls) => {}
@@ -98,13 +97,13 @@ impl Driver {
         }
     }
 
-    /// Forgets the calls at the end that have their answers, and returns the last one that has none; `waker` is told of its answer. The
-    /// last is polled last, so that it is rarely waited for any of the others.
-    fn awaited(&self, calls: &mut Vec<Awaited>, waker: Option<&Waker>) -> Option<Awaited> {
+    /// Forgets the calls at the end that have their answers, and returns when the last one is given up that has none; `waker` is told of
+    /// its answer. The last is polled last, so that it is rarely waited for any of the others.
+    fn awaited(&self, calls: &mut Vec<Awaited>, waker: Option<&Waker>) -> Option<Instant> {
         let mut board = self.board();
         while let Some(last) = calls.last() {
             if !board.is_answered(last, waker) {
-                return Some(*last);
+                return board.until(last);
             }
             calls.pop();
         }
@@ -135,12 +134,19 @@ impl Driver {
         self.with(|board, after| board.give_up(now, after));
     }
 
+    /// Books the answers that are there.
+    pub(crate) fn book(&self, after: &mut After) {
+        let now = Instant::now();
+        self.board().book(now, after);
+        self.finish(after);
+    }
+
     /// Does what is to be done where no lock is held.
-    fn finish(&self, after: After) {
+    fn finish(&self, after: &mut After) {
         if after.is_empty() {
             return;
         }
-        let After { changes, wake, drop, is_sooner } = after;
+        let After { changes, wake, drop, is_sooner } = std::mem::take(after);
         if is_sooner {
             self.sooner.notify_one();
         }
@@ -158,7 +164,7 @@ impl Driver {
     /// Books that what a check's answers come to is something else, and tells the check if it has come to count as unhealthy.
     fn tell(&self, change: Change) {
         let Change { check, name, from, to, message } = change;
-        self.history.book(HealthTransition::new(&name, from, to, message.clone()));
+        self.history.book(HealthTransition::new(&name, from, to, message.as_deref().map(str::to_owned)));
         if to == HealthStatus::Unhealthy {
             let why = message.as_deref().unwrap_or("it is unhealthy");
             if let Err(panic) = attempt(|| check.became_unhealthy(why)) {
@@ -211,12 +217,19 @@ impl Future for Hand {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut polled = None;
+        let (mut polled, mut after) = (None, After::default());
         for _ in 0..AT_ONCE {
-            let step = self.driver.board().step(self.number, polled.take(), cx.waker());
+            let step = self.driver.board().step(self.number, polled.take(), cx.waker(), &mut after);
             match step {
-                Step::Poll(work) => polled = Some(poll(work)),
-                Step::Do(after) => self.driver.finish(after),
+                Step::Poll(mut work) => {
+                    let answer = match work.seat.poll() {
+                        Poll::Ready(verdict) => Some(verdict),
+                        Poll::Pending => None,
+                    };
+                    polled = Some(Polled { work, answer });
+                }
+                Step::Do => self.driver.finish(&mut after),
+                Step::Book => self.driver.book(&mut after),
                 Step::Sleep => return Poll::Pending,
                 Step::End => {
                     self.is_done = true;
@@ -224,8 +237,9 @@ impl Future for Hand {
                 }
             }
         }
-        let after = self.driver.board().pause(self.number, polled);
-        self.driver.finish(after);
+        let now = Instant::now();
+        self.driver.board().pause(self.number, polled, now, &mut after);
+        self.driver.finish(&mut after);
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -238,26 +252,6 @@ impl Drop for Hand {
             self.driver.with(|board, after| board.abandon(self.number, now, after));
         }
     }
-}
-
-/// Polls a future. That it panics is an answer.
-fn poll(work: Work) -> Polled {
-    let Work { place, number, mut asking, waker } = work;
-    let polled = attempt(|| asking.as_mut().poll(&mut Context::from_waker(&waker)).map(verdict_of));
-    let verdict = match polled {
-        Ok(Poll::Pending) => return Polled { place, number, waker, came_to: Ok(asking) },
-        Ok(Poll::Ready(verdict)) => verdict,
-        Err(panic) => Verdict::unhealthy(panic),
-    };
-    let at = Instant::now();
-    if let Err(panic) = attempt(move || drop(asking)) {
-        tracing::error!("what is dropped with a health check {panic}");
-    }
-    Polled { place, number, waker, came_to: Err((verdict, at)) }
-}
-
-fn verdict_of(answer: Result<Verdict, BoxError>) -> Verdict {
-    answer.unwrap_or_else(|error| Verdict::unhealthy(with_sources(&*error)))
 }
 
 /// Gives up calls in time and relieves a hand that is blocked, for as long as anything is under way.

@@ -2,10 +2,11 @@
 
 use crate::{
     CheckReport, HealthCheck, HealthStatus, Verdict,
+    seat::Seat,
     tracker::{Tracker, softened},
 };
-use daemon_core::{BoxError, CheckKind, CheckOptions};
-use std::{future::Future, pin::Pin, sync::Arc, task::Waker, time::Duration};
+use daemon_core::{CheckKind, CheckOptions};
+use std::{sync::Arc, task::Waker, time::Duration};
 use tokio::time::Instant;
 
 /// The longest time that is waited for anything: a clock that adds more would overflow.
@@ -19,23 +20,28 @@ pub(crate) struct Entry {
     pub(crate) name: Arc<str>,
     pub(crate) options: CheckOptions,
     pub(crate) check: Arc<dyn HealthCheck>,
-    daemon: Option<Box<str>>,
+    daemon: Option<Arc<str>>,
+    group: Option<Arc<str>>,
     tracker: Tracker,
     last: Option<Answer>,
     /// When it was last asked.
     asked: Option<Instant>,
-    /// The call that has no answer yet.
+    /// The call whose answer is not booked yet.
     pub(crate) call: Option<Call>,
-    /// The future of a call, while no hand polls it. Its call may be over.
-    pub(crate) running: Option<Running>,
-    /// Whether a hand has the future, or is making or dropping one. Without a call under way it blocks its thread.
+    /// Who is told that it is.
+    pub(crate) waiters: Vec<Waker>,
+    /// Where it is asked, while no hand polls it. It is made when it is first needed.
+    pub(crate) seat: Option<Seat>,
+    /// The call whose future is in the seat. It may be over.
+    pub(crate) running: Option<u64>,
+    /// Whether a hand has the seat, or is making or dropping a future in it. Without a call under way it blocks its thread.
     pub(crate) held: bool,
     /// Whether it is in line to be polled.
     pub(crate) queued: bool,
     /// Whether it is to be in line once it is no longer held.
     pub(crate) again: bool,
-    /// Puts it in line; a hand has it while it polls.
-    pub(crate) waker: Option<Waker>,
+    /// Puts it in line, once it has a place.
+    pub(crate) waker: Waker,
     /// Whether it is kept for those who asked before it was unregistered.
     pub(crate) is_kept: bool,
     pub(crate) is_registered: bool,
@@ -44,25 +50,17 @@ pub(crate) struct Entry {
 }
 
 /// A call under way. Of two calls of whatever checks no number is the same.
+#[derive(Clone, Copy)]
 pub(crate) struct Call {
     pub(crate) number: u64,
-    pub(crate) until: Instant,
-    asked: Instant,
-    pub(crate) waiters: Vec<Waker>,
-}
-
-/// The way to an answer.
-pub(crate) type Asking = Pin<Box<dyn Future<Output = Result<Verdict, BoxError>> + Send>>;
-
-/// The future of a call.
-pub(crate) struct Running {
-    pub(crate) number: u64,
-    pub(crate) asking: Asking,
+    /// Whether its answer is there, and only has to be booked.
+    pub(crate) is_answered: bool,
 }
 
 /// An answer.
-pub(crate) struct Answer {
-    verdict: Verdict,
+struct Answer {
+    status: HealthStatus,
+    message: Option<Arc<str>>,
     duration: Duration,
     at: Instant,
 }
@@ -73,25 +71,28 @@ pub(crate) struct Change {
     pub(crate) name: Arc<str>,
     pub(crate) from: HealthStatus,
     pub(crate) to: HealthStatus,
-    pub(crate) message: Option<String>,
+    pub(crate) message: Option<Arc<str>>,
 }
 
 impl Entry {
     pub(crate) fn new(check: Arc<dyn HealthCheck>, name: Arc<str>, options: CheckOptions) -> Self {
         Self {
             name,
+            daemon: check.daemon().map(Arc::from),
+            group: options.group.as_deref().map(Arc::from),
             options,
-            daemon: check.daemon().map(Box::from),
             check,
             tracker: Tracker::new(),
             last: None,
             asked: None,
             call: None,
+            waiters: Vec::new(),
+            seat: None,
             running: None,
             held: false,
             queued: false,
             again: false,
-            waker: None,
+            waker: Waker::noop().clone(),
             is_kept: false,
             is_registered: true,
             planned: None,
@@ -102,10 +103,14 @@ impl Entry {
         self.options.timeout.min(FOREVER)
     }
 
-    /// Asks it, once it is polled.
-    pub(crate) fn asking(&self) -> Asking {
-        let check = self.check.clone();
-        Box::pin(async move { check.check().await })
+    /// Where it is asked.
+    pub(crate) fn take_seat(&mut self) -> Seat {
+        self.seat.take().unwrap_or_else(|| Seat::new(self.check.clone(), self.waker.clone()))
+    }
+
+    /// When its call is given up.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        self.asked.map(|asked| asked + self.limit())
     }
 
     /// Whether it has been asked for good: what has started has started.
@@ -116,7 +121,7 @@ impl Entry {
 
     /// Whether its last answer was that it does not know.
     pub(crate) fn does_not_know(&self) -> bool {
-        self.last.as_ref().is_some_and(|last| last.verdict.status == HealthStatus::Unknown)
+        self.last.as_ref().is_some_and(|last| last.status == HealthStatus::Unknown)
     }
 
     /// How long an answer may last, whatever the options say.
@@ -138,7 +143,8 @@ impl Entry {
         }
         let every = self.options.every?.min(self.patience());
         let due = self.asked.map_or(now, |asked| asked + every);
-        Some(self.call.as_ref().map_or(due, |call| due.max(call.until).max(now + Duration::from_millis(1))))
+        let until = self.until().filter(|_| self.call.is_some());
+        Some(until.map_or(due, |until| due.max(until).max(now + Duration::from_millis(1))))
     }
 
     /// Whether its last call still blocks a thread though its time is up.
@@ -151,47 +157,61 @@ impl Entry {
         !self.is_registered && !self.is_kept && self.call.is_none() && self.running.is_none() && !self.held
     }
 
-    /// Notes that it is asked now.
+    /// Whether a call of that number is under way.
+    pub(crate) fn is_called(&self, number: u64) -> bool {
+        self.call.is_some_and(|call| call.number == number)
+    }
+
+    /// The number of the call that is to be polled, if any is.
+    pub(crate) fn wanted(&self) -> Option<u64> {
+        self.call.filter(|call| !call.is_answered).map(|call| call.number)
+    }
+
+    /// Notes that it is asked now, and tells when it is given up.
     pub(crate) fn begin(&mut self, number: u64, now: Instant) -> Instant {
-        let until = now + self.limit();
         self.asked = Some(now);
-        self.call = Some(Call { number, until, asked: now, waiters: Vec::new() });
-        until
+        self.call = Some(Call { number, is_answered: false });
+        now + self.limit()
     }
 
     /// Books that it could not be asked.
     pub(crate) fn could_not_be_asked(&mut self, now: Instant) -> Option<Change> {
         self.asked = Some(now);
         let verdict = Verdict::unhealthy("its last call still blocks its thread, and was not asked again");
-        self.record(Answer { verdict, duration: Duration::ZERO, at: now })
+        self.record(verdict, Duration::ZERO, now)
     }
 
-    /// Books what a call of it came to; none is that it gave no answer in its time.
-    pub(crate) fn end(&mut self, call: &Call, verdict: Option<Verdict>, at: Instant) -> Option<Change> {
-        let took = at.duration_since(call.asked);
-        let (verdict, duration) = match verdict {
-            Some(verdict) => (verdict, took),
-            None => (Verdict::unhealthy(format!("no answer within {:?}", self.limit())), took.min(self.limit())),
-        };
-        self.record(Answer { verdict, duration, at })
+    /// Books what the call under way came to; none is that it gave no answer in its time.
+    pub(crate) fn end(&mut self, verdict: Option<Verdict>, at: Instant) -> Option<Change> {
+        self.call = None;
+        let took = self.asked.map_or(Duration::ZERO, |asked| at.duration_since(asked));
+        match verdict {
+            Some(verdict) => self.record(verdict, took, at),
+            None => {
+                let limit = self.limit();
+                self.record(Verdict::unhealthy(format!("no answer within {limit:?}")), took.min(limit), at)
+            }
+        }
     }
 
-    fn record(&mut self, answer: Answer) -> Option<Change> {
-        let from = self.tracker.record(answer.verdict.status, &self.options);
+    fn record(&mut self, verdict: Verdict, duration: Duration, at: Instant) -> Option<Change> {
+        let Verdict { status, message } = verdict;
+        let message = message.map(Arc::from);
+        let from = self.tracker.record(status, &self.options);
         let change = from.map(|from| Change {
             check: self.check.clone(),
             name: self.name.clone(),
             from,
             to: self.tracker.status(),
-            message: answer.verdict.message.clone(),
+            message: message.clone(),
         });
-        self.last = Some(answer);
+        self.last = Some(Answer { status, message, duration, at });
         change
     }
 
     /// Its last answer as it was.
     pub(crate) fn answered(&self, now: Instant) -> CheckReport {
-        self.told(self.last.as_ref().map_or(HealthStatus::Unknown, |last| last.verdict.status), now)
+        self.told(self.last.as_ref().map_or(HealthStatus::Unknown, |last| last.status), now)
     }
 
     /// What its answers come to.
@@ -204,9 +224,9 @@ impl Entry {
         CheckReport {
             status: softened(status, self.options.soft),
             kind: self.options.kind,
-            daemon: self.daemon.as_deref().map(str::to_owned),
-            group: self.options.group.as_deref().map(str::to_owned),
-            message: last.and_then(|last| last.verdict.message.clone()),
+            daemon: self.daemon.clone(),
+            group: self.group.clone(),
+            message: last.and_then(|last| last.message.clone()),
             duration: last.map_or(Duration::ZERO, |last| last.duration),
             age: last.map(|last| now.duration_since(last.at)),
             failures: self.tracker.failures(),
