@@ -9,15 +9,13 @@ use crate::{
     board::Question,
     driver::{Driver, Wakes},
     entry::Entry,
+    moment::Moment,
 };
 use daemon_core::{CheckKind, CheckOptions};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, fmt, sync::Arc, task::Waker, time::Duration};
 use thiserror::Error;
-use tokio::{
-    runtime::Handle,
-    time::{Instant, sleep_until},
-};
+use tokio::runtime::Handle;
 
 #[cfg(test)]
 mod tests;
@@ -109,7 +107,6 @@ impl HealthQuery {
 /// the others for some 20 ms, then another one takes over. Of one check at most one call is under way, which whoever asks meanwhile
 /// joins; so a flood of questions costs no more than one.
 pub struct HealthChecker {
-    created: Instant,
     driver: Arc<Driver>,
 }
 
@@ -129,7 +126,7 @@ impl HealthChecker {
     /// A checker without checks, whose uptime starts now.
     #[must_use]
     pub fn new() -> Self {
-        Self { created: Instant::now(), driver: Arc::default() }
+        Self { driver: Arc::default() }
     }
 
     /// Calls the checks on `runtime` from now on, and not on that of who asks: for who must answer while checks block their
@@ -156,7 +153,7 @@ impl HealthChecker {
         let waker = |place| Waker::from(Arc::new(Wakes { driver, place }));
         let registered = match &*name {
             HOST => Err(entry),
-            _ => self.driver.board().register(entry, Instant::now(), waker),
+            _ => self.driver.board().register(entry, self.driver.now(), waker),
         };
         // What is given back is dropped here, where no lock is held.
         registered.map_err(|_entry| HealthError::DuplicateName { name: name.to_string() })?;
@@ -261,11 +258,11 @@ impl HealthChecker {
     pub async fn run(&self) {
         loop {
             let sooner = self.driver.sooner.notified();
-            let now = Instant::now();
+            let now = self.driver.now();
             let next = self.driver.begin(|board, after| board.ask_planned(now, after));
             tokio::select! {
                 () = sooner => {}
-                () = reached(next) => {}
+                () = self.driver.reached(next) => {}
             }
         }
     }
@@ -275,8 +272,8 @@ impl HealthChecker {
     }
 
     /// Asks those of the picked checks that are due side by side, and waits for their answers.
-    async fn ask(&self, picked: &Picked<'_>, is_due: impl Fn(&Entry, Instant) -> bool) {
-        let now = Instant::now();
+    async fn ask(&self, picked: &Picked<'_>, is_due: impl Fn(&Entry, Moment) -> bool) {
+        let now = self.driver.now();
         let calls =
             self.driver.begin(|board, after| board.ask(&picked.question, now, |entry| is_due(entry, now), after));
         self.driver.answers(calls).await;
@@ -286,24 +283,17 @@ impl HealthChecker {
         &self,
         kind: Option<CheckKind>,
         picked: &Picked<'_>,
-        tell: fn(&Entry, Instant) -> CheckReport,
+        tell: fn(&Entry, Moment) -> CheckReport,
     ) -> HealthReport {
         let of = &picked.question.of;
         let mut reports = Vec::with_capacity(of.names.len());
         let now = self.driver.with(|board, after| {
-            let now = Instant::now();
+            let now = self.driver.now();
             board.book(now, after);
             reports.extend(board.picked(&picked.question).map(|entry| tell(entry, now)));
             now
         });
-        HealthReport::new(kind, Checks::new(of.names.clone(), reports), now.duration_since(self.created))
-    }
-}
-
-async fn reached(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
+        HealthReport::new(kind, Checks::new(of.names.clone(), reports), now.since(Moment::default()))
     }
 }
 

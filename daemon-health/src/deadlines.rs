@@ -1,15 +1,15 @@
 //! When calls are given up. Pure: no clock. Of many calls most have the same time, and nearly all have their answer before it.
 
+use crate::moment::Moment;
 use std::{collections::BTreeMap, mem};
-use tokio::time::Instant;
 
 /// When calls are given up; some may have their answer.
 pub(crate) struct Deadlines<T> {
     /// By their time, but for those of `last`.
-    others: BTreeMap<Instant, Vec<T>>,
+    others: BTreeMap<Moment, Vec<T>>,
     /// Those of the time that was added last.
     last: Vec<T>,
-    last_at: Option<Instant>,
+    last_at: Option<Moment>,
     len: usize,
 }
 
@@ -24,7 +24,7 @@ impl<T> Deadlines<T> {
         self.len
     }
 
-    pub(crate) fn add(&mut self, at: Instant, call: T) {
+    pub(crate) fn add(&mut self, at: Moment, call: T) {
         if self.last_at != Some(at) {
             self.put_away();
             self.last_at = Some(at);
@@ -42,13 +42,13 @@ impl<T> Deadlines<T> {
     }
 
     /// The first time at which any is given up.
-    pub(crate) fn next(&self) -> Option<Instant> {
+    pub(crate) fn next(&self) -> Option<Moment> {
         let last = self.last_at.filter(|_| !self.last.is_empty());
         self.others.keys().next().copied().into_iter().chain(last).min()
     }
 
     /// Takes those of the first time, if that has come.
-    pub(crate) fn take(&mut self, now: Instant) -> Option<Vec<T>> {
+    pub(crate) fn take(&mut self, now: Moment) -> Option<Vec<T>> {
         self.put_away();
         let first = self.others.first_entry().filter(|first| *first.key() <= now)?.remove();
         self.len -= first.len();
@@ -83,10 +83,9 @@ mod tests {
         /// Whatever is added, forgotten and taken, it is as with a list in which one looks for the first.
         #[test]
         fn it_is_a_list_sorted_by_time(acts in prop::collection::vec((0..6_u8, 0..8_u64), 0..60)) {
-            let begun = Instant::now();
             let (mut deadlines, mut list) = (Deadlines::default(), Vec::new());
             for (number, (act, tenths)) in acts.into_iter().enumerate() {
-                let at = begun + Duration::from_millis(100 * tenths);
+                let at = Moment::default().after(Duration::from_millis(100 * tenths));
                 match act {
                     0..4 => {
                         deadlines.add(at, number);

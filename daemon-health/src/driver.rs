@@ -11,13 +11,16 @@
 
 use crate::{
     HealthStatus,
+    bell::Bell,
     board::{After, Awaited, Board, Gone, Place, Polled, Step},
     catch::attempt,
     entry::Change,
     history::{HealthTransition, History},
+    moment::Moment,
 };
 use std::{
-    future::{Future, poll_fn},
+    ops::ControlFlow,
+    future::{Future, pending, poll_fn},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     task::{Context, Poll, Wake, Waker},
@@ -26,26 +29,56 @@ use std::{
 use tokio::{
     runtime::Handle,
     sync::Notify,
+    task::coop::has_budget_remaining,
     time::{Instant, sleep_until},
 };
 
 /// How long a poll may take before others are no longer kept waiting for it.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How many polls are made before other tasks of the runtime have their turn.
-const AT_ONCE: usize = 64;
+/// How long checks are polled before other tasks of the runtime have their turn.
+const TURN: Duration = Duration::from_micros(100);
+
+/// After how many polls it is looked whether that time is over.
+const POLLS: usize = 64;
 
 /// The checks of a checker, and who drives them.
-#[derive(Default)]
 pub(crate) struct Driver {
+    begun: Instant,
     board: Mutex<Board>,
+    bell: Bell,
     pub(crate) history: History,
     runtime: OnceLock<Handle>,
     /// Told when something is to be asked in the background sooner than was said.
     pub(crate) sooner: Notify,
 }
 
+impl Default for Driver {
+    fn default() -> Self {
+        Self {
+            begun: Instant::now(),
+            board: Mutex::default(),
+            bell: Bell::default(),
+            history: History::default(),
+            runtime: OnceLock::new(),
+            sooner: Notify::new(),
+        }
+    }
+}
+
 impl Driver {
+    pub(crate) fn now(&self) -> Moment {
+        Moment::at(self.begun, Instant::now())
+    }
+
+    /// Waits for a point in time; of none there is no end.
+    pub(crate) async fn reached(&self, at: Option<Moment>) {
+        match at {
+            Some(at) => sleep_until(at.on_the_clock(self.begun)).await,
+            None => pending().await,
+        }
+    }
+
     /// Calls the checks on `runtime` from now on. Only the first such call counts.
     pub(crate) fn run_on(&self, runtime: Handle) {
         self.runtime.get_or_init(|| runtime);
@@ -92,14 +125,14 @@ impl Driver {
             tokio::select! {
                 biased;
                 () = self.answer(&mut calls) => {}
-                () = sleep_until(until) => self.give_up(),
+                () = self.reached(Some(until)) => self.give_up(),
             }
         }
     }
 
     /// Forgets the calls at the end that have their answers, and returns when the last one is given up that has none; `waker` is told of
     /// its answer. The last is polled last, so that it is rarely waited for any of the others.
-    fn awaited(&self, calls: &mut Vec<Awaited>, waker: Option<&Waker>) -> Option<Instant> {
+    fn awaited(&self, calls: &mut Vec<Awaited>, waker: Option<&Waker>) -> Option<Moment> {
         let mut board = self.board();
         while let Some(last) = calls.last() {
             if !board.is_answered(last, waker) {
@@ -130,13 +163,13 @@ impl Driver {
 
     /// Gives up the calls whose time is up.
     fn give_up(&self) {
-        let now = Instant::now();
+        let now = self.now();
         self.with(|board, after| board.give_up(now, after));
     }
 
     /// Books the answers that are there.
     pub(crate) fn book(&self, after: &mut After) {
-        let now = Instant::now();
+        let now = self.now();
         self.board().book(now, after);
         self.finish(after);
     }
@@ -146,7 +179,10 @@ impl Driver {
         if after.is_empty() {
             return;
         }
-        let After { changes, wake, drop, is_sooner } = std::mem::take(after);
+        let After { changes, wake, drop, is_sooner, is_rung } = std::mem::take(after);
+        if is_rung {
+            self.bell.ring();
+        }
         if is_sooner {
             self.sooner.notify_one();
         }
@@ -193,10 +229,7 @@ impl Wake for Wakes {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let hand = self.driver.board().woken(self.place);
-        if let Some(hand) = hand {
-            hand.wake();
-        }
+        self.driver.bell.ring_for(self.place);
     }
 }
 
@@ -204,22 +237,21 @@ impl Wake for Wakes {
 struct Hand {
     driver: Arc<Driver>,
     number: u64,
+    /// Room for those that can go on.
+    woken: Vec<Place>,
     is_done: bool,
 }
 
 impl Hand {
     fn new(driver: &Arc<Driver>, number: u64) -> Self {
-        Self { driver: driver.clone(), number, is_done: false }
+        Self { driver: driver.clone(), number, woken: Vec::new(), is_done: false }
     }
-}
 
-impl Future for Hand {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let (mut polled, mut after) = (None, After::default());
-        for _ in 0..AT_ONCE {
-            let step = self.driver.board().step(self.number, polled.take(), cx.waker(), &mut after);
+    /// Polls checks until its turn is over, and gives back what it polled last; or until there is nothing more to poll.
+    fn turn(&mut self, waker: &Waker, after: &mut After) -> ControlFlow<Poll<()>, Option<Polled>> {
+        let (begun, mut polled) = (self.driver.now(), None);
+        for polls in 1.. {
+            let step = self.driver.board().step(self.number, polled.take(), after);
             match step {
                 Step::Poll(mut work) => {
                     let answer = match work.seat.poll() {
@@ -228,27 +260,48 @@ impl Future for Hand {
                     };
                     polled = Some(Polled { work, answer });
                 }
-                Step::Do => self.driver.finish(&mut after),
-                Step::Book => self.driver.book(&mut after),
-                Step::Sleep => return Poll::Pending,
-                Step::End => {
-                    self.is_done = true;
-                    return Poll::Ready(());
+                Step::Do => self.driver.finish(after),
+                Step::Book => self.driver.book(after),
+                Step::Sleep if self.driver.bell.sleep(waker, &mut self.woken) => {
+                    return ControlFlow::Break(Poll::Pending);
                 }
+                Step::Sleep => self.driver.board().woken(&mut self.woken),
+                Step::End => return ControlFlow::Break(Poll::Ready(())),
+            }
+            let is_over = || self.driver.now().since(begun) >= TURN;
+            if !has_budget_remaining() || polls % POLLS == 0 && is_over() {
+                break;
             }
         }
-        let now = Instant::now();
-        self.driver.board().pause(self.number, polled, now, &mut after);
-        self.driver.finish(&mut after);
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        ControlFlow::Continue(polled)
+    }
+}
+
+impl Future for Hand {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut after = After::default();
+        match self.turn(cx.waker(), &mut after) {
+            ControlFlow::Break(end) => {
+                self.is_done = end.is_ready();
+                end
+            }
+            ControlFlow::Continue(polled) => {
+                let now = self.driver.now();
+                self.driver.board().pause(self.number, polled, now, &mut after);
+                self.driver.finish(&mut after);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
     }
 }
 
 impl Drop for Hand {
     fn drop(&mut self) {
         if !self.is_done {
-            let now = Instant::now();
+            let now = self.driver.now();
             self.driver.with(|board, after| board.abandon(self.number, now, after));
         }
     }
@@ -266,11 +319,18 @@ impl Watch {
     }
 
     async fn run(mut self, hands: Handle) {
-        let mut seen = None;
+        let (mut seen, mut woken) = (None, Vec::new());
         while let Some(next) = self.next() {
-            sleep_until(next).await;
+            self.driver.reached(Some(next)).await;
             self.driver.give_up();
-            let relief = self.driver.board().relief(&mut seen);
+            let relief = {
+                let mut board = self.driver.board();
+                if board.is_line_empty() {
+                    self.driver.bell.take(&mut woken);
+                    board.woken(&mut woken);
+                }
+                board.relief(&mut seen)
+            };
             if let Some(number) = relief {
                 hands.spawn(Hand::new(&self.driver, number));
             }
@@ -278,13 +338,13 @@ impl Watch {
     }
 
     /// When to look; `None`: there is nothing to look for.
-    fn next(&mut self) -> Option<Instant> {
+    fn next(&mut self) -> Option<Moment> {
         let mut board = self.driver.board();
         if board.is_idle() {
             (board.is_watched, self.is_done) = (false, true);
             return None;
         }
-        let look = Instant::now() + LOOK;
+        let look = self.driver.now().after(LOOK);
         Some(board.next_deadline().map_or(look, |next| next.min(look)))
     }
 }

@@ -2,12 +2,12 @@
 
 use crate::{
     CheckReport, HealthCheck, HealthStatus, Verdict,
+    moment::Moment,
     seat::Seat,
     tracker::{Tracker, softened},
 };
 use daemon_core::{CheckKind, CheckOptions};
 use std::{sync::Arc, task::Waker, time::Duration};
-use tokio::time::Instant;
 
 /// The longest time that is waited for anything: a clock that adds more would overflow.
 const FOREVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
@@ -25,7 +25,7 @@ pub(crate) struct Entry {
     tracker: Tracker,
     last: Option<Answer>,
     /// When it was last asked.
-    asked: Option<Instant>,
+    asked: Option<Moment>,
     /// The call whose answer is not booked yet.
     pub(crate) call: Option<Call>,
     /// Who is told that it is.
@@ -46,7 +46,7 @@ pub(crate) struct Entry {
     pub(crate) is_kept: bool,
     pub(crate) is_registered: bool,
     /// When it is looked whether it is to be asked in the background.
-    pub(crate) planned: Option<Instant>,
+    pub(crate) planned: Option<Moment>,
 }
 
 /// A call under way. Of two calls of whatever checks no number is the same.
@@ -62,7 +62,7 @@ struct Answer {
     status: HealthStatus,
     message: Option<Arc<str>>,
     duration: Duration,
-    at: Instant,
+    at: Moment,
 }
 
 /// That its answers come to something else.
@@ -109,8 +109,8 @@ impl Entry {
     }
 
     /// When its call is given up.
-    pub(crate) fn until(&self) -> Option<Instant> {
-        self.asked.map(|asked| asked + self.limit())
+    pub(crate) fn until(&self) -> Option<Moment> {
+        self.asked.map(|asked| asked.after(self.limit()))
     }
 
     /// Whether it has been asked for good: what has started has started.
@@ -130,21 +130,21 @@ impl Entry {
     }
 
     /// Whether its last answer is too old to be told.
-    pub(crate) fn is_stale(&self, now: Instant, max_age: Duration) -> bool {
+    pub(crate) fn is_stale(&self, now: Moment, max_age: Duration) -> bool {
         let max_age = max_age.min(self.patience());
-        !self.is_settled() && self.last.as_ref().is_none_or(|last| now.duration_since(last.at) >= max_age)
+        !self.is_settled() && self.last.as_ref().is_none_or(|last| now.since(last.at) >= max_age)
     }
 
     /// When it is to be asked next, if that is not left to those who want to know; at once if it never was. One whose call is under
     /// way is looked at again when the time of that is up.
-    pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn due(&self, now: Moment) -> Option<Moment> {
         if self.is_settled() {
             return None;
         }
         let every = self.options.every?.min(self.patience());
-        let due = self.asked.map_or(now, |asked| asked + every);
+        let due = self.asked.map_or(now, |asked| asked.after(every));
         let until = self.until().filter(|_| self.call.is_some());
-        Some(until.map_or(due, |until| due.max(until).max(now + Duration::from_millis(1))))
+        Some(until.map_or(due, |until| due.max(until).max(now.after(Duration::from_millis(1)))))
     }
 
     /// Whether its last call still blocks a thread though its time is up.
@@ -168,23 +168,23 @@ impl Entry {
     }
 
     /// Notes that it is asked now, and tells when it is given up.
-    pub(crate) fn begin(&mut self, number: u64, now: Instant) -> Instant {
+    pub(crate) fn begin(&mut self, number: u64, now: Moment) -> Moment {
         self.asked = Some(now);
         self.call = Some(Call { number, is_answered: false });
-        now + self.limit()
+        now.after(self.limit())
     }
 
     /// Books that it could not be asked.
-    pub(crate) fn could_not_be_asked(&mut self, now: Instant) -> Option<Change> {
+    pub(crate) fn could_not_be_asked(&mut self, now: Moment) -> Option<Change> {
         self.asked = Some(now);
         let verdict = Verdict::unhealthy("its last call still blocks its thread, and was not asked again");
         self.record(verdict, Duration::ZERO, now)
     }
 
     /// Books what the call under way came to; none is that it gave no answer in its time.
-    pub(crate) fn end(&mut self, verdict: Option<Verdict>, at: Instant) -> Option<Change> {
+    pub(crate) fn end(&mut self, verdict: Option<Verdict>, at: Moment) -> Option<Change> {
         self.call = None;
-        let took = self.asked.map_or(Duration::ZERO, |asked| at.duration_since(asked));
+        let took = self.asked.map_or(Duration::ZERO, |asked| at.since(asked));
         match verdict {
             Some(verdict) => self.record(verdict, took, at),
             None => {
@@ -194,7 +194,7 @@ impl Entry {
         }
     }
 
-    fn record(&mut self, verdict: Verdict, duration: Duration, at: Instant) -> Option<Change> {
+    fn record(&mut self, verdict: Verdict, duration: Duration, at: Moment) -> Option<Change> {
         let Verdict { status, message } = verdict;
         let message = message.map(Arc::from);
         let from = self.tracker.record(status, &self.options);
@@ -210,16 +210,16 @@ impl Entry {
     }
 
     /// Its last answer as it was.
-    pub(crate) fn answered(&self, now: Instant) -> CheckReport {
+    pub(crate) fn answered(&self, now: Moment) -> CheckReport {
         self.told(self.last.as_ref().map_or(HealthStatus::Unknown, |last| last.status), now)
     }
 
     /// What its answers come to.
-    pub(crate) fn evaluated(&self, now: Instant) -> CheckReport {
+    pub(crate) fn evaluated(&self, now: Moment) -> CheckReport {
         self.told(self.tracker.status(), now)
     }
 
-    fn told(&self, status: HealthStatus, now: Instant) -> CheckReport {
+    fn told(&self, status: HealthStatus, now: Moment) -> CheckReport {
         let last = self.last.as_ref();
         CheckReport {
             status: softened(status, self.options.soft),
@@ -228,7 +228,7 @@ impl Entry {
             group: self.group.clone(),
             message: last.and_then(|last| last.message.clone()),
             duration: last.map_or(Duration::ZERO, |last| last.duration),
-            age: last.map(|last| now.duration_since(last.at)),
+            age: last.map(|last| now.since(last.at)),
             failures: self.tracker.failures(),
         }
     }

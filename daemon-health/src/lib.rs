@@ -31,6 +31,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bell;
 mod board;
 mod builtin;
 mod catch;
@@ -48,6 +49,7 @@ pub mod http;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 mod millis;
+mod moment;
 mod monitor;
 #[cfg(feature = "otlp")]
 pub mod otlp;

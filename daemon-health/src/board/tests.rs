@@ -7,7 +7,7 @@ use std::{collections::BTreeSet as Set, future::pending, time::Duration};
 /// A board, and hands that do what a test says.
 struct Stage {
     board: Board,
-    now: Instant,
+    now: Moment,
     hands: Vec<u64>,
     held: Vec<Work>,
 }
@@ -18,7 +18,7 @@ fn entry(name: &str, options: CheckOptions) -> Box<Entry> {
 
 impl Stage {
     fn new() -> Self {
-        Self { board: Board::default(), now: Instant::now(), hands: Vec::new(), held: Vec::new() }
+        Self { board: Board::default(), now: Moment::default(), hands: Vec::new(), held: Vec::new() }
     }
 
     fn register(&mut self, name: &str, timeout: Duration) -> bool {
@@ -37,7 +37,7 @@ impl Stage {
     fn step(&mut self) -> bool {
         let Some(hand) = self.hands.last().copied() else { return false };
         let mut after = After::default();
-        match self.board.step(hand, None, Waker::noop(), &mut after) {
+        match self.board.step(hand, None, &mut after) {
             Step::Poll(work) => self.held.push(work),
             Step::Do => assert!(!after.is_empty(), "there is something to do"),
             Step::Book => self.board.book(self.now, &mut after),
@@ -154,9 +154,9 @@ proptest! {
                 Act::LetGo(_) => {}
                 Act::Step => drop(stage.step()),
                 Act::GiveBack(at, is_answered) => stage.give_back(at, is_answered),
-                Act::Wake(place) => drop(stage.board.woken(place)),
+                Act::Wake(place) => stage.board.woken(&mut vec![place]),
                 Act::Pass(millis) => {
-                    stage.now += Duration::from_millis(millis);
+                    stage.now = stage.now.after(Duration::from_millis(millis));
                     stage.board.give_up(stage.now, &mut After::default());
                     stage.board.ask_planned(stage.now, &mut After::default());
                     stage.hands.extend(stage.board.needs_hand());
@@ -174,7 +174,7 @@ proptest! {
             prop_assert_eq!(calls, stage.board.under_way);
         }
         // Nobody answers any more: the time of all is up.
-        stage.now += Duration::from_secs(3600);
+        stage.now = stage.now.after(Duration::from_secs(3600));
         stage.board.give_up(stage.now, &mut After::default());
         for (question, awaited) in &questions {
             prop_assert!(awaited.iter().all(|call| stage.board.is_answered(call, None)));
@@ -203,7 +203,7 @@ fn a_hand_that_stays_in_a_poll_is_relieved_if_others_wait_and_only_then() {
     let (_, both) = stage.ask(&HealthQuery::all());
     assert_eq!((awaited[0].number, both.len()), (both[0].number, 2), "the call under way is joined");
     let relief = stage.board.relief(&mut seen).unwrap();
-    assert!(matches!(stage.board.step(stage.hands[0], None, Waker::noop(), &mut After::default()), Step::End), "another has taken over");
+    assert!(matches!(stage.board.step(stage.hands[0], None, &mut After::default()), Step::End), "another has taken over");
     stage.hands.push(relief);
     assert!(stage.step());
     assert_eq!(stage.held.len(), 2);
