@@ -11,7 +11,7 @@
 //! 5. What users wrote is neither called nor dropped here: it is handed out, to be called and dropped where no lock is held.
 
 use crate::{
-    HealthQuery, Verdict,
+    HealthCheck, HealthQuery, Verdict,
     checks::Names,
     deadlines::Deadlines,
     entry::{Change, Entry},
@@ -98,12 +98,16 @@ pub(crate) struct Awaited {
 pub(crate) struct Work {
     pub(crate) place: Place,
     pub(crate) number: u64,
-    pub(crate) seat: Seat,
+    /// Where it is asked; or what, if a place for that has to be made first.
+    pub(crate) seat: Result<Seat, Arc<dyn HealthCheck>>,
 }
 
 /// A call that was polled: it goes on, or here is its answer.
 pub(crate) struct Polled {
-    pub(crate) work: Work,
+    pub(crate) place: Place,
+    pub(crate) number: u64,
+    /// There is none after a panic.
+    pub(crate) seat: Option<Seat>,
     pub(crate) answer: Option<Verdict>,
 }
 
@@ -146,21 +150,15 @@ pub(crate) enum Step {
 
 impl Board {
     /// Adds a check, to be asked in the background from now on; gives it back if there is one of its name.
-    pub(crate) fn register(
-        &mut self,
-        mut entry: Box<Entry>,
-        now: Moment,
-        waker: impl FnOnce(Place) -> Waker,
-    ) -> Result<(), Box<Entry>> {
-        if self.names.contains_key(&entry.name) {
+    pub(crate) fn register(&mut self, entry: Box<Entry>, now: Moment) -> Result<(), Box<Entry>> {
+        if self.names.contains_key(&entry.about.name) {
             return Err(entry);
         }
         let place = self.free.pop().unwrap_or_else(|| {
             self.entries.push(None);
             self.entries.len() - 1
         });
-        entry.waker = waker(place);
-        self.names.insert(entry.name.clone(), place);
+        self.names.insert(entry.about.name.clone(), place);
         self.catalogue = None;
         self.entries[place] = Some(*entry);
         self.plan(place, now);
@@ -172,8 +170,8 @@ impl Board {
         let Some(place) = self.names.remove(name) else { return false };
         self.catalogue = None;
         if let Some(entry) = self.at(place) {
-            (entry.is_registered, entry.is_kept) = (false, true);
-            if let Some(at) = entry.planned.take() {
+            (entry.calls.is_registered, entry.calls.is_kept) = (false, true);
+            if let Some(at) = entry.about.planned.take() {
                 self.plan.remove(&(at, place));
             }
         }
@@ -192,7 +190,7 @@ impl Board {
             }
             self.kept.pop_front();
             if let Some(entry) = self.at(place) {
-                entry.is_kept = false;
+                entry.calls.is_kept = false;
             }
             self.clear_away(place, after);
         }
@@ -217,7 +215,8 @@ impl Board {
             let Self { names, catalogue, .. } = self;
             catalogue.get_or_insert_with(|| Catalogue::of(names.iter())).clone()
         } else {
-            let picks = |place: Place| self.entries[place].as_ref().is_some_and(|entry| query.picks(&entry.options));
+            let picks =
+                |place: Place| self.entries[place].as_ref().is_some_and(|entry| query.picks(&entry.about.options));
             Catalogue::of(self.names.iter().filter(|(_, place)| picks(**place)))
         };
         Question { epoch: self.epoch, of }
@@ -263,7 +262,7 @@ impl Board {
         while let Some((at, place)) = self.plan.first().copied().filter(|(at, _)| *at <= now) {
             self.plan.remove(&(at, place));
             let Some(entry) = self.at(place) else { continue };
-            entry.planned = None;
+            entry.about.planned = None;
             if entry.due(now).is_some_and(|due| due <= now) {
                 self.ask_one(place, now, after);
             }
@@ -276,17 +275,17 @@ impl Board {
     fn plan(&mut self, place: Place, now: Moment) {
         let Some(entry) = self.at(place) else { return };
         let due = entry.due(now);
-        entry.planned = due;
+        entry.about.planned = due;
         self.plan.extend(due.map(|due| (due, place)));
     }
 
     fn ask_one(&mut self, place: Place, now: Moment, after: &mut After) -> Option<Awaited> {
         let number = self.number + 1;
         let entry = self.at(place)?;
-        if let Some(call) = entry.call {
-            return Some(Awaited { place, number: call.number });
+        if let Some(number) = entry.calls.under_way() {
+            return Some(Awaited { place, number });
         }
-        if entry.blocks() {
+        if entry.calls.block() {
             after.changes.extend(entry.could_not_be_asked(now));
             return None;
         }
@@ -305,9 +304,9 @@ impl Board {
     /// Puts a check in line to be polled.
     fn queue(&mut self, place: Place) {
         let Some(entry) = self.at(place) else { return };
-        if entry.held {
-            entry.again = true;
-        } else if !mem::replace(&mut entry.queued, true) {
+        if entry.calls.held {
+            entry.calls.again = true;
+        } else if !mem::replace(&mut entry.calls.queued, true) {
             self.ready.push_back(place);
         }
     }
@@ -402,16 +401,17 @@ impl Board {
 
     fn begin_poll(&mut self, place: Place, after: &mut After) -> Option<Work> {
         let entry = self.at(place)?;
-        entry.queued = false;
-        if entry.held {
-            entry.again = true;
+        let calls = &mut entry.calls;
+        calls.queued = false;
+        if calls.held {
+            calls.again = true;
             return None;
         }
-        let wanted = entry.wanted();
-        if entry.running.is_some() && entry.running != wanted {
+        let wanted = calls.wanted();
+        if calls.running.is_some() && calls.running != wanted {
             // One whose time is up makes place for the next.
-            entry.running = None;
-            after.drop.extend(entry.seat.take().map(Gone::Seat));
+            calls.running = None;
+            after.drop.extend(calls.seat.take().map(Gone::Seat));
             if wanted.is_some() {
                 self.queue(place);
                 return None;
@@ -421,29 +421,28 @@ impl Board {
             self.clear_away(place, after);
             return None;
         };
-        (entry.held, entry.running) = (true, wanted);
+        (calls.held, calls.running) = (true, wanted);
         Some(Work { place, number, seat: entry.take_seat() })
     }
 
     fn take_back(&mut self, polled: Polled, after: &mut After) {
-        let Polled { work: Work { place, number, seat }, answer } = polled;
-        let Some(entry) = self.at(place) else { return };
-        let is_wanted = entry.is_called(number);
-        entry.held = false;
+        let Polled { place, number, seat, answer } = polled;
+        let Some(Entry { calls, .. }) = self.at(place) else { return };
+        let is_wanted = calls.under_way() == Some(number);
+        calls.held = false;
         if answer.is_some() || !is_wanted {
-            entry.running = None;
+            calls.running = None;
         }
         if answer.is_some() || is_wanted {
-            entry.seat = Some(seat);
+            calls.seat = seat;
         } else {
-            after.drop.push(Gone::Seat(seat));
+            after.drop.extend(seat.map(Gone::Seat));
         }
-        let is_again = mem::take(&mut entry.again);
         let answer = answer.filter(|_| is_wanted);
-        if let (Some(_), Some(call)) = (&answer, &mut entry.call) {
-            call.is_answered = true;
+        if answer.is_some() {
+            calls.answered();
         }
-        if is_again && entry.wanted().is_some() {
+        if mem::take(&mut calls.again) && calls.wanted().is_some() {
             self.queue(place);
         }
         match answer {
@@ -465,10 +464,12 @@ impl Board {
 
     /// Books the end of the call under way of a check.
     fn end(&mut self, place: Place, verdict: Option<Verdict>, at: Moment, after: &mut After) {
-        let Some(entry) = self.at(place).filter(|entry| entry.call.is_some()) else { return };
+        let Some(entry) = self.at(place).filter(|entry| entry.calls.under_way().is_some()) else { return };
         after.changes.extend(entry.end(verdict, at));
-        after.wake.append(&mut entry.waiters);
-        if let Some(planned) = entry.planned.filter(|_| entry.does_not_know()) {
+        entry.waiters(&mut after.wake);
+        if entry.does_not_know()
+            && let Some(planned) = entry.about.planned
+        {
             self.plan.remove(&(planned, place));
             self.plan(place, at);
             after.is_sooner = true;
@@ -510,9 +511,10 @@ impl Board {
         for place in 0..self.entries.len() {
             self.end(place, Some(Verdict::unknown("the runtime is shutting down")), now, after);
             if let Some(entry) = self.at(place) {
-                (entry.queued, entry.again) = (false, false);
-                if !entry.held && entry.running.take().is_some() {
-                    after.drop.extend(entry.seat.take().map(Gone::Seat));
+                let calls = &mut entry.calls;
+                (calls.queued, calls.again) = (false, false);
+                if !calls.held && calls.running.take().is_some() {
+                    after.drop.extend(calls.seat.take().map(Gone::Seat));
                 }
             }
             self.clear_away(place, after);
@@ -521,14 +523,18 @@ impl Board {
 
     /// Whether a call has its answer. If not, `waker` is told of it.
     pub(crate) fn is_answered(&mut self, call: &Awaited, waker: Option<&Waker>) -> bool {
-        let Some(entry) = self.at(call.place).filter(|entry| entry.is_called(call.number)) else { return true };
-        entry.waiters.extend(waker.cloned());
+        let Some(entry) = self.at(call.place).filter(|entry| entry.calls.under_way() == Some(call.number)) else {
+            return true;
+        };
+        if let Some(waker) = waker {
+            entry.wait(waker.clone());
+        }
         false
     }
 
     /// When a call is given up.
     pub(crate) fn until(&self, call: &Awaited) -> Option<Moment> {
-        self.entries.get(call.place)?.as_ref()?.until()
+        self.entries.get(call.place)?.as_ref()?.calls.until()
     }
 
     /// Whether nothing is under way.
@@ -542,7 +548,7 @@ impl Board {
 
     /// Frees the place of a check that nobody needs any more.
     fn clear_away(&mut self, place: Place, after: &mut After) {
-        if let Some(entry) = self.entries[place].take_if(|entry| entry.is_over() && !entry.queued) {
+        if let Some(entry) = self.entries[place].take_if(|entry| entry.calls.are_over() && !entry.calls.queued) {
             self.free.push(place);
             after.drop.push(Gone::Entry(Box::new(entry)));
         }
@@ -560,5 +566,5 @@ impl Catalogue {
 
 fn is_under_way(entries: &[Option<Entry>], call: &Awaited) -> bool {
     let entry = entries.get(call.place).and_then(Option::as_ref);
-    entry.is_some_and(|entry| entry.is_called(call.number))
+    entry.is_some_and(|entry| entry.calls.under_way() == Some(call.number))
 }

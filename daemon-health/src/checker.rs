@@ -5,15 +5,12 @@
 //! 2. What a check is called and its options do not change after registration.
 
 use crate::{
-    CheckReport, Checks, HealthCheck, HealthReport, HealthTransition,
-    board::Question,
-    driver::{Driver, Wakes},
-    entry::Entry,
+    CheckReport, Checks, HealthCheck, HealthReport, HealthTransition, board::Question, driver::Driver, entry::Entry,
     moment::Moment,
 };
 use daemon_core::{CheckKind, CheckOptions};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, fmt, sync::Arc, task::Waker, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::runtime::Handle;
 
@@ -149,11 +146,9 @@ impl HealthChecker {
             return Err(HealthError::Options { name: name.to_string(), fault });
         }
         let entry = Box::new(Entry::new(Arc::new(check), name.clone(), options));
-        let driver = self.driver.clone();
-        let waker = |place| Waker::from(Arc::new(Wakes { driver, place }));
         let registered = match &*name {
             HOST => Err(entry),
-            _ => self.driver.board().register(entry, self.driver.now(), waker),
+            _ => self.driver.board().register(entry, self.driver.now()),
         };
         // What is given back is dropped here, where no lock is held.
         registered.map_err(|_entry| HealthError::DuplicateName { name: name.to_string() })?;
@@ -228,7 +223,7 @@ impl HealthChecker {
             }
         }
         let picked = self.pick(query);
-        self.ask(&picked, |entry, now| entry.is_stale(now, entry.options.max_age())).await;
+        self.ask(&picked, |entry, now| entry.is_stale(now, entry.about.options.max_age())).await;
         Ok(self.told(query.kind, &picked, Entry::evaluated))
     }
 
@@ -236,7 +231,7 @@ impl HealthChecker {
     #[must_use]
     pub fn groups(&self) -> BTreeSet<String> {
         let board = self.driver.board();
-        board.registered().filter_map(|entry| entry.options.group.as_deref().map(str::to_owned)).collect()
+        board.registered().filter_map(|entry| entry.about.options.group.as_deref().map(str::to_owned)).collect()
     }
 
     /// The last changes of what checks' answers come to, at most 256, oldest first.

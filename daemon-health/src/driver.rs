@@ -10,17 +10,18 @@
 //! 4. While nothing is under way there is no task.
 
 use crate::{
-    HealthStatus,
+    HealthCheck, HealthStatus,
     bell::Bell,
-    board::{After, Awaited, Board, Gone, Place, Polled, Step},
+    board::{After, Awaited, Board, Gone, Place, Polled, Step, Work},
     catch::attempt,
     entry::Change,
     history::{HealthTransition, History},
     moment::Moment,
+    seat::Seat,
 };
 use std::{
-    ops::ControlFlow,
     future::{Future, pending, poll_fn},
+    ops::ControlFlow,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     task::{Context, Poll, Wake, Waker},
@@ -37,7 +38,7 @@ use tokio::{
 const LOOK: Duration = Duration::from_millis(20);
 
 /// How long checks are polled before other tasks of the runtime have their turn.
-const TURN: Duration = Duration::from_micros(100);
+const TURN: Duration = Duration::from_micros(50);
 
 /// After how many polls it is looked whether that time is over.
 const POLLS: usize = 64;
@@ -161,6 +162,11 @@ impl Driver {
         .await
     }
 
+    /// Makes a place for a check to be asked. Both halves are made at once, so that they lie together.
+    fn seat(self: &Arc<Self>, check: Arc<dyn HealthCheck>, place: Place) -> Seat {
+        Seat::new(check, Waker::from(Arc::new(Wakes { driver: self.clone(), place })))
+    }
+
     /// Gives up the calls whose time is up.
     fn give_up(&self) {
         let now = self.now();
@@ -218,9 +224,9 @@ fn let_go(gone: Gone) {
 }
 
 /// Puts one check in line when its future can go on. The driver has it for as long as it has the check, and it the driver.
-pub(crate) struct Wakes {
-    pub(crate) driver: Arc<Driver>,
-    pub(crate) place: Place,
+struct Wakes {
+    driver: Arc<Driver>,
+    place: Place,
 }
 
 impl Wake for Wakes {
@@ -253,12 +259,10 @@ impl Hand {
         for polls in 1.. {
             let step = self.driver.board().step(self.number, polled.take(), after);
             match step {
-                Step::Poll(mut work) => {
-                    let answer = match work.seat.poll() {
-                        Poll::Ready(verdict) => Some(verdict),
-                        Poll::Pending => None,
-                    };
-                    polled = Some(Polled { work, answer });
+                Step::Poll(Work { place, number, seat }) => {
+                    let seat = seat.unwrap_or_else(|check| self.driver.seat(check, place));
+                    let (seat, answer) = seat.poll();
+                    polled = Some(Polled { place, number, seat, answer });
                 }
                 Step::Do => self.driver.finish(after),
                 Step::Book => self.driver.book(after),
@@ -268,8 +272,7 @@ impl Hand {
                 Step::Sleep => self.driver.board().woken(&mut self.woken),
                 Step::End => return ControlFlow::Break(Poll::Ready(())),
             }
-            let is_over = || self.driver.now().since(begun) >= TURN;
-            if !has_budget_remaining() || polls % POLLS == 0 && is_over() {
+            if polls % POLLS == 0 && (!has_budget_remaining() || self.driver.now().since(begun) >= TURN) {
                 break;
             }
         }

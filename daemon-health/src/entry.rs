@@ -1,4 +1,6 @@
 //! One registered check: its call under way, its last answer, and what its answers come to. Pure: no clock, no user code.
+//!
+//! What each call touches lies together, and apart from what none does: of ten thousand checks it is their memory that takes the time.
 
 use crate::{
     CheckReport, HealthCheck, HealthStatus, Verdict,
@@ -17,19 +19,30 @@ const SOON: Duration = Duration::from_secs(1);
 
 /// One registered check.
 pub(crate) struct Entry {
+    pub(crate) calls: Calls,
+    answers: Answers,
+    pub(crate) about: Box<About>,
+}
+
+/// What a check is, and who is told of it.
+pub(crate) struct About {
     pub(crate) name: Arc<str>,
     pub(crate) options: CheckOptions,
     pub(crate) check: Arc<dyn HealthCheck>,
-    daemon: Option<Arc<str>>,
-    group: Option<Arc<str>>,
-    tracker: Tracker,
-    last: Option<Answer>,
+    /// Who is told that the call under way has its answer.
+    waiters: Vec<Waker>,
+    /// When it is looked whether it is to be asked in the background.
+    pub(crate) planned: Option<Moment>,
+}
+
+/// How it is asked.
+pub(crate) struct Calls {
+    /// The call whose answer is not booked yet.
+    under_way: Option<Call>,
     /// When it was last asked.
     asked: Option<Moment>,
-    /// The call whose answer is not booked yet.
-    pub(crate) call: Option<Call>,
-    /// Who is told that it is.
-    pub(crate) waiters: Vec<Waker>,
+    /// How long an answer may take.
+    limit: Duration,
     /// Where it is asked, while no hand polls it. It is made when it is first needed.
     pub(crate) seat: Option<Seat>,
     /// The call whose future is in the seat. It may be over.
@@ -40,21 +53,28 @@ pub(crate) struct Entry {
     pub(crate) queued: bool,
     /// Whether it is to be in line once it is no longer held.
     pub(crate) again: bool,
-    /// Puts it in line, once it has a place.
-    pub(crate) waker: Waker,
     /// Whether it is kept for those who asked before it was unregistered.
     pub(crate) is_kept: bool,
     pub(crate) is_registered: bool,
-    /// When it is looked whether it is to be asked in the background.
-    pub(crate) planned: Option<Moment>,
+    is_awaited: bool,
 }
 
 /// A call under way. Of two calls of whatever checks no number is the same.
 #[derive(Clone, Copy)]
-pub(crate) struct Call {
-    pub(crate) number: u64,
+struct Call {
+    number: u64,
     /// Whether its answer is there, and only has to be booked.
-    pub(crate) is_answered: bool,
+    is_answered: bool,
+}
+
+/// What it answered.
+struct Answers {
+    last: Option<Answer>,
+    tracker: Tracker,
+    kind: CheckKind,
+    soft: bool,
+    daemon: Option<Arc<str>>,
+    group: Option<Arc<str>>,
 }
 
 /// An answer.
@@ -74,54 +94,85 @@ pub(crate) struct Change {
     pub(crate) message: Option<Arc<str>>,
 }
 
-impl Entry {
-    pub(crate) fn new(check: Arc<dyn HealthCheck>, name: Arc<str>, options: CheckOptions) -> Self {
+impl Calls {
+    fn new(limit: Duration) -> Self {
         Self {
-            name,
-            daemon: check.daemon().map(Arc::from),
-            group: options.group.as_deref().map(Arc::from),
-            options,
-            check,
-            tracker: Tracker::new(),
-            last: None,
+            under_way: None,
             asked: None,
-            call: None,
-            waiters: Vec::new(),
+            limit,
             seat: None,
             running: None,
             held: false,
             queued: false,
             again: false,
-            waker: Waker::noop().clone(),
             is_kept: false,
             is_registered: true,
-            planned: None,
+            is_awaited: false,
         }
     }
 
-    fn limit(&self) -> Duration {
-        self.options.timeout.min(FOREVER)
+    /// The number of the call whose answer is not booked yet.
+    pub(crate) fn under_way(&self) -> Option<u64> {
+        self.under_way.map(|call| call.number)
     }
 
-    /// Where it is asked.
-    pub(crate) fn take_seat(&mut self) -> Seat {
-        self.seat.take().unwrap_or_else(|| Seat::new(self.check.clone(), self.waker.clone()))
+    /// The number of the call that is to be polled.
+    pub(crate) fn wanted(&self) -> Option<u64> {
+        self.under_way.filter(|call| !call.is_answered).map(|call| call.number)
     }
 
-    /// When its call is given up.
+    /// Notes that the answer is there.
+    pub(crate) fn answered(&mut self) {
+        if let Some(call) = &mut self.under_way {
+            call.is_answered = true;
+        }
+    }
+
+    /// When the call under way is given up.
     pub(crate) fn until(&self) -> Option<Moment> {
-        self.asked.map(|asked| asked.after(self.limit()))
+        self.under_way.and(self.asked).map(|asked| asked.after(self.limit))
+    }
+
+    /// Whether its last call still blocks a thread though its time is up.
+    pub(crate) fn block(&self) -> bool {
+        self.held && self.under_way.is_none()
+    }
+
+    /// Whether nothing and nobody needs the check any more.
+    pub(crate) fn are_over(&self) -> bool {
+        !self.is_registered && !self.is_kept && self.under_way.is_none() && self.running.is_none() && !self.held
+    }
+}
+
+impl Entry {
+    pub(crate) fn new(check: Arc<dyn HealthCheck>, name: Arc<str>, options: CheckOptions) -> Self {
+        let answers = Answers {
+            last: None,
+            tracker: Tracker::new(&options),
+            kind: options.kind,
+            soft: options.soft,
+            daemon: check.daemon().map(Arc::from),
+            group: options.group.as_deref().map(Arc::from),
+        };
+        let calls = Calls::new(options.timeout.min(FOREVER));
+        let about = About { name, options, check, waiters: Vec::new(), planned: None };
+        Self { calls, answers, about: Box::new(about) }
+    }
+
+    /// Where it is asked; or what, if a place for that has to be made first.
+    pub(crate) fn take_seat(&mut self) -> Result<Seat, Arc<dyn HealthCheck>> {
+        self.calls.seat.take().ok_or_else(|| self.about.check.clone())
     }
 
     /// Whether it has been asked for good: what has started has started.
     fn is_settled(&self) -> bool {
-        let passes = matches!(self.tracker.status(), HealthStatus::Healthy | HealthStatus::Degraded);
-        self.options.kind == CheckKind::Startup && passes
+        let passes = matches!(self.answers.tracker.status(), HealthStatus::Healthy | HealthStatus::Degraded);
+        self.answers.kind == CheckKind::Startup && passes
     }
 
     /// Whether its last answer was that it does not know.
     pub(crate) fn does_not_know(&self) -> bool {
-        self.last.as_ref().is_some_and(|last| last.status == HealthStatus::Unknown)
+        self.answers.last.as_ref().is_some_and(|last| last.status == HealthStatus::Unknown)
     }
 
     /// How long an answer may last, whatever the options say.
@@ -132,7 +183,7 @@ impl Entry {
     /// Whether its last answer is too old to be told.
     pub(crate) fn is_stale(&self, now: Moment, max_age: Duration) -> bool {
         let max_age = max_age.min(self.patience());
-        !self.is_settled() && self.last.as_ref().is_none_or(|last| now.since(last.at) >= max_age)
+        !self.is_settled() && self.answers.last.as_ref().is_none_or(|last| now.since(last.at) >= max_age)
     }
 
     /// When it is to be asked next, if that is not left to those who want to know; at once if it never was. One whose call is under
@@ -141,89 +192,82 @@ impl Entry {
         if self.is_settled() {
             return None;
         }
-        let every = self.options.every?.min(self.patience());
-        let due = self.asked.map_or(now, |asked| asked.after(every));
-        let until = self.until().filter(|_| self.call.is_some());
-        Some(until.map_or(due, |until| due.max(until).max(now.after(Duration::from_millis(1)))))
-    }
-
-    /// Whether its last call still blocks a thread though its time is up.
-    pub(crate) fn blocks(&self) -> bool {
-        self.held && self.call.is_none()
-    }
-
-    /// Whether nothing and nobody needs it any more.
-    pub(crate) fn is_over(&self) -> bool {
-        !self.is_registered && !self.is_kept && self.call.is_none() && self.running.is_none() && !self.held
-    }
-
-    /// Whether a call of that number is under way.
-    pub(crate) fn is_called(&self, number: u64) -> bool {
-        self.call.is_some_and(|call| call.number == number)
-    }
-
-    /// The number of the call that is to be polled, if any is.
-    pub(crate) fn wanted(&self) -> Option<u64> {
-        self.call.filter(|call| !call.is_answered).map(|call| call.number)
+        let every = self.about.options.every?.min(self.patience());
+        let due = self.calls.asked.map_or(now, |asked| asked.after(every));
+        let busy = |until| due.max(until).max(now.after(Duration::from_millis(1)));
+        Some(self.calls.until().map_or(due, busy))
     }
 
     /// Notes that it is asked now, and tells when it is given up.
     pub(crate) fn begin(&mut self, number: u64, now: Moment) -> Moment {
-        self.asked = Some(now);
-        self.call = Some(Call { number, is_answered: false });
-        now.after(self.limit())
+        self.calls.asked = Some(now);
+        self.calls.under_way = Some(Call { number, is_answered: false });
+        now.after(self.calls.limit)
+    }
+
+    /// Has `waker` told that the call under way has its answer.
+    pub(crate) fn wait(&mut self, waker: Waker) {
+        self.calls.is_awaited = true;
+        self.about.waiters.push(waker);
+    }
+
+    /// Takes those who are to be told.
+    pub(crate) fn waiters(&mut self, to: &mut Vec<Waker>) {
+        if std::mem::take(&mut self.calls.is_awaited) {
+            to.append(&mut self.about.waiters);
+        }
     }
 
     /// Books that it could not be asked.
     pub(crate) fn could_not_be_asked(&mut self, now: Moment) -> Option<Change> {
-        self.asked = Some(now);
+        self.calls.asked = Some(now);
         let verdict = Verdict::unhealthy("its last call still blocks its thread, and was not asked again");
         self.record(verdict, Duration::ZERO, now)
     }
 
     /// Books what the call under way came to; none is that it gave no answer in its time.
     pub(crate) fn end(&mut self, verdict: Option<Verdict>, at: Moment) -> Option<Change> {
-        self.call = None;
-        let took = self.asked.map_or(Duration::ZERO, |asked| at.since(asked));
+        self.calls.under_way = None;
+        let (took, limit) = (self.calls.asked.map_or(Duration::ZERO, |asked| at.since(asked)), self.calls.limit);
         match verdict {
             Some(verdict) => self.record(verdict, took, at),
-            None => {
-                let limit = self.limit();
-                self.record(Verdict::unhealthy(format!("no answer within {limit:?}")), took.min(limit), at)
-            }
+            None => self.record(Verdict::unhealthy(format!("no answer within {limit:?}")), took.min(limit), at),
         }
     }
 
     fn record(&mut self, verdict: Verdict, duration: Duration, at: Moment) -> Option<Change> {
+        let Self { answers, about, .. } = self;
         let Verdict { status, message } = verdict;
         let message = message.map(Arc::from);
-        let from = self.tracker.record(status, &self.options);
+        let from = answers.tracker.record(status);
         let change = from.map(|from| Change {
-            check: self.check.clone(),
-            name: self.name.clone(),
+            check: about.check.clone(),
+            name: about.name.clone(),
             from,
-            to: self.tracker.status(),
+            to: answers.tracker.status(),
             message: message.clone(),
         });
-        self.last = Some(Answer { status, message, duration, at });
+        answers.last = Some(Answer { status, message, duration, at });
         change
     }
 
     /// Its last answer as it was.
     pub(crate) fn answered(&self, now: Moment) -> CheckReport {
-        self.told(self.last.as_ref().map_or(HealthStatus::Unknown, |last| last.status), now)
+        self.answers.told(self.answers.last.as_ref().map_or(HealthStatus::Unknown, |last| last.status), now)
     }
 
     /// What its answers come to.
     pub(crate) fn evaluated(&self, now: Moment) -> CheckReport {
-        self.told(self.tracker.status(), now)
+        self.answers.told(self.answers.tracker.status(), now)
     }
+}
 
+impl Answers {
     fn told(&self, status: HealthStatus, now: Moment) -> CheckReport {
         let last = self.last.as_ref();
         CheckReport {
-            status: softened(status, self.options.soft),
-            kind: self.options.kind,
+            status: softened(status, self.soft),
+            kind: self.kind,
             daemon: self.daemon.clone(),
             group: self.group.clone(),
             message: last.and_then(|last| last.message.clone()),

@@ -39,7 +39,10 @@ mod tests {
         let second = Duration::from_secs(1);
         let moment = Moment::at(begun, begun + second);
         assert_eq!((moment.on_the_clock(begun), moment.after(second).since(moment)), (begun + second, second));
-        assert_eq!((moment.since(moment.after(second)), Moment::at(begun + second, begun)), (Duration::ZERO, Moment::default()));
+        assert_eq!(
+            (moment.since(moment.after(second)), Moment::at(begun + second, begun)),
+            (Duration::ZERO, Moment::default())
+        );
         assert!(moment.after(Duration::MAX) > moment);
     }
 }

@@ -16,26 +16,30 @@ pub(crate) struct Seat(Pin<Box<dyn Asked + Send>>);
 
 trait Asked {
     /// Polls the call, which begins if there is none, and is over with its verdict.
-    fn poll(self: Pin<&mut Self>, verdict: &mut Poll<Verdict>);
-
-    /// Gives up the call there is.
-    fn clear(self: Pin<&mut Self>);
+    fn poll(self: Pin<&mut Self>, verdict: &mut Option<Verdict>);
 }
+
+/// A check that is lent to a call, and given back with its answer: so none has to count one more reference to it.
+type Lent = Arc<dyn HealthCheck>;
 
 type Answer = Result<Verdict, BoxError>;
 
-/// A check that was lent, and is given back with its answer.
-type Lent = Arc<dyn HealthCheck>;
+pin_project! {
+    #[project = CallNow]
+    #[project_replace = CallBefore]
+    enum Call<F> {
+        None { check: Lent },
+        UnderWay { #[pin] future: F },
+        Lost,
+    }
+}
 
 pin_project! {
     struct Place<B, F> {
-        check: Lent,
-        // So that a call need not count one more reference to it.
-        lent: Option<Lent>,
         waker: Waker,
         begin: B,
         #[pin]
-        call: Option<F>,
+        call: Call<F>,
     }
 }
 
@@ -49,7 +53,7 @@ where
     B: Fn(Lent) -> F,
     F: Future<Output = (Lent, Answer)>,
 {
-    Place { lent: Some(check.clone()), check, waker, begin, call: None }
+    Place { waker, begin, call: Call::None { check } }
 }
 
 impl<B, F> Asked for Place<B, F>
@@ -57,22 +61,19 @@ where
     B: Fn(Lent) -> F,
     F: Future<Output = (Lent, Answer)>,
 {
-    fn poll(self: Pin<&mut Self>, verdict: &mut Poll<Verdict>) {
+    fn poll(self: Pin<&mut Self>, verdict: &mut Option<Verdict>) {
         let mut this = self.project();
-        if this.call.is_none() {
-            let check = this.lent.take().unwrap_or_else(|| this.check.clone());
-            this.call.set(Some((this.begin)(check)));
+        if !matches!(*this.call, Call::UnderWay { .. })
+            && let CallBefore::None { check } = this.call.as_mut().project_replace(Call::Lost)
+        {
+            let future = (this.begin)(check);
+            this.call.set(Call::UnderWay { future });
         }
-        let Some(call) = this.call.as_mut().as_pin_mut() else { return };
-        if let Poll::Ready((lent, answer)) = call.poll(&mut Context::from_waker(this.waker)) {
-            *this.lent = Some(lent);
-            *verdict = Poll::Ready(answer.unwrap_or_else(|error| Verdict::unhealthy(with_sources(&*error))));
-            this.call.set(None);
+        let CallNow::UnderWay { future } = this.call.as_mut().project() else { return };
+        if let Poll::Ready((check, answer)) = future.poll(&mut Context::from_waker(this.waker)) {
+            *verdict = Some(answer.unwrap_or_else(|error| Verdict::unhealthy(with_sources(&*error))));
+            this.call.set(Call::None { check });
         }
-    }
-
-    fn clear(self: Pin<&mut Self>) {
-        self.project().call.set(None);
     }
 }
 
@@ -82,17 +83,15 @@ impl Seat {
         Self(Box::pin(place(check, waker, ask)))
     }
 
-    /// Polls the call under way, or begins one. That it panics is an answer.
-    pub(crate) fn poll(&mut self) -> Poll<Verdict> {
-        let mut verdict = Poll::Pending;
-        let Err(panic) = attempt(|| self.0.as_mut().poll(&mut verdict)) else { return verdict };
-        let dropped = match verdict {
-            Poll::Pending => attempt(|| self.0.as_mut().clear()),
-            Poll::Ready(_) => Err(panic.clone()),
-        };
-        if let Err(panic) = dropped {
+    /// Polls the call under way, or begins one; its verdict, if it has one. That it panics is one, and leaves no seat.
+    pub(crate) fn poll(mut self) -> (Option<Self>, Option<Verdict>) {
+        let mut verdict = None;
+        let Err(panic) = attempt(|| self.0.as_mut().poll(&mut verdict)) else { return (Some(self), verdict) };
+        let dropped = attempt(move || drop(self));
+        let panics = verdict.is_some().then(|| panic.clone()).into_iter().chain(dropped.err());
+        for panic in panics {
             tracing::error!("what is dropped with a health check {panic}");
         }
-        if verdict.is_pending() { Poll::Ready(Verdict::unhealthy(panic)) } else { verdict }
+        (None, verdict.or_else(|| Some(Verdict::unhealthy(panic))))
     }
 }

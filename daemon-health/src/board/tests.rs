@@ -23,7 +23,7 @@ impl Stage {
 
     fn register(&mut self, name: &str, timeout: Duration) -> bool {
         let options = CheckOptions::default().timeout(timeout);
-        self.board.register(entry(name, options), self.now, |_| Waker::noop().clone()).is_ok()
+        self.board.register(entry(name, options), self.now).is_ok()
     }
 
     fn ask(&mut self, query: &HealthQuery) -> (Question, Vec<Awaited>) {
@@ -54,9 +54,10 @@ impl Stage {
         if self.held.is_empty() {
             return;
         }
-        let work = self.held.swap_remove(at % self.held.len());
-        let answer = is_answered.then(Verdict::healthy);
-        self.board.take_back(Polled { work, answer }, &mut After::default());
+        let Work { place, number, seat } = self.held.swap_remove(at % self.held.len());
+        let seat = seat.unwrap_or_else(|check| Seat::new(check, Waker::noop().clone()));
+        let (seat, answer) = (Some(seat), is_answered.then(Verdict::healthy));
+        self.board.take_back(Polled { place, number, seat, answer }, &mut After::default());
     }
 }
 
@@ -170,7 +171,7 @@ proptest! {
             }
             let held: Set<_> = stage.held.iter().map(|held| held.place).collect();
             prop_assert_eq!(held.len(), stage.held.len(), "one hand has it");
-            let calls = stage.board.entries.iter().flatten().filter(|entry| entry.call.is_some()).count();
+            let calls = stage.board.entries.iter().flatten().filter(|entry| entry.calls.under_way().is_some()).count();
             prop_assert_eq!(calls, stage.board.under_way);
         }
         // Nobody answers any more: the time of all is up.
@@ -203,7 +204,10 @@ fn a_hand_that_stays_in_a_poll_is_relieved_if_others_wait_and_only_then() {
     let (_, both) = stage.ask(&HealthQuery::all());
     assert_eq!((awaited[0].number, both.len()), (both[0].number, 2), "the call under way is joined");
     let relief = stage.board.relief(&mut seen).unwrap();
-    assert!(matches!(stage.board.step(stage.hands[0], None, &mut After::default()), Step::End), "another has taken over");
+    assert!(
+        matches!(stage.board.step(stage.hands[0], None, &mut After::default()), Step::End),
+        "another has taken over"
+    );
     stage.hands.push(relief);
     assert!(stage.step());
     assert_eq!(stage.held.len(), 2);

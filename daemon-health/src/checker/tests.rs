@@ -7,7 +7,7 @@ use std::{
     sync::mpsc,
 };
 use tokio::sync::Notify;
-use tokio::time::{advance, sleep, timeout};
+use tokio::time::{Instant, advance, sleep, timeout};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -23,7 +23,11 @@ pub(crate) mod tests {
         let check = |at: usize| CheckReport {
             status: statuses[at],
             kind: CheckKind::Readiness,
-            daemon: names[at].split_once('.').map(|(daemon, _)| daemon).filter(|daemon| *daemon != "host").map(Into::into),
+            daemon: names[at]
+                .split_once('.')
+                .map(|(daemon, _)| daemon)
+                .filter(|daemon| *daemon != "host")
+                .map(Into::into),
             group: (at == 0).then(|| "stores".into()),
             message: messages[at].map(Into::into),
             duration: Duration::from_millis(at as u64),

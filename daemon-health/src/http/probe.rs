@@ -2,7 +2,6 @@
 //!
 //! <https://kubernetes.io/docs/reference/using-api/health-checks/>
 
-
 use crate::HealthReport;
 use crate::formats::verbose;
 

@@ -73,8 +73,7 @@ impl Verdicts {
     pub(super) async fn checks(&self) -> Result<Vec<Check>, HealthError> {
         let history = self.monitor().checker().history();
         let report = self.report(&HealthQuery::default()).await?;
-        let mut checks: Vec<_> =
-            report.checks.iter().map(|(name, check)| Check::new(name, check, &history)).collect();
+        let mut checks: Vec<_> = report.checks.iter().map(|(name, check)| Check::new(name, check, &history)).collect();
         checks.sort_by_key(|check| std::cmp::Reverse(check.status));
         Ok(checks)
     }
