@@ -348,12 +348,15 @@ impl Board {
 
     /// Takes what a hand polled, and gives it what to do next.
     pub(crate) fn step(&mut self, number: u64, polled: Option<Polled>, after: &mut After) -> Step {
+        let has_polled = polled.is_some();
         if let Some(polled) = polled {
             self.take_back(polled, after);
         }
         let Some(hand) = self.hand.as_mut().filter(|hand| hand.number == number) else {
-            // What it was held up by may be in line again, for the hand that took over.
-            self.ring(after);
+            if has_polled {
+                // What it was held up by may be in line again, for the hand that took over.
+                self.ring(after);
+            }
             let is_done = self.answers.is_empty() && after.is_empty();
             return if is_done { Step::End } else { Step::Book };
         };
