@@ -5,19 +5,14 @@
 //! 2. What a check is called and its options do not change after registration.
 
 use crate::{
-    CheckReport, HealthCheck, HealthReport, HealthTransition,
-    board::Question,
-    driver::{Driver, Wakes},
-    entry::Entry,
+    CheckReport, Checks, HealthCheck, HealthReport, HealthTransition, board::Question, driver::Driver, entry::Entry,
+    moment::Moment,
 };
 use daemon_core::{CheckKind, CheckOptions};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, fmt, sync::Arc, task::Waker, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 use thiserror::Error;
-use tokio::{
-    runtime::Handle,
-    time::{Instant, sleep_until},
-};
+use tokio::runtime::Handle;
 
 #[cfg(test)]
 mod tests;
@@ -109,7 +104,6 @@ impl HealthQuery {
 /// the others for some 20 ms, then another one takes over. Of one check at most one call is under way, which whoever asks meanwhile
 /// joins; so a flood of questions costs no more than one.
 pub struct HealthChecker {
-    created: Instant,
     driver: Arc<Driver>,
 }
 
@@ -129,7 +123,7 @@ impl HealthChecker {
     /// A checker without checks, whose uptime starts now.
     #[must_use]
     pub fn new() -> Self {
-        Self { created: Instant::now(), driver: Arc::default() }
+        Self { driver: Arc::default() }
     }
 
     /// Calls the checks on `runtime` from now on, and not on that of who asks: for who must answer while checks block their
@@ -151,12 +145,13 @@ impl HealthChecker {
         if let Some(fault) = options.fault() {
             return Err(HealthError::Options { name: name.to_string(), fault });
         }
-        let entry = Entry::new(Arc::new(check), name.clone(), options);
-        let driver = self.driver.clone();
-        let waker = |place| Waker::from(Arc::new(Wakes { driver, place }));
-        if &*name == HOST || !self.driver.board().register(entry, Instant::now(), waker) {
-            return Err(HealthError::DuplicateName { name: name.to_string() });
-        }
+        let entry = Box::new(Entry::new(Arc::new(check), name.clone(), options));
+        let registered = match &*name {
+            HOST => Err(entry),
+            _ => self.driver.board().register(entry, self.driver.now()),
+        };
+        // What is given back is dropped here, where no lock is held.
+        registered.map_err(|_entry| HealthError::DuplicateName { name: name.to_string() })?;
         self.driver.sooner.notify_one();
         Ok(())
     }
@@ -228,7 +223,7 @@ impl HealthChecker {
             }
         }
         let picked = self.pick(query);
-        self.ask(&picked, |entry, now| entry.is_stale(now, entry.options.max_age())).await;
+        self.ask(&picked, |entry, now| entry.is_stale(now, entry.about.options.max_age())).await;
         Ok(self.told(query.kind, &picked, Entry::evaluated))
     }
 
@@ -236,7 +231,7 @@ impl HealthChecker {
     #[must_use]
     pub fn groups(&self) -> BTreeSet<String> {
         let board = self.driver.board();
-        board.registered().filter_map(|entry| entry.options.group.as_deref().map(str::to_owned)).collect()
+        board.registered().filter_map(|entry| entry.about.options.group.as_deref().map(str::to_owned)).collect()
     }
 
     /// The last changes of what checks' answers come to, at most 256, oldest first.
@@ -258,11 +253,11 @@ impl HealthChecker {
     pub async fn run(&self) {
         loop {
             let sooner = self.driver.sooner.notified();
-            let now = Instant::now();
+            let now = self.driver.now();
             let next = self.driver.begin(|board, after| board.ask_planned(now, after));
             tokio::select! {
                 () = sooner => {}
-                () = reached(next) => {}
+                () = self.driver.reached(next) => {}
             }
         }
     }
@@ -272,8 +267,8 @@ impl HealthChecker {
     }
 
     /// Asks those of the picked checks that are due side by side, and waits for their answers.
-    async fn ask(&self, picked: &Picked<'_>, is_due: impl Fn(&Entry, Instant) -> bool) {
-        let now = Instant::now();
+    async fn ask(&self, picked: &Picked<'_>, is_due: impl Fn(&Entry, Moment) -> bool) {
+        let now = self.driver.now();
         let calls =
             self.driver.begin(|board, after| board.ask(&picked.question, now, |entry| is_due(entry, now), after));
         self.driver.answers(calls).await;
@@ -283,21 +278,17 @@ impl HealthChecker {
         &self,
         kind: Option<CheckKind>,
         picked: &Picked<'_>,
-        tell: fn(&Entry, Instant) -> CheckReport,
+        tell: fn(&Entry, Moment) -> CheckReport,
     ) -> HealthReport {
-        let now = Instant::now();
-        let mut checks = Vec::with_capacity(picked.question.places.len());
-        let board = self.driver.board();
-        checks.extend(board.picked(&picked.question).map(|entry| (entry.name.to_string(), tell(entry, now))));
-        drop(board);
-        HealthReport::new(kind, checks.into_iter().collect(), now.duration_since(self.created))
-    }
-}
-
-async fn reached(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
+        let of = &picked.question.of;
+        let mut reports = Vec::with_capacity(of.names.len());
+        let now = self.driver.with(|board, after| {
+            let now = self.driver.now();
+            board.book(now, after);
+            reports.extend(board.picked(&picked.question).map(|entry| tell(entry, now)));
+            now
+        });
+        HealthReport::new(kind, Checks::new(of.names.clone(), reports), now.since(Moment::default()))
     }
 }
 

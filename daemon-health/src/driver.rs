@@ -10,15 +10,18 @@
 //! 4. While nothing is under way there is no task.
 
 use crate::{
-    HealthStatus, Verdict,
+    HealthCheck, HealthStatus,
+    bell::Bell,
     board::{After, Awaited, Board, Gone, Place, Polled, Step, Work},
     catch::attempt,
     entry::Change,
     history::{HealthTransition, History},
+    moment::Moment,
+    seat::Seat,
 };
-use daemon_core::{BoxError, with_sources};
 use std::{
-    future::{Future, poll_fn},
+    future::{Future, pending, poll_fn},
+    ops::ControlFlow,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     task::{Context, Poll, Wake, Waker},
@@ -27,26 +30,56 @@ use std::{
 use tokio::{
     runtime::Handle,
     sync::Notify,
+    task::coop::has_budget_remaining,
     time::{Instant, sleep_until},
 };
 
 /// How long a poll may take before others are no longer kept waiting for it.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How many polls are made before other tasks of the runtime have their turn.
-const AT_ONCE: usize = 64;
+/// How long checks are polled before other tasks of the runtime have their turn.
+const TURN: Duration = Duration::from_micros(50);
+
+/// After how many polls it is looked whether that time is over.
+const POLLS: usize = 64;
 
 /// The checks of a checker, and who drives them.
-#[derive(Default)]
 pub(crate) struct Driver {
+    begun: Instant,
     board: Mutex<Board>,
+    bell: Bell,
     pub(crate) history: History,
     runtime: OnceLock<Handle>,
     /// Told when something is to be asked in the background sooner than was said.
     pub(crate) sooner: Notify,
 }
 
+impl Default for Driver {
+    fn default() -> Self {
+        Self {
+            begun: Instant::now(),
+            board: Mutex::default(),
+            bell: Bell::default(),
+            history: History::default(),
+            runtime: OnceLock::new(),
+            sooner: Notify::new(),
+        }
+    }
+}
+
 impl Driver {
+    pub(crate) fn now(&self) -> Moment {
+        Moment::at(self.begun, Instant::now())
+    }
+
+    /// Waits for a point in time; of none there is no end.
+    pub(crate) async fn reached(&self, at: Option<Moment>) {
+        match at {
+            Some(at) => sleep_until(at.on_the_clock(self.begun)).await,
+            None => pending().await,
+        }
+    }
+
     /// Calls the checks on `runtime` from now on. Only the first such call counts.
     pub(crate) fn run_on(&self, runtime: Handle) {
         self.runtime.get_or_init(|| runtime);
@@ -61,7 +94,7 @@ impl Driver {
     pub(crate) fn with<T>(&self, change: impl FnOnce(&mut Board, &mut After) -> T) -> T {
         let mut after = After::default();
         let done = change(&mut self.board(), &mut after);
-        self.finish(after);
+        self.finish(&mut after);
         done
     }
 
@@ -89,22 +122,22 @@ impl Driver {
 
     /// Waits for the answers of calls, or until their time is up.
     pub(crate) async fn answers(&self, mut calls: Vec<Awaited>) {
-        while let Some(until) = self.awaited(&mut calls, None).map(|last| last.until) {
+        while let Some(until) = self.awaited(&mut calls, None) {
             tokio::select! {
                 biased;
                 () = self.answer(&mut calls) => {}
-                () = sleep_until(until) => self.give_up(),
+                () = self.reached(Some(until)) => self.give_up(),
             }
         }
     }
 
-    /// Forgets the calls at the end that have their answers, and returns the last one that has none; `waker` is told of its answer. The
-    /// last is polled last, so that it is rarely waited for any of the others.
-    fn awaited(&self, calls: &mut Vec<Awaited>, waker: Option<&Waker>) -> Option<Awaited> {
+    /// Forgets the calls at the end that have their answers, and returns when the last one is given up that has none; `waker` is told of
+    /// its answer. The last is polled last, so that it is rarely waited for any of the others.
+    fn awaited(&self, calls: &mut Vec<Awaited>, waker: Option<&Waker>) -> Option<Moment> {
         let mut board = self.board();
         while let Some(last) = calls.last() {
             if !board.is_answered(last, waker) {
-                return Some(*last);
+                return board.until(last);
             }
             calls.pop();
         }
@@ -129,18 +162,33 @@ impl Driver {
         .await
     }
 
+    /// Makes a place for a check to be asked. Both halves are made at once, so that they lie together.
+    fn seat(self: &Arc<Self>, check: Arc<dyn HealthCheck>, place: Place) -> Seat {
+        Seat::new(check, Waker::from(Arc::new(Wakes { driver: self.clone(), place })))
+    }
+
     /// Gives up the calls whose time is up.
     fn give_up(&self) {
-        let now = Instant::now();
+        let now = self.now();
         self.with(|board, after| board.give_up(now, after));
     }
 
+    /// Books the answers that are there.
+    pub(crate) fn book(&self, after: &mut After) {
+        let now = self.now();
+        self.board().book(now, after);
+        self.finish(after);
+    }
+
     /// Does what is to be done where no lock is held.
-    fn finish(&self, after: After) {
+    fn finish(&self, after: &mut After) {
         if after.is_empty() {
             return;
         }
-        let After { changes, wake, drop, is_sooner } = after;
+        let After { changes, wake, drop, is_sooner, is_rung } = std::mem::take(after);
+        if is_rung {
+            self.bell.ring();
+        }
         if is_sooner {
             self.sooner.notify_one();
         }
@@ -158,7 +206,7 @@ impl Driver {
     /// Books that what a check's answers come to is something else, and tells the check if it has come to count as unhealthy.
     fn tell(&self, change: Change) {
         let Change { check, name, from, to, message } = change;
-        self.history.book(HealthTransition::new(&name, from, to, message.clone()));
+        self.history.book(HealthTransition::new(&name, from, to, message.as_deref().map(str::to_owned)));
         if to == HealthStatus::Unhealthy {
             let why = message.as_deref().unwrap_or("it is unhealthy");
             if let Err(panic) = attempt(|| check.became_unhealthy(why)) {
@@ -176,9 +224,9 @@ fn let_go(gone: Gone) {
 }
 
 /// Puts one check in line when its future can go on. The driver has it for as long as it has the check, and it the driver.
-pub(crate) struct Wakes {
-    pub(crate) driver: Arc<Driver>,
-    pub(crate) place: Place,
+struct Wakes {
+    driver: Arc<Driver>,
+    place: Place,
 }
 
 impl Wake for Wakes {
@@ -187,10 +235,7 @@ impl Wake for Wakes {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let hand = self.driver.board().woken(self.place);
-        if let Some(hand) = hand {
-            hand.wake();
-        }
+        self.driver.bell.ring_for(self.place);
     }
 }
 
@@ -198,12 +243,40 @@ impl Wake for Wakes {
 struct Hand {
     driver: Arc<Driver>,
     number: u64,
+    /// Room for those that can go on.
+    woken: Vec<Place>,
     is_done: bool,
 }
 
 impl Hand {
     fn new(driver: &Arc<Driver>, number: u64) -> Self {
-        Self { driver: driver.clone(), number, is_done: false }
+        Self { driver: driver.clone(), number, woken: Vec::new(), is_done: false }
+    }
+
+    /// Polls checks until its turn is over, and gives back what it polled last; or until there is nothing more to poll.
+    fn turn(&mut self, waker: &Waker, after: &mut After) -> ControlFlow<Poll<()>, Option<Polled>> {
+        let (begun, mut polled) = (self.driver.now(), None);
+        for polls in 1.. {
+            let step = self.driver.board().step(self.number, polled.take(), after);
+            match step {
+                Step::Poll(Work { place, number, seat }) => {
+                    let seat = seat.unwrap_or_else(|check| self.driver.seat(check, place));
+                    let (seat, answer) = seat.poll();
+                    polled = Some(Polled { place, number, seat, answer });
+                }
+                Step::Do => self.driver.finish(after),
+                Step::Book => self.driver.book(after),
+                Step::Sleep if self.driver.bell.sleep(waker, &mut self.woken) => {
+                    return ControlFlow::Break(Poll::Pending);
+                }
+                Step::Sleep => self.driver.board().woken(&mut self.woken),
+                Step::End => return ControlFlow::Break(Poll::Ready(())),
+            }
+            if polls % POLLS == 0 && (!has_budget_remaining() || self.driver.now().since(begun) >= TURN) {
+                break;
+            }
+        }
+        ControlFlow::Continue(polled)
     }
 }
 
@@ -211,53 +284,30 @@ impl Future for Hand {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut polled = None;
-        for _ in 0..AT_ONCE {
-            let step = self.driver.board().step(self.number, polled.take(), cx.waker());
-            match step {
-                Step::Poll(work) => polled = Some(poll(work)),
-                Step::Do(after) => self.driver.finish(after),
-                Step::Sleep => return Poll::Pending,
-                Step::End => {
-                    self.is_done = true;
-                    return Poll::Ready(());
-                }
+        let mut after = After::default();
+        match self.turn(cx.waker(), &mut after) {
+            ControlFlow::Break(end) => {
+                self.is_done = end.is_ready();
+                end
+            }
+            ControlFlow::Continue(polled) => {
+                let now = self.driver.now();
+                self.driver.board().pause(self.number, polled, now, &mut after);
+                self.driver.finish(&mut after);
+                cx.waker().wake_by_ref();
+                Poll::Pending
             }
         }
-        let after = self.driver.board().pause(self.number, polled);
-        self.driver.finish(after);
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 }
 
 impl Drop for Hand {
     fn drop(&mut self) {
         if !self.is_done {
-            let now = Instant::now();
+            let now = self.driver.now();
             self.driver.with(|board, after| board.abandon(self.number, now, after));
         }
     }
-}
-
-/// Polls a future. That it panics is an answer.
-fn poll(work: Work) -> Polled {
-    let Work { place, number, mut asking, waker } = work;
-    let polled = attempt(|| asking.as_mut().poll(&mut Context::from_waker(&waker)).map(verdict_of));
-    let verdict = match polled {
-        Ok(Poll::Pending) => return Polled { place, number, waker, came_to: Ok(asking) },
-        Ok(Poll::Ready(verdict)) => verdict,
-        Err(panic) => Verdict::unhealthy(panic),
-    };
-    let at = Instant::now();
-    if let Err(panic) = attempt(move || drop(asking)) {
-        tracing::error!("what is dropped with a health check {panic}");
-    }
-    Polled { place, number, waker, came_to: Err((verdict, at)) }
-}
-
-fn verdict_of(answer: Result<Verdict, BoxError>) -> Verdict {
-    answer.unwrap_or_else(|error| Verdict::unhealthy(with_sources(&*error)))
 }
 
 /// Gives up calls in time and relieves a hand that is blocked, for as long as anything is under way.
@@ -272,11 +322,18 @@ impl Watch {
     }
 
     async fn run(mut self, hands: Handle) {
-        let mut seen = None;
+        let (mut seen, mut woken) = (None, Vec::new());
         while let Some(next) = self.next() {
-            sleep_until(next).await;
+            self.driver.reached(Some(next)).await;
             self.driver.give_up();
-            let relief = self.driver.board().relief(&mut seen);
+            let relief = {
+                let mut board = self.driver.board();
+                if board.is_line_empty() {
+                    self.driver.bell.take(&mut woken);
+                    board.woken(&mut woken);
+                }
+                board.relief(&mut seen)
+            };
             if let Some(number) = relief {
                 hands.spawn(Hand::new(&self.driver, number));
             }
@@ -284,13 +341,13 @@ impl Watch {
     }
 
     /// When to look; `None`: there is nothing to look for.
-    fn next(&mut self) -> Option<Instant> {
+    fn next(&mut self) -> Option<Moment> {
         let mut board = self.driver.board();
         if board.is_idle() {
             (board.is_watched, self.is_done) = (false, true);
             return None;
         }
-        let look = Instant::now() + LOOK;
+        let look = self.driver.now().after(LOOK);
         Some(board.next_deadline().map_or(look, |next| next.min(look)))
     }
 }

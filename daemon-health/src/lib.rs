@@ -31,11 +31,14 @@
 
 #![forbid(unsafe_code)]
 
+mod bell;
 mod board;
 mod builtin;
 mod catch;
 mod check;
 mod checker;
+mod checks;
+mod deadlines;
 mod descriptors;
 mod driver;
 mod entry;
@@ -46,10 +49,12 @@ pub mod http;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 mod millis;
+mod moment;
 mod monitor;
 #[cfg(feature = "otlp")]
 pub mod otlp;
 mod report;
+mod seat;
 mod tracker;
 mod verdict;
 mod why;
@@ -58,6 +63,7 @@ pub use async_trait::async_trait;
 pub use builtin::Limits;
 pub use check::{FromFn, HealthCheck, from_fn};
 pub use checker::{HealthChecker, HealthError, HealthQuery};
+pub use checks::{Checks, ChecksIntoIter, ChecksIter};
 pub use daemon_core::{BoxError, CheckKind, CheckOptions};
 pub use history::HealthTransition;
 pub use monitor::{HealthMonitor, HealthMonitorClient};

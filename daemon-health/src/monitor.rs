@@ -226,7 +226,7 @@ fn of_host(host: &HostHandle, kind: Option<CheckKind>) -> CheckReport {
         kind: kind.unwrap_or(CheckKind::Readiness),
         daemon: None,
         group: None,
-        message: verdict.message,
+        message: verdict.message.map(Arc::from),
         duration: Duration::ZERO,
         age: Some(Duration::ZERO),
         failures: u32::from(verdict.status == HealthStatus::Unhealthy),

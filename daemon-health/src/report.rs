@@ -3,10 +3,10 @@
 //! The JSON holds the keys of `@outfitter/daemon` 0.2 (`healthy`, `checks` by name with `healthy` and `message`, `uptime` in
 //! whole seconds) and adds more, so that whoever reads the former reads this.
 
-use crate::{HealthStatus, millis};
+use crate::{Checks, HealthStatus, millis};
 use daemon_core::CheckKind;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 /// The answers of checks, or what they come to, and the verdict on them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +18,7 @@ pub struct HealthReport {
     /// The kind of check that was asked for; `None`: all.
     pub kind: Option<CheckKind>,
     /// Each check by name.
-    pub checks: BTreeMap<String, CheckReport>,
+    pub checks: Checks,
     /// How long the checker has existed.
     pub uptime: Duration,
 }
@@ -33,12 +33,12 @@ pub struct CheckReport {
     /// What it speaks of.
     pub kind: CheckKind,
     /// The daemon it speaks of; `None` if it is no daemon's, or that of the host itself.
-    pub daemon: Option<String>,
+    pub daemon: Option<Arc<str>>,
     /// The group it belongs to.
-    pub group: Option<String>,
+    pub group: Option<Arc<str>>,
     /// Why, in words: what its last answer said.
-    pub message: Option<String>,
-    /// How long the last answer took; nothing if it was never asked.
+    pub message: Option<Arc<str>>,
+    /// How long it took until the last answer was there, what ran on the same thread meanwhile included; nothing if it was never asked.
     pub duration: Duration,
     /// How long ago it answered; `None` if it was never asked.
     pub age: Option<Duration>,
@@ -47,13 +47,13 @@ pub struct CheckReport {
 }
 
 impl HealthReport {
-    pub(crate) fn new(kind: Option<CheckKind>, checks: BTreeMap<String, CheckReport>, uptime: Duration) -> Self {
+    pub(crate) fn new(kind: Option<CheckKind>, checks: Checks, uptime: Duration) -> Self {
         Self { status: HealthStatus::of_all(checks.values().map(|check| check.status)), kind, checks, uptime }
     }
 
     /// Adds a check, and what it does to the verdict.
     pub(crate) fn add(&mut self, name: &str, check: CheckReport) {
-        self.checks.insert(name.to_owned(), check);
+        self.checks.insert(name, check);
         self.status = HealthStatus::of_all(self.checks.values().map(|check| check.status));
     }
 
@@ -94,7 +94,7 @@ struct WrittenReport {
     status: HealthStatus,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kind: Option<CheckKind>,
-    checks: BTreeMap<String, CheckReport>,
+    checks: Checks,
     uptime: u64,
 }
 
@@ -104,11 +104,11 @@ struct WrittenCheck {
     status: HealthStatus,
     kind: CheckKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    daemon: Option<String>,
+    daemon: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    group: Option<String>,
+    group: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
+    message: Option<Box<str>>,
     duration_ms: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     age_ms: Option<u64>,
@@ -139,6 +139,7 @@ impl From<CheckReport> for WrittenCheck {
     fn from(report: CheckReport) -> Self {
         let CheckReport { status, kind, daemon, group, message, duration, age, failures } = report;
         let (healthy, duration_ms, age_ms) = (status.is_healthy(), millis::of(duration), age.map(millis::of));
+        let [daemon, group, message] = [daemon, group, message].map(|text| text.as_deref().map(Box::from));
         Self { healthy, status, kind, daemon, group, message, duration_ms, age_ms, failures }
     }
 }
@@ -147,6 +148,7 @@ impl From<WrittenCheck> for CheckReport {
     fn from(written: WrittenCheck) -> Self {
         let WrittenCheck { status, kind, daemon, group, message, duration_ms, age_ms, failures, .. } = written;
         let (duration, age) = (Duration::from_millis(duration_ms), age_ms.map(Duration::from_millis));
+        let [daemon, group, message] = [daemon, group, message].map(|text| text.map(Arc::from));
         Self { status, kind, daemon, group, message, duration, age, failures }
     }
 }
@@ -169,18 +171,16 @@ mod tests {
             failures: 0,
         };
         let cache = CheckReport {
-            message: Some("connection refused".to_owned()),
-            daemon: Some("store".to_owned()),
-            group: Some("stores".to_owned()),
+            message: Some("connection refused".into()),
+            daemon: Some("store".into()),
+            group: Some("stores".into()),
             duration: Duration::from_millis(3),
             age: Some(Duration::from_millis(40)),
             failures: 3,
             ..check(HealthStatus::Unhealthy, CheckKind::Readiness)
         };
-        let checks = BTreeMap::from([
-            ("cache".to_owned(), cache),
-            ("__proto__".to_owned(), check(HealthStatus::Unknown, CheckKind::Liveness)),
-        ]);
+        let checks = [("cache", cache), ("__proto__", check(HealthStatus::Unknown, CheckKind::Liveness))];
+        let checks = checks.into_iter().collect();
         let report = HealthReport::new(None, checks, Duration::from_secs(2));
         let written = serde_json::to_value(&report).unwrap();
         assert_eq!(

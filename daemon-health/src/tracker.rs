@@ -13,12 +13,16 @@ pub(crate) struct Tracker {
     status: HealthStatus,
     passes: u32,
     failures: u32,
+    /// How many in a row it takes.
+    passes_wanted: u32,
+    failures_wanted: u32,
 }
 
 impl Tracker {
     /// That of a check nobody has asked.
-    pub(crate) fn new() -> Self {
-        Self { status: HealthStatus::Unknown, passes: 0, failures: 0 }
+    pub(crate) fn new(options: &CheckOptions) -> Self {
+        let (passes_wanted, failures_wanted) = (options.passes, options.fails);
+        Self { status: HealthStatus::Unknown, passes: 0, failures: 0, passes_wanted, failures_wanted }
     }
 
     /// What it comes to.
@@ -32,23 +36,23 @@ impl Tracker {
     }
 
     /// Takes an answer; returns the status before, if this one changed it.
-    pub(crate) fn record(&mut self, answer: HealthStatus, options: &CheckOptions) -> Option<HealthStatus> {
+    pub(crate) fn record(&mut self, answer: HealthStatus) -> Option<HealthStatus> {
         let before = self.status;
         match answer {
             HealthStatus::Healthy | HealthStatus::Degraded => {
                 (self.passes, self.failures) = (self.passes.saturating_add(1), 0);
                 let passes_already = matches!(before, HealthStatus::Healthy | HealthStatus::Degraded);
-                if passes_already || self.passes >= options.passes {
+                if passes_already || self.passes >= self.passes_wanted {
                     self.status = answer;
                 }
             }
             HealthStatus::Unhealthy => {
                 (self.passes, self.failures) = (0, self.failures.saturating_add(1));
-                if self.failures >= options.fails {
+                if self.failures >= self.failures_wanted {
                     self.status = answer;
                 }
             }
-            HealthStatus::Unknown => *self = Self::new(),
+            HealthStatus::Unknown => (self.status, self.passes, self.failures) = (answer, 0, 0),
         }
         (self.status != before).then_some(before)
     }
@@ -66,12 +70,11 @@ mod tests {
 
     /// The statuses after each of the answers.
     fn walk(fails: u32, passes: u32, answers: &[HealthStatus]) -> Vec<HealthStatus> {
-        let options = CheckOptions::default().fails(fails).passes(passes);
-        let mut tracker = Tracker::new();
+        let mut tracker = Tracker::new(&CheckOptions::default().fails(fails).passes(passes));
         answers
             .iter()
             .map(|answer| {
-                tracker.record(*answer, &options);
+                tracker.record(*answer);
                 tracker.status()
             })
             .collect()

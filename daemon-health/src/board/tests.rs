@@ -7,23 +7,23 @@ use std::{collections::BTreeSet as Set, future::pending, time::Duration};
 /// A board, and hands that do what a test says.
 struct Stage {
     board: Board,
-    now: Instant,
+    now: Moment,
     hands: Vec<u64>,
-    held: Vec<Polled>,
+    held: Vec<Work>,
 }
 
-fn entry(name: &str, options: CheckOptions) -> Entry {
-    Entry::new(Arc::new(from_fn(name, pending)), name.into(), options)
+fn entry(name: &str, options: CheckOptions) -> Box<Entry> {
+    Box::new(Entry::new(Arc::new(from_fn(name, pending)), name.into(), options))
 }
 
 impl Stage {
     fn new() -> Self {
-        Self { board: Board::default(), now: Instant::now(), hands: Vec::new(), held: Vec::new() }
+        Self { board: Board::default(), now: Moment::default(), hands: Vec::new(), held: Vec::new() }
     }
 
     fn register(&mut self, name: &str, timeout: Duration) -> bool {
         let options = CheckOptions::default().timeout(timeout);
-        self.board.register(entry(name, options), self.now, |_| Waker::noop().clone())
+        self.board.register(entry(name, options), self.now).is_ok()
     }
 
     fn ask(&mut self, query: &HealthQuery) -> (Question, Vec<Awaited>) {
@@ -36,11 +36,11 @@ impl Stage {
     /// One step of the last hand; what it polls it holds.
     fn step(&mut self) -> bool {
         let Some(hand) = self.hands.last().copied() else { return false };
-        match self.board.step(hand, None, Waker::noop()) {
-            Step::Poll(Work { place, number, asking, waker }) => {
-                self.held.push(Polled { place, number, waker, came_to: Ok(asking) });
-            }
-            Step::Do(_) => {}
+        let mut after = After::default();
+        match self.board.step(hand, None, &mut after) {
+            Step::Poll(work) => self.held.push(work),
+            Step::Do => assert!(!after.is_empty(), "there is something to do"),
+            Step::Book => self.board.book(self.now, &mut after),
             Step::Sleep => return false,
             Step::End => {
                 self.hands.pop();
@@ -54,12 +54,10 @@ impl Stage {
         if self.held.is_empty() {
             return;
         }
-        let mut polled = self.held.swap_remove(at % self.held.len());
-        if is_answered {
-            polled.came_to = Err((Verdict::healthy(), self.now));
-        }
-        let mut after = After::default();
-        self.board.take_back(polled, &mut after);
+        let Work { place, number, seat } = self.held.swap_remove(at % self.held.len());
+        let seat = seat.unwrap_or_else(|check| Seat::new(check, Waker::noop().clone()));
+        let (seat, answer) = (Some(seat), is_answered.then(Verdict::healthy));
+        self.board.take_back(Polled { place, number, seat, answer }, &mut After::default());
     }
 }
 
@@ -79,6 +77,7 @@ fn the_deadlines_of_what_was_answered_are_forgotten_though_something_never_ends(
             let quick = stage.held.iter().position(|held| held.place == 1).unwrap();
             stage.give_back(quick, true);
         }
+        stage.board.book(stage.now, &mut After::default());
         stage.board.let_go(&question, &mut After::default());
     }
     assert!(stage.board.deadlines.len() <= 64 + 2 * 2, "{}", stage.board.deadlines.len());
@@ -92,7 +91,7 @@ fn what_was_unregistered_stays_for_whoever_asked_before_and_no_longer() {
     assert!(stage.board.unregister("a", &mut After::default()));
     stage.register("a", Duration::from_secs(1));
     let since = stage.board.pick(&HealthQuery::all());
-    assert_ne!(before.places, since.places);
+    assert_ne!(before.of.places, since.of.places);
     assert_eq!(stage.board.picked(&before).count(), 1);
     let mut after = After::default();
     stage.board.let_go(&before, &mut after);
@@ -150,15 +149,15 @@ proptest! {
                 Act::Ask => questions.push(stage.ask(&HealthQuery::all())),
                 Act::LetGo(at) if !questions.is_empty() => {
                     let (question, _) = questions.swap_remove(at % questions.len());
-                    prop_assert_eq!(stage.board.picked(&question).count(), question.places.len(), "kept till now");
+                    prop_assert_eq!(stage.board.picked(&question).count(), question.of.places.len(), "kept till now");
                     stage.board.let_go(&question, &mut After::default());
                 }
                 Act::LetGo(_) => {}
                 Act::Step => drop(stage.step()),
                 Act::GiveBack(at, is_answered) => stage.give_back(at, is_answered),
-                Act::Wake(place) => drop(stage.board.woken(place)),
+                Act::Wake(place) => stage.board.woken(&mut vec![place]),
                 Act::Pass(millis) => {
-                    stage.now += Duration::from_millis(millis);
+                    stage.now = stage.now.after(Duration::from_millis(millis));
                     stage.board.give_up(stage.now, &mut After::default());
                     stage.board.ask_planned(stage.now, &mut After::default());
                     stage.hands.extend(stage.board.needs_hand());
@@ -172,11 +171,11 @@ proptest! {
             }
             let held: Set<_> = stage.held.iter().map(|held| held.place).collect();
             prop_assert_eq!(held.len(), stage.held.len(), "one hand has it");
-            let calls = stage.board.entries.iter().flatten().filter(|entry| entry.call.is_some()).count();
+            let calls = stage.board.entries.iter().flatten().filter(|entry| entry.calls.under_way().is_some()).count();
             prop_assert_eq!(calls, stage.board.under_way);
         }
         // Nobody answers any more: the time of all is up.
-        stage.now += Duration::from_secs(3600);
+        stage.now = stage.now.after(Duration::from_secs(3600));
         stage.board.give_up(stage.now, &mut After::default());
         for (question, awaited) in &questions {
             prop_assert!(awaited.iter().all(|call| stage.board.is_answered(call, None)));
@@ -189,7 +188,7 @@ proptest! {
         stage.hands.extend(stage.board.needs_hand());
         while stage.step() {}
         prop_assert!(stage.board.is_idle() && stage.board.entries.iter().all(Option::is_none));
-        prop_assert!(stage.board.deadlines.is_empty() && stage.board.plan.is_empty() && stage.board.kept.is_empty());
+        prop_assert!(stage.board.deadlines.len() == 0 && stage.board.answers.is_empty() && stage.board.plan.is_empty() && stage.board.kept.is_empty());
     }
 }
 
@@ -205,7 +204,10 @@ fn a_hand_that_stays_in_a_poll_is_relieved_if_others_wait_and_only_then() {
     let (_, both) = stage.ask(&HealthQuery::all());
     assert_eq!((awaited[0].number, both.len()), (both[0].number, 2), "the call under way is joined");
     let relief = stage.board.relief(&mut seen).unwrap();
-    assert!(matches!(stage.board.step(stage.hands[0], None, Waker::noop()), Step::End), "another has taken over");
+    assert!(
+        matches!(stage.board.step(stage.hands[0], None, &mut After::default()), Step::End),
+        "another has taken over"
+    );
     stage.hands.push(relief);
     assert!(stage.step());
     assert_eq!(stage.held.len(), 2);

@@ -7,7 +7,7 @@ use std::{
     sync::mpsc,
 };
 use tokio::sync::Notify;
-use tokio::time::{advance, sleep, timeout};
+use tokio::time::{Instant, advance, sleep, timeout};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -29,7 +29,7 @@ fn checker_of<const N: usize>(checks: [(&str, Result<Verdict, String>); N]) -> H
 }
 
 fn message(report: &HealthReport, name: &str) -> String {
-    report.checks[name].message.clone().unwrap_or_default()
+    report.checks[name].message.as_deref().unwrap_or_default().to_owned()
 }
 
 /// A check that counts how often it is asked.
@@ -50,7 +50,7 @@ async fn each_answer_is_told_and_the_worst_speaks_for_all() {
     ]);
     let report = checker.check().await;
     assert_eq!(report.status, HealthStatus::Unhealthy);
-    let told: Vec<_> = report.checks.iter().map(|(name, check)| (name.as_str(), check.status)).collect();
+    let told: Vec<_> = report.checks.iter().map(|(name, check)| (name, check.status)).collect();
     assert_eq!(told, [("a", HealthStatus::Healthy), ("b", HealthStatus::Degraded), ("c", HealthStatus::Unhealthy)]);
     assert_eq!((message(&report, "b"), message(&report, "c")), ("slow".to_owned(), "refused".to_owned()));
 }

@@ -24,7 +24,7 @@ pub fn health_json(report: &HealthReport) -> Value {
         ]);
         // The draft has `output` only beside what is not well.
         if let Some(message) = check.message.as_ref().filter(|_| !check.status.is_healthy()) {
-            one.insert("output".to_owned(), json!(message));
+            one.insert("output".to_owned(), json!(**message));
         }
         (format!("{name}:responseTime"), json!([one]))
     });

@@ -11,7 +11,7 @@ pub fn microprofile(report: &HealthReport) -> Value {
         let mut data = Map::new();
         data.insert("status".to_owned(), json!(check.status));
         if let Some(message) = &check.message {
-            data.insert("message".to_owned(), json!(message));
+            data.insert("message".to_owned(), json!(**message));
         }
         json!({"name": name, "status": word(check.status), "data": data})
     });

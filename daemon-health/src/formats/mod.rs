@@ -11,9 +11,9 @@ pub use microprofile::microprofile;
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use crate::{CheckReport, HealthReport, HealthStatus};
+    use crate::{CheckReport, Checks, HealthReport, HealthStatus};
     use daemon_core::CheckKind;
-    use std::{collections::BTreeMap, time::Duration};
+    use std::time::Duration;
 
     /// A report with one check of each status.
     pub(crate) fn sample() -> HealthReport {
@@ -23,19 +23,23 @@ pub(crate) mod tests {
         let check = |at: usize| CheckReport {
             status: statuses[at],
             kind: CheckKind::Readiness,
-            daemon: names[at].split_once('.').map(|(daemon, _)| daemon.to_owned()).filter(|daemon| daemon != "host"),
-            group: (at == 0).then(|| "stores".to_owned()),
-            message: messages[at].map(str::to_owned),
+            daemon: names[at]
+                .split_once('.')
+                .map(|(daemon, _)| daemon)
+                .filter(|daemon| *daemon != "host")
+                .map(Into::into),
+            group: (at == 0).then(|| "stores".into()),
+            message: messages[at].map(Into::into),
             duration: Duration::from_millis(at as u64),
             age: (at != 2).then_some(Duration::from_millis(1500)),
             failures: if at == 3 { 3 } else { 0 },
         };
-        let checks: BTreeMap<_, _> = (0..4).map(|at| (names[at].to_owned(), check(at))).collect();
+        let checks = (0..4).map(|at| (names[at], check(at))).collect();
         HealthReport::new(Some(CheckKind::Readiness), checks, Duration::from_secs(61))
     }
 
     /// One without checks.
     pub(crate) fn empty() -> HealthReport {
-        HealthReport::new(Some(CheckKind::Liveness), BTreeMap::new(), Duration::ZERO)
+        HealthReport::new(Some(CheckKind::Liveness), Checks::default(), Duration::ZERO)
     }
 }

@@ -2,8 +2,6 @@
 //!
 //! <https://kubernetes.io/docs/reference/using-api/health-checks/>
 
-use std::collections::BTreeMap;
-
 use crate::HealthReport;
 use crate::formats::verbose;
 
@@ -72,12 +70,14 @@ impl Asked {
         if self.exclude.is_empty() {
             return (report, String::new());
         }
-        let is_out = |name: &String| self.exclude.contains(name);
-        let (out, checks): (BTreeMap<_, _>, _) = report.checks.into_iter().partition(|(name, _)| is_out(name));
-        let excluded = out.keys().map(|name| format!("[+]{name} excluded: ok\n"));
-        let unknown = self.exclude.iter().filter(|name| !out.contains_key(*name));
+        let HealthReport { kind, checks: all, uptime, .. } = report;
+        let is_out = |name: &str| self.exclude.iter().any(|out| out == name);
+        let excluded = all.keys().filter(|name| is_out(name)).map(|name| format!("[+]{name} excluded: ok\n"));
+        let unknown = self.exclude.iter().filter(|name| !all.contains_key(name));
         let unknown = unknown.map(|name| format!("warn: there is no check named {name:?} to exclude\n"));
-        (HealthReport::new(report.kind, checks, report.uptime), excluded.chain(unknown).collect())
+        let notes = excluded.chain(unknown).collect();
+        let checks = all.into_iter().filter(|(name, _)| !is_out(name)).collect();
+        (HealthReport::new(kind, checks, uptime), notes)
     }
 
     /// What is said of a report, after the lines about what was left out: a word if it passes, all of it if not, or if that is asked for.

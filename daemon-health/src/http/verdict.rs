@@ -23,9 +23,9 @@ pub(super) struct Check {
     daemon: String,
     name: String,
     kind: CheckKind,
-    group: Option<String>,
+    group: Option<Box<str>>,
     status: HealthStatus,
-    message: Option<String>,
+    message: Option<Box<str>>,
     took_us: Option<u64>,
     /// What it came to be and when, in milliseconds after 1970.
     history: Vec<(u64, HealthStatus)>,
@@ -73,24 +73,23 @@ impl Verdicts {
     pub(super) async fn checks(&self) -> Result<Vec<Check>, HealthError> {
         let history = self.monitor().checker().history();
         let report = self.report(&HealthQuery::default()).await?;
-        let mut checks: Vec<_> =
-            report.checks.into_iter().map(|(name, check)| Check::new(&name, check, &history)).collect();
+        let mut checks: Vec<_> = report.checks.iter().map(|(name, check)| Check::new(name, check, &history)).collect();
         checks.sort_by_key(|check| std::cmp::Reverse(check.status));
         Ok(checks)
     }
 }
 
 impl Check {
-    fn new(name: &str, check: CheckReport, history: &[HealthTransition]) -> Self {
+    fn new(name: &str, check: &CheckReport, history: &[HealthTransition]) -> Self {
         let (daemon, short) = name.rsplit_once('.').unwrap_or((name, ""));
         let past = history.iter().filter(|transition| transition.check == name);
         Self {
             daemon: daemon.to_owned(),
             name: short.to_owned(),
             kind: check.kind,
-            group: check.group,
+            group: check.group.as_deref().map(Box::from),
             status: check.status,
-            message: check.message.filter(|_| !check.status.is_healthy()),
+            message: check.message.as_deref().filter(|_| !check.status.is_healthy()).map(Box::from),
             took_us: check.age.and_then(|_| u64::try_from(check.duration.as_micros()).ok()),
             history: past.map(|transition| (transition.at_ms, transition.to)).collect(),
         }
