@@ -450,6 +450,24 @@ async fn what_keeps_a_process_from_starting_has_its_code() {
     assert_eq!((daemon.state(), place.pid.exists()), (State::Stopped, false));
 }
 
+#[test]
+fn a_process_that_cannot_listen_to_signals_keeps_nothing_though_somebody_has_its_handle() {
+    let place = place();
+    let deaf = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let daemon = DaemonProcess::builder("my-service").pid_file(&place.pid).build();
+    let handle = deaf.block_on(async {
+        let mut start = std::pin::pin!(daemon.start());
+        let handle = tokio::select! {
+            biased;
+            started = &mut start => panic!("at once: {started:?}"),
+            () = std::future::ready(()) => daemon.handle(),
+        };
+        start.await.unwrap_err();
+        handle
+    });
+    assert!(handle.is_some() && !place.pid.exists());
+}
+
 #[tokio::test]
 async fn a_pid_file_that_cannot_be_removed_is_told_of() {
     let place = place();

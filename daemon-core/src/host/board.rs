@@ -7,7 +7,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::claims::{Claimed, Wanted};
+use super::claims::Claimed;
 use super::farewell::Farewell;
 use super::journal::Journal;
 use super::leaving::Leaving;
@@ -17,7 +17,7 @@ use super::roll::Roll;
 use super::settings::Settings;
 use super::slot::Slot;
 use super::unit::Unit;
-use crate::error::{DaemonError, DaemonErrorCode, Error};
+use crate::error::Error;
 use crate::event::Bus;
 use crate::instance::Scope;
 use crate::schedule::Clock;
@@ -271,19 +271,6 @@ impl Board {
     pub(crate) fn ended_badly(&self) -> bool {
         let daemon_did = self.slots().iter().any(|slot| !slot.optional && !slot.inner().problems.is_empty());
         daemon_did || self.farewell.ended_badly()
-    }
-
-    /// Claims what an embedded host wants, on a thread that may wait for a moment.
-    pub(super) async fn claim(&self, wanted: Wanted) -> Result<(), DaemonError> {
-        if wanted.is_nothing() {
-            return Ok(());
-        }
-        let name = self.name.clone();
-        match tokio::task::spawn_blocking(move || wanted.claim(&name, false)).await {
-            Ok(claimed) => self.claimed.hold(claimed?),
-            Err(died) => return Err(DaemonError::new(DaemonErrorCode::StartFailed, died.to_string())),
-        }
-        Ok(())
     }
 
     pub(crate) fn state(&self) -> State {

@@ -19,9 +19,6 @@ use crate::error::Error;
 use crate::status::{CheckKind, CheckReport, HostReadiness, State, TaskKind};
 use crate::task::{FOREVER, Failure, Label, caught};
 
-/// How often the states are read anew while they change under the reader's eyes.
-const LOOKS: usize = 16;
-
 impl Board {
     /// What the daemons declare, in the order of their waves.
     pub(super) fn declared_checks(&self) -> Vec<DeclaredCheck> {
@@ -73,39 +70,53 @@ impl Board {
     /// Whether the host does its work, as far as the lives of its daemons tell.
     pub(super) fn is_ready(&self) -> HostReadiness {
         let mut seen = self.seen();
-        for _ in 0..LOOKS {
+        loop {
+            // One daemon that is seen to be down is enough for a no; for a yes all have to have run at once.
+            if !seen.is_ready() {
+                return seen.into_readiness();
+            }
             let again = self.seen();
             if again == seen {
-                break;
+                return seen.into_readiness();
             }
             seen = again;
-        }
-        let Seen { host, ends, ran, daemons } = seen;
-        let is_down = |(_, optional, now): &(Arc<str>, bool, Readiness)| !optional && now.state != State::Running;
-        let down: Vec<_> = daemons.iter().filter(|daemon| is_down(daemon)).map(|(name, ..)| name.to_string()).collect();
-        HostReadiness {
-            ready: host == State::Running && !ends && down.is_empty(),
-            started: ran,
-            stopping: ends || matches!(host, State::Stopping | State::Stopped) && ran,
-            down,
         }
     }
 
     fn seen(&self) -> Seen {
-        let daemons = self.slots().iter().map(|slot| (slot.name.clone(), slot.optional, slot.readiness())).collect();
+        let slots = self.slots();
+        let required = slots.iter().filter(|slot| !slot.optional);
+        let daemons = required.map(|slot| (slot.name.clone(), slot.readiness())).collect();
         let (host, ends) = (self.state(), self.stopping_since().is_some());
         Seen { host, ends, ran: self.has_run(), daemons }
     }
 }
 
-/// What is seen of the states by who reads them one after the other. Every change counts one more, so that two readings that are
-/// alike saw what was so between them.
+/// What is seen of the host and of the daemons it requires by who reads their states one after the other. Every change counts one
+/// more, so that two readings that are alike saw what was so between them.
 #[derive(PartialEq)]
 struct Seen {
     host: State,
     ends: bool,
     ran: bool,
-    daemons: Vec<(Arc<str>, bool, Readiness)>,
+    daemons: Vec<(Arc<str>, Readiness)>,
+}
+
+impl Seen {
+    fn is_ready(&self) -> bool {
+        let all_run = self.daemons.iter().all(|(_, now)| now.state == State::Running);
+        self.host == State::Running && !self.ends && all_run
+    }
+
+    fn into_readiness(self) -> HostReadiness {
+        let is_down = |(name, now): &(Arc<str>, Readiness)| (now.state != State::Running).then(|| name.to_string());
+        HostReadiness {
+            ready: self.is_ready(),
+            started: self.ran,
+            stopping: self.ends || matches!(self.host, State::Stopping | State::Stopped) && self.ran,
+            down: self.daemons.iter().filter_map(is_down).collect(),
+        }
+    }
 }
 
 /// A check that has been asked.

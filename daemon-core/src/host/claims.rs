@@ -48,7 +48,7 @@ impl Wanted {
     }
 
     /// Whether an embedded host wants nothing.
-    pub(super) fn is_nothing(&self) -> bool {
+    fn is_nothing(&self) -> bool {
         let nowhere = |place: &Place| matches!(place, Place::AsRun | Place::Nowhere);
         nowhere(&self.lock) && nowhere(&self.pid_file)
     }
@@ -61,6 +61,16 @@ impl Wanted {
         let lock = lock.map(DaemonLock::acquire).transpose().map_err(|error| refused(name, &error))?;
         let pid_file = self.path(&self.pid_file, name, runs, &mut usual, Layout::pid)?;
         Ok(Claims { pid_file: pid_file.map(PidFile::create).transpose()?, lock })
+    }
+
+    /// Claims what is wanted for the embedded host `name`, on a thread that may wait for a moment.
+    pub(super) async fn claim_embedded(self, name: &str) -> Result<Claims, DaemonError> {
+        if self.is_nothing() {
+            return Ok(Claims::default());
+        }
+        let name = name.to_owned();
+        let claimed = tokio::task::spawn_blocking(move || self.claim(&name, false)).await;
+        claimed.unwrap_or_else(|died| Err(DaemonError::new(DaemonErrorCode::StartFailed, died.to_string())))
     }
 
     /// The lock that the host `name` takes if it runs by itself.

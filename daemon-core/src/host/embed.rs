@@ -103,7 +103,8 @@ impl Host {
         }
         let wanted = self.wanted.clone();
         let conductor = self.assemble(Clock::new())?;
-        conductor.board.claim(wanted).await?;
+        let claims = wanted.claim_embedded(&conductor.board.name).await?;
+        conductor.board.claimed.hold(claims);
         launch(conductor, std::future::pending()).await
     }
 }

@@ -72,8 +72,9 @@ impl History {
 
 /// The first delay doubled `streak` times, up to the greatest, less up to a quarter of it by chance.
 fn delay(policy: &RestartPolicy, streak: u32, chance: f64) -> Duration {
-    let doubled = 2_u32.checked_pow(streak).and_then(|factor| policy.backoff.min.checked_mul(factor));
-    let full = doubled.unwrap_or(policy.backoff.max).min(policy.backoff.max).min(FOREVER);
+    let greatest = policy.backoff.max.min(FOREVER);
+    let doubled = policy.backoff.min.as_nanos().saturating_mul(1_u128.checked_shl(streak).unwrap_or(u128::MAX));
+    let full = u64::try_from(doubled).map_or(greatest, |nanos| Duration::from_nanos(nanos).min(greatest));
     full.mul_f64(1.0 - chance.clamp(0.0, 1.0) / 4.0)
 }
 
@@ -111,6 +112,13 @@ mod tests {
             now += S(2);
         }
         assert_eq!(failed(&mut history, &policy, now - S(60), now), Decision::Restart { after: S(1) });
+    }
+
+    #[test]
+    fn a_delay_that_was_doubled_more_often_than_a_word_has_bits_is_no_greater_for_that() {
+        let policy = RestartPolicy::default().backoff(Duration::from_nanos(1), S(3_600));
+        assert_eq!(delay(&policy, 33, 0.0), Duration::from_nanos(1 << 33));
+        assert_eq!(delay(&policy, 200, 0.0), S(3_600));
     }
 
     #[test]
@@ -159,18 +167,18 @@ mod tests {
 
         #[test]
         fn a_delay_is_the_doubled_first_one_less_up_to_a_quarter(
-            first in 0_u64..100_000,
-            more in 0_u64..10_000_000,
-            streak in 0_u32..80,
+            (first, more) in prop_oneof![Just(1_u64), Just(1_000), Just(1_000_000)]
+                .prop_flat_map(|unit| (0..100_000_u64, 0..10_000_000_u64).prop_map(move |(first, more)| (first * unit, more * unit))),
+            streak in 0_u32..200,
             chance in 0.0..=1.0_f64,
         ) {
-            let (first, greatest) = (Duration::from_millis(first), Duration::from_millis(first + more));
+            let (first, greatest) = (Duration::from_nanos(first), Duration::from_nanos(first + more));
             let policy = RestartPolicy::default().backoff(first, greatest);
             let after = delay(&policy, streak, chance);
             // Doubled step by step, as long as it is not the greatest.
             let full = (0..streak).fold(first, |full, _| (full * 2).min(greatest)).min(greatest);
             prop_assert!(after <= full, "{after:?} of {full:?}");
-            prop_assert!(after >= full.mul_f64(0.749), "{after:?} of {full:?}");
+            prop_assert!(after >= full.mul_f64(0.749) || full < Duration::from_micros(1), "{after:?} of {full:?}");
             prop_assert_eq!(delay(&policy, streak, 0.0), full);
         }
     }

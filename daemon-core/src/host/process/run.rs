@@ -1,6 +1,5 @@
 //! One run of a process, from its start to its end, and the signals it obeys.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -54,7 +53,7 @@ impl DaemonProcess {
             self.check_stopped(&inner)?;
             inner.run = Some(Run { board: conductor.board.clone(), handle, outcome });
         }
-        let mut ends = Ends { process: self.clone(), board: conductor.board.clone(), told: Some(told) };
+        let mut ends = Ends { process: self.clone(), told: Some(told) };
         runtime.spawn(async move {
             let mut starting = Some(sender);
             let Ended { start, outcome, report } = ends.process.conduct(conductor, wanted, &mut starting).await;
@@ -98,9 +97,10 @@ impl DaemonProcess {
         starting: &mut Option<oneshot::Sender<Outcome>>,
     ) -> Ended {
         let board = conductor.board.clone();
-        if let Err(error) = board.claim(wanted).await.and_then(|()| self.listen()) {
-            board.claimed.give_back();
-            return Ended::unstarted(error, None);
+        // Held only once it listens: dropped before that they are given back.
+        match wanted.claim_embedded(&board.name).await.and_then(|claims| self.listen().map(|()| claims)) {
+            Ok(claims) => board.claimed.hold(claims),
+            Err(error) => return Ended::unstarted(error, None),
         }
         let report = match launch(conductor, std::future::pending()).await {
             Ok(running) => {
@@ -163,7 +163,6 @@ impl DaemonProcess {
 /// The end of a run: as it is told, or, dropped before that, with the runtime.
 struct Ends {
     process: DaemonProcess,
-    board: Arc<Board>,
     told: Option<watch::Sender<Option<Outcome>>>,
 }
 
@@ -183,7 +182,6 @@ impl Ends {
 impl Drop for Ends {
     fn drop(&mut self) {
         if self.told.is_some() {
-            self.board.claimed.give_back();
             let died = Err(self.process.died());
             self.book(died, None, || ());
         }
