@@ -247,3 +247,23 @@ async fn who_is_to_rest_in_the_unready_delay_does() {
     assert_eq!(handle.status().daemon("store").unwrap().state, State::Stopped);
     host.shutdown().await.assert_clean();
 }
+
+#[tokio::test]
+async fn of_a_restart_and_a_shutdown_at_once_the_shutdown_prevails_and_the_daemon_runs_on() {
+    let host = TestHost::new("t").daemon(Store::default()).unready_delay("10s").start().await;
+    let handle = host.handle();
+    let restarts = handle.restart_daemon("store");
+    let mut restarts = std::pin::pin!(restarts);
+    tokio::select! {
+        biased;
+        outcome = &mut restarts => panic!("{outcome:?}"),
+        () = std::future::ready(()) => handle.request_shutdown(), // before the host has heard of the restart
+    }
+    host.advance("9500ms").await;
+    assert_eq!(handle.status().daemon("store").unwrap().state, State::Running);
+    host.advance("1s").await;
+    assert!(matches!(restarts.await, Err(Error::Stopping { .. })));
+    let lives = handle.journal().iter().filter(|line| line.state == State::Starting && line.daemon.is_some()).count();
+    assert_eq!(lives, 1);
+    host.shutdown().await.assert_clean();
+}

@@ -544,3 +544,33 @@ async fn a_process_that_is_stopped_from_inside_does_not_wait_for_itself() {
     assert_eq!(log.take(), ["tick", "cleanup", "handler"]);
     assert!(process.report().unwrap().stop_ms < 100);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn of_two_starts_at_once_one_is_refused_and_a_process_that_runs_makes_no_other_host() {
+    let (both, made) = (Arc::new(std::sync::Barrier::new(2)), Arc::new(Mutex::new(0)));
+    let (meets, counts) = (both.clone(), made.clone());
+    let host = move |host: Host| {
+        let count = {
+            let mut counts = counts.lock().unwrap();
+            *counts += 1;
+            *counts
+        };
+        if count <= 2 {
+            meets.wait(); // both have found it stopped
+        }
+        host
+    };
+    let place = place();
+    let process = DaemonProcess::builder("twice").pid_file(&place.pid).without_signals().host(host).build();
+    let start = || {
+        let process = process.clone();
+        tokio::spawn(async move { process.start().await })
+    };
+    let (one, other) = (start(), start());
+    let (one, other) = (one.await.unwrap(), other.await.unwrap());
+    assert!(one.is_ok() != other.is_ok(), "{one:?}, {other:?}");
+    assert!(one.and(other).unwrap_err().is_already_running());
+    assert!(process.start().await.unwrap_err().is_already_running());
+    assert_eq!(*made.lock().unwrap(), 2, "the third start made none");
+    process.stop().await.unwrap();
+}

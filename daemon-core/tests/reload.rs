@@ -406,3 +406,25 @@ async fn a_configuration_is_dropped_once_nobody_has_it() {
     assert!(second.has("gone"));
     assert_eq!(handle.status().reloads, 1);
 }
+
+#[tokio::test]
+async fn a_configuration_that_is_still_being_loaded_at_the_end_is_given_up() {
+    let log = Log::default();
+    let (loads, given_up) = (log.clone(), log.clone());
+    let load = move || {
+        let (loads, given_up) = (loads.clone(), given_up.on_drop("given up"));
+        async move {
+            let _given_up = given_up;
+            loads.say("loading");
+            pending::<Result<u32>>().await
+        }
+    };
+    let host = TestHost::new("t").configuration(1_u32, load).start().await;
+    let handle = host.handle();
+    let reload = tokio::spawn(async move { handle.reload().await });
+    log.said("loading").await;
+    let report = host.shutdown().await;
+    assert_eq!(reload.await.unwrap().unwrap().outcome, ReloadOutcome::Abandoned);
+    assert!(log.has("given up") && report.cut.is_empty() && report.exit_code == 0, "{report}");
+    assert_nothing_left(&report);
+}

@@ -706,3 +706,20 @@ async fn events_for_a_daemon_that_failed_to_start_are_abandoned_until_it_is_star
     comes_to([2, 1, 1, 0]).await;
     assert_nothing_left(&host.shutdown().await.unwrap());
 }
+
+#[daemon(name = "hasty", no_handlers)]
+struct Hasty;
+impl DaemonBase for Hasty {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        cx.request_shutdown();
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_the_shutdown_while_it_starts_never_runs() {
+    let stopped = Host::new("t").daemon(Hasty).start().await.unwrap_err();
+    let StartError::Stopped { shutdown, .. } = stopped else { panic!("{stopped}") };
+    assert_eq!(shutdown.daemon("hasty").unwrap().started_ms, None, "{shutdown}");
+    assert!(shutdown.is_clean(), "{shutdown}");
+}

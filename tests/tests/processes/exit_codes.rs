@@ -157,6 +157,10 @@ fn a_panic_in_initialize_is_a_failed_start() -> Result {
     let failed = report.journal.iter().find(|line| line.state == State::Failed).ok_or("not in the journal")?;
     assert_eq!(failed.daemon.as_deref(), Some("bad-starter"));
     assert_eq!(failed.cause.as_deref(), Some("panicked: in initialize"), "{ended:#?}");
+    let of_host: Vec<_> = report.journal.iter().filter(|line| line.daemon.is_none()).collect();
+    let [_, stopping, stopped] = of_host[..] else { panic!("{ended:#?}") };
+    let cause = "required daemon `bad-starter` failed";
+    assert_eq!((stopping.cause.as_deref(), stopped.cause.as_deref()), (Some(cause), None), "said once: {ended:#?}");
     let line = |line: &str| line.contains("bad-starter  failed    panicked: in initialize");
     assert!(ended.err.lines().any(line), "the journal is shown: {ended:#?}");
     Ok(())
@@ -169,6 +173,7 @@ fn each_end_has_its_code_and_tells_why() -> Result {
         ("faulty/later-and-cut", false, 75, "cleanup was aborted"),
         ("faulty/late", false, 1, "did not end within 100ms"),
         ("faulty/optional", true, 0, "it is not needed"),
+        ("faulty/optional-cleaner", true, 0, "it is not missed"),
         ("faulty/value-drop-panics", true, 1, "the daemon's destructor panicked: in a destructor"),
         ("faulty/handler", true, 1, "the last word failed"),
         ("faulty/handler-overruns", true, 75, "shutdown handler `"),

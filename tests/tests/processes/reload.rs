@@ -90,3 +90,41 @@ fn a_configuration_whose_loading_blocks_holds_no_stop_up_and_is_named() -> Resul
     assert!(ended.err.contains("  loading of the configuration has blocked a thread for "), "{ended:#?}");
     Ok(())
 }
+
+#[test]
+fn a_hang_up_during_a_reload_is_followed_by_another_reload() -> Result {
+    let dir = TempDir::new()?;
+    let settings = dir.path().join("settings");
+    std::fs::write(&settings, "one")?;
+    let subject = configured(&settings)?;
+    std::fs::write(&settings, "slow")?;
+    subject.signal(Signal::HUP)?;
+    subject.says("loading")?;
+    std::fs::write(&settings, "two")?;
+    subject.signal(Signal::HUP)?;
+    subject.says("has two")?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_eq!((ended.code, ended.said("has slow"), ended.said("has two")), (Some(0), 1, 1), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_quiet_host_says_of_a_reload_only_that_it_went_wrong() -> Result {
+    let dir = TempDir::new()?;
+    let settings = dir.path().join("settings");
+    std::fs::write(&settings, "one")?;
+    let program = without_terminal().env("SUBJECT_SETTINGS", &settings);
+    let subject = Subject::start_by(program, "calm/configured", &["--quiet", "yes"])?;
+    subject.says("has one")?;
+    std::fs::write(&settings, "two")?;
+    subject.signal(Signal::HUP)?;
+    subject.says("has two")?;
+    std::fs::write(&settings, "bad")?;
+    subject.signal(Signal::HUP)?;
+    subject.running.wait_for_line(Source::Stderr, SOON, |line| line.starts_with("subject refused to reload"))?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert!(ended.code == Some(0) && !ended.err.contains("subject reloaded"), "{ended:#?}");
+    Ok(())
+}

@@ -200,6 +200,50 @@ fn a_thread_holds_standard_error_and_nobody_needs_it() -> Result {
 }
 
 #[test]
+fn whoever_does_not_read_the_report_is_not_waited_for_as_long_as_the_budget_lasts() -> Result {
+    let subject = Subject::start("stuck/locked-stderr", &["--budget", "3600000"])?;
+    subject.says("stuck")?;
+    subject.signal(Signal::TERM)?;
+    assert_eq!(subject.ends()?.code, Some(0));
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_given_back_is_told_of_and_holds_nobody_up() -> Result {
+    for (kind, is_up) in [("calm/ticking", "tick 1"), ("stuck/locked-stderr", "stuck")] {
+        let dir = tests::TempDir::new()?;
+        let (place, moved) = (dir.path().join("place"), dir.path().join("moved"));
+        std::fs::create_dir(&place)?;
+        let pid_file = place.join("pid");
+        let subject = Subject::start(kind, &["--budget", "1000", "--pid-file", &pid_file.to_string_lossy()])?;
+        subject.says(is_up)?;
+        std::fs::rename(&place, &moved)?;
+        std::fs::write(&place, "no directory")?;
+        subject.signal(Signal::TERM)?;
+        let ended = subject.ends()?;
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        let told = ended.err.contains("Failed to remove PID file: ");
+        assert_eq!(told, kind == "calm/ticking", "where somebody reads it: {ended:#?}");
+    }
+    Ok(())
+}
+
+/// The report tells how things are at the end, and not only when they were cut.
+#[test]
+fn what_blocked_its_thread_and_has_ended_before_the_host_did_is_told_of_as_that() -> Result {
+    let subject = Subject::start("stuck/for-a-while", &["--budget", "10000"])?;
+    subject.says("stuck")?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert_eq!(ended.code, Some(75), "{ended:#?}");
+    let report = ended.report();
+    let [cut] = &report.daemon("for-a-while").ok_or("no such daemon")?.cut[..] else { panic!("{ended:#?}") };
+    assert!(cut.gone && report.left.is_nothing(), "{ended:#?}");
+    assert!(ended.err.contains(", and has ended since"), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
 fn a_thread_holds_standard_error_and_the_only_worker_logs() -> Result {
     let ended = stop(Program::new(SUBJECT), "stuck/locked-stderr-log", "complaining")?;
     assert_named(&ended, "complainer", "interval `complain`");

@@ -128,3 +128,13 @@ fn a_look_that_comes_late_accuses_nobody() {
     assert_eq!(looks.look_after(S * 9, &stuck, &[polled(7, 3, S * 9)]), NOTHING, "the process was stopped");
     assert_eq!(looks.look(&stuck, &[polled(7, 3, S * 10)]), ["task `7` blocks for 10s", "all 1"], "it does block");
 }
+
+#[test]
+fn a_look_that_comes_late_says_nothing_of_the_workers() {
+    let worker = awake(2, 0);
+    let mut looks = Looks::from(&[worker]);
+    assert!(looks.look_after(S * 2 + S / 1_000, &[worker], &[polled(1, 1, S * 2)]).is_empty());
+    assert!(!looks.watch.is_stuck(), "the whole process may have stood still");
+    assert_eq!(looks.look(&[worker], &[polled(1, 1, S * 3)]), ["task `1` blocks for 3s", "all 1"]);
+    assert!(looks.watch.is_stuck());
+}

@@ -142,8 +142,14 @@ impl DaemonBase for SlowStart {
 }
 
 /// What the file that a variable names says.
+/// Takes its time with what is slow.
 fn settings() -> Result<String> {
-    Ok(std::fs::read_to_string(std::env::var("SUBJECT_SETTINGS")?)?)
+    let text = std::fs::read_to_string(std::env::var("SUBJECT_SETTINGS")?)?;
+    if text == "slow" {
+        println!("loading");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    Ok(text)
 }
 
 /// Says what it has, and refuses what is bad.

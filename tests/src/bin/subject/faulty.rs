@@ -19,6 +19,7 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
         "cleanup-overruns" => host.daemon(SlowCleaner),
         "later-and-cut" => host.daemon(Data).daemon(Pump { panics: false }).daemon(SlowCleaner),
         "optional" => host.daemon(Data).daemon(Optional),
+        "optional-cleaner" => host.daemon(Data).daemon(OptionalCleaner),
         "late" => host.daemon(Data).daemon(Late),
         "value-drop-panics" => host.daemon(Data).daemon(Explosive(Bomb)),
         "handler" => host.daemon(Data).on_shutdown(|| async { Err::<(), BoxError>("the last word failed".into()) }),
@@ -90,6 +91,16 @@ struct Optional;
 impl DaemonBase for Optional {
     async fn initialize(&self, _cx: &Context) -> Result<()> {
         Err("it is not needed".into())
+    }
+}
+
+/// Cannot clean up, which its host can bear.
+#[daemon(name = "optional-cleaner", optional, no_handlers, requires(Data))]
+struct OptionalCleaner;
+
+impl DaemonBase for OptionalCleaner {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        Err("it is not missed".into())
     }
 }
 

@@ -60,6 +60,9 @@ fn options(mut host: Host, mut args: impl Iterator<Item = String>) -> Result<Hos
             "--lock" => host.with_lock_path(value),
             "--pid-file" => host.with_pid_file(value),
             "--settled" => host.on_settled(move |settled| {
+                if value == "slowly" {
+                    std::thread::sleep(Duration::from_millis(300));
+                }
                 assert!(value != "panics", "in on_settled");
                 println!("{value}: {}", serde_json::to_string(settled).unwrap_or_default());
             }),

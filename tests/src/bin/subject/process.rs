@@ -10,20 +10,21 @@ use super::{FOR_EVER, unknown};
 pub(crate) fn run(which: &str) -> Result<ExitCode> {
     // Longer than any test waits, so that whoever waits for it is found out.
     let mut daemon = DaemonProcess::builder("subject").shutdown_timeout(FOR_EVER);
+    let (starts_again, stays) = (which == "starts-again", which == "stays");
     if which == "overruns" {
         daemon = daemon.shutdown_timeout(Duration::from_millis(300));
     }
     let daemon = daemon.build();
     match which {
         "idle" => daemon.on_shutdown(|| async { println!("closed") }),
-        "busy" | "twice" => {}
+        "busy" | "starts-again" | "stays" => {}
         "overruns" | "never-ends" => daemon.on_shutdown(|| async {
             println!("closing");
             std::future::pending::<()>().await;
         }),
         _ => return Err(unknown(which)),
     }
-    let (is_busy, is_run_twice) = (which == "busy", which == "twice");
+    let is_busy = which == "busy";
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(async move {
         daemon.start().await?;
@@ -44,12 +45,18 @@ pub(crate) fn run(which: &str) -> Result<ExitCode> {
                 drop(handle.block_on(stopper.stop()));
             }
         });
-        if is_run_twice {
-            daemon.wait().await?;
+        let ended = daemon.wait().await;
+        if starts_again {
+            println!("stopped");
             daemon.start().await?;
             println!("running again");
+            return daemon.wait().await;
         }
-        daemon.wait().await
+        if stays {
+            println!("stopped");
+            tokio::time::sleep(FOR_EVER).await;
+        }
+        ended
     });
     runtime.shutdown_background(); // whoever has not ended by now is left behind
     match outcome {

@@ -28,6 +28,11 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
         "after-a-timer" => host.workers(2).daemon(Beneath).daemon(AfterATimer),
         "drop" => host.daemon(Beside).daemon(InDrop),
         "drop-above" => host.workers(1).daemon(Beneath).daemon(DropAbove(InDrop)),
+        "for-a-while" => {
+            let (lets_go, let_go) = std::sync::mpsc::channel();
+            let releases = Releases(Mutex::new(Some(lets_go)));
+            host.workers(3).daemon(releases).daemon(ForAWhile(Mutex::new(let_go)))
+        }
         "made-drop" => host.daemon(Beside).daemon_with(|| Ok::<_, daemon_core::BoxError>(InDrop)),
         "shutdown-handler" => host.daemon(Witness).on_shutdown(|| async { stuck() }),
         "unstarted-drop" => host.daemon(Sleeper).daemon(Unstarted),
@@ -351,6 +356,36 @@ struct DropAbove(InDrop);
 impl DaemonBase for DropAbove {
     async fn initialize_deferred(&self, _cx: &Context) -> Result<()> {
         println!("stuck"); // as good as
+        Ok(())
+    }
+}
+
+/// Blocks its thread beyond its own stop.
+#[daemon(name = "for-a-while", requires(Releases), stop_timeout = "100ms")]
+struct ForAWhile(Mutex<std::sync::mpsc::Receiver<()>>);
+
+#[daemon]
+impl ForAWhile {
+    #[task]
+    async fn block(&self) {
+        println!("stuck");
+        let let_go = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let_go.recv().unwrap_or_default(); // by a hang-up
+    }
+}
+
+impl DaemonBase for ForAWhile {}
+
+/// Lets it go in its own stop, which comes after that, and waits until it has ended.
+#[daemon(name = "releases", no_handlers)]
+struct Releases(Mutex<Option<std::sync::mpsc::Sender<()>>>);
+
+impl DaemonBase for Releases {
+    async fn cleanup(&self, cx: &Context) -> Result<()> {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+        while cx.host().status().daemon("for-a-while").is_some_and(|daemon| !daemon.tasks.is_empty()) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         Ok(())
     }
 }
