@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use daemon_core::{DaemonStatus, HostHandle, HostStatus, IntervalState, IntervalStatus, State};
+use daemon_core::{DaemonStatus, HostHandle, HostStatus, IntervalState, IntervalStatus, State, SubscriptionStatus};
 
 use crate::actor::HANDLERS;
 use crate::node::NAMES;
@@ -79,7 +79,7 @@ fn idle_queues(stage: &Stage, at: usize, before: &DaemonStatus, after: &DaemonSt
         let shares = |name: &str| now.name == name || (plan.shares() && handler < 2 && HANDLERS[..2].contains(&name));
         let busy: u64 =
             after.subscriptions.iter().filter(|other| shares(&other.name)).map(|other| other.in_flight).sum();
-        let still = |of: &daemon_core::SubscriptionStatus| (of.handled, of.failed, of.dropped, of.in_flight);
+        let still = |of: &SubscriptionStatus| (of.handled, of.failed, of.dropped, of.in_flight);
         let waits = then.queued > 0 && now.queued > 0 && busy < u64::from(plan.calls_at_once(handler));
         (waits && still(then) == still(now)).then(|| format!("n{at} gets none of what waits for it: {now:?}"))
     })

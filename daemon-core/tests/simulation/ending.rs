@@ -39,6 +39,9 @@ impl Ended {
 pub(crate) const GRACE: Duration = Duration::from_millis(250);
 pub(crate) const BUSY: Duration = Duration::from_secs(1);
 
+/// How many changes of state a journal holds.
+const REMEMBERED: usize = 1_000;
+
 pub(crate) fn check(stage: &Stage, ended: &Ended) -> Vec<String> {
     let mut faults = Vec::new();
     let grace = if stage.plan.blocks { GRACE + BUSY } else { GRACE };
@@ -153,6 +156,11 @@ fn journal_faults(nodes: &[Node], ended: &Ended, steered: bool) -> Vec<String> {
             continue;
         };
         let at = NAMES.iter().position(|known| known == name).unwrap();
+        if transition.state == State::Starting && host == Some(State::Starting) {
+            let unsettled = |on: &&usize| !nodes[**on].late && matches!(states.get(on), None | Some(State::Starting));
+            let unsettled = nodes[at].wants.iter().find(unsettled).filter(|_| ended.journal.len() < REMEMBERED);
+            faults.extend(unsettled.map(|on| format!("start: n{at} did not wait for n{on}, which it wants")));
+        }
         if transition.state == State::Running {
             let lacks = nodes[at].requires.iter().find(|on| states.get(on).is_some_and(|on| *on != State::Running));
             faults.extend(lacks.map(|on| format!("G8: n{at} ran while n{on} was {}", states[on])));

@@ -2,9 +2,12 @@
 //! refused or rolled back leaves a gap.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use daemon_core::ReloadOutcome;
+use tokio::time::Instant;
 
+use crate::ending::BUSY;
 use crate::plan::Plan;
 use crate::stage::Stage;
 use crate::trace::{End, Line, Moment, Turn};
@@ -29,6 +32,8 @@ struct Reading<'a> {
     seen: Vec<Seen>,
     /// How many reloads were over by now.
     over: usize,
+    /// When each was.
+    over_at: Vec<Instant>,
     /// The configurations that somebody refused or could not take on.
     failed: BTreeSet<u64>,
     faults: Vec<String>,
@@ -38,14 +43,15 @@ pub(crate) fn check(stage: &Stage) -> Vec<String> {
     let plan = &stage.plan;
     let outcomes = stage.reloads.lock().unwrap().1.clone();
     let seen = plan.nodes.iter().map(|_| Seen::default()).collect();
-    let mut reading = Reading { plan, outcomes, seen, over: 0, failed: BTreeSet::new(), faults: Vec::new() };
-    for (number, (_, line)) in stage.trace.lines().into_iter().enumerate() {
+    let mut reading =
+        Reading { plan, outcomes, seen, over: 0, over_at: Vec::new(), failed: BTreeSet::new(), faults: Vec::new() };
+    for (number, (at, line)) in stage.trace.lines().into_iter().enumerate() {
         let before = reading.faults.len();
         match line {
             Line::Note(_) | Line::Farewell(_) => {}
             Line::Load(number) => reading.loads(number),
-            Line::Reloaded(outcome) => reading.is_over(outcome),
-            Line::Node { node, moment, .. } => reading.moment(node, moment),
+            Line::Reloaded(outcome) => reading.is_over(outcome, at),
+            Line::Node { node, moment, .. } => reading.moment(node, moment, at),
         }
         reading.faults[before..].iter_mut().for_each(|fault| fault.push_str(&format!(" (line {number})")));
     }
@@ -66,9 +72,11 @@ impl Reading<'_> {
         self.outcomes.get(usize::try_from(number).unwrap().checked_sub(1)?).copied()
     }
 
-    /// The least configuration that can be in force by now.
-    fn in_force(&self) -> u64 {
-        let over = &self.outcomes[..self.over];
+    /// The least configuration that a life can start with: one that began just before a reload was over is given it later.
+    fn in_force(&self, now: Instant) -> u64 {
+        let grace = if self.plan.blocks { BUSY } else { Duration::ZERO };
+        let over = self.over_at.iter().take_while(|at| **at + grace < now).count();
+        let over = &self.outcomes[..over];
         over.iter().rposition(|outcome| *outcome == ReloadOutcome::Reloaded).map_or(0, |at| at as u64 + 1)
     }
 
@@ -84,16 +92,17 @@ impl Reading<'_> {
         }
     }
 
-    fn is_over(&mut self, outcome: ReloadOutcome) {
+    fn is_over(&mut self, outcome: ReloadOutcome, at: Instant) {
         self.over += 1;
+        self.over_at.push(at);
         if outcome == ReloadOutcome::Reloaded && self.failed.contains(&(self.over as u64)) {
             self.fault(format!("{} is in force, and somebody refused it", self.over));
         }
     }
 
-    fn moment(&mut self, node: usize, moment: Moment) {
+    fn moment(&mut self, node: usize, moment: Moment, at: Instant) {
         match moment {
-            Moment::Configured(number) => self.born(node, number),
+            Moment::Configured(number) => self.born(node, number, at),
             Moment::Asked(turn) => {
                 match turn {
                     Turn::Check(_) => {}
@@ -108,8 +117,8 @@ impl Reading<'_> {
         }
     }
 
-    fn born(&mut self, node: usize, number: u64) {
-        let least = self.in_force();
+    fn born(&mut self, node: usize, number: u64, at: Instant) {
+        let least = self.in_force(at);
         if number < least {
             self.fault(format!("n{node} starts with {number} though {least} is in force"));
         }

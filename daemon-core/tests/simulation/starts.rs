@@ -20,6 +20,11 @@ pub(crate) fn check(plan: &Plan, ended: &Ended) -> Vec<String> {
     for Transition { at_ms, daemon, state, .. } in &ended.journal {
         let now = Duration::from_millis(*at_ms);
         let Some(name) = daemon else {
+            if *state == State::Stopping && !stopping {
+                let own = |at: usize| plan.nodes[at].start_timeout.unwrap_or(plan.start_timeout);
+                let late = since.iter().filter(|(at, start)| now > **start + own(**at) + grace);
+                faults.extend(late.map(|(at, start)| format!("start: that of n{at} went on for {:?}", now - *start)));
+            }
             stopping |= *state == State::Stopping;
             match state {
                 State::Starting => begun = Some(now),

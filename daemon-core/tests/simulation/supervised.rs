@@ -31,6 +31,7 @@ pub(crate) fn check(stage: &Stage, ended: &Ended) -> Vec<String> {
     faults.extend(endings(stage, ended));
     if !plan.blocks {
         faults.extend(undrained(stage, ended));
+        faults.extend(late_beginnings(stage, ended));
     }
     if let Some(report) = &ended.report {
         if !plan.blocks {
@@ -121,6 +122,27 @@ fn undrained(stage: &Stage, ended: &Ended) -> Vec<String> {
             mine.iter().any(|ago| *ago < SOON) && !mine.iter().any(|ago| *ago >= SOON && *ago <= STOP_TIMEOUT + GRACE);
         if HANDLERS.contains(&what) && stage.plan.nodes[node].stop_timeout.is_none() && is_soon && !is_late {
             faults.push(format!("stop: {what} of n{node} was cut at {now:?}, with no time to end"));
+        }
+    }
+    faults
+}
+
+/// What began although its daemon had begun to stop: only what is queued is still handled then.
+fn late_beginnings(stage: &Stage, ended: &Ended) -> Vec<String> {
+    const NEW: [&str; 6] = ["tick", "late tick", "command", "check", "check_reload", "reload"];
+    // Through the whole of that moment, in which much may happen.
+    let stops = |name: &str, now: Duration| {
+        let of_it = ended.journal.iter().filter(|line| line.daemon.as_deref() == Some(name));
+        let changes = of_it.map(|line| (Duration::from_millis(line.at_ms), line.state));
+        let changes = changes.take_while(|(at, _)| *at <= now + Duration::from_millis(1));
+        changes.last().is_some_and(|(at, state)| state == State::Stopping && at + Duration::from_millis(1) < now)
+    };
+    let mut faults = Vec::new();
+    for (at, line) in stage.trace.lines() {
+        let Line::Node { node, moment: Moment::Work(what), .. } = line else { continue };
+        let now = at - stage.begun;
+        if NEW.contains(&what) && stops(NAMES[node], now) {
+            faults.push(format!("stop: {what} of n{node} began at {now:?}, while it stopped"));
         }
     }
     faults
