@@ -182,7 +182,7 @@ impl Actor {
             Deed::PublishHandled(topic, time) => {
                 return tokio::time::timeout(time, self.publish_handled(topic, cx)).await.unwrap_or(Ok(()));
             }
-            Deed::Keep => drop(cx.try_publish(Kept(self.key()))),
+            Deed::Keep => drop(cx.try_publish(Kept)),
             Deed::Storm(topic, times) => (0..times).try_for_each(|_| self.offer(topic, cx))?,
             // What cleanup spawns may run beside it, and is aborted after it.
             Deed::Spawn(which) if what == "cleanup" => self.spawn(OF_CLEANUP, SPAWNED[which], cx),

@@ -21,7 +21,7 @@ impl<const TOPIC: usize> Event for Flood<TOPIC> {
 }
 
 /// What is kept for those who subscribe later.
-pub(crate) struct Kept(pub(crate) u8);
+pub(crate) struct Kept;
 impl Event for Kept {
     const TOPIC: &'static str = "kept:last";
     const RETAIN: bool = true;
