@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use daemon_core::{BoxFuture, Call, Configuration, Context, Error, Overflow, PublishError, QueueOptions, Result};
 
-use crate::node::{Flood, NAMES};
+use crate::node::{Flood, Kept, NAMES, key};
 use crate::plan::{Deed, Node, Registration, SPAWNED};
 use crate::stage::{Settings, Stage, UNKNOWN};
 use crate::trace::{End, Moment, Turn};
@@ -198,6 +198,10 @@ impl Actor {
             Deed::PublishWithin(topic, time) => {
                 return tokio::time::timeout(time, self.publish(topic, cx)).await.unwrap_or(Ok(()));
             }
+            Deed::PublishHandled(topic, time) => {
+                return tokio::time::timeout(time, self.publish_handled(topic, cx)).await.unwrap_or(Ok(()));
+            }
+            Deed::Keep => drop(cx.try_publish(Kept)),
             Deed::Storm(topic, times) => (0..times).try_for_each(|_| self.offer(topic, cx))?,
             // What cleanup spawns may run beside it, and is aborted after it.
             Deed::Spawn(which) if what == "cleanup" => self.spawn(OF_CLEANUP, SPAWNED[which], cx),
@@ -236,6 +240,18 @@ impl Actor {
             _ => cx.publish(Flood::<1>(self.key())).await,
         };
         self.published(topic, published)
+    }
+
+    async fn publish_handled(&self, topic: usize, cx: &Context) -> Result<()> {
+        self.stage.offers[topic].fetch_add(1, Ordering::Relaxed);
+        let published = match topic {
+            0 => cx.publish_and_wait(Flood::<0>(self.key())).await,
+            _ => cx.publish_and_wait(Flood::<1>(self.key())).await,
+        };
+        match published {
+            Err(error) if error.is_unhandled() => Ok(()),
+            other => self.published(topic, other.map(drop)),
+        }
     }
 
     fn offer(&self, topic: usize, cx: &Context) -> Result<()> {
@@ -299,10 +315,21 @@ impl Actor {
                 drop(cx.spawn("pull", async move { while events.recv().await.is_some() {} }));
             }
             Registration::Pull => {
-                let overflow = if life.is_multiple_of(2) { Overflow::Block } else { Overflow::DropOldest };
-                let options = QueueOptions::default().capacity(2).overflow(overflow);
+                let options = QueueOptions::default().capacity(2);
+                let options = match life % 5 {
+                    0 => options.overflow(Overflow::Block),
+                    1 => options.overflow(Overflow::DropOldest),
+                    2 => options.overflow(Overflow::DropNewest),
+                    3 => options.overflow(Overflow::Latest),
+                    _ => options.latest_by(key::<0>()),
+                };
                 let Ok(mut events) = cx.subscribe_to::<Flood<0>>("flood:drop", options) else { return };
-                drop(cx.spawn("pull", async move { while events.recv().await.is_some() {} }));
+                let Ok(mut kept) = cx.subscribe::<Kept>() else { return };
+                drop(cx.spawn("pull", async move {
+                    kept.recv().await;
+                    drop(kept);
+                    while events.recv().await.is_some() {}
+                }));
             }
             Registration::OnReady => drop(cx.on_daemon_ready(NAMES[0], self.bound("on_ready", cx))),
             Registration::Defer => {

@@ -250,7 +250,9 @@ fn deed(dice: &mut Dice, others: u64) -> Deed {
     if !dice.chance(others) {
         return if dice.chance(25) { Deed::Slow(dice.millis(50)) } else { Deed::Well };
     }
-    match dice.roll(8) {
+    match dice.roll(10) {
+        8 => Deed::PublishHandled(dice.index(2), dice.millis(400)),
+        9 => Deed::Keep,
         0 | 1 => Deed::Publish(dice.index(2)),
         2 => Deed::PublishWithin(dice.index(2), dice.millis(20)),
         3 => Deed::Storm(dice.index(2), dice.index(12)),

@@ -21,6 +21,13 @@ impl<const TOPIC: usize> Event for Flood<TOPIC> {
     const RETAIN: bool = TOPIC == 1;
 }
 
+/// What is kept for those who subscribe later.
+pub(crate) struct Kept;
+impl Event for Kept {
+    const TOPIC: &'static str = "kept:last";
+    const RETAIN: bool = true;
+}
+
 pub(crate) struct Node<const N: usize>(Arc<Actor>);
 
 impl<const N: usize> Node<N> {
@@ -63,7 +70,7 @@ fn typed<const N: usize, const H: usize, const TOPIC: usize>() -> EventHandler<N
     })
 }
 
-fn key<const TOPIC: usize>() -> Key {
+pub(crate) fn key<const TOPIC: usize>() -> Key {
     Key::of(|event: &Flood<TOPIC>| &event.0)
 }
 

@@ -25,6 +25,10 @@ pub(crate) enum Deed {
     Publish(usize),
     /// Publishes, and gives up if there is no room in time.
     PublishWithin(usize, Duration),
+    /// Publishes, and waits so long for it to be handled.
+    PublishHandled(usize, Duration),
+    /// Publishes what is kept for those who subscribe later.
+    Keep,
     /// Publishes so often without waiting.
     Storm(usize, usize),
     /// Spawns work that does the deed of that number in [`SPAWNED`].

@@ -7,7 +7,7 @@ use tests::{Signal, Source};
 use super::{Result, SOON, Subject};
 
 /// How long a process is stopped: long enough that everything is late.
-const PAUSE: Duration = Duration::from_millis(2_500);
+const PAUSE: Duration = Duration::from_secs(3);
 
 impl Subject {
     /// Stops the process, and waits until it has.
@@ -43,7 +43,7 @@ fn after_a_pause_there_is_a_next_tick_none_is_made_up_and_nobody_is_accused() ->
     assert!(!ended.err.contains("blocks a worker"), "{ended:#?}");
     let skipped = ended.out.lines().find_map(|line| line.strip_prefix("skipped "));
     let skipped: u64 = skipped.ok_or("it counts what it skipped")?.parse()?;
-    assert!(skipped >= 20, "of some 25 in the pause, not one was made up: {ended:#?}");
+    assert!(skipped >= 20, "of some 30 in the pause, not one was made up: {ended:#?}");
     Ok(())
 }
 
