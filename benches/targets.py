@@ -118,7 +118,7 @@ TARGETS = [
     Target("10,000 intervals with names and results: CPU a tick, of a task each", ratio("intervals/10000/10", "cpu us", "tokio interval"), 0.25,
            why="Of a tick's 1,500 instructions and 13 misses of the first cache, the driver alone takes 490 and 1 (tokio's interval in a task: 1,240 and 10). The rest is the call, boxed, guarded and polled, with 400; its beginning, its end and two histograms with 250; and the clock, read once a tick."),
     Target("10,000 health checks that suspend once: of a bare FuturesUnordered", worst([ratio(f"health/{r}/10000", "ns", "FuturesUnordered", HEALTH) for r in RUNTIMES]), 1.3,
-           why="Some 3,700 instructions a check where a bare FuturesUnordered takes 950. The report, each check in it by name with its message, age and count, is 900 of them, and 270 to drop it; the board, which is locked for each poll, tells what is next and books each answer, 1,100; to begin all calls, 300. The rest polls them, guarded."),
+           why="Some 2,000 instructions a check where a bare FuturesUnordered takes 980, and 28 misses of the first cache where it has 7. The board is locked for each poll, tells what is next and books each answer; the bell for each wake. Of the 2,000, 360 are the allocator's, for the check's own future and for the report."),
     Target("100,000 units: start, of token + TaskTracker", ratio("units/100000", "start us", "token + TaskTracker"), 2),
     Target("100,000 units: memory asked for, of token + TaskTracker", ratio("units/100000", "asked B", "token + TaskTracker"), 2),
     Target("100,000 units: resident, of token + TaskTracker", ratio("units/100000", "resident B", "token + TaskTracker"), 2),
