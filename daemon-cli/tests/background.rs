@@ -126,7 +126,7 @@ fn a_start_that_fails_says_why_and_leaves_nothing_running() -> Result {
     std::fs::create_dir(&directory)?;
     let failed = place.run_with(&directory, &["start"])?;
     assert_eq!(failed.code, Some(1), "{failed:?}");
-    assert!(failed.err.contains("heartbeat: ") && failed.err.contains("os error"), "{failed:?}");
+    assert!(failed.err.starts_with("heartbeat did not start: ") && failed.err.contains("os error"), "{failed:?}");
     assert_eq!(place.run(&["status"])?.code, Some(3));
     Ok(())
 }
