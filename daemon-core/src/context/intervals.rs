@@ -83,7 +83,7 @@ impl Context {
 
     /// Ends the interval of that name; returns whether there was one. Waits for a tick under way, unless that tick waits for the
     /// caller: called from inside it, from a handler of what it publishes and waits for, or from a command that it calls. Then the
-    /// interval ends with that tick.
+    /// interval ends with that tick. Of a handler with `concurrency` this is known only while all its calls wait.
     ///
     /// # Cancel safety
     /// The interval ends even if the future is dropped; only the waiting is given up.

@@ -7,6 +7,8 @@
 //!
 //! A node is stuck if it cannot take another event: all the calls it may make are under way, and each waits for a node that is
 //! stuck. An interval is waited for until all its ticks have ended, so it is stuck if one is: it counts as a queue of width 1.
+//! Which of several calls has the event that somebody waits for is not known: as long as one call of a node is free, no wait for it
+//! is refused, though that event may be with another, which waits for the publisher. Such waits are told of only.
 //!
 //! Invariants:
 //! 1. An edge is added in the same critical section that finds that it leaves no node stuck, so of the waits that would close

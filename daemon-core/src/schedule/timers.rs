@@ -113,7 +113,8 @@ impl Timers {
     fn wait(&self, slot: SlotId, before: u64) -> Option<Edge<'_>> {
         let from = self.graph.caller();
         let book = self.book();
-        if book.has_rested(slot, before) { None } else { Edge::add(&self.graph, from, self.node(slot)) }
+        let waits = !book.has_rested(slot, before) && from.is_none_or(|from| self.graph.wait(from, self.node(slot)));
+        waits.then(|| Edge { timers: self, from, slot, before })
     }
 
     /// What the ticks of an interval are in the graph of waits.
@@ -183,24 +184,75 @@ impl Timers {
     }
 }
 
-/// A wait for an interval, in the graph until dropped if a handler or a tick waits.
-struct Edge<'g> {
-    graph: &'g WaitGraph,
+/// A wait for an interval, in the graph until that has come to rest or the wait is dropped, if a handler or a tick waits.
+struct Edge<'t> {
+    timers: &'t Timers,
     from: Option<Waiter>,
-    on: Node,
-}
-
-impl<'g> Edge<'g> {
-    /// `None` if that wait could never end.
-    fn add(graph: &'g WaitGraph, from: Option<Waiter>, on: Node) -> Option<Self> {
-        from.is_none_or(|from| graph.wait(from, on)).then_some(Self { graph, from, on })
-    }
+    slot: SlotId,
+    before: u64,
 }
 
 impl Drop for Edge<'_> {
     fn drop(&mut self) {
-        if let Some(from) = self.from {
-            self.graph.end(from, self.on);
+        let Self { timers, from: Some(from), slot, before } = *self else { return };
+        let book = timers.book();
+        // Of one that has come to rest all edges are gone already, and one that is like this one is of a later wait.
+        if !book.has_rested(slot, before) {
+            timers.graph.end(from, timers.node(slot));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Waker};
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+    use crate::event::set_current;
+    use crate::schedule::{Period, Schedule};
+
+    /// An interval of which a tick is under way, cleared.
+    fn cleared_in_a_tick(timers: &Timers) -> Cleared {
+        let tick = Arc::new(|| -> crate::BoxFuture<'static, crate::error::Result<()>> { Box::pin(async { Ok(()) }) });
+        timers.register(&Arc::new(Ticker::new("tick", Schedule::every(Period::Off), tick))).unwrap();
+        timers.order("tick", Order::Run).unwrap().unwrap();
+        assert!(matches!(timers.step(None, timers.clock.now(), false), Step::Tick { .. }));
+        timers.clear("tick").unwrap()
+    }
+
+    /// A wait of a handler for it, under way.
+    fn waits<'t>(timers: &'t Timers, cleared: &'t Cleared, waiter: Waiter) -> Pin<Box<impl Future<Output = ()> + 't>> {
+        let mut rest = Box::pin(timers.rest(cleared));
+        let outer = set_current(Some(waiter));
+        assert!(rest.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        set_current(outer);
+        rest
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_is_over_takes_no_later_one_that_is_like_it_out_of_the_graph() {
+        let timers = Timers::new(Clock::steered(UNIX_EPOCH), Arc::default());
+        timers.begin(timers.clock.now());
+        let waiter = Waiter { node: Node { mailbox: next_number(), queue: 0 }, place: 0 };
+        let would_be_stuck = |on: &Cleared| {
+            let tick = Waiter { node: timers.node(on.slot), place: 0 };
+            let stuck = !timers.graph.wait(tick, waiter.node);
+            if !stuck {
+                timers.graph.end(tick, waiter.node);
+            }
+            stuck
+        };
+        let first = cleared_in_a_tick(&timers);
+        let over = waits(&timers, &first, waiter);
+        timers.ended(first.slot, timers.clock.now());
+        let second = cleared_in_a_tick(&timers);
+        assert_eq!(second.slot, first.slot);
+        let later = waits(&timers, &second, waiter);
+        drop(over);
+        assert!(would_be_stuck(&second), "the later wait is still known");
+        drop(later);
+        assert!(!would_be_stuck(&second), "given up");
     }
 }
