@@ -119,7 +119,7 @@ pub(crate) struct After {
     pub(crate) drop: Vec<Gone>,
     /// Whether something is to be asked in the background sooner than was said.
     pub(crate) is_sooner: bool,
-    /// Whether the hand is to be told that there is something to poll.
+    /// Whether the hand is to be told that there is something to poll, or nothing more to wait for.
     pub(crate) is_rung: bool,
 }
 
@@ -317,9 +317,9 @@ impl Board {
         self.ready.extend(places.drain(..));
     }
 
-    /// Whether nothing is in line to be polled.
-    pub(crate) fn is_line_empty(&self) -> bool {
-        self.ready.is_empty()
+    /// Whether the hand is in a poll while nothing is in line. One that is about to sleep looks itself who can go on.
+    pub(crate) fn has_empty_line(&self) -> bool {
+        self.ready.is_empty() && self.hand.as_ref().is_some_and(|hand| hand.is_busy)
     }
 
     /// Has the hand told that there is something to poll.
@@ -397,8 +397,9 @@ impl Board {
             self.take_back(polled, after);
         }
         self.book(now, after);
-        if let Some(hand) = self.hand.as_mut().filter(|hand| hand.number == number) {
-            hand.is_busy = false;
+        match self.hand.as_mut().filter(|hand| hand.number == number) {
+            Some(hand) => hand.is_busy = false,
+            None => self.ring(after),
         }
     }
 
@@ -480,6 +481,8 @@ impl Board {
         self.under_way -= 1;
         if self.under_way == 0 {
             self.deadlines.clear();
+            // A hand that sleeps would else do so for ever: it ends when it looks.
+            after.is_rung |= self.hand.is_some();
         }
     }
 

@@ -43,6 +43,9 @@ const TURN: Duration = Duration::from_micros(50);
 /// After how many polls it is looked whether that time is over.
 const POLLS: usize = 64;
 
+/// How many polls a turn has at most, also where the clock stands still.
+const MOST: usize = 16 * POLLS;
+
 /// The checks of a checker, and who drives them.
 pub(crate) struct Driver {
     begun: Instant,
@@ -272,7 +275,8 @@ impl Hand {
                 Step::Sleep => self.driver.board().woken(&mut self.woken),
                 Step::End => return ControlFlow::Break(Poll::Ready(())),
             }
-            if polls % POLLS == 0 && (!has_budget_remaining() || self.driver.now().since(begun) >= TURN) {
+            let is_over = || polls >= MOST || !has_budget_remaining() || self.driver.now().since(begun) >= TURN;
+            if polls % POLLS == 0 && is_over() {
                 break;
             }
         }
@@ -328,7 +332,7 @@ impl Watch {
             self.driver.give_up();
             let relief = {
                 let mut board = self.driver.board();
-                if board.is_line_empty() {
+                if board.has_empty_line() {
                     self.driver.bell.take(&mut woken);
                     board.woken(&mut woken);
                 }

@@ -35,6 +35,11 @@ pub(super) fn take_stdout() -> io::Result<File> {
     if taken.is_null() || taken == errors {
         return io::stdout().as_handle().try_clone_to_owned().map(File::from);
     }
+    // What the program starts must not have it, too: whoever waits would else wait for that.
+    // SAFETY: it is open.
+    if unsafe { SetHandleInformation(taken, HANDLE_FLAG_INHERIT, 0) } == 0 {
+        return Err(io::Error::last_os_error());
+    }
     // SAFETY: takes a number and a handle that is open as long as the process runs.
     if unsafe { SetStdHandle(STD_OUTPUT_HANDLE, errors) } == 0 {
         return Err(io::Error::last_os_error());

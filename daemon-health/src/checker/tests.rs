@@ -512,6 +512,60 @@ async fn those_behind_a_check_that_blocks_its_thread_answer_all_the_same_and_so_
     assert_eq!(well(&asking.await.unwrap()), 201, "whoever polls it by now is told that it can go on");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn who_took_over_from_a_hand_that_was_blocked_ends_with_the_last_call() {
+    for is_late in [false, true] {
+        let checker = Arc::new(HealthChecker::new());
+        let (blocks, told, release, more) = blocking(within(if is_late { SECOND / 5 } else { 3600 * SECOND }));
+        checker.register(blocks).unwrap();
+        checker.register(from_fn("other", || async { Ok(Verdict::healthy()) })).unwrap();
+        more.notify_one();
+        let asking = tokio::spawn({
+            let checker = checker.clone();
+            async move { checker.check().await }
+        });
+        told.recv().unwrap();
+        while !checker.last().checks["other"].status.is_healthy() {
+            tokio::task::yield_now().await;
+        }
+        if is_late {
+            assert!(!asking.await.unwrap().is_healthy(), "its time is up");
+            release.send(()).unwrap();
+        } else {
+            release.send(()).unwrap();
+            assert!(asking.await.unwrap().is_healthy());
+        }
+        while tasks() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_wakes_itself_keeps_no_other_task_from_its_turn_though_the_clock_stands_still() {
+    let is_there = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let checker = HealthChecker::new();
+    let sees = is_there.clone();
+    let look = move || {
+        let sees = sees.clone();
+        std::future::poll_fn(move |cx| match sees.load(Relaxed) {
+            true => std::task::Poll::Ready(Ok(Verdict::healthy())),
+            false => {
+                cx.waker().wake_by_ref();
+                std::task::Poll::Pending
+            }
+        })
+    };
+    checker.register(from_fn("looks", look)).unwrap();
+    let (report, ()) = tokio::join!(checker.check(), async {
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        is_there.store(true, Relaxed);
+    });
+    assert_eq!(report.status, HealthStatus::Healthy);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_check_that_blocked_its_thread_is_asked_again_once_it_does_not() {
     let checker = HealthChecker::new();

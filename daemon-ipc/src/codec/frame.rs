@@ -26,7 +26,7 @@ impl Frame {
     /// # Errors
     ///
     /// [`FrameError::NotAMessage`] and [`FrameError::UnknownType`], with the line's `id` as far as it can be made out.
-    pub(super) fn read(line: ByteString) -> Result<Self, BadFrame> {
+    pub(crate) fn read(line: ByteString) -> Result<Self, BadFrame> {
         let parts = match prefix::read(line.as_bytes()) {
             Some((parts, length)) if length == line.len() => parts,
             _ => match fields::read(&line) {

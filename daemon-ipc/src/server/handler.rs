@@ -4,7 +4,13 @@ use super::{items::Items, items::Pusher, shared::Shared};
 use crate::{Failure, Frame, Json, Peer, body::Body, code, json};
 use async_trait::async_trait;
 use serde::{Serialize, de::DeserializeOwned};
-use std::{fmt, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+use tokio_util::sync::CancellationToken;
 
 /// Answers requests.
 ///
@@ -96,6 +102,8 @@ pub struct Request {
     time_limit: Option<Duration>,
     items: Option<Box<Items>>,
     connection: Arc<Shared>,
+    /// Kept from when it is first asked for: once the request has ended, the connection knows nothing of it any more.
+    given_up: OnceLock<CancellationToken>,
 }
 
 impl Request {
@@ -106,7 +114,7 @@ impl Request {
         items: Option<Box<Items>>,
         connection: Arc<Shared>,
     ) -> Self {
-        Self { frame, number, time_limit, items, connection }
+        Self { frame, number, time_limit, items, connection, given_up: OnceLock::new() }
     }
 
     /// The payload as a `T`.
@@ -158,13 +166,18 @@ impl Request {
     /// # Cancel safety
     /// Cancel safe.
     pub fn cancelled(&self) -> impl Future<Output = ()> + Send + use<> {
-        self.connection.token(self.number).cancelled_owned()
+        self.given_up().clone().cancelled_owned()
     }
 
-    /// Whether [`cancelled`](Self::cancelled) would return at once: for work that looks now and then.
+    /// Whether [`cancelled`](Self::cancelled) would return at once: for work that looks now and then, also beyond the
+    /// handler if it looked before that ended.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.connection.token(self.number).is_cancelled()
+        self.given_up().is_cancelled()
+    }
+
+    fn given_up(&self) -> &CancellationToken {
+        self.given_up.get_or_init(|| self.connection.token(self.number))
     }
 
     /// Sets what is told if the request takes longer than it may, instead of a text that knows nothing of it. The code should be
@@ -229,5 +242,22 @@ impl From<Json> for Reply {
 impl From<Option<Json>> for Reply {
     fn from(payload: Option<Json>) -> Self {
         payload.map_or_else(Self::empty, Self::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Limits;
+
+    #[test]
+    fn that_a_request_was_given_up_is_known_beyond_its_end() {
+        let shared = Arc::new(Shared::new(Peer::default(), Arc::new(Limits::default())));
+        let frame = Frame::read(r#"{"id":1,"type":"request"}"#.into()).ok().unwrap();
+        let request = Request::new(frame, 7, None, None, Arc::clone(&shared));
+        assert!(!request.is_cancelled());
+        shared.cancel(7);
+        shared.forget(7);
+        assert!(request.is_cancelled());
     }
 }
