@@ -9,10 +9,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use daemon_core::testing::{Signal, TestHost, TestHostBuilder};
 use daemon_core::{
-    Configuration, Context, DaemonBase, DaemonReloadOutcome as Outcome, Error, ReloadOutcome, Result, State, daemon,
+    Configuration, Context, DaemonBase, DaemonReloadOutcome as Outcome, Error, ReloadOutcome, ReloadReport, Result,
+    State, daemon,
 };
 use probe::{Log, S, assert_nothing_left, until};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 /// What the daemons are configured with: a number, and what is to happen to whom.
 #[derive(Clone, Debug)]
@@ -280,17 +282,18 @@ async fn one_that_starts_meanwhile_is_reloaded_once_it_runs() {
     host.shutdown().await.assert_clean();
 }
 
-#[tokio::test]
-async fn one_that_starts_while_a_reload_has_its_turn_is_reloaded_once() {
-    let (log, gate, loads) = (Log::default(), Arc::new(Notify::new()), Arc::new(AtomicU32::new(0)));
+/// A host that has reloaded once, of which a daemon that has just begun to run waits to be given that, since a second reload has its turn.
+async fn late_in_a_second_reload(log: &Log, second: Settings) -> (TestHost, JoinHandle<Result<ReloadReport, Error>>) {
+    let (gate, loads) = (Arc::new(Notify::new()), Arc::new(AtomicU32::new(0)));
     let (opens, counts) = (gate.clone(), loads.clone());
     let load = move || {
-        let (opens, number) = (opens.clone(), counts.fetch_add(1, Ordering::Relaxed) + 1);
+        let (opens, second, number) = (opens.clone(), second.clone(), counts.fetch_add(1, Ordering::Relaxed) + 1);
         async move {
-            if number == 2 {
-                opens.notified().await;
+            if number == 1 {
+                return Ok::<_, Error>(Settings::number(1));
             }
-            Ok::<_, Error>(Settings::number(number))
+            opens.notified().await;
+            Ok(second)
         }
     };
     let host = TestHost::new("t").configuration(Settings::number(0), load).daemon(Other(log.clone())).start().await;
@@ -299,15 +302,47 @@ async fn one_that_starts_while_a_reload_has_its_turn_is_reloaded_once() {
     until("it starts", || log.has("late=0")).await;
     assert!(host.handle().reload().await.unwrap().is_reloaded());
     let handle = host.handle();
-    let second = tokio::spawn(async move { handle.reload().await });
+    let reload = tokio::spawn(async move { handle.reload().await });
     until("the second is loaded", || loads.load(Ordering::Relaxed) == 2).await;
     added.await.unwrap().unwrap(); // so what it has missed waits for its turn
     gate.notify_one();
-    assert!(second.await.unwrap().unwrap().is_reloaded());
+    (host, reload)
+}
+
+fn given_late(log: &Log) -> Vec<String> {
+    log.lines().into_iter().filter(|line| line.starts_with("late:")).collect()
+}
+
+#[tokio::test]
+async fn one_that_starts_while_a_reload_has_its_turn_is_reloaded_once() {
+    let log = Log::default();
+    let (host, reload) = late_in_a_second_reload(&log, Settings::number(2)).await;
+    assert!(reload.await.unwrap().unwrap().is_reloaded());
     host.settle().await;
-    let given: Vec<_> = log.lines().into_iter().filter(|line| line.starts_with("late:")).collect();
-    assert_eq!(given, ["late:0->2"]);
+    assert_eq!(given_late(&log), ["late:0->2"]);
     host.shutdown().await.assert_clean();
+}
+
+/// Keeps a daemon running in a shutdown until it has stopped itself.
+#[daemon(name = "keeper", requires(Late), no_handlers)]
+struct Keeper;
+impl DaemonBase for Keeper {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(S(1)).await;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn in_a_shutdown_nothing_is_given_beside_a_reload_that_is_under_way() {
+    let log = Log::default();
+    let (host, reload) = late_in_a_second_reload(&log, Settings::trouble(2, "late", Trouble::Hang)).await;
+    until("it hangs", || log.has("late:0->2")).await;
+    host.handle().add_daemon(Keeper).await.unwrap();
+    let report = host.shutdown().await;
+    assert_eq!(reload.await.unwrap().unwrap().outcome, ReloadOutcome::Abandoned);
+    assert_eq!(given_late(&log), ["late:0->2"]);
+    assert_nothing_left(&report);
 }
 
 #[daemon(name = "asker")]

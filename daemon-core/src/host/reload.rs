@@ -274,6 +274,9 @@ impl Board {
         let (board, slot) = (self.clone(), slot.clone());
         drop(aside(runtime, async move {
             let _turn = board.settings.turn().lock().await;
+            if board.stopping.is_cancelled() {
+                return; // the turn may come from a reload that was left where it was, in the midst of this daemon
+            }
             let current = board.settings.in_force();
             // A reload that had its turn first may have reached the daemon.
             let has = slot.running().map(|alive| alive.life.configured().number);
