@@ -53,8 +53,7 @@ pub(crate) fn check(stage: &Stage, ended: &Ended) -> Vec<String> {
     if let Some(report) = &ended.report {
         report_faults(stage, report, &mut faults);
     }
-    let by_hand = |step: &Step| matches!(step, Step::Start(_) | Step::Restart(_));
-    let by_hand = stage.steps.lock().unwrap().iter().filter(|(step, _)| by_hand(step)).count() as u64;
+    let by_hand = stage.steps.lock().unwrap().iter().filter(|(step, _)| step.starts()).count() as u64;
     for daemon in &ended.status.daemons {
         let at = NAMES.iter().position(|name| *name == daemon.name).unwrap();
         if !matches!(daemon.state, State::Stopped | State::Failed) {
@@ -160,7 +159,9 @@ fn journal_faults(nodes: &[Node], ended: &Ended, steered: bool) -> Vec<String> {
         };
         let at = NAMES.iter().position(|known| known == name).unwrap();
         if transition.state == State::Starting && host == Some(State::Starting) {
-            let unsettled = |on: &&usize| !nodes[**on].late && matches!(states.get(on), None | Some(State::Starting));
+            // One that was told to stop before its turn came is settled, too.
+            let is_unsettled = |state: Option<&State>| state.map_or(!steered, |state| *state == State::Starting);
+            let unsettled = |on: &&usize| !nodes[**on].late && is_unsettled(states.get(on));
             let unsettled = nodes[at].wants.iter().find(unsettled).filter(|_| ended.journal.len() < REMEMBERED);
             faults.extend(unsettled.map(|on| format!("start: n{at} did not wait for n{on}, which it wants")));
         }

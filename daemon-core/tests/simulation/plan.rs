@@ -135,6 +135,13 @@ pub(crate) enum Step {
     Shutdown,
 }
 
+impl Step {
+    /// Whether it starts daemons whatever they wait for, and again such as have failed: who is added has started what it requires.
+    pub(crate) fn starts(&self) -> bool {
+        matches!(self, Self::Start(_) | Self::Restart(_) | Self::Add(_))
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) nodes: Vec<Node>,

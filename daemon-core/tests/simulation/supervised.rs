@@ -10,7 +10,7 @@ use daemon_core::{ShutdownReport, State, Transition};
 use crate::actor::HANDLERS;
 use crate::ending::{Ended, GRACE};
 use crate::node::NAMES;
-use crate::plan::{Deed, Plan, Step};
+use crate::plan::{Deed, Plan};
 use crate::stage::Stage;
 use crate::trace::{End, Line, Moment};
 
@@ -23,8 +23,7 @@ pub(crate) fn check(stage: &Stage, ended: &Ended) -> Vec<String> {
     let plan = &stage.plan;
     let mut faults = Vec::new();
     // Who is told to start does not wait any longer, nor does who has no time left to start.
-    let by_hand = |step: &Step| matches!(step, Step::Start(_) | Step::Restart(_));
-    let hurries = plan.start_budget.is_some() || stage.steps.lock().unwrap().iter().any(|(step, _)| by_hand(step));
+    let hurries = plan.start_budget.is_some() || stage.steps.lock().unwrap().iter().any(|(step, _)| step.starts());
     if !hurries && !plan.blocks {
         faults.extend(short_delays(plan, ended));
     }
