@@ -273,6 +273,21 @@ async fn one_that_wants_another_is_degraded_without_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_daemon_requires_that_is_added_is_started_before_it() {
+    #[daemon(name = "late", requires(Fragile), no_handlers)]
+    struct Late;
+    impl DaemonBase for Late {}
+
+    let stage = Stage::set().await;
+    let handle = stage.handle();
+    handle.stop_daemon("fragile").await.unwrap();
+    handle.add_daemon(Late).await.unwrap();
+    let state = |of: &str| handle.status().daemon(of).unwrap().state;
+    assert_eq!(["fragile", "late", "top"].map(state), [State::Running, State::Running, State::Stopped]);
+    assert!(stage.host.shutdown().await.unwrap().is_clean());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_daemon_added_late_is_one_like_any_other() {
     #[daemon(name = "late", requires(Fragile), no_handlers)]
     struct Late(Log);

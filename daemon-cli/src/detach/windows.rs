@@ -10,9 +10,9 @@ use windows_sys::Win32::Foundation::{HANDLE_FLAG_INHERIT, SetHandleInformation};
 use windows_sys::Win32::System::Console::{STD_OUTPUT_HANDLE, SetStdHandle};
 use windows_sys::Win32::System::Threading::{CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW};
 
-/// Gives a process that is to be started a console of its own, which nobody sees: what closes this one or is typed at it does not reach it,
-/// the end of the session does. Of this process it gets what it is given, and nothing that this one has inherited: whoever reads
-/// what this process prints would wait for the end of the other, too.
+/// Gives a process that is to be started a console of its own, which nobody sees, so that what closes this one or is typed at it does not
+/// reach it. It does not inherit the standard handles of this one: whoever reads what this process prints would wait for the end
+/// of the other, too.
 #[expect(unsafe_code, reason = "what is inherited has no safe form")]
 pub(super) fn set_apart(command: &mut Command) {
     command.creation_flags(CREATE_NO_WINDOW | CREATE_NEW_PROCESS_GROUP);

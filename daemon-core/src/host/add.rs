@@ -15,8 +15,9 @@ use crate::daemon::DaemonBase;
 use crate::error::Error;
 
 impl HostHandle {
-    /// Adds a daemon to the running host under its own name, starts it, and waits until it runs. From then on it is as
-    /// if it had been there from the beginning; but who wants it and was there before neither waits for it nor stops before it.
+    /// Adds a daemon to the running host under its own name, starts it, and waits until it runs. What it requires and does not run
+    /// is started before, as by [`start_daemon`](Self::start_daemon). From then on it is as if it had been there from the
+    /// beginning; but who wants it and was there before neither waits for it nor stops before it.
     ///
     /// # Errors
     /// [`Error::NameTaken`]; [`Error::UnknownDaemon`] if it requires, or reacts to, a daemon that is not there;
