@@ -52,6 +52,8 @@ pub(crate) struct Board {
     plan: BTreeSet<(Moment, Place)>,
     /// The number of the last call, or hand.
     number: u64,
+    /// The number of the last change.
+    changes: u64,
     under_way: usize,
     /// Those in line to be polled.
     ready: VecDeque<Place>,
@@ -114,7 +116,8 @@ pub(crate) struct Polled {
 /// What is to be done where no lock is held: user code is called, woken, or dropped.
 #[derive(Default)]
 pub(crate) struct After {
-    pub(crate) changes: Vec<Change>,
+    /// With their numbers: others may be told of later ones sooner.
+    pub(crate) changes: Vec<(u64, Change)>,
     pub(crate) wake: Vec<Waker>,
     pub(crate) drop: Vec<Gone>,
     /// Whether something is to be asked in the background sooner than was said.
@@ -286,7 +289,8 @@ impl Board {
             return Some(Awaited { place, number });
         }
         if entry.calls.block() {
-            after.changes.extend(entry.could_not_be_asked(now));
+            let change = entry.could_not_be_asked(now);
+            self.note(change, after);
             return None;
         }
         let (until, call) = (entry.begin(number, now), Awaited { place, number });
@@ -469,7 +473,7 @@ impl Board {
     /// Books the end of the call under way of a check.
     fn end(&mut self, place: Place, verdict: Option<Verdict>, at: Moment, after: &mut After) {
         let Some(entry) = self.at(place).filter(|entry| entry.calls.under_way().is_some()) else { return };
-        after.changes.extend(entry.end(verdict, at));
+        let change = entry.end(verdict, at);
         entry.waiters(&mut after.wake);
         if entry.does_not_know()
             && let Some(planned) = entry.about.planned
@@ -478,11 +482,20 @@ impl Board {
             self.plan(place, at);
             after.is_sooner = true;
         }
+        self.note(change, after);
         self.under_way -= 1;
         if self.under_way == 0 {
             self.deadlines.clear();
             // A hand that sleeps would else do so for ever: it ends when it looks.
             after.is_rung |= self.hand.is_some();
+        }
+    }
+
+    /// Gives a change its number.
+    fn note(&mut self, change: Option<Change>, after: &mut After) {
+        if let Some(change) = change {
+            self.changes += 1;
+            after.changes.push((self.changes, change));
         }
     }
 

@@ -195,8 +195,8 @@ impl Driver {
         if is_sooner {
             self.sooner.notify_one();
         }
-        for change in changes {
-            self.tell(change);
+        for (number, change) in changes {
+            self.tell(number, change);
         }
         for waker in wake {
             waker.wake();
@@ -207,9 +207,9 @@ impl Driver {
     }
 
     /// Books that what a check's answers come to is something else, and tells the check if it has come to count as unhealthy.
-    fn tell(&self, change: Change) {
+    fn tell(&self, number: u64, change: Change) {
         let Change { check, name, from, to, message } = change;
-        self.history.book(HealthTransition::new(&name, from, to, message.as_deref().map(str::to_owned)));
+        self.history.book(number, HealthTransition::new(&name, from, to, message.as_deref().map(str::to_owned)));
         if to == HealthStatus::Unhealthy {
             let why = message.as_deref().unwrap_or("it is unhealthy");
             if let Err(panic) = attempt(|| check.became_unhealthy(why)) {

@@ -33,24 +33,58 @@ impl HealthTransition {
     }
 }
 
-/// The last transitions.
+/// The last transitions, by their numbers.
 #[derive(Debug, Default)]
-pub(crate) struct History(Mutex<VecDeque<Arc<HealthTransition>>>);
+pub(crate) struct History(Mutex<VecDeque<(u64, Arc<HealthTransition>)>>);
 
 impl History {
-    pub(crate) fn book(&self, transition: HealthTransition) {
+    /// Takes in a transition. Of two threads the one with the later transition may come first.
+    pub(crate) fn book(&self, number: u64, transition: HealthTransition) {
         let HealthTransition { check, from, to, message, .. } = &transition;
         tracing::info!(check, %from, %to, message, "health changed");
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() == REMEMBERED {
+        let later = all.iter().rev().take_while(|(other, _)| *other > number).count();
+        let place = all.len() - later;
+        all.insert(place, (number, Arc::new(transition)));
+        if all.len() > REMEMBERED {
             all.pop_front();
         }
-        all.push_back(Arc::new(transition));
     }
 
     /// Them, oldest first.
     pub(crate) fn all(&self) -> Vec<HealthTransition> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter().map(|transition| (**transition).clone()).collect()
+        all.iter().map(|(_, transition)| (**transition).clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HealthTransition, History, REMEMBERED};
+    use crate::HealthStatus::{Healthy, Unhealthy};
+
+    fn checks(history: &History) -> Vec<String> {
+        history.all().into_iter().map(|transition| transition.check).collect()
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_changes_whoever_tells_of_them_first() {
+        let history = History::default();
+        for number in [2, 1, 5, 3, 4] {
+            history.book(number, HealthTransition::new(&number.to_string(), Healthy, Unhealthy, None));
+        }
+        assert_eq!(checks(&history), ["1", "2", "3", "4", "5"]);
+    }
+
+    #[test]
+    fn the_latest_are_remembered_and_no_more() {
+        let history = History::default();
+        let all: u64 = 2 * REMEMBERED as u64;
+        for number in 2..=all {
+            history.book(number, HealthTransition::new(&number.to_string(), Healthy, Unhealthy, None));
+        }
+        history.book(1, HealthTransition::new("1", Healthy, Unhealthy, None));
+        let kept: Vec<_> = (all - REMEMBERED as u64 + 1..=all).map(|number| number.to_string()).collect();
+        assert_eq!(checks(&history), kept);
     }
 }
