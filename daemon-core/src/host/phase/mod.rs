@@ -46,6 +46,7 @@ impl Stage {
 
 /// What becomes of a daemon once its life under way has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 enum Fate {
     /// No end is in sight.
     Stay,
