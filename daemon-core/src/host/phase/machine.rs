@@ -129,10 +129,10 @@ impl Machine {
 
     fn broke(&mut self, at: usize, verdict: Verdict, actions: &mut Vec<Action>) {
         match (verdict, self.members[at].fate) {
-            (Verdict::Retry, Fate::Stay) => self.stop_with_those_that_require(at, Fate::Retry),
-            // For good is for good, also on the way to another life that nobody asked for.
-            (Verdict::GiveUp, Fate::Stay | Fate::Retry | Fate::Follow) => self.fail(at, actions),
-            _ => {}
+            (Verdict::Retry, _) => self.stop_with_those_that_require(at, Fate::Retry),
+            // For good is for good, but where it is to rest, or somebody asked for another life.
+            (Verdict::GiveUp, Fate::Rest | Fate::Again) => {}
+            (Verdict::GiveUp, _) => self.fail(at, actions),
         }
     }
 

@@ -62,7 +62,7 @@ enum Fate {
     Doomed,
 }
 
-/// What the supervisor says of a failure.
+/// What the supervisor says of a failure. Of one that [ends](Machine::goes_on) it is not asked: that is not retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Retry,
