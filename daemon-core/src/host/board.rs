@@ -33,6 +33,8 @@ pub(crate) enum Happening {
     StartFailed { at: usize, cancelled: bool },
     /// A stop ended.
     Stopped(usize),
+    /// A life did not come to its end.
+    Died(usize),
     /// A running daemon cannot go on; `for_good` if it is not to be restarted.
     Broke { at: usize, for_good: bool },
     /// An operator wants one daemon stopped; the number of the wish.

@@ -30,13 +30,14 @@ impl Conducting {
                 self.backing_off.retain(|(_, other)| other != at); // a delay that was cut short by hand
                 let until = Instant::now() + self.players[*at].after;
                 // Whoever does not run when the start has to be over fails then, and not later.
-                let until = self.start_ends().map_or(until, |by| until.min(by));
+                let until = self.start_by.map_or(until, |(by, _)| until.min(by));
                 self.backing_off.push((until, *at));
             }
             Action::FailedBy(at, on) => {
                 self.board.slot(*at).inner().reason = Some(format!("requires `{on}`, which failed"));
             }
             Action::HostRunning => {
+                self.start_by = None;
                 self.board.set_state(State::Running);
                 self.show();
                 self.tell_settled(true);
@@ -126,7 +127,7 @@ impl Conducting {
         let declaration = player.unit.declaration();
         let limits = StartLimits {
             timeout: declaration.start_timeout.unwrap_or(self.start_timeout).min(FOREVER),
-            whole: self.start_by.filter(|_| !self.machine.has_run()),
+            whole: self.start_by,
         };
         // An optional daemon is waited for as long as its host's start may take.
         player.deadline = Some(limits.deadline(player.began));
@@ -150,13 +151,7 @@ impl Conducting {
             ended: false,
         };
         let life: BoxFuture<'static, ()> = Box::pin(lifecycle.run());
-        let task = self.lives.spawn_on(life, runtime);
-        self.at.insert(task.id(), at);
-    }
-
-    /// When the start of the whole host has to be over, while it is under way.
-    fn start_ends(&self) -> Option<Instant> {
-        self.start_by.filter(|_| !self.machine.has_run()).map(|(by, _)| by)
+        drop(runtime.spawn(life)); // whatever ends it, it tells of that
     }
 
     /// What a daemon gets of the time that is left.
@@ -203,7 +198,7 @@ impl Conducting {
     fn hurry(&self) {
         for at in (0..self.players.len()).filter(|at| self.machine.stage(*at) == Stage::Stopping) {
             let share = self.share(at);
-            let shorten = |order: Order| Order { share, returns: false, ..order };
+            let shorten = |order: Order| Order { share, ..order };
             self.players[at].order.send_modify(|order| *order = order.map(shorten));
         }
     }

@@ -6,12 +6,11 @@
 mod acts;
 mod release;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::board::{Board, Happening};
@@ -95,12 +94,10 @@ struct Conducting {
     happenings: mpsc::UnboundedReceiver<Happening>,
     stop_budget: Duration,
     start_timeout: Duration,
-    /// When the whole start must have ended, and how long it could take.
+    /// When the whole start must have ended, and how long it could take; `None` once it has, or without a limit.
     start_by: Option<(Instant, Duration)>,
     planes: Planes,
     settled: Option<oneshot::Sender<StartReport>>,
-    lives: JoinSet<()>,
-    at: HashMap<tokio::task::Id, usize>,
     /// Who waits for a restart, and until when.
     backing_off: Vec<(Instant, usize)>,
     overdue: Overdue,
@@ -137,8 +134,6 @@ impl Conductor {
             start_by: self.start_budget.map(|budget| (Instant::now() + budget, budget)),
             planes,
             settled: Some(settled),
-            lives: JoinSet::new(),
-            at: HashMap::new(),
             backing_off: Vec::new(),
             overdue: Overdue::default(),
             unready_delay: self.unready_delay,
@@ -175,7 +170,7 @@ impl Conducting {
 
     /// Says what the program does last; the operations plane stops after that, in the time that is kept for it.
     async fn say_farewell(&mut self) -> Vec<Action> {
-        let by = self.last_call.take().unwrap_or_else(|| self.until());
+        let by = self.last_call.unwrap_or_else(|| self.until());
         self.board.farewell.say(self.planes.workers(), by).await;
         self.machine.step(Input::FarewellSaid)
     }
@@ -197,13 +192,6 @@ impl Conducting {
         tokio::select! {
             biased;
             Some(happening) = self.happenings.recv() => self.judge(happening),
-            Some(ended) = self.lives.join_next_with_id() => match ended {
-                Ok((id, ())) => {
-                    self.at.remove(&id);
-                    Vec::new()
-                }
-                Err(error) => self.life_died(error.id()),
-            },
             () = reached(self.unready_until) => {
                 self.unready_until = None;
                 self.machine.step(Input::Shutdown)
@@ -224,17 +212,21 @@ impl Conducting {
         let input = match happening {
             Happening::Started(at) => Input::Started(at),
             Happening::StartFailed { at, cancelled } => {
-                // The first start is never retried. What ends anyway is not charged.
-                let again = self.machine.has_run() && !cancelled && self.machine.goes_on(at);
+                // The first start is never retried. What ends anyway is not charged, such as one that was cancelled.
+                let again = self.machine.has_run() && self.machine.goes_on(at);
                 let verdict = if again { self.verdict(at) } else { Verdict::GiveUp };
                 Input::StartFailed { at, cancelled, verdict }
             }
             Happening::Stopped(at) => Input::Stopped(at),
+            // Counts as failed, so that nothing waits for it.
+            Happening::Died(at) => {
+                self.board.slot(at).inner().reason = Some("its lifecycle task died".to_owned());
+                Input::StartFailed { at, cancelled: false, verdict: Verdict::GiveUp }
+            }
             Happening::Broke { at, for_good } => {
-                let goes_on = self.machine.stage(at) == Stage::Running && self.machine.goes_on(at);
                 let verdict = match for_good {
                     true => Verdict::GiveUp,
-                    false if goes_on => self.verdict(at),
+                    false if self.machine.goes_on(at) => self.verdict(at),
                     false => return Vec::new(), // it ends already, such as for an earlier failure, which is charged once
                 };
                 Input::Broke { at, verdict }
@@ -257,8 +249,7 @@ impl Conducting {
                 return self.machine.add(Edges { name, requires, wants, plane }, optional);
             }
             Happening::Shutdown if self.board.state() == State::Running && !self.unready_delay.is_zero() => {
-                let since = self.board.stopping_since().unwrap_or_else(Instant::now);
-                self.unready_until = Some(since + self.unready_delay);
+                self.unready_until = Some(Instant::now() + self.unready_delay);
                 return Vec::new();
             }
             Happening::Shutdown => Input::Shutdown,
@@ -310,16 +301,6 @@ impl Conducting {
         let by = if by.is_empty() { String::new() } else { format!(", but in {}", by.join(" and ")) };
         self.board.slot(at).inner().reason = Some(format!("{missed}, and no thread is free to end it{by}"));
         self.machine.step(Input::Overdue(at))
-    }
-
-    /// A life whose own task died counts as failed, so that nothing waits for it.
-    fn life_died(&mut self, id: tokio::task::Id) -> Vec<Action> {
-        let Some(at) = self.at.remove(&id) else { return Vec::new() };
-        if !self.machine.is_up(at) {
-            return Vec::new();
-        }
-        self.board.slot(at).inner().reason = Some("its lifecycle task died".to_owned());
-        self.machine.step(Input::StartFailed { at, cancelled: false, verdict: Verdict::GiveUp })
     }
 }
 

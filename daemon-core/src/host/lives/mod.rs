@@ -63,11 +63,12 @@ pub(crate) struct Lifecycle {
     pub(crate) ended: bool,
 }
 
-/// Dropped before its end, it has no runtime any more.
+/// Dropped before its end, it has panicked or has no runtime any more.
 impl Drop for Lifecycle {
     fn drop(&mut self) {
         if !self.ended {
             self.slot.bereave();
+            self.board.tell(Happening::Died(self.at));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Action, Fate, Input, Stage, Verdict};
 use crate::declaration::Plane;
-use crate::host::graph::{Edges, Graph};
+use crate::host::graph::{Edges, Graph, Node};
 
 /// How far what the program does last has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ struct Member {
     optional: bool,
 }
 
-/// The state of a host's daemons.
+/// The state of a host's daemons. Once the host has stopped it is asked nothing more.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
     graph: Graph,
@@ -27,7 +27,6 @@ pub(crate) struct Machine {
     running: bool,
     stopping: bool,
     farewell: Farewell,
-    stopped: bool,
     /// The first required daemon that failed, or any that blocked the start.
     failed: Option<usize>,
 }
@@ -37,7 +36,7 @@ impl Machine {
         let member = |at| Member { stage: Stage::Waiting, fate: Fate::Stay, optional: optional(at) };
         let members = (0..graph.nodes.len()).map(member).collect();
         let farewell = Farewell::Unsaid;
-        Self { graph, members, running: false, stopping: false, farewell, stopped: false, failed: None }
+        Self { graph, members, running: false, stopping: false, farewell, failed: None }
     }
 
     pub(crate) fn graph(&self) -> &Graph {
@@ -72,14 +71,13 @@ impl Machine {
     pub(crate) fn add(&mut self, edges: Edges, optional: bool) -> Vec<Action> {
         self.graph.add(edges);
         self.members.push(Member { stage: Stage::Waiting, fate: Fate::Stay, optional });
-        self.stopped = false;
         self.advance()
     }
 
-    /// Whether nothing ends the daemon's life but the host's end.
+    /// What becomes of the daemons.
     #[cfg(test)]
-    pub(super) fn stays(&self, at: usize) -> bool {
-        self.members[at].fate == Fate::Stay
+    pub(super) fn fates(&self) -> Vec<Fate> {
+        self.members.iter().map(|member| member.fate).collect()
     }
 
     /// Whether the daemon's life goes on as far as has been decided, so that its failure is news.
@@ -108,12 +106,9 @@ impl Machine {
             }
             Input::StartFailed { at, cancelled, verdict } => self.start_failed(at, cancelled, verdict, &mut actions),
             Input::Overdue(at) => {
-                if self.members[at].stage == Stage::Starting && !self.stopping {
-                    self.members[at].fate = Fate::Doomed;
-                    self.failed.get_or_insert(at);
-                    self.fail(at, &mut actions);
-                    self.begin_stop(&mut actions);
-                }
+                self.failed.get_or_insert(at);
+                self.fail(at, &mut actions);
+                self.begin_stop(&mut actions);
             }
             Input::Stopped(at) => self.ended(at, &mut actions),
             Input::Broke { at, verdict } => self.broke(at, verdict, &mut actions),
@@ -133,49 +128,29 @@ impl Machine {
     }
 
     fn broke(&mut self, at: usize, verdict: Verdict, actions: &mut Vec<Action>) {
-        let Member { stage, fate, .. } = self.members[at];
-        if stage != Stage::Running || self.stopping {
-            return;
-        }
-        match (verdict, fate) {
-            (Verdict::Retry, Fate::Stay) => self.stop_with_those_that_require(at, Fate::Retry),
-            // For good is for good, also on the way to another life that nobody asked for.
-            (Verdict::GiveUp, Fate::Stay | Fate::Retry | Fate::Follow) => {
-                self.members[at].fate = Fate::Doomed;
-                self.fail(at, actions);
-            }
-            _ => {}
+        match (verdict, self.members[at].fate) {
+            (Verdict::Retry, _) => self.stop_with_those_that_require(at, Fate::Retry),
+            // For good is for good, but where it is to rest, or somebody asked for another life.
+            (Verdict::GiveUp, Fate::Rest | Fate::Again) => {}
+            (Verdict::GiveUp, _) => self.fail(at, actions),
         }
     }
 
     fn start_failed(&mut self, at: usize, cancelled: bool, verdict: Verdict, actions: &mut Vec<Action>) {
-        if cancelled || self.stopping || self.members[at].fate != Fate::Stay {
-            let failed_by_itself = !cancelled && self.members[at].fate == Fate::Stay;
-            if failed_by_itself {
-                self.members[at].fate = Fate::Doomed;
+        if !cancelled && self.members[at].fate == Fate::Stay {
+            match verdict {
+                Verdict::Retry => self.members[at].fate = Fate::Retry,
+                Verdict::GiveUp => self.fail(at, actions),
             }
-            self.ended(at, actions);
-            if failed_by_itself {
-                self.fail(at, actions);
-            }
-            return;
         }
-        self.members[at].fate = if verdict == Verdict::Retry { Fate::Retry } else { Fate::Doomed };
         self.ended(at, actions);
-        if verdict == Verdict::GiveUp {
-            self.fail(at, actions);
-        }
     }
 
     /// A life has ended: what its daemon does next is its fate.
     fn ended(&mut self, at: usize, actions: &mut Vec<Action>) {
         let member = &mut self.members[at];
-        let fate = std::mem::replace(&mut member.fate, Fate::Stay);
-        member.stage = match fate {
-            Fate::Doomed => {
-                member.fate = Fate::Doomed;
-                Stage::Failed
-            }
+        member.stage = match std::mem::replace(&mut member.fate, Fate::Stay) {
+            Fate::Doomed => Stage::Failed,
             _ if self.stopping => Stage::Stopped,
             Fate::Retry => {
                 actions.push(Action::BackOff(at));
@@ -200,19 +175,15 @@ impl Machine {
     fn rest(&mut self, at: usize) {
         for on in self.graph.those_that_require(at).into_iter().chain([at]) {
             let member = &mut self.members[on];
-            match member.stage {
-                Stage::Failed | Stage::Stopped => {}
-                Stage::Waiting | Stage::BackingOff => member.stage = Stage::Stopped,
-                _ if member.fate != Fate::Doomed => member.fate = Fate::Rest,
-                _ => {}
+            match (member.stage, member.fate) {
+                (Stage::Failed | Stage::Stopped, _) | (_, Fate::Doomed) => {}
+                (Stage::Waiting | Stage::BackingOff, _) => member.stage = Stage::Stopped,
+                _ => member.fate = Fate::Rest,
             }
         }
     }
 
     fn wake(&mut self, at: usize) {
-        if self.stopping {
-            return;
-        }
         self.wake_what_it_requires(at);
         self.wake_alone(at);
     }
@@ -224,10 +195,7 @@ impl Machine {
     fn wake_alone(&mut self, at: usize) {
         let member = &mut self.members[at];
         match (member.stage, member.fate) {
-            (Stage::Stopped | Stage::Failed | Stage::BackingOff, _) => {
-                member.stage = Stage::Waiting;
-                member.fate = Fate::Stay;
-            }
+            (Stage::Stopped | Stage::Failed | Stage::BackingOff, _) => member.stage = Stage::Waiting,
             // One that has failed and still stops would end as failed, and who requires it would wait for ever.
             (_, Fate::Rest | Fate::Doomed) => member.fate = Fate::Again,
             _ => {}
@@ -235,12 +203,10 @@ impl Machine {
     }
 
     fn renew(&mut self, at: usize) {
-        if self.members[at].stage.is_up() && !self.stopping {
-            if matches!(self.members[at].fate, Fate::Stay | Fate::Rest | Fate::Retry) {
-                // What it requires may be about to rest.
-                self.wake_what_it_requires(at);
-                self.stop_with_those_that_require(at, Fate::Again);
-            }
+        if self.members[at].stage.is_up() {
+            // What it requires may be about to rest.
+            self.wake_what_it_requires(at);
+            self.stop_with_those_that_require(at, Fate::Again);
         } else {
             self.wake(at);
         }
@@ -253,29 +219,32 @@ impl Machine {
         }
     }
 
-    /// Books the failure of `at`, and of all that require it.
+    /// Books the failure of `at`, whose life is still to end, and of all that require it.
     fn fail(&mut self, at: usize, actions: &mut Vec<Action>) {
-        let (first, mut failed) = (at, vec![at]);
-        while let Some(at) = failed.pop() {
-            if !self.members[at].optional {
-                self.failed.get_or_insert(first);
-                if self.running {
-                    self.begin_stop(actions);
-                }
-            }
-            let name = self.graph.nodes[at].name.clone();
-            for dependent in self.graph.nodes[at].dependents.clone() {
-                let requires = self.graph.nodes[dependent].requires.contains(&at);
+        self.members[at].fate = Fate::Doomed;
+        let mut failed = vec![at];
+        let mut matters = false;
+        while let Some(on) = failed.pop() {
+            matters |= !self.members[on].optional;
+            let Node { name, dependents, .. } = &self.graph.nodes[on];
+            for &dependent in dependents {
+                let requires = self.graph.nodes[dependent].requires.contains(&on);
                 let member = &mut self.members[dependent];
                 if !requires || member.fate == Fate::Doomed || member.stage.is_over() {
                     continue;
                 }
-                member.fate = Fate::Doomed;
-                if !member.stage.is_up() {
-                    member.stage = Stage::Failed;
+                match member.stage.is_up() {
+                    true => member.fate = Fate::Doomed,
+                    false => member.stage = Stage::Failed,
                 }
                 actions.push(Action::FailedBy(dependent, name.clone()));
                 failed.push(dependent);
+            }
+        }
+        if matters {
+            self.failed.get_or_insert(at);
+            if self.running {
+                self.begin_stop(actions);
             }
         }
     }
@@ -299,8 +268,7 @@ impl Machine {
             actions.push(Action::SayFarewell);
         }
         let over = self.farewell == Farewell::Said && self.members.iter().all(|member| member.stage.is_over());
-        if self.stopping && !self.stopped && over {
-            self.stopped = true;
+        if over {
             actions.push(Action::HostStopped);
         }
         actions

@@ -46,6 +46,7 @@ impl Stage {
 
 /// What becomes of a daemon once its life under way has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 enum Fate {
     /// No end is in sight.
     Stay,
@@ -61,7 +62,7 @@ enum Fate {
     Doomed,
 }
 
-/// What the supervisor says of a failure.
+/// What the supervisor says of a failure. Of one that [ends](Machine::goes_on) it is not asked: that is not retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Retry,

@@ -1,15 +1,18 @@
 //! Walks the machine through worlds that answer its orders in every order there is.
 
-use std::collections::BTreeSet;
+mod spec;
+
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use proptest::prelude::*;
 
+use self::spec::{Spec, Todo};
 use super::*;
 use crate::declaration::Plane;
 use crate::host::graph::{Edges, Graph};
 
 /// What a life does, as the machine cannot see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Life {
     None,
     /// Starting; it was told to stop or not.
@@ -27,6 +30,7 @@ impl Life {
 #[derive(Clone)]
 struct World {
     machine: Machine,
+    spec: Spec,
     lives: Vec<Life>,
     backing_off: BTreeSet<usize>,
     running: bool,
@@ -40,9 +44,11 @@ struct World {
 impl World {
     fn new(graph: Graph, optional: impl Fn(usize) -> bool) -> Self {
         let lives = vec![Life::None; graph.nodes.len()];
+        let spec = Spec::new(&graph, &optional);
         let machine = Machine::new(graph, optional);
         let mut world = Self {
             machine,
+            spec,
             lives,
             backing_off: BTreeSet::new(),
             running: false,
@@ -51,8 +57,8 @@ impl World {
             stopped: false,
             said: Vec::new(),
         };
-        let actions = world.machine.begin();
-        world.obey(&actions);
+        let (actions, todo) = (world.machine.begin(), world.spec.begin());
+        world.obey(&actions, &todo);
         world
     }
 
@@ -68,7 +74,7 @@ impl World {
                     if told {
                         inputs.push(Input::StartFailed { at, cancelled: false, verdict: Verdict::GiveUp });
                     }
-                    if self.machine.has_run() && !told {
+                    if self.machine.has_run() && self.machine.goes_on(at) {
                         inputs.push(Input::StartFailed { at, cancelled: false, verdict: Verdict::Retry });
                     }
                 }
@@ -86,12 +92,20 @@ impl World {
         let mut inputs = vec![Input::Shutdown];
         inputs.extend(self.stopping.then_some(Input::FarewellSaid));
         for (at, life) in self.lives.iter().enumerate() {
-            inputs.extend([Input::Rest(at), Input::Wake(at), Input::Renew(at)]);
-            if matches!(life, Life::Starting(_)) {
+            inputs.push(Input::Rest(at));
+            if !self.stopping {
+                inputs.extend([Input::Wake(at), Input::Renew(at)]);
+            }
+            if *life == Life::Starting(false) && !self.stopping {
                 inputs.push(Input::Overdue(at));
             }
-            if matches!(life, Life::Running(_)) {
-                inputs.extend([Verdict::Retry, Verdict::GiveUp].map(|verdict| Input::Broke { at, verdict }));
+            if *life != Life::None {
+                // Also of one of which it is yet to be told that it runs; and a life whose own task died counts as this, however far it was.
+                inputs.push(Input::Broke { at, verdict: Verdict::GiveUp });
+                inputs.push(Input::StartFailed { at, cancelled: false, verdict: Verdict::GiveUp });
+                if self.machine.goes_on(at) {
+                    inputs.push(Input::Broke { at, verdict: Verdict::Retry });
+                }
             }
         }
         inputs
@@ -108,8 +122,8 @@ impl World {
             Input::FarewellSaid => self.farewell = Some(true),
             _ => {}
         }
-        let actions = self.machine.step(input);
-        self.obey(&actions);
+        let (actions, todo) = (self.machine.step(input), self.spec.step(input));
+        self.obey(&actions, &todo);
         self.check();
     }
 
@@ -120,19 +134,24 @@ impl World {
         let edges = Edges { name: at.to_string().into(), requires: of(1), wants: of(2), plane: Plane::Workers };
         self.said.push(format!("add {edges:?}"));
         self.lives.push(Life::None);
-        let actions = self.machine.add(edges, names & 1 == 0);
-        self.obey(&actions);
-        self.happen(Input::Wake(at));
+        let optional = names & 1 == 0;
+        let todo = self.spec.add(&edges, optional);
+        let actions = self.machine.add(edges, optional);
+        self.obey(&actions, &todo);
+        if !self.stopping {
+            self.happen(Input::Wake(at));
+        }
     }
 
-    fn obey(&mut self, actions: &[Action]) {
+    fn obey(&mut self, actions: &[Action], todo: &Todo) {
         for action in actions {
             self.said.push(format!("  -> {action:?}"));
             assert!(!self.stopped, "nothing follows the end: {self:?}");
             match *action {
                 Action::Start(at) => self.start(at),
                 Action::Stop(at) => self.stop(at),
-                Action::BackOff(at) => assert!(self.backing_off.insert(at) || self.machine.has_run(), "{self:?}"),
+                // A delay that was cut short by hand counts no more.
+                Action::BackOff(at) => drop(self.backing_off.replace(at)),
                 Action::FailedBy(..) => {}
                 Action::HostRunning => assert!(!std::mem::replace(&mut self.running, true), "twice: {self:?}"),
                 Action::HostStopping => assert!(!std::mem::replace(&mut self.stopping, true), "twice: {self:?}"),
@@ -146,6 +165,8 @@ impl World {
                 }
             }
         }
+        assert_eq!(self.spec.summary(actions, self), *todo, "{self:?}");
+        self.spec.compare(&self.machine, self);
     }
 
     fn start(&mut self, at: usize) {
@@ -173,7 +194,7 @@ impl World {
                 assert_eq!(self.lives[on], Life::None, "{at} stops before {on}: {self:?}");
             }
         }
-        if self.stopping && self.is_of_operations(at) && self.machine.stays(at) {
+        if self.stopping && self.is_of_operations(at) && self.machine.fates()[at] == Fate::Stay {
             assert_eq!(self.farewell, Some(true), "{at} stops before the farewell: {self:?}");
         }
     }
@@ -214,7 +235,7 @@ impl World {
         }
         for _ in 0..100 {
             let pending = self.pending();
-            if pending.is_empty() {
+            if pending.is_empty() || self.stopped {
                 break;
             }
             let input = pending[pick(pending.len())];
@@ -287,6 +308,36 @@ fn every_walk_of_three_steps_from_the_start_and_from_running_keeps_the_rules() {
         every_walk(&running, 3, &mut walked);
     }
     assert!(walked > 50_000, "{walked}");
+}
+
+/// Follows everything that can happen from here on, over any number of steps; says in how many states that may be.
+fn every_state(from: World) -> usize {
+    let key =
+        |world: &World| (world.spec.clone(), world.machine.fates(), world.backing_off.clone(), world.lives.clone());
+    let mut seen = HashSet::from([key(&from)]);
+    let mut open = VecDeque::from([from]);
+    while let Some(world) = open.pop_front() {
+        for input in world.pending().into_iter().chain(world.meddling()) {
+            let mut next = world.clone();
+            next.happen(input);
+            if seen.insert(key(&next)) && !next.stopped {
+                open.push_back(next);
+            }
+        }
+    }
+    seen.len()
+}
+
+/// More daemons in fewer steps are in the other walks.
+#[test]
+fn in_every_state_that_two_daemons_can_be_in_what_is_done_is_what_the_rules_say() {
+    for kind in 0..3 {
+        for operations in 0..2 {
+            let pair = planes(2, operations, |_, _| kind);
+            let states = every_state(World::new(pair, |at| at == 1 - operations));
+            assert!(states > 3_000, "{states}");
+        }
+    }
 }
 
 #[test]
