@@ -10,8 +10,8 @@ use daemon_core::{
 };
 use probe::{Log, S, Says, account, assert_nothing_left, until};
 use std::future::pending;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, mpsc};
 use tokio::time::Instant;
 
 #[derive(Event)]
@@ -246,44 +246,6 @@ async fn what_is_drained_is_not_cancelled_while_there_is_time() {
     assert_nothing_left(&host.shutdown().await.unwrap());
 }
 
-/// Blocks its thread in the first event.
-#[daemon(name = "blocks", stop_timeout = "100ms")]
-struct Blocks {
-    log: Log,
-    blocked: mpsc::Sender<()>,
-    release: Mutex<Option<mpsc::Receiver<()>>>,
-}
-#[daemon]
-impl Blocks {
-    #[on_event]
-    fn said(&self, _said: &Said) {
-        let release = self.release.lock().unwrap().take();
-        if let Some(release) = release {
-            self.blocked.send(()).unwrap();
-            assert!(release.recv().is_err(), "it is let go by a hang-up");
-        } else {
-            self.log.say("heard");
-        }
-    }
-}
-impl DaemonBase for Blocks {}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_life_hears_its_events_once_the_handler_of_an_earlier_one_no_longer_blocks() {
-    let (log, (blocked, is_blocked), (release, released)) = (Log::default(), mpsc::channel(), mpsc::channel());
-    let daemon = Blocks { log: log.clone(), blocked, release: Mutex::new(Some(released)) };
-    let host = Host::new("t").daemon(daemon).start().await.unwrap();
-    let handle = host.handle();
-    handle.publish(Said(None)).await.unwrap();
-    tokio::task::spawn_blocking(move || is_blocked.recv().unwrap()).await.unwrap();
-    handle.restart_daemon("blocks").await.unwrap();
-    handle.publish(Said(None)).await.unwrap();
-    drop(release);
-    log.said("heard").await;
-    let report = host.shutdown().await.unwrap();
-    assert_nothing_left(&report);
-}
-
 /// May take longer to stop than there are moments to come.
 #[daemon(name = "eternal", no_handlers, stop_timeout = "10000000000d")]
 struct Eternal;
@@ -293,5 +255,52 @@ impl DaemonBase for Eternal {}
 async fn a_stop_that_may_take_for_ever_has_no_end_that_cannot_be_told() {
     let host = Host::new("t").daemon(Eternal).start().await.unwrap();
     host.handle().stop_daemon("eternal").await.unwrap();
+    assert_nothing_left(&host.shutdown().await.unwrap());
+}
+
+/// Looks, when it goes, at what has become of the events for it.
+#[daemon(name = "looks", stop_timeout = "1s")]
+struct Looks(Log, Mutex<Option<HostHandle>>);
+#[daemon]
+impl Looks {
+    #[on_event]
+    async fn said(&self, _said: &Said) {
+        pending().await
+    }
+}
+impl DaemonBase for Looks {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        *self.1.lock().unwrap() = Some(cx.host());
+        Ok(())
+    }
+}
+impl Drop for Looks {
+    fn drop(&mut self) {
+        if let Some(host) = self.1.lock().unwrap().take() {
+            let status = host.status();
+            let account = account(&status.daemon("looks").unwrap().subscriptions, "said");
+            self.0.say(format!("{} abandoned, {} queued", account.abandoned, account.queued));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_queued_is_abandoned_with_its_life_unless_another_follows() {
+    let (log, (text, _guard)) = (Log::default(), log::listen());
+    let looks = log.clone();
+    let make = move || Ok::<_, BoxError>(Looks(looks.clone(), Mutex::default()));
+    let host = Host::new("t").daemon_with(make).start().await.unwrap();
+    let handle = host.handle();
+    for _ in 0..3 {
+        handle.publish(Said(None)).await.unwrap();
+    }
+    handle.restart_daemon("looks").await.unwrap();
+    handle.stop_daemon("looks").await.unwrap();
+    assert_eq!(log.lines(), ["1 abandoned, 2 queued", "3 abandoned, 0 queued"]);
+    let states: Vec<_> =
+        handle.journal().into_iter().filter(|line| line.daemon.is_some()).map(|line| line.state).collect();
+    let life = [State::Starting, State::Running, State::Stopping, State::Stopped];
+    assert_eq!(states, [life, life].concat());
+    assert!(text.line("event handler `said` was aborted").is_some_and(|line| line.contains("WARN")), "{}", text.text());
     assert_nothing_left(&host.shutdown().await.unwrap());
 }
