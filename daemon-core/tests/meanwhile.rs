@@ -218,6 +218,7 @@ async fn events_wait(told: log::Log) {
     }
     handle.publish(Word).await.unwrap();
     assert!(log.lines().is_empty(), "{:?}", log.lines());
+    assert!(told.line("was aborted").is_none(), "who waits does not hold its stop up: {}", told.text());
     let waits = "events wait until a handler of an earlier life no longer blocks its thread";
     until("it is told of", || told.line(waits).is_some()).await;
     let line = told.line(waits).unwrap();

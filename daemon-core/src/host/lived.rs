@@ -1,7 +1,6 @@
 //! A daemon's value in one life: its hooks, handlers and rows, bound to that life.
 
 use std::collections::HashMap;
-use std::pin::{Pin, pin};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -66,12 +65,10 @@ impl Observer for Booked<'_> {
     }
 }
 
-/// Waits until the handlers of an earlier life have ended; returns whether they have, and not this life. Said once.
-async fn has_left(life: &Life, left: Pin<&mut Notified<'_>>, waited: bool) -> bool {
-    if !waited {
-        let what = "events wait until a handler of an earlier life no longer blocks its thread";
-        tracing::error!(daemon = &*life.daemon, "{what}");
-    }
+/// Waits until the handlers of an earlier life have ended; returns whether they have, and not this life.
+async fn has_left(life: &Life, left: Notified<'_>) -> bool {
+    let what = "events wait until a handler of an earlier life no longer blocks its thread";
+    tracing::error!(daemon = &*life.daemon, "{what}");
     tokio::select! {
         biased;
         () = life.intake.cancelled() => false,
@@ -139,19 +136,16 @@ impl<D: DaemonBase> Lived for LivedOf<D> {
                 let (Some(wiring), booked) = (wiring.get(), Booked { life: &cx.life, on_error: &on_error }) else {
                     return;
                 };
-                let mut waited = false;
                 loop {
+                    // From here on it hears of that end, polled or not.
                     let Some(left) = wiring.left(at) else { return };
-                    let mut left = pin!(left);
-                    left.as_mut().enable();
                     let ran = match at.checked_sub(1) {
                         None => wiring.run(&daemon, &cx, &booked).await,
                         Some(isolated) => wiring.run_isolated(isolated, &daemon, &cx, &booked).await,
                     };
-                    if ran.is_ok() || !has_left(&cx.life, left, waited).await {
+                    if ran.is_ok() || !has_left(&cx.life, left).await {
                         return;
                     }
-                    waited = true;
                 }
             });
             (name, run)

@@ -26,11 +26,7 @@ impl<W: Fn() -> BoxFuture<'static, Result<()>>> Watched<'_, W> {
     /// is warned about.
     pub(super) async fn run(self) {
         let Self { life, name, .. } = self;
-        tokio::select! {
-            biased;
-            () = life.intake.cancelled() => return,
-            () = life.ready.cancelled() => {}
-        }
+        life.ready.cancelled().await; // it is registered only when nothing can keep its daemon from running
         let mut history = History::default();
         loop {
             let began = Instant::now();

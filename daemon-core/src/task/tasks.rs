@@ -156,9 +156,7 @@ impl Tasks {
     /// Cancel safe.
     pub(crate) async fn idle(&self, of: &(dyn Fn(TaskKind) -> bool + Sync)) {
         loop {
-            let none_left = self.none_left.notified();
-            tokio::pin!(none_left);
-            none_left.as_mut().enable();
+            let none_left = self.none_left.notified(); // from here on it hears of that, polled or not
             if !self.lock().any(of) {
                 return;
             }

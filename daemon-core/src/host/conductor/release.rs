@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::Conducting;
 use crate::host::board::Happening;
 use crate::host::lives::destructor_failed;
@@ -31,7 +29,7 @@ impl Conducting {
         let until = self.until() + LEAVING;
         let mut ended = ended.into_iter().peekable();
         while let Some(wave) = ended.peek().map(|(slot, _)| slot.wave) {
-            let behind = self.used_up(until);
+            let behind = self.board.leaving.under_way();
             let of_wave = std::iter::from_fn(|| ended.next_if(|(slot, _)| slot.wave == wave));
             let let_go = |(slot, unit): (Arc<Slot>, _)| {
                 slot.inner().behind.clone_from(&behind);
@@ -44,14 +42,9 @@ impl Conducting {
         }
         // Values of earlier lives may still be leaving.
         drop(tokio::time::timeout_at(until, self.board.leaving.all_gone()).await);
-        drop(tokio::time::timeout_at(until, self.board.settings.release(self.used_up(until))).await);
+        drop(tokio::time::timeout_at(until, self.board.settings.release(self.board.leaving.under_way())).await);
         let bus = self.bus.clone();
         drop(aside(self.planes.workers(), async move { bus.end_taps() })); // it wakes those who look on, and nobody waits for that
-    }
-
-    /// Whose destructors have used up the time, if it is up: what is to go now can hardly begin before the report is made.
-    fn used_up(&self, until: Instant) -> Vec<String> {
-        if Instant::now() < until { Vec::new() } else { self.board.leaving.under_way() }
     }
 
     fn let_go(&self, slot: Arc<Slot>, unit: Arc<dyn Unit>) -> impl Future<Output = ()> + use<> {

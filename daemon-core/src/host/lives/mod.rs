@@ -101,9 +101,9 @@ impl Lifecycle {
                 tracing::info!(parent: &life.span, took = ?begun.elapsed(), "running");
                 let order = self.ordered().await;
                 tracing::info!(parent: &life.span, "stopping");
-                self.stop(&life, order, entered).await;
-                tracing::info!(parent: &life.span, "stopped");
-                drop(life); // with it goes what it holds of the daemons it requires
+                let span = life.span.clone();
+                self.stop(life, order, entered).await;
+                tracing::info!(parent: &span, "stopped");
                 self.board.tell(Happening::Stopped(self.at));
             }
             Err(why) => {
@@ -117,11 +117,10 @@ impl Lifecycle {
                 let ordered = *self.stop.borrow();
                 let order = match ordered {
                     Some(order) => order,
-                    None if cancelled && self.is_last() => self.ordered().await, // it comes in its turn
+                    None if self.is_last() => self.ordered().await, // it comes in its turn
                     None => Order { share: stop_ceiling(&*self.unit), returns: true, restarts: false },
                 };
-                self.stop(&life, order, entered).await;
-                drop(life);
+                self.stop(life, order, entered).await;
                 self.board.tell(Happening::StartFailed { at: self.at, cancelled });
             }
         }

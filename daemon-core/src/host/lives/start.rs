@@ -1,6 +1,5 @@
 //! The start of a life: its value made, initialised, its work begun.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -80,6 +79,12 @@ impl Threshold {
     }
 }
 
+/// What has been sent; from then on nothing can be, and its destructor is the sender's concern.
+pub(super) fn last<T>(sent: &mut oneshot::Receiver<T>) -> Option<T> {
+    sent.close();
+    sent.try_recv().ok()
+}
+
 impl Lifecycle {
     /// Starts the life, which has `begun`, or says why it did not; `threshold` tells whether `initialize` was entered.
     pub(super) async fn start(
@@ -97,15 +102,14 @@ impl Lifecycle {
             Ok(())
         };
         let ended = self.step(life, TaskKind::Make, deadline, Box::pin(make)).await;
-        made.close();
         // Kept even if the start ends here: the stop drops it where a destructor may block or panic.
-        let lived: Option<Arc<dyn Lived>> = made.try_recv().ok().map(Into::into);
+        let lived: Option<Arc<dyn Lived>> = last(&mut made).map(Into::into);
         let slot = self.slot.clone();
         slot.inner().lived = lived.clone();
         ended?;
         let Some(lived) = lived else { return Err(NotStarted::Cancelled) };
         let (intake, initialize) = (slot.intake.clone(), lived.hook(TaskKind::Initialize, cx.clone()));
-        let anew = self.unit.is_made_anew() && slot.restarts.load(Ordering::Relaxed) > 0;
+        let anew = self.unit.is_made_anew();
         let (asked, threshold) = (lived.clone(), threshold.clone());
         let closing = self.closing.take();
         let begin = async move {
@@ -145,7 +149,7 @@ impl Lifecycle {
     /// Runs one step of the start as a task of its own, to its end, its deadline or the order to stop.
     ///
     /// It is boxed, so that a program has this code once and not for each step.
-    async fn step(
+    pub(super) async fn step(
         &mut self,
         life: &Arc<Life>,
         kind: TaskKind,

@@ -23,8 +23,10 @@ use crate::task::{Label, attempt, caught};
 const RESTART: &str = "to start again";
 
 impl Lifecycle {
-    /// Takes every step of the stop, within its share of the time.
-    pub(super) async fn stop(&self, life: &Arc<Life>, order: Order, entered: bool) {
+    /// Takes every step of the stop, within its share of the time. The life is gone after that, and with it what it holds of the
+    /// daemons it requires.
+    pub(super) async fn stop(&self, life: Arc<Life>, order: Order, entered: bool) {
+        let life = &life;
         let begun = Instant::now();
         let slot = &*self.slot;
         let (times, orders) = (Timetable::of(begun, order.share), self.stop.clone());
@@ -190,18 +192,15 @@ impl Stopping<'_> {
         let run = async move {
             drop(sender.send(caught(|| work).await)); // the waiting side may have given up
         };
-        if self.life.spawn(label, run).is_err() {
-            return;
-        }
+        drop(self.life.spawn(label, run)); // refused: see below
         let mut ended = None;
         self.begun_within(step, pin!(async { ended = Some((&mut outcome).await) })).await;
         match ended {
-            Some(Ok(Ok(()))) => {}
+            Some(Ok(Ok(())) | Err(_)) => {} // aborted by another, it has no runtime any more, and nobody who asks
             Some(Ok(Err(failure))) => {
                 self.life.failed(TaskKind::Cleanup, name, &failure);
                 self.problem(format!("{name}: {failure}"));
             }
-            Some(Err(_)) => self.problem(format!("{name} was aborted")),
             None => self.abort(end, Some(TaskKind::Cleanup)).await,
         }
     }
@@ -212,7 +211,6 @@ impl Stopping<'_> {
         let Some(lived) = lived else { return };
         self.life.set_cleanup_by(self.times.by(|steps| steps.cleanup));
         let cleanup = lived.hook(TaskKind::Cleanup, Context { life: self.life.clone() });
-        drop(lived);
         self.apart("cleanup", |steps| steps.cleanup, |steps| steps.abort_cleanup, cleanup).await;
     }
 }

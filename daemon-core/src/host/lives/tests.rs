@@ -2,9 +2,10 @@ use std::future::pending;
 use std::sync::{Mutex, PoisonError};
 
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::sleep;
 
+use super::start::last;
 use super::*;
 use crate::context::Phase;
 use crate::declaration::{Declaration, Declared, Dependency};
@@ -176,4 +177,76 @@ async fn a_life_begins_once_what_was_kept_before_is_abandoned() {
     assert_eq!(slot.state(), State::Running);
     order.send_replace(Some(Order { share: HOUR, returns: false, restarts: false }));
     lives.await.unwrap();
+}
+
+/// How a step of a start ends whose work sends the order to stop, or begins a shutdown, before it ends like this.
+async fn overtaken(by: fn(&Board, &watch::Sender<StopOrder>), ended: fn() -> Result<()>) -> Result<(), NotStarted> {
+    let conductor = Host::new("t").daemon(Rows::default()).assemble(Clock::new()).unwrap();
+    let (order, stop) = watch::channel(None);
+    let mut lifecycle = unlived(&conductor);
+    lifecycle.stop = stop;
+    let (life, board) = (lifecycle.birth(), conductor.board.clone());
+    let deadline = lifecycle.limits.deadline(Instant::now());
+    let orders = order.clone(); // which stays there
+    let work = async move {
+        by(&board, &orders);
+        ended()
+    };
+    lifecycle.step(&life, TaskKind::Make, deadline, Box::pin(work)).await
+}
+
+fn order(_: &Board, order: &watch::Sender<StopOrder>) {
+    order.send_replace(Some(Order { share: HOUR, returns: false, restarts: false }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_ends_with_the_order_to_stop_leads_no_further_and_one_that_fails_then_has_failed() {
+    let begins: [fn(&Board, &watch::Sender<StopOrder>); 2] = [order, |board, _| board.shut_down("the test")];
+    for by in begins {
+        assert!(matches!(overtaken(by, || Ok(())).await, Err(NotStarted::Cancelled)));
+        let failed = overtaken(by, || Err("refused".into())).await;
+        assert!(matches!(failed, Err(NotStarted::Failed(Failure::Error(_)))));
+    }
+    assert!(overtaken(|_, _| (), || Ok(())).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn once_the_order_to_stop_has_come_no_step_of_a_start_begins() {
+    let conductor = Host::new("t").daemon(Rows::default()).assemble(Clock::new()).unwrap();
+    let stop = watch::channel(Some(Order { share: HOUR, returns: false, restarts: false })).1;
+    let mut lifecycle = unlived(&conductor);
+    lifecycle.stop = stop;
+    let (life, deadline) = (lifecycle.birth(), lifecycle.limits.deadline(Instant::now()));
+    let ended = lifecycle.step(&life, TaskKind::Make, deadline, Box::pin(pending())).await;
+    assert!(matches!(ended, Err(NotStarted::Cancelled)));
+    assert!(life.tasks.statuses().is_empty(), "not even for a moment");
+}
+
+/// A value that is sent once nobody looks any more would be dropped by who waited, and its destructor, which may block or panic, with
+/// it.
+#[tokio::test]
+async fn what_is_made_once_its_start_was_given_up_is_not_taken() {
+    let (sender, mut made) = oneshot::channel();
+    assert_eq!(last(&mut made), None);
+    assert_eq!(sender.send("late"), Err("late"));
+    let (sender, mut made) = oneshot::channel();
+    sender.send("in time").unwrap();
+    assert_eq!(last(&mut made), Some("in time"));
+}
+
+/// A life whose own task ends before it does, such as with its runtime, leaves nothing under way.
+#[tokio::test(start_paused = true)]
+async fn a_life_that_is_dropped_has_ended() {
+    let conductor = Host::new("t").daemon(Rows::default()).assemble(Clock::new()).unwrap();
+    let (slot, (_order, stop)) = (conductor.board.slot(0), watch::channel(None));
+    let mut lifecycle = unlived(&conductor);
+    (lifecycle.stop, lifecycle.ended) = (stop, false);
+    let lives = tokio::spawn(lifecycle.run());
+    settle().await;
+    let life = slot.running().unwrap().life;
+    lives.abort();
+    settle().await;
+    assert_eq!((slot.state(), life.tasks.statuses().len()), (State::Stopped, 0));
+    let inner = slot.inner();
+    assert!(inner.life.is_none() && inner.lived.is_none() && inner.reason.is_some());
 }
