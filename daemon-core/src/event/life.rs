@@ -44,7 +44,6 @@ impl Mailbox {
         }
         state.attached = true;
         state.life += 1;
-        state.ready.clear();
         if state.phase == Phase::Buffering {
             state.phase = Phase::Running;
         }
@@ -173,7 +172,7 @@ impl Mailbox {
     /// The consumer of the given life has something to do, whatever the line says.
     pub(super) fn wake_life(&self, life: u64) {
         let mut state = self.lock();
-        let parked = if state.attached && state.life == life { state.parked.take() } else { None };
+        let parked = if state.life == life { state.parked.take() } else { None };
         drop(state);
         if let Some(waker) = parked {
             wake(waker);

@@ -234,3 +234,27 @@ impl Bus {
         Ok(Subscription { registration: Arc::new(registration), span: None, events: PhantomData })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Plain;
+
+    impl Event for Plain {
+        const TOPIC: &'static str = "test:plain";
+    }
+
+    #[test]
+    fn what_was_received_leaves_nothing_in_the_mailbox() {
+        let bus = Bus::new();
+        let mut subscription = bus.subscribe::<Plain>("daemon", Plain::TOPIC, QueueOptions::default()).unwrap();
+        let publisher = bus.publisher("tester");
+        for _ in 0..100 {
+            publisher.try_publish(Plain).unwrap();
+            assert!(subscription.try_recv().is_some() && subscription.try_recv().is_none());
+        }
+        let state = subscription.registration.mailbox().lock();
+        assert_eq!((state.line.len(), state.ready.len(), state.queues[0].own.len()), (0, 0, 0));
+    }
+}

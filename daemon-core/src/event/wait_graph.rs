@@ -223,6 +223,13 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_that_was_refused_is_not_one() {
+        let graph = graph(&[1, 1]);
+        assert!(!graph.wait(call(0, 0), node(0)), "its own queue");
+        assert!(graph.wait(call(1, 0), node(0)), "0 goes on");
+    }
+
+    #[test]
     fn what_has_come_to_rest_is_waited_for_by_nobody() {
         let graph = graph(&[1, 1, 1]);
         assert!(graph.wait(call(0, 0), node(2)) && graph.wait(call(0, 0), node(1)) && graph.wait(call(1, 0), node(2)));

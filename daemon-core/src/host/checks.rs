@@ -197,3 +197,38 @@ impl Asked {
 fn no_answer(limit: Duration) -> String {
     format!("no answer within {limit:?}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::declaration::{Declaration, Declared};
+    use crate::definition::Definition;
+    use crate::host::builder::Host;
+    use crate::schedule::Clock;
+    use crate::{DaemonBase, Wired};
+
+    struct Quiet;
+
+    impl Declared for Quiet {
+        const DECLARATION: Declaration = Declaration::new("quiet");
+    }
+
+    impl Wired for Quiet {
+        fn wire(_definition: &mut Definition<Self>) {}
+    }
+
+    impl DaemonBase for Quiet {}
+
+    #[test]
+    fn two_readings_are_alike_only_if_nothing_lay_between_them() {
+        let board = Host::new("t").daemon(Quiet).assemble(Clock::new()).unwrap().board;
+        board.set_state(State::Running);
+        board.slot(0).enter(State::Running);
+        let before = board.seen();
+        assert!(before.is_ready() && before == board.seen());
+        board.slot(0).enter(State::Stopping);
+        board.slot(0).enter(State::Running);
+        let after = board.seen();
+        assert!(after.is_ready() && before != after);
+    }
+}

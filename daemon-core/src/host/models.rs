@@ -97,3 +97,23 @@ fn who_asks_for_the_shutdown_finds_it_begun() {
         assert!(happenings.try_recv().is_err());
     });
 }
+
+/// One daemon begins to run once the other has begun to stop, so that there is no moment at which both do: whoever asks is told so.
+///
+/// Caught: a host said to be ready because each of its daemons was seen to run, one after the other.
+#[test]
+fn a_host_is_ready_only_if_all_ran_at_one_moment() {
+    explore(|| {
+        let host = Host::new("model").daemon(Quiet).daemon_as("other", Quiet);
+        let board = host.assemble(Clock::new()).unwrap().board;
+        board.set_state(State::Running);
+        board.slot(0).enter(State::Running);
+        let living = board.clone();
+        let other = thread::spawn(move || {
+            living.slot(0).enter(State::Stopping);
+            living.slot(1).enter(State::Running);
+        });
+        assert!(!board.is_ready().ready, "{:?}", board.is_ready());
+        other.join().unwrap();
+    });
+}

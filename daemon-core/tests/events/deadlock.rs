@@ -305,3 +305,43 @@ async fn ones_own_pattern_of_a_type_that_others_take_too() {
     assert_eq!((rig.probe.seen_by("hop"), rig.probe.seen_by("other")), (vec![0, 1], vec![0, 1, 2]));
     assert_eq!(rig.counts("hop"), [3, 2, 0, 1, 0, 0, 0]);
 }
+
+#[tokio::test]
+async fn a_wait_that_a_stop_has_ended_is_none_any_more() {
+    let bus = Bus::new();
+    let (one, running) = Rig::on(&bus, "one", [ring::<0, 1>()]).started().await;
+    let (other, stopping) = Rig::on(&bus, "other", [ring::<1, 0>()]).started().await;
+    fill::<0>(&one).await;
+    fill::<1>(&other).await;
+    one.probe.gates[0].add_permits(1);
+    idle().await;
+    assert!(one.probe.published.lock().unwrap().is_empty(), "it waits for room at the other");
+    other.wiring.drain();
+    idle().await;
+    assert_eq!(*one.probe.published.lock().unwrap(), ["0: ok"]);
+    // It is busy and full once more, and waits for nobody: the other one may wait for it.
+    fill::<0>(&one).await;
+    other.probe.gates[1].add_permits(1);
+    idle().await;
+    assert!(other.probe.published.lock().unwrap().is_empty());
+    one.probe.gates[0].add_permits(1);
+    idle().await;
+    assert_eq!(*other.probe.published.lock().unwrap(), ["1: ok"]);
+    stopping.await.unwrap().unwrap();
+    one.drained(running).await;
+}
+
+#[tokio::test]
+async fn a_life_that_ends_lets_go_who_waits_for_it() {
+    let (rig, running) = Rig::new([gated::<0>().capacity(1)]).started().await;
+    fill::<0>(&rig).await;
+    let publisher = rig.publisher.clone();
+    let waits = tokio::spawn(async move { publisher.publish(zero(2)).await });
+    idle().await;
+    assert!(!waits.is_finished());
+    running.abort();
+    idle().await;
+    assert!(waits.is_finished());
+    waits.await.unwrap().unwrap();
+    assert_eq!(rig.counts("gated"), [3, 0, 0, 0, 1, 2, 0], "what waits is for the next life");
+}

@@ -343,3 +343,20 @@ async fn a_wait_that_is_over_makes_no_cycle() {
     first.drained(first_running).await;
     second.drained(second_running).await;
 }
+
+#[tokio::test]
+async fn who_waits_for_room_hears_that_its_event_was_abandoned() {
+    let (rig, running) = Rig::new([gated::<0>().capacity(1)]).started().await;
+    for number in 0..2 {
+        rig.publisher.publish(zero(number)).await.unwrap();
+        idle().await;
+    }
+    let waits = publish::<0>(&rig, 2);
+    idle().await;
+    assert!(!waits.is_finished());
+    rig.wiring.drain();
+    assert_eq!(unhandled(waits.await.unwrap()), (only("rig.gated", Fate::Abandoned), 0));
+    rig.probe.gates[0].add_permits(2);
+    running.await.unwrap().unwrap();
+    assert_eq!(rig.counts("gated"), [3, 2, 0, 0, 1, 0, 0]);
+}

@@ -4,16 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use daemon_core::{BoxFuture, Call, Configuration, Context, Error, Overflow, PublishError, QueueOptions, Result};
+use daemon_core::{BoxFuture, Call, Configuration, Context, Error, PublishError, Result};
 
-use crate::node::{Flood, Kept, NAMES, key};
-use crate::plan::{Deed, Node, Registration, SPAWNED};
+use crate::ghosts;
+use crate::node::{Flood, Kept, NAMES};
+use crate::plan::{Deed, Node, SPAWNED};
 use crate::stage::{Settings, Stage, UNKNOWN};
 use crate::trace::{End, Moment, Turn};
 
 pub(crate) const PLAYED: &str = "a panic of the play";
 /// The name of what cleanup spawns.
 pub(crate) const OF_CLEANUP: &str = "spawned by cleanup";
+/// The name of the work of each life that ends well as soon as it is cancelled.
+pub(crate) const HEEDS: &str = "heeds";
+/// The name of what receives until there is nothing more to come.
+pub(crate) const PULLS: &str = "pulls";
 pub(crate) const HANDLERS: [&str; 4] = ["first", "second", "other", "all"];
 
 /// The code of one daemon, through all its lives.
@@ -21,7 +26,7 @@ pub(crate) struct Actor {
     pub(crate) at: usize,
     pub(crate) stage: Arc<Stage>,
     life: AtomicU32,
-    calls: [AtomicUsize; 13],
+    calls: [AtomicUsize; 17],
 }
 
 /// A turn in a reload, which writes down its end however that comes.
@@ -68,11 +73,27 @@ impl Drop for Under<'_> {
 }
 
 /// What a daemon has registered to be ended with its life.
-struct Guard(Arc<Actor>, u32);
+pub(crate) struct Guard(Arc<Actor>, u32);
+
+impl Guard {
+    pub(crate) fn new(actor: &Arc<Actor>) -> Self {
+        actor.moment(actor.life(), Moment::Guard);
+        Self(actor.clone(), actor.life())
+    }
+}
 
 impl Drop for Guard {
     fn drop(&mut self) {
         self.0.moment(self.1, Moment::GuardGone);
+    }
+}
+
+/// What a factory makes for one life.
+pub(crate) struct Value(Arc<Actor>);
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        self.0.moment(self.0.life(), Moment::ValueGone);
     }
 }
 
@@ -93,7 +114,7 @@ impl Drop for Publishing<'_> {
 }
 
 /// Spawns more work when it is dropped.
-struct Heir(Arc<Actor>, Context);
+pub(crate) struct Heir(pub(crate) Arc<Actor>, pub(crate) Context);
 
 impl Drop for Heir {
     fn drop(&mut self) {
@@ -110,7 +131,12 @@ impl Actor {
         &self.stage.plan.nodes[self.at]
     }
 
-    fn moment(&self, life: u32, moment: Moment) {
+    /// The number of its latest life.
+    pub(crate) fn life(&self) -> u32 {
+        self.life.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn moment(&self, life: u32, moment: Moment) {
         self.stage.moment(self.at, life, moment);
     }
 
@@ -119,10 +145,27 @@ impl Actor {
         deeds[self.calls[which].fetch_add(1, Ordering::Relaxed) % deeds.len()]
     }
 
+    /// What its factory does.
+    pub(crate) async fn make(self: &Arc<Self>) -> Result<Value> {
+        self.moment(self.life(), Moment::Makes);
+        match self.deed(13, self.plan().made.as_deref().unwrap()) {
+            Deed::Error => return Err("an error of the play".into()),
+            Deed::Panic => std::panic::panic_any(PLAYED),
+            Deed::Slow(time) => tokio::time::sleep(time).await,
+            Deed::Hang => std::future::pending().await,
+            Deed::Block(time) => self.block("make", time),
+            _ => {}
+        }
+        self.moment(self.life(), Moment::Made);
+        Ok(Value(self.clone()))
+    }
+
     pub(crate) async fn initialize(self: &Arc<Self>, cx: &Context) -> Result<()> {
         drop(self.stage.host.set(cx.host())); // the first of all starts does it
         let life = self.life.fetch_add(1, Ordering::Relaxed) + 1;
         self.moment(life, Moment::Initialize);
+        ghosts::keep(&self.stage, self.at, cx);
+        self.spawn(HEEDS, Deed::Heed, cx);
         let has = cx.configuration().get::<Settings>()?.0;
         self.stage.configured[self.at].store(has, Ordering::Relaxed);
         self.moment(life, Moment::Configured(has));
@@ -180,6 +223,15 @@ impl Actor {
         })
     }
 
+    /// Does work that ends well.
+    pub(crate) async fn while_under_way(self: &Arc<Self>, what: &'static str, work: impl Future<Output = ()>) {
+        let life = self.life();
+        self.moment(life, Moment::Work(what));
+        let mut under = Under { actor: self, life, what, end: End::Cut };
+        work.await;
+        under.end = End::Well;
+    }
+
     async fn act(self: &Arc<Self>, what: &'static str, deed: Deed, cx: &Context) -> Result<()> {
         match deed {
             Deed::Well => {}
@@ -206,7 +258,22 @@ impl Actor {
             // What cleanup spawns may run beside it, and is aborted after it.
             Deed::Spawn(which) if what == "cleanup" => self.spawn(OF_CLEANUP, SPAWNED[which], cx),
             Deed::Spawn(which) => self.spawn("spawned", SPAWNED[which], cx),
-            Deed::Register(registration) => self.register(registration, cx).await,
+            Deed::Await(which) => {
+                let (actor, cx2) = (self.clone(), cx.clone());
+                let what = if what == "cleanup" { OF_CLEANUP } else { "spawned" };
+                let work = async move { actor.work(what, SPAWNED[which], &cx2).await };
+                if let Ok(ended) = cx.spawn(what, work) {
+                    drop(ended.await);
+                }
+            }
+            Deed::Register(registration) => {
+                let refused = self.register(registration, cx).await;
+                // Whoever is held up by a thread that blocks may come too late for the life it is of.
+                let over = what == "cleanup";
+                if refused.is_some_and(|refused| refused != over && !(refused && self.stage.plan.blocks)) {
+                    self.stage.fault(format!("G3: {registration:?} in {what} of n{} was refused: {}", self.at, !over));
+                }
+            }
             Deed::Call(on) => drop(cx.call::<(), u64>(NAMES[on], "ask", &()).await),
             Deed::Checks => drop(cx.host().run_checks().await),
             // From inside a reload it is refused at once, unless the host stops.
@@ -281,7 +348,7 @@ impl Actor {
     }
 
     /// A call that does well, bound to this daemon.
-    fn bound(
+    pub(crate) fn bound(
         self: &Arc<Self>,
         what: &'static str,
         cx: &Context,
@@ -290,71 +357,6 @@ impl Actor {
         move || {
             let (actor, cx) = (actor.clone(), cx.clone());
             Box::pin(async move { actor.work(what, Deed::Slow(Duration::from_millis(3)), &cx).await })
-        }
-    }
-
-    async fn register(self: &Arc<Self>, registration: Registration, cx: &Context) {
-        let life = self.life.load(Ordering::Relaxed);
-        match registration {
-            Registration::Guard => {
-                self.moment(life, Moment::Guard);
-                let guard = Guard(self.clone(), life);
-                drop(cx.register_subscription(move || drop(guard))); // refused: it is ended at once
-            }
-            Registration::EndGuards => cx.cleanup_subscriptions(),
-            Registration::Interval => {
-                let period = Duration::from_millis(30);
-                drop(cx.register_interval("late", period, self.bound("late tick", cx)));
-            }
-            Registration::EndInterval => drop(cx.clear_interval("late").await),
-            Registration::EndIntervals => cx.cleanup_intervals().await,
-            // What is retained it gets first.
-            Registration::Pull if life.is_multiple_of(3) => {
-                let options = QueueOptions::default().capacity(1).overflow(Overflow::DropNewest);
-                let Ok(mut events) = cx.subscribe_to::<Flood<1>>("flood:river", options) else { return };
-                drop(cx.spawn("pull", async move { while events.recv().await.is_some() {} }));
-            }
-            Registration::Pull => {
-                let options = QueueOptions::default().capacity(2);
-                let options = match life % 5 {
-                    0 => options.overflow(Overflow::Block),
-                    1 => options.overflow(Overflow::DropOldest),
-                    2 => options.overflow(Overflow::DropNewest),
-                    3 => options.overflow(Overflow::Latest),
-                    _ => options.latest_by(key::<0>()),
-                };
-                let Ok(mut events) = cx.subscribe_to::<Flood<0>>("flood:drop", options) else { return };
-                let Ok(mut kept) = cx.subscribe::<Kept>() else { return };
-                drop(cx.spawn("pull", async move {
-                    kept.recv().await;
-                    drop(kept);
-                    while events.recv().await.is_some() {}
-                }));
-            }
-            Registration::OnReady => drop(cx.on_daemon_ready(NAMES[0], self.bound("on_ready", cx))),
-            Registration::Defer => {
-                let call = self.bound("deferred", cx);
-                drop(cx.defer_initialization(Duration::from_millis(20), call));
-            }
-            Registration::Blocking => {
-                let (actor, blocks) = (self.clone(), self.stage.plan.blocks);
-                let work = move || {
-                    actor.moment(life, Moment::Blocks("blocking"));
-                    if blocks {
-                        std::thread::sleep(Duration::from_millis(15));
-                    }
-                    actor.moment(life, Moment::Blocked("blocking"));
-                };
-                drop(cx.spawn_blocking("blocking", work));
-            }
-            Registration::Heir => {
-                let heir = Heir(self.clone(), cx.clone());
-                let work = async move {
-                    let _heir = heir;
-                    std::future::pending::<()>().await;
-                };
-                drop(cx.spawn("ancestor", work));
-            }
         }
     }
 }

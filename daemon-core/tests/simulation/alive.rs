@@ -9,6 +9,7 @@ use daemon_core::{DaemonStatus, HostHandle, HostStatus, IntervalState, IntervalS
 use crate::actor::HANDLERS;
 use crate::node::NAMES;
 use crate::stage::Stage;
+use crate::trace::{End, Line, Moment};
 
 /// Longer than two periods of any interval here, jitter included.
 const A_WHILE: Duration = Duration::from_millis(1_700);
@@ -33,10 +34,20 @@ pub(crate) async fn check(stage: &Stage, host: &HostHandle) {
         return;
     }
     let runs = |on: &usize| after.status.daemon(NAMES[*on]).is_some_and(|on| on.state == State::Running);
+    let runs_on: Vec<_> = lived_on(&before.status, &after.status).map(|(_, after)| place(after)).collect();
+    let required = |at: &usize| !stage.plan.nodes[*at].optional;
+    let down = after.status.daemons.iter().map(place).filter(required).any(|at| !runs(&at));
+    if after.status.state == State::Running && host.readiness().ready == down {
+        stage.fault(format!("alive: the host is said to be {}", if down { "ready" } else { "not ready" }));
+    }
     for (before, after) in lived_on(&before.status, &after.status) {
-        let at = NAMES.iter().position(|name| *name == after.name).unwrap();
+        let runs_on = &runs_on;
+        let at = place(after);
         for on in stage.plan.nodes[at].requires.iter().filter(|on| !runs(on)) {
             stage.fault(format!("alive: n{at} runs without n{on}, which it requires"));
+        }
+        for fault in forgotten_calls(stage, at, runs_on) {
+            stage.fault(format!("alive: {fault}"));
         }
         for fault in idle_intervals(before, after).chain(idle_queues(stage, at, before, after)) {
             stage.fault(format!("alive: {fault}"));
@@ -45,6 +56,36 @@ pub(crate) async fn check(stage: &Stage, host: &HostHandle) {
     for fault in forgotten_publishers(&before, &after) {
         stage.fault(format!("alive: {fault}"));
     }
+}
+
+fn place(daemon: &DaemonStatus) -> usize {
+    NAMES.iter().position(|name| *name == daemon.name).unwrap()
+}
+
+/// What should have been called by now in the life of a daemon: what comes once it runs, and its reaction to another that runs on, too.
+fn forgotten_calls(stage: &Stage, at: usize, runs_on: &[usize]) -> Vec<String> {
+    let (lines, plan) = (stage.trace.lines(), &stage.plan.nodes[at]);
+    let place_of = |of: usize, what: Moment| {
+        let is = |line: &Line| matches!(line, Line::Node { node, moment, .. } if *node == of && *moment == what);
+        lines.iter().rposition(|(_, line)| is(line))
+    };
+    let begun = |of: usize| place_of(of, Moment::Initialize);
+    let mut expected = vec![("begun", begun(at))];
+    if plan.deferral.is_some() {
+        expected.push(("deferral", begun(at)));
+    }
+    if let Some((to, _)) = plan.reaction.as_ref().filter(|(to, _)| runs_on.contains(to) && !stage.plan.nodes[*to].late)
+    {
+        expected.push(("reaction", begun(at).max(begun(*to))));
+    }
+    let has_come = |what, since| place_of(at, Moment::Work(what)).is_some_and(|came| Some(came) > since);
+    // A reaction that does not end holds up the next.
+    let ends = [End::Well, End::Error, End::Panic, End::Cut].map(|end| Moment::WorkGone("reaction", end));
+    let gone = ends.into_iter().filter_map(|end| place_of(at, end)).max();
+    let reacts = place_of(at, Moment::Work("reaction")) > gone;
+    let waits = |what| what == "reaction" && reacts;
+    let forgotten = expected.into_iter().filter(|(what, since)| !(has_come(what, *since) || waits(*what)));
+    forgotten.map(|(what, _)| format!("{what} of n{at} has not come")).collect()
 }
 
 /// Those that are in the same life as before.

@@ -7,7 +7,7 @@ use daemon_core::{Missed, OnError, Overflow, Overlap, Restart, RestartPolicy};
 use crate::dice::Dice;
 use crate::plan::{Deed, Handler, Node, Plan, Registration as R, SPAWNED, Step};
 
-const REGISTRATIONS: [R; 10] = [
+const REGISTRATIONS: [R; 11] = [
     R::Guard,
     R::EndGuards,
     R::Interval,
@@ -17,6 +17,7 @@ const REGISTRATIONS: [R; 10] = [
     R::OnReady,
     R::Defer,
     R::Blocking,
+    R::Tap,
     R::Heir,
 ];
 
@@ -38,6 +39,7 @@ impl Plan {
         let count = dice.index(7) + 2;
         let mut nodes: Vec<_> = (0..count).map(|at| node(&mut dice, at, &temper)).collect();
         nodes[count - 1].late = dice.chance(20);
+        let keeps_contexts = dice.chance(40);
         let steps = (0..dice.roll(6)).flat_map(|_| steps(&mut dice, count)).collect();
         let at_moment = dice.chance(30).then(|| (dice.index(200), step(&mut dice, count)));
         let run_for = dice.millis(8_000);
@@ -59,7 +61,18 @@ impl Plan {
         let unready_delay = if dice.chance(20) { dice.millis(300) } else { Duration::ZERO };
         let farewell = (0..dice.roll(4)).flat_map(|_| deeds(&mut dice, &temper, 0).into_iter().take(1)).collect();
         let of = Self::of(nodes, steps);
-        Self { at_moment, run_for, patience, load, start_timeout, start_budget, unready_delay, farewell, ..of }
+        Self {
+            at_moment,
+            run_for,
+            patience,
+            load,
+            start_timeout,
+            start_budget,
+            unready_delay,
+            farewell,
+            keeps_contexts,
+            ..of
+        }
     }
 
     /// A plan with the limits that are common, and as if nobody would change the configuration.
@@ -76,6 +89,7 @@ impl Plan {
             stop_budget: Duration::from_secs(10),
             unready_delay: Duration::ZERO,
             farewell: vec![Deed::Well; 2],
+            keeps_contexts: false,
             blocks: false,
         }
     }
@@ -114,6 +128,7 @@ impl Plan {
         let start_timeout = Duration::from_millis(20 + dice.roll(200));
         let start_budget = dice.chance(60).then(|| start_timeout + dice.millis(200));
         for node in &mut nodes {
+            node.made = None; // what blocks is to be their starts
             if dice.chance(70) {
                 node.initialize = vec![Deed::Block(Duration::from_millis(1_300 + dice.roll(700)))];
             }
@@ -132,7 +147,8 @@ impl Plan {
 fn steps(dice: &mut Dice, count: usize) -> Vec<(Duration, Step)> {
     let first = (dice.millis(3_000), step(dice, count));
     let second = dice.chance(40).then(|| (dice.millis(60), Step::Reload));
-    std::iter::once(first).chain(second).collect()
+    let third = dice.chance(20).then(|| (dice.millis(40), Step::GiveUp));
+    std::iter::once(first).chain(second).chain(third).collect()
 }
 
 fn step(dice: &mut Dice, count: usize) -> Step {
@@ -213,6 +229,10 @@ fn node(dice: &mut Dice, at: usize, temper: &Temper) -> Node {
         check: deeds(dice, 10),
         check_reload: self::deeds(dice, &Temper { trouble: trouble / 3, blocks }, 10),
         reload: deeds(dice, 20),
+        made: dice.chance(30).then(|| self::deeds(dice, &Temper { trouble: trouble / 3, blocks }, 0)),
+        reaction: dice.chance(40).then(|| (dice.index(at + 2), deeds(dice, 30))),
+        deferral: dice.chance(40).then(|| (dice.millis(500), deeds(dice, 30))),
+        begun: deeds(dice, 30),
         late: false,
     }
 }
@@ -250,7 +270,8 @@ fn deed(dice: &mut Dice, others: u64) -> Deed {
     if !dice.chance(others) {
         return if dice.chance(25) { Deed::Slow(dice.millis(50)) } else { Deed::Well };
     }
-    match dice.roll(10) {
+    match dice.roll(11) {
+        10 => Deed::Await(dice.index(SPAWNED.len())),
         8 => Deed::PublishHandled(dice.index(2), dice.millis(400)),
         9 => Deed::Keep,
         0 | 1 => Deed::Publish(dice.index(2)),

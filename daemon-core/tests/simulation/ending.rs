@@ -10,7 +10,7 @@ use crate::actor::HANDLERS;
 use crate::node::NAMES;
 use crate::plan::{Node, Step};
 use crate::stage::Stage;
-use crate::{starts, supervised};
+use crate::{starts, stops, supervised};
 
 /// How a run ended.
 pub(crate) struct Ended {
@@ -75,6 +75,7 @@ pub(crate) fn check(stage: &Stage, ended: &Ended) -> Vec<String> {
         .any(|(step, _)| matches!(step, Step::Stop(_) | Step::Restart(_) | Step::Fail(..)));
     faults.extend(journal_faults(&stage.plan.nodes, ended, steered));
     faults.extend(starts::check(&stage.plan, ended));
+    faults.extend(stops::check(stage, ended));
     faults.extend(supervised::check(stage, ended));
     let reloads = stage.reloads.lock().unwrap().1.iter().filter(|outcome| **outcome == ReloadOutcome::Reloaded).count();
     if ended.status.reloads != reloads as u64 && !stage.plan.blocks {

@@ -30,10 +30,14 @@ struct Seen {
     /// How many threads it blocks.
     blocks: i32,
     guards: i32,
+    /// How many values there are of those that a factory made.
+    values: i32,
     cleanups: HashMap<u32, u32>,
     births: u32,
     /// How often the task was run in each life.
     task_runs: HashMap<u32, u32>,
+    /// How often each life did what is done once in it: reactions once for each life that is reacted to.
+    once: HashMap<(&'static str, u32, u32), u32>,
 }
 
 impl Seen {
@@ -75,8 +79,9 @@ pub(crate) fn check(stage: &Stage) -> Vec<String> {
             Line::Note(text) => {
                 steered |= ["Restart", "Start", "Add", "Fail"].iter().any(|step| text.starts_with(step))
             }
-            Line::Node { node, life, moment } => {
+            Line::Node { node, life, moment, ready } => {
                 let fault = moment_fault(plan, &mut seen, node, life, moment);
+                let fault = fault.or_else(|| if ready && !plan.blocks { unready(plan, &seen) } else { None });
                 faults.extend(fault.map(|fault| format!("{fault} (line {number})")));
             }
         }
@@ -99,6 +104,9 @@ fn end_faults(plan: &Plan, at: usize, seen: &Seen, steered: bool) -> Vec<String>
     faults.extend(seen.left().map(|what| format!("G15: {what} of n{at} is still under way")));
     if seen.guards != 0 {
         faults.push(format!("G15: {} of what n{at} registered was not ended", seen.guards));
+    }
+    if seen.values != 0 && !plan.keeps_contexts && !plan.blocks {
+        faults.push(format!("G15: {} values of n{at} are left", seen.values));
     }
     // Restarts by hand, and those that follow another daemon's, are not charged. A run is shorter than the period.
     let limit = plan.nodes[at].restart.limit;
@@ -126,6 +134,10 @@ fn moment_fault(plan: &Plan, seen: &mut [Seen], node: usize, life: u32, moment: 
                 *me.task_runs.entry(life).or_default() += 1;
             }
             *me.work.entry(what).or_default() += 1;
+            if let Some(fault) = begins_once(plan, seen, node, life, what) {
+                return Some(fault);
+            }
+            let me = &mut seen[node];
             if me.overlaps(&plan.nodes[node], what) {
                 return Some(format!("G5: {what} of n{node} overlaps itself"));
             }
@@ -155,7 +167,17 @@ fn moment_fault(plan: &Plan, seen: &mut [Seen], node: usize, life: u32, moment: 
             seen[node].guards -= 1;
             None
         }
-        Moment::Configured(_) | Moment::Asked(_) | Moment::Answered { .. } => None,
+        Moment::Made => {
+            seen[node].values += 1;
+            // Whose context is kept keeps the values that it required.
+            let beside = seen[node].values > 1 && !plan.keeps_contexts && !plan.blocks;
+            beside.then(|| format!("G15: a value of n{node} was made beside the one before"))
+        }
+        Moment::ValueGone => {
+            seen[node].values -= 1;
+            seen[node].up.then(|| format!("G3: the value of n{node} was dropped in its life"))
+        }
+        Moment::Makes | Moment::Configured(_) | Moment::Asked(_) | Moment::Answered { .. } => None,
     }
 }
 
@@ -169,6 +191,35 @@ fn gone(me: &mut Seen, node: usize, life: u32, what: &'static str, end: End) -> 
     let is_late = !(me.up && life == me.life);
     let was_held = is_late && take(&mut me.held, what);
     (was_held && end != End::Cut).then(|| format!("G3: {what} of n{node} went on after its cleanup"))
+}
+
+/// What is done once in a life, after the daemon has come to run, and so has who is reacted to.
+fn begins_once(plan: &Plan, seen: &mut [Seen], node: usize, life: u32, what: &'static str) -> Option<String> {
+    if !["reaction", "deferral", "begun"].contains(&what) {
+        return None;
+    }
+    let to = plan.nodes[node].reaction.as_ref().map(|(to, _)| *to).filter(|_| what == "reaction");
+    let (of, ran) = to.map_or((0, true), |to| (seen[to].life, seen[to].initialized));
+    let me = &mut seen[node];
+    let times = me.once.entry((what, life, of)).or_default();
+    *times += 1;
+    let early = (!ran || !me.initialized) && !plan.blocks;
+    if *times > 1 && !plan.blocks {
+        return Some(format!("{what} of n{node} came {times} times in life {life}"));
+    }
+    early.then(|| format!("{what} of n{node} came before it, or who it reacts to, ran"))
+}
+
+/// Who does not run though the host says that it is ready.
+fn unready(plan: &Plan, seen: &[Seen]) -> Option<String> {
+    let down = |at: &usize| {
+        let (node, seen) = (&plan.nodes[*at], &seen[*at]);
+        // One that is added late was not there from the beginning.
+        let is_there = !node.late || seen.births > 0;
+        is_there && !(node.optional || (seen.up && seen.initialized))
+    };
+    let at = (0..plan.nodes.len()).find(down)?;
+    Some(format!("G8: the host was said to be ready while n{at} did not run"))
 }
 
 /// Takes one away, if there is one.

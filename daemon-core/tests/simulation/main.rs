@@ -12,12 +12,15 @@ mod alive;
 mod dice;
 mod draw;
 mod ending;
+mod ghosts;
 mod invariants;
 mod node;
 mod plan;
+mod registering;
 mod reloads;
 mod stage;
 mod starts;
+mod stops;
 mod supervised;
 mod trace;
 
@@ -63,7 +66,7 @@ fn play(title: &str, seed: u64, plan: Plan) -> (Vec<String>, usize) {
         Stage::set(plan)
     };
     let ran = catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(&stage))));
-    let (faults, journal) = match ran {
+    let (mut faults, journal) = match ran {
         Ok(Some(ended)) => {
             let mut faults = invariants::check(&stage);
             faults.extend(reloads::check(&stage));
@@ -73,6 +76,8 @@ fn play(title: &str, seed: u64, plan: Plan) -> (Vec<String>, usize) {
         Ok(None) => Default::default(), // given up before anything had begun
         Err(_) => (vec!["the host panicked".to_owned()], String::new()),
     };
+    stage.contexts.lock().unwrap().clear();
+    faults.truncate(20);
     if !faults.is_empty() {
         eprintln!("{title} breaks:\n  {}\n{}\n{}\n{journal}", faults.join("\n  "), stage.plan, stage.trace);
     }
@@ -232,6 +237,9 @@ async fn run(stage: &Arc<Stage>) -> Option<Ended> {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     all_answered(stage).await;
+    if handle.status().state == State::Stopped {
+        ghosts::haunt_all(stage);
+    }
     Some(Ended { report, status: handle.status(), journal: handle.journal(), stop_took, ran })
 }
 

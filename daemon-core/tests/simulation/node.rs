@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daemon_core::{
-    Check, CheckKind, CheckOptions, Command, Configuration, Context, DaemonBase, Declaration, Declared, Definition,
-    Dependency, Envelope, Error, Event, EventHandler, Host, HostHandle, Interval, Key, Overflow, Result, Schedule,
-    Task, Wired, place,
+    BoxError, Check, CheckKind, CheckOptions, Command, Configuration, Context, DaemonBase, Declaration, Declared,
+    Deferred, Definition, Dependency, Envelope, Error, Event, EventHandler, Host, HostHandle, Interval, Key, OnReady,
+    Overflow, Result, Schedule, Task, Wired, place,
 };
 
-use crate::actor::{Actor, HANDLERS};
+use crate::actor::{Actor, HANDLERS, Value};
 use crate::stage::{CHECK_TIMEOUT, Stage};
 
 pub(crate) const NAMES: [&str; 8] = ["n0", "n1", "n2", "n3", "n4", "n5", "n6", "n7"];
@@ -28,11 +28,14 @@ impl Event for Kept {
     const RETAIN: bool = true;
 }
 
-pub(crate) struct Node<const N: usize>(Arc<Actor>);
+pub(crate) struct Node<const N: usize>(
+    Arc<Actor>,
+    #[expect(dead_code, reason = "it says when it is dropped")] Option<Value>,
+);
 
 impl<const N: usize> Node<N> {
     fn new() -> Self {
-        Self(Actor::new(N, Stage::current()))
+        Self(Actor::new(N, Stage::current()), None)
     }
 
     async fn handle(&self, handler: usize, cx: &Context) -> Result<()> {
@@ -141,6 +144,20 @@ impl<const N: usize> Wired for Node<N> {
                 _ => row.concurrency(handler.concurrency),
             });
         }
+        if let Some((on, _)) = node.reaction
+            && stage.plan.nodes.get(on).is_some_and(|on| !on.late)
+        {
+            definition.on_ready(OnReady::new("reaction", dependencies(&[on])[0], |node: &Self, cx| {
+                let (_, deeds) = node.0.plan().reaction.as_ref().unwrap();
+                node.0.work("reaction", node.0.deed(14, deeds), cx)
+            }));
+        }
+        if let Some((delay, _)) = node.deferral {
+            definition.deferred(Deferred::new("deferral", delay, |node: &Self, cx| {
+                let (_, deeds) = node.0.plan().deferral.as_ref().unwrap();
+                node.0.work("deferral", node.0.deed(15, deeds), cx)
+            }));
+        }
         definition.command(Command::new("ask", "asks", |node: &Self, (): (), cx| {
             Box::pin(async move {
                 node.0.work("command", node.0.deed(4, &node.0.plan().command), cx).await?;
@@ -159,6 +176,10 @@ impl<const N: usize> DaemonBase for Node<N> {
         self.0.initialize(cx).await
     }
 
+    async fn initialize_deferred(&self, cx: &Context) -> Result<()> {
+        self.0.work("begun", self.0.deed(16, &self.0.plan().begun), cx).await
+    }
+
     async fn check_reload(&self, next: &Configuration, cx: &Context) -> Result<()> {
         self.0.check_reload(next, cx).await
     }
@@ -172,17 +193,33 @@ impl<const N: usize> DaemonBase for Node<N> {
     }
 }
 
+/// Adds a daemon: a value, or what makes one for each life.
+fn join<const N: usize>(host: Host) -> Host {
+    let node = Node::<N>::new();
+    if node.0.plan().made.is_none() {
+        return host.daemon(node);
+    }
+    let actor = node.0;
+    host.daemon_with(move || {
+        let actor = actor.clone();
+        async move {
+            let value = actor.make().await?;
+            Ok::<_, BoxError>(Node::<N>(actor, Some(value)))
+        }
+    })
+}
+
 /// Adds the daemon at `at`.
 pub(crate) fn add(host: Host, at: usize) -> Host {
     match at {
-        0 => host.daemon(Node::<0>::new()),
-        1 => host.daemon(Node::<1>::new()),
-        2 => host.daemon(Node::<2>::new()),
-        3 => host.daemon(Node::<3>::new()),
-        4 => host.daemon(Node::<4>::new()),
-        5 => host.daemon(Node::<5>::new()),
-        6 => host.daemon(Node::<6>::new()),
-        _ => host.daemon(Node::<7>::new()),
+        0 => join::<0>(host),
+        1 => join::<1>(host),
+        2 => join::<2>(host),
+        3 => join::<3>(host),
+        4 => join::<4>(host),
+        5 => join::<5>(host),
+        6 => join::<6>(host),
+        _ => join::<7>(host),
     }
 }
 

@@ -41,6 +41,8 @@ pub(crate) enum Deed {
     Checks,
     /// Has the host reload, and waits for what comes of it.
     Reload,
+    /// Spawns work as [`Deed::Spawn`] does, and waits for its end.
+    Await(usize),
 }
 
 /// What spawned work does.
@@ -59,6 +61,7 @@ pub(crate) enum Registration {
     OnReady,
     Defer,
     Blocking,
+    Tap,
     /// Work whose destructor spawns other work.
     Heir,
 }
@@ -108,6 +111,14 @@ pub(crate) struct Node {
     pub(crate) check: Vec<Deed>,
     pub(crate) check_reload: Vec<Deed>,
     pub(crate) reload: Vec<Deed>,
+    /// What its factory does, if its value is made anew for each life.
+    pub(crate) made: Option<Vec<Deed>>,
+    /// Which daemon it reacts to, and how.
+    pub(crate) reaction: Option<(usize, Vec<Deed>)>,
+    /// What it does once it has run so long.
+    pub(crate) deferral: Option<(Duration, Vec<Deed>)>,
+    /// What it does as soon as it runs.
+    pub(crate) begun: Vec<Deed>,
     /// Added at run time only.
     pub(crate) late: bool,
 }
@@ -133,6 +144,8 @@ pub(crate) enum Step {
     Checks,
     Reload,
     Shutdown,
+    /// Whoever asked last and still waits for the answer does so no longer.
+    GiveUp,
 }
 
 impl Step {
@@ -162,6 +175,8 @@ pub(crate) struct Plan {
     pub(crate) unready_delay: Duration,
     /// What each shutdown handler does.
     pub(crate) farewell: Vec<Deed>,
+    /// Whether somebody keeps the contexts of all lives.
+    pub(crate) keeps_contexts: bool,
     /// Whether threads are blocked, so that time is real.
     pub(crate) blocks: bool,
 }
@@ -175,6 +190,7 @@ impl fmt::Display for Plan {
         writeln!(f, "steps {steps:?}, at a moment {at_moment:?}")?;
         writeln!(f, "loading {load:?}, start timeout {start_timeout:?}, start budget {start_budget:?}")?;
         writeln!(f, "unready for {:?}, then says {:?}", self.unready_delay, self.farewell)?;
+        writeln!(f, "keeps contexts: {}", self.keeps_contexts)?;
         writeln!(f, "runs for {run_for:?}, patience {patience:?}, stop budget {stop_budget:?}")
     }
 }

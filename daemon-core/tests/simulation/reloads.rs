@@ -19,6 +19,8 @@ struct Seen {
     has: Option<u64>,
     /// What its present life was asked about, and had nothing against.
     agreed: BTreeSet<u64>,
+    /// When its life began, if that is before its start.
+    began: Option<Instant>,
     /// Its turns under way.
     turns: Vec<Turn>,
     up: bool,
@@ -102,7 +104,11 @@ impl Reading<'_> {
 
     fn moment(&mut self, node: usize, moment: Moment, at: Instant) {
         match moment {
-            Moment::Configured(number) => self.born(node, number, at),
+            Moment::Makes => self.seen[node].began = Some(at),
+            Moment::Configured(number) => {
+                let began = self.seen[node].began.take().unwrap_or(at);
+                self.born(node, number, began);
+            }
             Moment::Asked(turn) => {
                 match turn {
                     Turn::Check(_) => {}

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use daemon_core::{Call, HostHandle, HostStatus, ReloadOutcome, Result, State};
+use daemon_core::{Call, Context, HostHandle, HostStatus, ReloadOutcome, Result, State};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -56,6 +56,8 @@ pub(crate) struct Stage {
     pub(crate) configured: [AtomicU64; NAMES.len()],
     /// How many requests to reload are under way, and what the answered ones came to.
     pub(crate) reloads: Mutex<(usize, Vec<ReloadOutcome>)>,
+    /// The contexts that somebody keeps, by daemon.
+    pub(crate) contexts: Mutex<Vec<(usize, Context)>>,
     /// When the host was made.
     pub(crate) begun: Instant,
     runtime: tokio::runtime::Handle,
@@ -84,6 +86,7 @@ impl Stage {
             loads: AtomicU64::new(0),
             configured: Default::default(),
             reloads: Mutex::default(),
+            contexts: Mutex::default(),
             begun: Instant::now(),
             runtime: tokio::runtime::Handle::current(),
             stirred: AtomicUsize::new(0),
@@ -99,7 +102,8 @@ impl Stage {
 
     /// Writes down a moment, and steps in if it is that one.
     pub(crate) fn moment(self: &Arc<Self>, node: usize, life: u32, moment: Moment) {
-        let number = self.trace.push(Line::Node { node, life, moment });
+        let ready = self.host.get().is_some_and(|host| host.readiness().ready);
+        let number = self.trace.push(Line::Node { node, life, moment, ready });
         if let Some((at, step)) = self.plan.at_moment
             && at == number
         {
@@ -139,6 +143,15 @@ impl Stage {
             self.ends.store(true, Ordering::Relaxed);
             self.give_up.notify_one();
             return host.request_shutdown();
+        }
+        if matches!(step, Step::GiveUp) {
+            let steps = self.steps.lock().unwrap();
+            return steps
+                .iter()
+                .rev()
+                .find(|(_, task)| !task.is_finished())
+                .into_iter()
+                .for_each(|(_, task)| task.abort());
         }
         let stage = self.clone();
         let task = self.runtime.spawn(async move { stage.carry_out(step, &host).await });
@@ -188,7 +201,7 @@ impl Stage {
                     self.fault(format!("G12: the answers of {} checks took {took:?}", reports.len()));
                 }
             }
-            Step::Add(_) | Step::Shutdown => {}
+            Step::Add(_) | Step::Shutdown | Step::GiveUp => {}
         }
     }
 

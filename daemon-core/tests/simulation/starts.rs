@@ -1,6 +1,6 @@
 //! What starts promise, as far as the journal shows whether it was kept: none takes longer than it may, nor do all together.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use daemon_core::{State, Transition};
@@ -12,11 +12,17 @@ use crate::plan::Plan;
 /// How long a daemon's stop may take that does not say so itself.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The journal counts whole milliseconds.
+const GRAIN: Duration = Duration::from_millis(2);
+
 pub(crate) fn check(plan: &Plan, ended: &Ended) -> Vec<String> {
     let grace = if plan.blocks { GRACE + BUSY + BUSY } else { GRACE };
     let mut faults = Vec::new();
     let mut since: HashMap<usize, Duration> = HashMap::new();
     let (mut begun, mut settled, mut stops, mut stopping) = (None, None, 0, false);
+    let mut states: HashMap<usize, State> = HashMap::new();
+    // Whose start the shutdown ends, and whose life has come to run.
+    let (mut given_up, mut runs): (HashMap<usize, Duration>, HashSet<usize>) = Default::default();
     for Transition { at_ms, daemon, state, .. } in &ended.journal {
         let now = Duration::from_millis(*at_ms);
         let Some(name) = daemon else {
@@ -24,6 +30,7 @@ pub(crate) fn check(plan: &Plan, ended: &Ended) -> Vec<String> {
                 let own = |at: usize| plan.nodes[at].start_timeout.unwrap_or(plan.start_timeout);
                 let late = since.iter().filter(|(at, start)| now > **start + own(**at) + grace);
                 faults.extend(late.map(|(at, start)| format!("start: that of n{at} went on for {:?}", now - *start)));
+                given_up.extend(since.keys().filter(|at| is_alone(plan, &states, **at)).map(|at| (*at, now)));
             }
             stopping |= *state == State::Stopping;
             match state {
@@ -34,6 +41,18 @@ pub(crate) fn check(plan: &Plan, ended: &Ended) -> Vec<String> {
             continue;
         };
         let at = NAMES.iter().position(|known| known == name).unwrap();
+        states.insert(at, *state);
+        if let Some(then) = given_up.remove(&at).filter(|then| now > *then + GRAIN && !plan.blocks) {
+            faults.push(format!("start: that of n{at} went on for {:?} of the shutdown", now - then));
+        }
+        match state {
+            State::Starting => drop(runs.remove(&at)),
+            State::Running => drop(runs.insert(at)),
+            State::Backoff if settled.is_none() && !runs.contains(&at) => {
+                faults.push(format!("start: the first of n{at} failed, and is made once more"));
+            }
+            _ => {}
+        }
         let start = since.remove(&at);
         let deadline = begun.zip(plan.start_budget).map(|(begun, budget)| begun + budget);
         // In a shutdown one that has ended may wait for its turn to stop, and shows then only.
@@ -64,4 +83,11 @@ pub(crate) fn check(plan: &Plan, ended: &Ended) -> Vec<String> {
         }
     }
     faults
+}
+
+/// Whether none of those that depend on a daemon is up, so that nothing holds up its stop.
+fn is_alone(plan: &Plan, states: &HashMap<usize, State>, at: usize) -> bool {
+    let is_up = |on: &usize| matches!(states.get(on), Some(State::Starting | State::Running | State::Stopping));
+    let depends = |on: &usize| plan.nodes[*on].requires.contains(&at) || plan.nodes[*on].wants.contains(&at);
+    !(0..plan.nodes.len()).filter(depends).any(|on| is_up(&on))
 }

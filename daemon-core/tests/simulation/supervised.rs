@@ -1,5 +1,5 @@
 //! What supervision promises, as far as the journal and the report show whether it was kept: delays before restarts, what a failure
-//! leads to and what not, how long a daemon's stop takes, and what is done last.
+//! leads to and what not, and what is done last.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -7,15 +7,12 @@ use std::time::Duration;
 
 use daemon_core::{ShutdownReport, State, Transition};
 
-use crate::actor::HANDLERS;
-use crate::ending::{Ended, GRACE};
+use crate::ending::Ended;
 use crate::node::NAMES;
 use crate::plan::{Deed, Plan};
 use crate::stage::Stage;
-use crate::trace::{End, Line, Moment};
+use crate::trace::{Line, Moment};
 
-/// How long a daemon's stop may take that does not say so itself.
-const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// A life as long as that makes the next delay the first again.
 const STABLE: Duration = Duration::from_secs(59);
 
@@ -28,14 +25,7 @@ pub(crate) fn check(stage: &Stage, ended: &Ended) -> Vec<String> {
         faults.extend(short_delays(plan, ended));
     }
     faults.extend(endings(stage, ended));
-    if !plan.blocks {
-        faults.extend(undrained(stage, ended));
-        faults.extend(late_beginnings(stage, ended));
-    }
     if let Some(report) = &ended.report {
-        if !plan.blocks {
-            faults.extend(long_stops(plan, report));
-        }
         faults.extend(last_words(stage, report));
     }
     faults
@@ -98,63 +88,6 @@ fn endings(stage: &Stage, ended: &Ended) -> Vec<String> {
         faults.push("supervision: the host ended, and nobody had asked for it".to_owned());
     }
     faults
-}
-
-/// Handlers that were cut as soon as their daemon began to stop, though there was time for them to end.
-fn undrained(stage: &Stage, ended: &Ended) -> Vec<String> {
-    const SOON: Duration = Duration::from_millis(100);
-    // How long before a moment the stops of somebody began.
-    let stops = |who: Option<&str>, now: Duration| -> Vec<Duration> {
-        let stops = ended.journal.iter().filter(|line| line.state == State::Stopping && line.daemon.as_deref() == who);
-        let began =
-            stops.map(|line| Duration::from_millis(line.at_ms)).filter(|at| *at <= now + Duration::from_millis(1));
-        began.map(|at| now.saturating_sub(at)).collect()
-    };
-    let mut faults = Vec::new();
-    for (at, line) in stage.trace.lines() {
-        let Line::Node { node, moment: Moment::WorkGone(what, End::Cut), .. } = line else { continue };
-        let now = at - stage.begun;
-        // Late in a stop there may be no time left, and what is cut may be of a life that began to stop before.
-        let is_late = stops(None, now).iter().any(|ago| *ago > Duration::from_secs(1));
-        let mine = stops(Some(NAMES[node]), now);
-        let is_soon =
-            mine.iter().any(|ago| *ago < SOON) && !mine.iter().any(|ago| *ago >= SOON && *ago <= STOP_TIMEOUT + GRACE);
-        if HANDLERS.contains(&what) && stage.plan.nodes[node].stop_timeout.is_none() && is_soon && !is_late {
-            faults.push(format!("stop: {what} of n{node} was cut at {now:?}, with no time to end"));
-        }
-    }
-    faults
-}
-
-/// What began although its daemon had begun to stop: only what is queued is still handled then.
-fn late_beginnings(stage: &Stage, ended: &Ended) -> Vec<String> {
-    const NEW: [&str; 6] = ["tick", "late tick", "command", "check", "check_reload", "reload"];
-    // Through the whole of that moment, in which much may happen.
-    let stops = |name: &str, now: Duration| {
-        let of_it = ended.journal.iter().filter(|line| line.daemon.as_deref() == Some(name));
-        let changes = of_it.map(|line| (Duration::from_millis(line.at_ms), line.state));
-        let changes = changes.take_while(|(at, _)| *at <= now + Duration::from_millis(1));
-        changes.last().is_some_and(|(at, state)| state == State::Stopping && at + Duration::from_millis(1) < now)
-    };
-    let mut faults = Vec::new();
-    for (at, line) in stage.trace.lines() {
-        let Line::Node { node, moment: Moment::Work(what), .. } = line else { continue };
-        let now = at - stage.begun;
-        if NEW.contains(&what) && stops(NAMES[node], now) {
-            faults.push(format!("stop: {what} of n{node} began at {now:?}, while it stopped"));
-        }
-    }
-    faults
-}
-
-fn long_stops(plan: &Plan, report: &ShutdownReport) -> Vec<String> {
-    let too_long = |daemon: &daemon_core::DaemonStop| {
-        let at = NAMES.iter().position(|name| *name == daemon.name).unwrap();
-        let most = plan.nodes[at].stop_timeout.unwrap_or(STOP_TIMEOUT) + GRACE;
-        let took = Duration::from_millis(daemon.stop_ms);
-        (took > most).then(|| format!("stop: that of n{at} took {took:?}, and it had {most:?}"))
-    };
-    report.daemons.iter().filter_map(too_long).collect()
 }
 
 /// What is done last comes last, in order, each once; and it is told how it went.

@@ -31,6 +31,10 @@ pub(crate) enum Moment {
     Blocked(&'static str),
     Guard,
     GuardGone,
+    /// Its factory is to make a value, and has.
+    Makes,
+    Made,
+    ValueGone,
     /// It starts with that configuration.
     Configured(u64),
     /// It is asked about one, or given one, while it has one.
@@ -57,6 +61,8 @@ pub(crate) enum Line {
         node: usize,
         life: u32,
         moment: Moment,
+        /// Whether the host says that it is ready.
+        ready: bool,
     },
     /// The configuration of that number is being loaded.
     Load(u64),
@@ -101,8 +107,9 @@ impl fmt::Display for Trace {
                 Line::Load(_) | Line::Reloaded(_) | Line::Farewell(_) => {
                     writeln!(f, "{number:>5} {after:>12.3?}  {line:?}")?
                 }
-                Line::Node { node, life, moment } => {
-                    writeln!(f, "{number:>5} {after:>12.3?}  n{node} life {life} {moment:?}")?;
+                Line::Node { node, life, moment, ready } => {
+                    let ready = if *ready { "+" } else { " " };
+                    writeln!(f, "{number:>5} {after:>12.3?} {ready} n{node} life {life} {moment:?}")?;
                 }
             }
         }
