@@ -47,6 +47,7 @@ fn main() {
     let what: String = argument(2).unwrap_or_else(|| "ct".to_owned());
     let quick = argument::<String>(3).is_some_and(|word| word == "quick");
     match &*what {
+        "contended" if argument::<String>(4).is_some() => contended::passes(),
         "contended" => contended::run(round, quick),
         _ => cases(round, usize::from(what == "mt") * 2, quick),
     }
