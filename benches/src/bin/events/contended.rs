@@ -30,6 +30,7 @@ const CONTENDERS: &[(&str, Run, bool)] = &[
     ("kanal", run_one::<peers::Kanal>, false),
     ("ractor", run_one::<peers::RactorGroup>, false),
     ("daemon-core", run_one::<ours::Daemons>, true),
+    ("daemon-core, room for all", run_one::<ours::RoomyDaemons>, true),
     ("daemon-core, pulled", run_one::<ours::Pulled>, true),
     ("daemon-core, bare bus", run_one::<ours::BareBus>, true),
 ];
