@@ -126,11 +126,11 @@ impl Crowd {
     }
 
     /// Offers the event again wherever that has not been done, with one lock for each mailbox; without a line it does not wait.
-    /// What must happen without locks is given out.
-    pub(crate) fn insist(&mut self, line: Option<Line<'_>>) -> Vec<After> {
+    /// `then` gets what must happen without locks.
+    pub(crate) fn insist(&mut self, line: Option<Line<'_>>, then: impl FnMut(After)) {
         let places = self.0.iter_mut().flat_map(|places| places.0.chunk_by_mut(|full, next| full.is_beside(next)));
         let left = places.filter(|group| group[0].insisted.is_none());
-        left.map(|group| group[0].mailbox.clone().insist_all(group, line)).collect()
+        left.map(|group| group[0].mailbox.clone().insist_all(group, line)).for_each(then);
     }
 
     fn first(&self) -> Option<&Full> {
@@ -145,7 +145,7 @@ impl Crowd {
 /// Offers an event again wherever there was no room for it, without waiting; says where it was refused.
 pub(crate) fn refuse(mut full: Crowd) -> Option<Arc<str>> {
     let mut refused = None;
-    full.insist(None).into_iter().for_each(After::run);
+    full.insist(None, After::run);
     for mut full in full.into_places() {
         if let Insisted::Refused = full.outcome() {
             refused.get_or_insert_with(|| full.mailbox.label(full.to));
@@ -161,7 +161,7 @@ pub(crate) fn park(mut full: Crowd, graph: &WaitGraph) -> (Waiting, Option<Arc<s
     let ticket = early.and_then(|early| early.ticket.clone()).unwrap_or_default();
     let from = if early.is_some() { None } else { graph.caller() };
     let (mut waiting, mut refused) = (Waiting { ticket, places: Vec::new() }, None);
-    full.insist(Some((&waiting.ticket, from))).into_iter().for_each(After::run);
+    full.insist(Some((&waiting.ticket, from)), After::run);
     for mut full in full.into_places() {
         let outcome = full.outcome();
         let Full { mailbox, to, event, .. } = full;

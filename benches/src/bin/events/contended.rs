@@ -17,7 +17,7 @@ const PUBLISHERS: [usize; 4] = [1, 2, 4, THREADS];
 const ALL: usize = THREADS * 10_000;
 const TOPICS: usize = 1_000;
 /// How often that is done. The median counts: one pass takes some 20 ms, in which the system may give the threads a processor less.
-const PASSES: usize = 9;
+const PASSES: usize = 7;
 
 /// As for the cycles: something may get lost.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -59,12 +59,14 @@ pub fn run(round: u64, quick: bool) {
     }
 }
 
-/// Of one contender every pass, for whoever looks at how they are spread, or where the time goes.
+/// Every pass of one contender.
 pub fn passes() {
     let [topics, contender] = [3, 4].map(|at| argument::<String>(at).unwrap_or_default());
     let (_, run, _) = CONTENDERS.iter().find(|(name, ..)| *name == contender).expect("a contender by its name");
     for pass in run(topics == "thousand", argument(5).unwrap_or(PASSES)).expect("it can do that") {
-        figure(&format!("publishers/{topics}/{}", pass.publishers), &contender, "ns", pass.ns);
+        let case = format!("publishers/{topics}/{}", pass.publishers);
+        figure(&case, &contender, "ns", pass.ns);
+        figure(&case, &contender, "cpu ns", pass.cpu_ns);
     }
 }
 
