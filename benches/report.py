@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from targets import HEALTH, IPC as IPC_OURS, NO_PEERS, NO_REASON, NOT_COMPARED, OURS, TARGETS, WHY
+from targets import HEALTH, IPC as IPC_OURS, NO_PEERS, NO_REASON, NOT_COMPARED, OURS, ROOM, TARGETS, WHY
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -110,12 +110,6 @@ HEALTHS = [
     ("health/ct/10000", "ns", "on the current thread, ns a check", "FuturesUnordered"),
     ("health/mt/10000", "ns", "on two workers, ns a check", "FuturesUnordered"),
 ]
-CONTENDED = [
-    ("contended/one", "ns", "one topic, ns a publish", "tokio mpsc"),
-    ("alone/one", "ns", "the same by one publisher", "tokio mpsc"),
-    ("contended/thousand", "ns", "a thousand topics, ns a publish", "tokio mpsc"),
-    ("alone/thousand", "ns", "the same by one publisher", "tokio mpsc"),
-]
 IPC = [
     ("ipc/ct/sequential/64", "p50 us", "64 B, p50 µs", "raw, tokio"),
     ("ipc/ct/sequential/65536", "p50 us", "64 KiB, p50 µs", "raw, tokio"),
@@ -127,6 +121,25 @@ IPC = [
     ("ipc/ct/counts", "instructions", "instructions a request", None),
     ("ipc/ct/counts", "calls", "system calls a request", None),
 ]
+
+
+PUBLISHERS = (1, 2, 4, 8)
+
+
+def publishers(results, topics):
+    """A publish by one, two, four and eight publishers, and what each of the seven more adds to it."""
+    cases = [f"publishers/{topics}/{count}" for count in PUBLISHERS]
+    rows = []
+    for name in results.contenders(cases[0]):
+        cells = [beside(results, case, name, "ns", ROOM) for case in cases]
+        alone, all_of_them = (results.figures[case, name, "ns"] for case in (cases[0], cases[-1]))
+        more = [(all_of_them[at] - alone[at]) / (PUBLISHERS[-1] - 1) for at in alone if at in all_of_them]
+        cells.append(f"{statistics.median(more):+.1f}" if more else "–")
+        cells.append(number(results.value(cases[-1], name, "cpu ns")))
+        rows.append([bold(name, name), *(bold(name, cell) for cell in cells)])
+    if not rows:
+        return "Not measured in this run."
+    return table(["contender", *map(str, PUBLISHERS), "each more adds, ns", "CPU by eight, ns"], rows)
 
 
 def not_first(results):
@@ -210,7 +223,8 @@ def page(results, cpu):
         "events_ct": events(results, "ct", "On the current thread", "cpu ns" if cpu else "ns"),
         "events_mt": events(results, "mt", "On two workers", "ns"),
         "isolation": plain(results, "isolation", [("p50 us", "p50, µs"), ("p99 us", "p99, µs")], "tokio broadcast"),
-        "contended": several(results, CONTENDED),
+        "publishers_one": publishers(results, "one"),
+        "publishers_thousand": publishers(results, "thousand"),
         "intervals": plain(results, "intervals/10000/10", ticks, "tokio interval"),
         "intervals_slow": plain(results, "intervals/1000/1000", ticks, "tokio interval"),
         "health": several(results, HEALTHS),

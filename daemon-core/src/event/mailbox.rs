@@ -209,14 +209,29 @@ impl Mailbox {
         }
     }
 
-    /// Offers an event again to a subscription that was full: it gets in, waits in line, or is refused (and counted as dropped).
-    pub(crate) fn insist(&self, to: u32, event: &AnyEvent, line: Option<Line<'_>>, after: &mut After) -> Insisted {
+    /// Offers events again to subscriptions of its own that were full, at once.
+    pub(crate) fn insist_all(&self, places: &mut [Full], line: Option<Line<'_>>) -> After {
+        let mut after = After::default();
         let mut state = self.lock();
+        places.iter_mut().for_each(|full| full.insist(self, &mut state, line, &mut after));
+        state.wake_consumer(&mut after);
+        drop(state);
+        after
+    }
+
+    /// Offers an event again to a subscription that was full: it gets in, waits in line, or is refused (and counted as dropped).
+    pub(crate) fn insist(
+        &self,
+        state: &mut State,
+        to: u32,
+        event: &AnyEvent,
+        line: Option<Line<'_>>,
+        after: &mut After,
+    ) -> Insisted {
         let Some(event) = state.offer_to(&self.progress, to, event.clone(), 0, after) else {
-            state.wake_consumer(after);
             return Insisted::Done;
         };
-        let State { accounts, queues, lined, .. } = &mut *state;
+        let State { accounts, queues, lined, .. } = state;
         let account = &mut accounts[to as usize];
         let on = self.node(account.queue);
         account.offered += 1;

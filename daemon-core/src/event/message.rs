@@ -119,7 +119,7 @@ impl<'a> Message<'a> {
         let (Some(retaining), false) = (&self.retaining, full.is_empty()) else { return };
         let ticket = Arc::<Ticket>::default();
         let line = self.is_patient.then_some((&ticket, from));
-        retaining.later.borrow_mut().extend(full.iter_mut().map(|full| full.insist_early(line)));
+        full.insist(line, |after| retaining.later.borrow_mut().push(after));
     }
 
     /// The span in which it is retained, if somebody looks.

@@ -4,6 +4,7 @@ use super::after::After;
 use super::event::{AnyEvent, discard};
 use super::mailbox::{Insisted, Mailbox};
 use super::stall::Stall;
+use super::state::State;
 use super::wait_graph::{WaitGraph, Waiter};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -90,24 +91,19 @@ impl Full {
         Self { mailbox, to, event, insisted: None }
     }
 
-    /// Offers the event again at once, so that no event of another publisher comes in between; without a line it does not wait.
-    /// What must happen without locks is given out.
-    pub(crate) fn insist_early(&mut self, line: Option<Line<'_>>) -> After {
-        let mut after = After::default();
-        let outcome = self.mailbox.insist(self.to, &self.event, line, &mut after);
-        self.insisted = Some(Early { outcome, ticket: line.map(|(ticket, _)| ticket.clone()) });
-        after
+    fn is_beside(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.mailbox, &other.mailbox)
     }
 
-    /// Offers the event again, unless that has been done; without a line it does not wait.
-    fn insist(&mut self, line: Option<Line<'_>>) -> Insisted {
-        if let Some(Early { outcome, .. }) = self.insisted.take() {
-            return outcome;
-        }
-        let mut after = After::default();
-        let outcome = self.mailbox.insist(self.to, &self.event, line, &mut after);
-        after.run();
-        outcome
+    /// Offers it again, by whoever holds the lock of its mailbox; without a line it does not wait.
+    pub(crate) fn insist(&mut self, mailbox: &Mailbox, state: &mut State, line: Option<Line<'_>>, after: &mut After) {
+        let outcome = mailbox.insist(state, self.to, &self.event, line, after);
+        self.insisted = Some(Early { outcome, ticket: line.map(|(ticket, _)| ticket.clone()) });
+    }
+
+    /// What came of it; refused if it was not offered again.
+    fn outcome(&mut self) -> Insisted {
+        self.insisted.take().map_or(Insisted::Refused, |early| early.outcome)
     }
 }
 
@@ -129,8 +125,16 @@ impl Crowd {
         self.0.get_or_insert_default().0.push(full);
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Full> {
-        self.0.iter_mut().flat_map(|places| &mut places.0)
+    /// Offers the event again wherever that has not been done, with one lock for each mailbox; without a line it does not wait.
+    /// `then` gets what must happen without locks.
+    pub(crate) fn insist(&mut self, line: Option<Line<'_>>, then: impl FnMut(After)) {
+        let places = self.0.iter_mut().flat_map(|places| places.0.chunk_by_mut(|full, next| full.is_beside(next)));
+        let left = places.filter(|group| group[0].insisted.is_none());
+        left.map(|group| group[0].mailbox.clone().insist_all(group, line)).for_each(then);
+    }
+
+    fn first(&self) -> Option<&Full> {
+        self.0.as_ref().and_then(|places| places.0.first())
     }
 
     fn into_places(self) -> Vec<Full> {
@@ -139,10 +143,11 @@ impl Crowd {
 }
 
 /// Offers an event again wherever there was no room for it, without waiting; says where it was refused.
-pub(crate) fn refuse(full: Crowd) -> Option<Arc<str>> {
+pub(crate) fn refuse(mut full: Crowd) -> Option<Arc<str>> {
     let mut refused = None;
+    full.insist(None, After::run);
     for mut full in full.into_places() {
-        if let Insisted::Refused = full.insist(None) {
+        if let Insisted::Refused = full.outcome() {
             refused.get_or_insert_with(|| full.mailbox.label(full.to));
         }
         discard(full.event);
@@ -151,14 +156,14 @@ pub(crate) fn refuse(full: Crowd) -> Option<Arc<str>> {
 }
 
 /// Puts an event in line wherever there was no room for it, and says where waiting would be hopeless.
-pub(crate) fn park(full: Crowd, graph: &WaitGraph) -> (Waiting, Option<Arc<str>>) {
-    let full = full.into_places();
+pub(crate) fn park(mut full: Crowd, graph: &WaitGraph) -> (Waiting, Option<Arc<str>>) {
     let early = full.first().and_then(|full| full.insisted.as_ref());
     let ticket = early.and_then(|early| early.ticket.clone()).unwrap_or_default();
     let from = if early.is_some() { None } else { graph.caller() };
     let (mut waiting, mut refused) = (Waiting { ticket, places: Vec::new() }, None);
-    for mut full in full {
-        let outcome = full.insist(Some((&waiting.ticket, from)));
+    full.insist(Some((&waiting.ticket, from)), After::run);
+    for mut full in full.into_places() {
+        let outcome = full.outcome();
         let Full { mailbox, to, event, .. } = full;
         match outcome {
             Insisted::Done => {}

@@ -24,6 +24,26 @@ fn publishers_that_wait_get_in_one_after_the_other() {
     });
 }
 
+/// A publisher beside a dispatcher whose two handlers have a queue of one each: it may find both full, or one of them.
+///
+/// Caught: a publish that takes only the first of its places in line.
+#[test]
+fn a_publish_that_waits_for_two_queues_gets_into_both() {
+    explore(|| {
+        let rig = Rig::of(&Bus::new(), [plain().capacity(1), plain().capacity(1)]);
+        let dispatcher = rig.live();
+        for number in [1, 2] {
+            block_on(rig.publisher.publish(Nth::<0>(number))).unwrap();
+        }
+        rig.saw(4); // before the end of the intake could wake anybody
+        rig.wiring.drain();
+        dispatcher.join().unwrap();
+        assert_eq!(rig.seen(), [1, 1, 2, 2]);
+        let counts = |status: SubscriptionStatus| [status.offered, status.handled, status.queued];
+        assert_eq!(rig.wiring.status().into_iter().map(counts).collect::<Vec<_>>(), [[2, 2, 0], [2, 2, 0]]);
+    });
+}
+
 /// A publish is dropped while the dispatcher makes room for it: it is in, or counted as dropped, and never both.
 ///
 /// Caught: a publish that is given up counted as dropped though its event had got in meanwhile.

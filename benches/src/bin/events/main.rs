@@ -3,6 +3,8 @@
 //! `events cycles CASE CONTENDER COUNT` does one thing so many times, on the current thread, for whoever counts instructions or cache misses: what
 //! a second count takes more, divided, is that of one cycle.
 //!
+//! `events 0 contended one|thousand CONTENDER PASSES` tells of every pass, for whoever looks at how they are spread, or where the time goes.
+//!
 //! One call is one round: every contender once in every case, in an order that the number of the round turns around.
 
 mod contended;
@@ -47,6 +49,7 @@ fn main() {
     let what: String = argument(2).unwrap_or_else(|| "ct".to_owned());
     let quick = argument::<String>(3).is_some_and(|word| word == "quick");
     match &*what {
+        "contended" if argument::<String>(4).is_some() => contended::passes(),
         "contended" => contended::run(round, quick),
         _ => cases(round, usize::from(what == "mt") * 2, quick),
     }

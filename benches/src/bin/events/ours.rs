@@ -16,14 +16,14 @@ const EACH: usize = 10;
 
 /// A daemon with a handler for each of its subscribers.
 macro_rules! listener {
-    ($name:ident, $label:tt, $body:ident, $($handler:ident $at:tt),+) => {
+    ($name:ident, $label:tt, $capacity:tt, $body:ident, $($handler:ident $at:tt),+) => {
         #[daemon(name = $label)]
         struct $name(Vec<Arc<Subscriber>>);
 
         #[daemon]
         impl $name {
             $(
-                #[on_event(capacity = 256)]
+                #[on_event(capacity = $capacity)]
                 async fn $handler(&self, event: &UserCreated) {
                     self.0[$at].$body(event).await;
                 }
@@ -34,9 +34,10 @@ macro_rules! listener {
     };
 }
 
-listener!(One, "one", on_event_async, a 0);
-listener!(Ten, "ten", on_event_async, a 0, b 1, c 2, d 3, e 4, f 5, g 6, h 7, i 8, j 9);
-listener!(TenSuspending, "ten-suspending", on_event_later, a 0, b 1, c 2, d 3, e 4, f 5, g 6, h 7, i 8, j 9);
+listener!(One, "one", 256, on_event_async, a 0);
+listener!(Ten, "ten", 256, on_event_async, a 0, b 1, c 2, d 3, e 4, f 5, g 6, h 7, i 8, j 9);
+listener!(TenRoomy, "ten-roomy", 80_000, on_event_async, a 0, b 1, c 2, d 3, e 4, f 5, g 6, h 7, i 8, j 9);
+listener!(TenSuspending, "ten-suspending", 256, on_event_later, a 0, b 1, c 2, d 3, e 4, f 5, g 6, h 7, i 8, j 9);
 
 /// Annotated daemons of ten handlers each.
 #[derive(Clone)]
@@ -98,6 +99,24 @@ pub struct SuspendingDaemons(Daemons);
 impl Contender for SuspendingDaemons {
     async fn one_topic(subscribers: &[Arc<Subscriber>]) -> Self {
         Self(daemons(subscribers, TenSuspending).await)
+    }
+
+    async fn publish(&mut self, event: UserCreated) {
+        drop(self.0.cx.publish(event).await);
+    }
+
+    async fn stop(self) {
+        stop(self.0.host).await;
+    }
+}
+
+/// The same, with room for all that eight publishers publish together, so that none of them waits.
+#[derive(Clone)]
+pub struct RoomyDaemons(Daemons);
+
+impl Contender for RoomyDaemons {
+    async fn one_topic(subscribers: &[Arc<Subscriber>]) -> Self {
+        Self(daemons(subscribers, TenRoomy).await)
     }
 
     async fn publish(&mut self, event: UserCreated) {
