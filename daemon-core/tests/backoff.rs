@@ -20,7 +20,7 @@ const DELAYS: [u64; 13] = [1, 2, 4, 8, 16, 16, 16, 16, 16, 16, 1, 2, 4];
 /// When a life began, and when it ended.
 type Lived = (Instant, Option<Instant>);
 
-/// Fails once for each of its lives, and then lives on.
+/// Fails once for each of its lives, in one way and in the other, and then lives on.
 #[derive(Clone, Default)]
 struct Script {
     lives: Arc<Mutex<Vec<Lived>>>,
@@ -39,6 +39,7 @@ impl Script {
         };
         sleep(S(*lasts)).await;
         self.lives.lock().unwrap()[number].1 = Some(Instant::now());
+        assert!(number.is_multiple_of(2), "its life is over");
         Err("its life is over".into())
     }
 
@@ -55,10 +56,13 @@ const MOMENT: Duration = Duration::from_millis(5);
 
 /// Lets a daemon live by the script, looks at its delays, and returns the report of its host's end.
 async fn play<D: DaemonBase>(script: Script, daemon: D) -> ShutdownReport {
-    let host = Host::new("test").daemon(daemon).start().await.unwrap();
+    // Long past when most of these lives begin: it shortens none of their delays.
+    let host = Host::new("test").start_budget(S(1)).daemon(daemon).start().await.unwrap();
     assert_spread(&script.delays().await);
     let report = host.shutdown().await.unwrap();
     assert!(report.is_clean(), "{report}");
+    let counted = &report.daemons[0];
+    assert_eq!((counted.errors, counted.panics), (7, 6), "each failure is counted once: {report}");
     report
 }
 
@@ -109,4 +113,49 @@ async fn a_task_waits_longer_each_time_and_less_again_after_a_stable_life() {
     let script = Script::default();
     let report = play(script.clone(), Steady(script)).await;
     assert_eq!(report.daemon("steady").unwrap().restarts, 0, "the task alone: {report}");
+}
+
+/// Its task keeps failing, until it may no more.
+#[daemon(name = "spent", restart(never))]
+struct Spent;
+
+#[daemon]
+impl Spent {
+    #[task(restart(on_failure, backoff = "1s..1s", limit = "2/1h"))]
+    async fn fails(&self) -> Result<()> {
+        Err("no luck".into())
+    }
+}
+
+impl DaemonBase for Spent {}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_whose_restarts_are_used_up_fails_its_daemon_and_says_so() {
+    let report = Host::new("test").daemon(Spent).start().await.unwrap().wait().await.unwrap();
+    let spent = report.daemon("spent").unwrap();
+    let reason = "task `fails`: no luck, and its restarts are used up";
+    assert_eq!((spent.reason.as_deref(), spent.errors, report.exit_code), (Some(reason), 3, 1), "{report}");
+}
+
+/// Its task fails because it is to end.
+#[daemon(name = "sore")]
+struct Sore;
+
+#[daemon]
+impl Sore {
+    #[task]
+    async fn works(&self, cx: &Context) -> Result<()> {
+        cx.cancelled().await;
+        Err("it could not save".into())
+    }
+}
+
+impl DaemonBase for Sore {}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_fails_in_the_stop_is_counted_and_told_of() {
+    let report = Host::new("test").daemon(Sore).start().await.unwrap().shutdown().await.unwrap();
+    let sore = report.daemon("sore").unwrap();
+    assert_eq!(sore.problems, ["task `works`: it could not save"], "{report}");
+    assert_eq!((sore.errors, report.exit_code), (1, 1), "{report}");
 }

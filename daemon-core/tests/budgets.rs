@@ -140,3 +140,27 @@ async fn what_overruns_is_told_of_with_where_it_began_how_often_it_ran_how_long_
     let stopping = report.journal.iter().find(|line| line.daemon.is_none() && line.state == State::Stopping).unwrap();
     assert_eq!((stopping.at_ms, stopping.cause.as_deref()), (10_000, Some(&*report.cause)), "{report}");
 }
+
+#[daemon(name = "absent", optional, no_handlers)]
+struct Absent;
+impl DaemonBase for Absent {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        Err("no luck".into())
+    }
+}
+
+#[daemon(name = "lonely", wants(Absent), no_handlers)]
+struct Lonely;
+impl DaemonBase for Lonely {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(S(3)).await;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_kept_for_what_does_not_live() {
+    let host = Host::new("t").stop_budget(S(4)).daemon(Absent).daemon(Lonely).start().await.unwrap();
+    let report = host.shutdown().await.unwrap();
+    assert!(report.daemon("lonely").unwrap().cut.is_empty(), "{report}");
+}

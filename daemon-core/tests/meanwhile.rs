@@ -165,6 +165,55 @@ async fn a_shutdown_waits_for_nobody_who_waits_for_the_stop_of_what_it_wants() {
     }
 }
 
+/// Is struck, and fails its second start a moment after that has begun.
+#[daemon(name = "frail", restart(on_failure, backoff = "1s..1s", limit = "1/1h"))]
+#[derive(Default)]
+struct Frail {
+    starts: AtomicU32,
+}
+#[daemon]
+impl Frail {
+    #[on_event(on_error = restart)]
+    async fn struck(&self, _hit: &Hit) -> Result<()> {
+        Err("struck".into())
+    }
+}
+impl DaemonBase for Frail {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        if self.starts.fetch_add(1, Ordering::Relaxed) == 1 {
+            tokio::time::sleep(MS(500)).await;
+            return Err("not again".into());
+        }
+        Ok(())
+    }
+}
+
+/// Stops before it, for longer than that.
+#[daemon(name = "admires", wants(Frail), no_handlers)]
+struct Admires;
+impl DaemonBase for Admires {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(S(1)).await;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_fails_in_a_shutdown_is_not_charged() {
+    let host = Host::new("t").daemon(Frail::default()).daemon(Admires).start().await.unwrap();
+    let handle = host.handle();
+    handle.publish(Hit::Lightly).await.unwrap();
+    until("it starts again", || {
+        let status = handle.status();
+        let frail = status.daemon("frail").unwrap();
+        frail.restarts == 1 && frail.state == State::Starting
+    })
+    .await;
+    let report = host.shutdown().await.unwrap();
+    let frail = report.daemon("frail").unwrap();
+    assert_eq!((frail.state, frail.reason.as_deref()), (State::Failed, Some("not again")), "{report}");
+}
+
 #[derive(Event, Debug)]
 #[event("meanwhile:word", local)]
 struct Word;

@@ -191,3 +191,24 @@ async fn a_shutdown_handler_that_hangs_leaves_the_operations_plane_its_part_of_t
     assert!(report.daemon("slow-operator").unwrap().cut.is_empty(), "{report}");
     assert_eq!(*log.lock().unwrap(), ["operator down"]);
 }
+
+/// Requires what stops last, and cleans up for as long as it may.
+#[daemon(name = "diligent", requires(ByHand), no_handlers)]
+struct Diligent(Log);
+
+impl DaemonBase for Diligent {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(Duration::from_millis(1_700)).await;
+        add(&self.0, "diligent down");
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_operations_plane_takes_its_part_once_and_not_before_its_time() {
+    let log = Log::default();
+    let host = Host::new("planes").daemon(Diligent(log.clone())).daemon(ByHand).daemon(Operator(log.clone()));
+    let report = host.stop_budget(Duration::from_secs(4)).start().await.unwrap().shutdown().await.unwrap();
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(*log.lock().unwrap(), ["operator up", "diligent down", "operator down"]);
+}

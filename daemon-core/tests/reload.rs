@@ -26,6 +26,11 @@ struct Settings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trouble {
     Refuse,
+    /// Does not answer.
+    Silence,
+    /// Answers late.
+    SlowCheck,
+    SlowReload,
     Error,
     LateError,
     Panic,
@@ -52,6 +57,11 @@ async fn check(log: &Log, next: &Configuration, cx: &Context) -> Result<()> {
     tokio::task::yield_now().await;
     match settings.trouble {
         Some((daemon, Trouble::Refuse)) if daemon == cx.name() => Err("it does not fit".into()),
+        Some((daemon, Trouble::Silence)) if daemon == cx.name() => pending().await,
+        Some((daemon, Trouble::SlowCheck)) if daemon == cx.name() => {
+            tokio::time::sleep(S(4)).await;
+            Ok(())
+        }
         _ => Ok(()),
     }
 }
@@ -61,6 +71,10 @@ async fn reload(log: &Log, next: &Configuration, cx: &Context) -> Result<()> {
     log.say(format!("{}:{}->{}", cx.name(), number(&cx.configuration()), settings.number));
     match settings.trouble.filter(|(daemon, _)| *daemon == cx.name()) {
         Some((_, Trouble::Error)) => Err("no room".into()),
+        Some((_, Trouble::SlowReload)) => {
+            tokio::time::sleep(S(4)).await;
+            Ok(())
+        }
         Some((_, Trouble::LateError)) => {
             tokio::time::sleep(S(1)).await;
             Err("no room".into())
@@ -252,6 +266,35 @@ async fn one_that_is_to_restart_and_cannot_yet_is_given_the_next_configuration()
     host.shutdown().await;
 }
 
+#[tokio::test]
+async fn one_that_does_not_answer_in_its_time_refuses_and_does_so_no_more() {
+    let log = Log::default();
+    let host = host(&log, [Settings::trouble(1, "users", Trouble::Silence)]).await;
+    let report = host.handle().reload().await.unwrap();
+    assert_eq!((report.outcome, report.took_ms), (ReloadOutcome::Refused, 5_000), "{report}");
+    let users = || host.status().daemon("users").unwrap().clone();
+    until("the call is gone", || users().tasks.iter().all(|task| task.name != "check_reload")).await;
+    assert_eq!((users().state, users().errors), (State::Running, 1), "it is counted");
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn one_that_begins_to_run_while_others_are_asked_is_asked_too() {
+    for trouble in [Trouble::SlowCheck, Trouble::SlowReload] {
+        let log = Log::default();
+        let host = host(&log, [Settings::trouble(1, "store", trouble)]).await;
+        let handle = host.handle();
+        let reload = tokio::spawn(async move { handle.reload().await });
+        until("the first is at it", || log.has(if trouble == Trouble::SlowCheck { "store?1" } else { "store:0->1" }))
+            .await;
+        host.handle().restart_daemon("other").await.unwrap();
+        assert!(reload.await.unwrap().unwrap().is_reloaded());
+        assert_eq!((log.count("other=0"), log.count("other?1")), (2, 2), "each life is asked");
+        assert_eq!(log.count("other:0->1"), 1);
+        host.shutdown().await.assert_clean();
+    }
+}
+
 #[daemon(name = "late", no_handlers)]
 struct Late(Log);
 impl DaemonBase for Late {
@@ -280,6 +323,21 @@ async fn one_that_starts_meanwhile_is_reloaded_once_it_runs() {
     host.settle().await;
     assert_eq!(log.count("late:0->1"), 1);
     host.shutdown().await.assert_clean();
+}
+
+#[tokio::test]
+async fn one_that_cannot_be_given_what_it_has_missed_is_restarted() {
+    let log = Log::default();
+    let host = host(&log, [Settings::trouble(1, "late", Trouble::Panic)]).await;
+    let (handle, late) = (host.handle(), Late(log.clone()));
+    let added = tokio::spawn(async move { handle.add_daemon(late).await });
+    until("it starts", || log.has("late=0")).await;
+    assert!(host.handle().reload().await.unwrap().is_reloaded());
+    added.await.unwrap().unwrap();
+    log.said("late=1").await;
+    let late = host.status().daemon("late").unwrap().clone();
+    assert_eq!((late.restarts, late.errors + late.panics), (1, 1));
+    host.shutdown().await;
 }
 
 /// A host that has reloaded once, of which a daemon that has just begun to run waits to be given that, since a second reload has its turn.

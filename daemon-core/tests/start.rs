@@ -132,6 +132,27 @@ async fn a_failed_start_fails_its_dependents_by_name_and_undoes_the_rest_in_reve
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_fails_last_has_failed_when_that_is_told() {
+    let host = Host::new("t").daemon(Data(Log::default(), Way::Error)).daemon(Users(Log::default(), Way::Well));
+    let (start, _) = failed(host.start().await.unwrap_err());
+    assert_eq!(["data", "users"].map(|name| daemon(&start, name).state), [State::Failed; 2], "{start}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_state_is_booked_once() {
+    let host = Host::new("t").daemon(Data(Log::default(), Way::Well)).start().await.unwrap();
+    let handle = host.handle();
+    host.shutdown().await.unwrap();
+    let booked: Vec<_> = handle.journal().into_iter().map(|booked| (booked.daemon, booked.state)).collect();
+    let data = |state| (Some("data".to_owned()), state);
+    let whole = |state| (None, state);
+    use State::{Running, Starting, Stopped, Stopping};
+    let lives = [whole(Starting), data(Starting), data(Running), whole(Running)];
+    let ends = [whole(Stopping), data(Stopping), data(Stopped), whole(Stopped)];
+    assert_eq!(booked, [lives, ends].concat());
+}
+
+#[tokio::test(start_paused = true)]
 async fn reports_are_data() {
     let log = Log::default();
     let host = five(&log, |name| if name == "users" { Way::Panic } else { Way::Well });

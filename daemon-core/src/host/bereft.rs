@@ -73,7 +73,6 @@ impl Slot {
 /// What a stop does of its own, and what wakes those who wait.
 fn end(life: &Life) {
     life.tasks.close();
-    quietly(|| life.intake.cancel());
     quietly(|| life.close_pulled());
     quietly(|| life.cancel.cancel());
     life.enter(Phase::Over);

@@ -75,7 +75,7 @@ fn delay(policy: &RestartPolicy, streak: u32, chance: f64) -> Duration {
     let greatest = policy.backoff.max.min(FOREVER);
     let doubled = policy.backoff.min.as_nanos().saturating_mul(1_u128.checked_shl(streak).unwrap_or(u128::MAX));
     let full = u64::try_from(doubled).map_or(greatest, |nanos| Duration::from_nanos(nanos).min(greatest));
-    full.mul_f64(1.0 - chance.clamp(0.0, 1.0) / 4.0)
+    full.mul_f64(1.0 - chance / 4.0)
 }
 
 #[cfg(test)]
@@ -119,6 +119,16 @@ mod tests {
         let policy = RestartPolicy::default().backoff(Duration::from_nanos(1), S(3_600));
         assert_eq!(delay(&policy, 33, 0.0), Duration::from_nanos(1 << 33));
         assert_eq!(delay(&policy, 200, 0.0), S(3_600));
+    }
+
+    #[test]
+    fn neither_a_delay_nor_the_number_of_failures_in_a_row_goes_beyond_its_end() {
+        let policy = RestartPolicy::default().backoff(S(1), Duration::MAX);
+        assert_eq!(delay(&policy, 200, 0.0), FOREVER);
+        let (mut history, now) = (History { streak: u32::MAX, ..History::default() }, Instant::now());
+        for _ in 0..2 {
+            assert_eq!(failed(&mut history, &policy, now, now), Decision::Restart { after: FOREVER });
+        }
     }
 
     #[test]
