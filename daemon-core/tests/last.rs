@@ -247,6 +247,19 @@ async fn a_host_without_a_lock_of_its_own_has_none() {
     let running = Host::new("t").start().await.unwrap();
     assert!(running.handle().lock().is_none());
     running.shutdown().await.unwrap();
+    let place = place();
+    let running = Host::new("t").with_pid_file(&place.pid).start().await.unwrap();
+    assert!(running.handle().lock().is_none(), "a PID file is no lock");
+    running.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pid_file_that_was_named_stays_whatever_is_said_of_the_lock_later() {
+    let place = place();
+    let running = Host::new("t").with_pid_file(&place.pid).with_lock_path(&place.lock).start().await.unwrap();
+    assert!(place.pid.exists() && place.lock.exists());
+    running.shutdown().await.unwrap();
+    assert!(!place.pid.exists());
 }
 
 #[tokio::test]
@@ -448,6 +461,7 @@ async fn what_keeps_a_process_from_starting_has_its_code() {
     assert_eq!(refused.code, DaemonErrorCode::StartFailed);
     assert!(refused.message.contains("`broken`: broken"), "{refused}");
     assert_eq!((daemon.state(), place.pid.exists()), (State::Stopped, false));
+    assert_eq!(daemon.wait().await.unwrap_err().code, DaemonErrorCode::StartFailed, "that is how its last run ended");
 }
 
 #[test]
@@ -573,4 +587,40 @@ async fn of_two_starts_at_once_one_is_refused_and_a_process_that_runs_makes_no_o
     assert!(process.start().await.unwrap_err().is_already_running());
     assert_eq!(*made.lock().unwrap(), 2, "the third start made none");
     process.stop().await.unwrap();
+}
+
+/// Fails for good, and cannot be cleaned up in time.
+#[daemon(name = "fails", no_handlers, stop_timeout = "1s")]
+struct Fails;
+impl DaemonBase for Fails {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        drop(cx.spawn("deaf", std::future::pending::<()>())?);
+        Ok(())
+    }
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        Err("it does not close".into())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_is_seen_to_start_and_to_stop_from_the_first_moment_on_and_tells_of_all_that_went_wrong() {
+    let place = place();
+    let daemon = DaemonProcess::builder("fails").pid_file(&place.pid).without_signals().host(|host| host.daemon(Fails));
+    let daemon = daemon.build();
+    {
+        let mut start = std::pin::pin!(daemon.start());
+        tokio::select! {
+            biased;
+            started = &mut start => panic!("at once: {started:?}"),
+            () = std::future::ready(()) => assert_eq!(daemon.state(), State::Starting),
+        }
+        start.await.unwrap();
+    }
+    daemon.on_shutdown(|| async { Err::<(), daemon_core::BoxError>("not now".into()) });
+    daemon.handle().unwrap().request_shutdown();
+    assert_eq!((daemon.state(), daemon.is_running()), (State::Stopping, false));
+    let told = daemon.wait().await.unwrap_err().message;
+    for fault in ["cleanup: it does not close", "task `deaf` was aborted", "not now"] {
+        assert!(told.contains(fault), "{told}");
+    }
 }

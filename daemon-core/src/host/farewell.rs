@@ -137,9 +137,10 @@ impl Farewell {
     pub(super) fn stops(&self) -> Vec<HandlerStop> {
         let under_way = self.under_way();
         let mut stops = self.inner().ended.clone();
-        let known = |task: &TaskStatus| stops.iter().any(|stop| stop.name == task.name && stop.cut.is_some());
-        let still_there: Vec<_> = under_way.iter().filter(|task| !known(task)).map(|task| cut(task, false)).collect();
-        stops.extend(still_there);
+        // None begins once one was cut, so that what is still there is that one.
+        if stops.iter().all(|stop| stop.cut.is_none()) {
+            stops.extend(under_way.iter().map(|task| cut(task, false)));
+        }
         stops
     }
 
@@ -237,5 +238,104 @@ mod tests {
         farewell.say(&Handle::current(), Instant::now() + FOREVER).await;
         assert!(farewell.add(handler()).is_err());
         assert_eq!(farewell.stops().len(), 2);
+    }
+
+    /// A handler that does this.
+    fn handler<F: Future<Output = ()> + Send + 'static>(call: impl FnOnce() -> F + Send + 'static) -> Handler {
+        Handler::new(Location::caller(), move || {
+            let called = call();
+            Box::pin(async move {
+                called.await;
+                Ok(())
+            })
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_handlers_nobody_is_waited_for_and_none_is_taken_any_more() {
+        let farewell = Farewell::new(Vec::new(), None);
+        let here = Handle::current();
+        let mut said = std::pin::pin!(farewell.say(&here, Instant::now() + FOREVER));
+        std::future::poll_fn(|cx| {
+            assert!(said.as_mut().poll(cx).is_ready());
+            std::task::Poll::Ready(())
+        })
+        .await;
+        assert!(farewell.add(handler(|| async {})).is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_short_time_a_part_is_kept_for_what_overruns() {
+        for (left, kept) in [(1_000, 100), (40, 10)] {
+            let (begun, left) = (Instant::now(), Duration::from_millis(left));
+            let (told, cut) = oneshot::channel();
+            let hangs = handler(move || async move {
+                let _told = drop_with(move || told.send(begun.elapsed()).unwrap_or_default());
+                std::future::pending().await
+            });
+            let farewell = Farewell::new(vec![hangs], None);
+            farewell.say(&Handle::current(), begun + left).await;
+            assert_eq!(cut.await.unwrap(), left - Duration::from_millis(kept));
+        }
+    }
+
+    /// Does that when it is dropped.
+    fn drop_with(does: impl FnOnce() + Send) -> impl Drop + Send {
+        struct Does<F: FnOnce()>(Option<F>);
+        impl<F: FnOnce()> Drop for Does<F> {
+            fn drop(&mut self) {
+                if let Some(does) = self.0.take() {
+                    does();
+                }
+            }
+        }
+        Does(Some(does))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn for_one_that_comes_when_the_time_is_up_nothing_begins() {
+        let tasks = Tasks::new(Handle::current(), Owner::nobody());
+        let late = handler(|| async { panic!("it is not called") });
+        let mut called = std::pin::pin!(call(&tasks, late, Instant::now()));
+        let stop = std::future::poll_fn(|cx| match called.as_mut().poll(cx) {
+            std::task::Poll::Ready(stop) => std::task::Poll::Ready(stop),
+            std::task::Poll::Pending => panic!("there is nothing to wait for"),
+        })
+        .await;
+        assert!(stop.cut.is_some_and(|cut| cut.gone && cut.polls == 0));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn one_that_blocks_is_told_of_once_and_those_behind_it_whatever_their_destructors_do() {
+        let (let_go, blocks) = std::sync::mpsc::channel::<()>();
+        let blocks = handler(move || async move { assert!(blocks.recv().is_err(), "it is let go by a hang-up") });
+        let bomb = drop_with(|| panic!("a destructor"));
+        let behind = handler(move || async move { drop(bomb) });
+        let farewell = Farewell::new(vec![blocks, behind, handler(|| async {})], Some(Duration::from_millis(50)));
+        farewell.say(&Handle::current(), Instant::now() + FOREVER).await;
+        let stops = farewell.stops();
+        let gone: Vec<_> = stops.iter().map(|stop| stop.cut.as_ref().is_some_and(|cut| cut.gone)).collect();
+        assert_eq!(gone, [false, true, true], "{stops:?}");
+        assert!(farewell.was_cut() && stops.iter().all(|stop| stop.cut.is_some()));
+        drop(let_go);
+    }
+
+    #[test]
+    fn nobody_waits_for_ever_for_a_worker_that_is_blocked() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let control = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (let_go, blocks) = std::sync::mpsc::channel::<()>();
+        let (begins, begun) = oneshot::channel();
+        runtime.spawn(async move {
+            begins.send(()).unwrap();
+            assert!(blocks.recv().is_err(), "it is let go by a hang-up");
+        });
+        control.block_on(async {
+            begun.await.unwrap();
+            let farewell = Farewell::new(vec![handler(|| async {})], Some(Duration::from_millis(10)));
+            let said = farewell.say(runtime.handle(), Instant::now() + FOREVER);
+            assert!(tokio::time::timeout(Duration::from_secs(60), said).await.is_ok());
+        });
+        drop(let_go);
     }
 }

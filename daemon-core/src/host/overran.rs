@@ -124,4 +124,21 @@ mod tests {
         let cuts = overran.cuts();
         assert!(cuts.len() == 1 && cuts[0].gone, "it alone is told of: {cuts:?}");
     }
+
+    #[tokio::test]
+    async fn what_was_there_is_told_of_as_the_latest_life_s_and_counts_for_each_life() {
+        let (mut overran, (first, end), (second, other)) = (Overran::default(), working(), working());
+        assert_eq!(book(&mut overran, 1, &first, true), 1, "gone");
+        assert_eq!(book(&mut overran, 1, &first, false), 1, "what is gone by now is another");
+        assert_eq!(book(&mut overran, 2, &second, false), 0);
+        assert_eq!([1, 2, 3].map(|life| overran.is_there(life)), [true, true, false]);
+        assert_eq!(overran.earlier(2).iter().map(|(life, _)| *life).collect::<Vec<_>>(), [1]);
+        drop((end, other));
+        first.idle(&|_| true).await;
+        second.idle(&|_| true).await;
+        overran.look_again(2);
+        assert!(matches!(&overran.cuts()[..], [cut] if cut.gone), "{:?}", overran.cuts());
+        overran.look_again(3);
+        assert!(overran.is_empty());
+    }
 }

@@ -332,4 +332,63 @@ mod tests {
         tasks.idle(&|_| true).await;
         assert!(tasks.statuses().is_empty());
     }
+
+    #[tokio::test]
+    async fn work_of_one_kind_is_aborted_alone() {
+        let tasks = Tasks::new(Handle::current(), Owner::nobody());
+        for kind in [TaskKind::Task, TaskKind::Cleanup] {
+            assert!(tasks.spawn(Label::new(kind, "work"), std::future::pending()).is_some());
+        }
+        assert_eq!(tasks.abort(TaskKind::Cleanup).len(), 1);
+        tasks.idle(&|kind| kind == TaskKind::Cleanup).await;
+        assert!(tasks.statuses().iter().map(|task| task.kind).eq([TaskKind::Task]));
+    }
+
+    /// Looks, when it is dropped, at what is being polled.
+    struct Looks(Arc<Tasks>, Option<tokio::sync::oneshot::Sender<usize>>);
+    impl Drop for Looks {
+        fn drop(&mut self) {
+            let polled = self.0.polled().len();
+            self.1.take().into_iter().for_each(|tell| tell.send(polled).unwrap_or_default());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_destructor_is_part_of_the_last_poll_of_what_has_ended() {
+        struct Ends(#[expect(dead_code, reason = "it is dropped")] Looks);
+        impl Future for Ends {
+            type Output = ();
+            fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+                Poll::Ready(())
+            }
+        }
+        let tasks = Tasks::new(Handle::current(), Owner::nobody());
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let ends = Ends(Looks(tasks.clone(), Some(tell)));
+        assert!(tasks.spawn_with(Label::new(TaskKind::Task, "ends"), (), |_| ends).is_some());
+        assert_eq!(told.await, Ok(1));
+    }
+
+    #[test]
+    fn blocking_work_is_nobody_s_trouble_and_does_not_begin_once_it_is_aborted() {
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        let tasks = Tasks::new(runtime.handle().clone(), Owner::nobody());
+        let (let_go, blocks) = std::sync::mpsc::channel::<()>();
+        let (begins, begun) = std::sync::mpsc::channel();
+        let first = move || {
+            begins.send("first").unwrap();
+            assert!(blocks.recv().is_err(), "it is let go by a hang-up");
+            begins
+        };
+        let label = || Label::new(TaskKind::Blocking, "work");
+        assert!(tasks.spawn_blocking(label(), (), |_| || drop(first())).is_some());
+        assert_eq!(begun.recv(), Ok("first"));
+        assert!(tasks.polled().is_empty(), "it may block");
+        let second = |_: &Arc<Record<()>>| || panic!("it was aborted before it could begin");
+        let second = tasks.spawn_blocking(label(), (), second).unwrap();
+        assert_eq!(tasks.abort_all().len(), 2);
+        drop(let_go);
+        runtime.block_on(tasks.idle(&|_| true));
+        assert!(second.is_gone());
+    }
 }

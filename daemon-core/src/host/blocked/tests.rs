@@ -138,3 +138,28 @@ fn a_look_that_comes_late_says_nothing_of_the_workers() {
     assert_eq!(looks.look(&[worker], &[polled(1, 1, S * 3)]), ["task `1` blocks for 3s", "all 1"]);
     assert!(looks.watch.is_stuck());
 }
+
+#[test]
+fn a_look_that_comes_late_takes_nothing_back_that_was_told() {
+    let (stuck, work) = ([awake(2, 10), asleep(1)], |seconds: u32| [polled(1, 1, S * seconds)]);
+    let mut looks = Looks::from(&stuck);
+    assert_eq!(looks.look(&stuck, &work(1)), ["task `1` blocks for 1s"]);
+    assert_eq!(looks.look_after(3 * S, &stuck, &[]), NOTHING);
+    assert_eq!(looks.look(&stuck, &work(5)), NOTHING, "it is known");
+}
+
+#[test]
+fn workers_that_are_busy_with_many_short_things_are_not_all_blocked() {
+    let stuck = [awake(2, 10)];
+    let mut looks = Looks::from(&stuck);
+    assert_eq!(looks.look(&stuck, &[polled(1, 7, S / 10)]), NOTHING);
+}
+
+#[test]
+fn that_all_are_blocked_is_told_again_once_one_was_free() {
+    let both = [awake(2, 10), awake(2, 20)];
+    let mut looks = Looks::from(&both);
+    assert_eq!(looks.look(&both, &[]), ["2 unknown", "all 2"]);
+    assert_eq!(looks.look(&[awake(2, 10), awake(4, 30)], &[]), NOTHING, "one got on");
+    assert_eq!(looks.look(&[awake(2, 10), awake(4, 30)], &[]), ["all 2"]);
+}

@@ -181,10 +181,8 @@ impl Ends {
 
 impl Drop for Ends {
     fn drop(&mut self) {
-        if self.told.is_some() {
-            let died = Err(self.process.died());
-            self.book(died, None, || ());
-        }
+        let died = Err(self.process.died());
+        self.book(died, None, || ()); // unless it is booked
     }
 }
 
