@@ -98,9 +98,7 @@ impl Timers {
         let Some(before) = cleared.until_after else { return };
         let Some(_edge) = self.wait(cleared.slot, before) else { return };
         loop {
-            let rested = self.rested.notified();
-            tokio::pin!(rested);
-            rested.as_mut().enable();
+            let rested = self.rested.notified(); // it hears of whatever is told from here on
             if self.book().has_rested(cleared.slot, before) {
                 return;
             }
