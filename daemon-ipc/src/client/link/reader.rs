@@ -157,20 +157,20 @@ impl Reader {
 
     /// Wakes those for whom something has come. Whether they are several, who will have more to send: this task has another turn after theirs.
     fn wake(&mut self, cx: &Context<'_>) -> bool {
-        let many = self.wakers.len() > 1;
-        match &self.crowd {
-            Some(crowd) if many => {
-                // Of those who are woken together, a worker begins with the last, and goes on with the others in their order.
-                self.wakers.insert(self.wakers.len() - 1, cx.waker().clone());
-                self.has_put_off = true;
-                crowd.put_off(&mut self.wakers);
-            }
-            _ => {
-                self.wakers.extend(many.then(|| cx.waker().clone()));
-                self.wakers.drain(..).for_each(Waker::wake);
-            }
+        if self.wakers.len() < 2 {
+            self.wakers.pop().into_iter().for_each(Waker::wake);
+            return false;
         }
-        many
+        if let Some(crowd) = &self.crowd {
+            // Of those who are woken together, a worker begins with the last, and goes on with the others in their order.
+            self.wakers.insert(self.wakers.len() - 1, cx.waker().clone());
+            self.has_put_off = true;
+            crowd.put_off(&mut self.wakers);
+        } else {
+            self.wakers.drain(..).for_each(Waker::wake);
+            cx.waker().wake_by_ref();
+        }
+        true
     }
 
     /// Sees to it that nobody has to wait longer than this task for its next turn.
