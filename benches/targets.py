@@ -146,7 +146,7 @@ TARGETS = [
     Target("IPC, its system calls", plain("ipc/ct/counts", "calls", IPC), 3.05),
     Target("IPC, resident KiB for an idle connection", plain("ipc/ct/idle", "KiB", IPC), 6),
     Target("IPC on two workers, 64 in flight: requests a second, of JSON by hand", ratio("ipc/mt/in-flight/64", "a second", "JSON by hand", IPC), 3, at_least=True,
-           why="Answers come by batches, for 64 callers who are a task each, and each end sleeps while the other works: two wake-ups on another processor for a batch, half of its time; bytes alone, by raw tokio, get a third of what they get on one processor. The second worker of the client is woken once a batch, which is three changes of context; with one worker each the same programs are no faster. Writing the first 16 early at both ends would reach the target here, and costs a fifth where both ends share a processor."),
+           why="One task serves a connection, and one of the client reads and writes for 64 callers, each of whom is a task that is woken; the second worker is woken for each batch to take half of them, and what that costs is more than it saves: with one worker each the same programs answer half as many again."),
 ]
 
 # Those that do something else, or less than can be done without: they are shown, and nobody competes with them.

@@ -1,12 +1,11 @@
 //! One connection as long as it lasts. Owns its bytes in both directions; [`reader`] is the task that reads, and callers that are
-//! alone write by themselves. [`crowd`] wakes many callers at once.
+//! alone write by themselves.
 //!
 //! Invariants:
 //! 1. Whoever waits on a link hears of its end: its fault is set once, and everybody is told.
 //! 2. No waker is called, and nothing of the user's runs, while the state is locked.
 //! 3. What waits to be written is bounded: beyond that, callers wait before they are sent.
 
-mod crowd;
 mod reader;
 
 use super::{

@@ -1,6 +1,6 @@
 //! The task of a connection: reads what comes, writes what callers could not write at once, and looks after deadlines.
 
-use super::{Link, LinkFault, crowd::Crowd};
+use super::{Link, LinkFault};
 use crate::{
     Decoder,
     input::poll_read,
@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll, Waker, ready},
 };
-use tokio::{runtime::Handle, time::Instant};
+use tokio::time::Instant;
 
 /// The task of a link.
 pub(super) struct Reader {
@@ -22,18 +22,13 @@ pub(super) struct Reader {
     reader: ReadHalf,
     decoder: Decoder,
     timer: Timer,
-    /// Those for whom something has come, until they are woken.
+    /// Those to be woken when the state is unlocked.
     wakers: Vec<Waker>,
-    /// Where it is worth it to wake many at once.
-    crowd: Option<Arc<Crowd>>,
-    /// Whether some of them may not be woken yet.
-    has_put_off: bool,
+    /// Several callers were woken, who will have more to send.
+    has_woken_many: bool,
 }
 
 impl Reader {
-    /// # Panics
-    ///
-    /// Outside a tokio runtime.
     pub(super) fn new(link: &Arc<Link>, reader: ReadHalf) -> Self {
         let decoder = Decoder::new(&link.settings.limits);
         Self {
@@ -42,26 +37,29 @@ impl Reader {
             decoder,
             timer: Timer::default(),
             wakers: Vec::new(),
-            crowd: Crowd::of(&Handle::current()),
-            has_put_off: false,
+            has_woken_many: false,
         }
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.wake_put_off();
         if self.gathers() {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         loop {
             let Some(due) = self.write(cx) else { return Poll::Ready(()) };
-            let heard = self.read_all(cx);
-            let has_woken_many = self.wake(cx);
-            if let Err(fault) = heard {
-                self.link.fail(fault);
-                return Poll::Ready(());
+            loop {
+                match self.read(cx) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(fault) => {
+                        self.link.fail(fault);
+                        return Poll::Ready(());
+                    }
+                }
             }
-            if has_woken_many {
+            if std::mem::take(&mut self.has_woken_many) {
+                cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
             if let Some(buffer) = self.decoder.take_back() {
@@ -119,12 +117,6 @@ impl Reader {
         Some(due)
     }
 
-    /// Reads until nothing more comes for now.
-    fn read_all(&mut self, cx: &mut Context<'_>) -> Result<(), LinkFault> {
-        while self.read(cx)? {}
-        Ok(())
-    }
-
     /// Reads once, and hands over what came. Whether anything did.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, LinkFault> {
         match poll_read(&mut self.reader, cx, &mut self.decoder) {
@@ -149,37 +141,12 @@ impl Reader {
             }
         }
         if self.wakers.len() > 1 {
+            self.has_woken_many = true;
             state.gathering = Some(Instant::now());
         }
         drop(state);
+        self.wakers.drain(..).for_each(Waker::wake);
         heard.map(|()| true)
-    }
-
-    /// Wakes those for whom something has come. Whether they are several, who will have more to send: this task has another turn after theirs.
-    fn wake(&mut self, cx: &Context<'_>) -> bool {
-        if self.wakers.len() < 2 {
-            self.wakers.pop().into_iter().for_each(Waker::wake);
-            return false;
-        }
-        if let Some(crowd) = &self.crowd {
-            // Of those who are woken together, a worker begins with the last, and goes on with the others in their order.
-            self.wakers.insert(self.wakers.len() - 1, cx.waker().clone());
-            self.has_put_off = true;
-            crowd.put_off(&mut self.wakers);
-        } else {
-            self.wakers.drain(..).for_each(Waker::wake);
-            cx.waker().wake_by_ref();
-        }
-        true
-    }
-
-    /// Sees to it that nobody has to wait longer than this task for its next turn.
-    fn wake_put_off(&mut self) {
-        if std::mem::take(&mut self.has_put_off)
-            && let Some(crowd) = &self.crowd
-        {
-            crowd.wake_all();
-        }
     }
 
     fn at_end(&mut self) -> LinkFault {
@@ -207,7 +174,6 @@ impl Reader {
 /// Without a task nobody would hear anything more, not even that it is late. It goes before its link if its runtime ends.
 impl Drop for Reader {
     fn drop(&mut self) {
-        self.wake_put_off();
         self.link.end();
     }
 }
