@@ -5,10 +5,10 @@ mod probe;
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::sync::Mutex;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context as TaskContext, Waker};
+use std::sync::{Arc, Mutex};
+use std::task::{Context as TaskContext, Wake, Waker};
 use std::time::Duration;
 
 use daemon_core::{
@@ -16,6 +16,7 @@ use daemon_core::{
 };
 use probe::{Log, Says};
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(60);
@@ -65,6 +66,19 @@ impl DaemonBase for Holds {
 struct Late;
 impl DaemonBase for Late {}
 
+/// Fails when it is told to, and is to be started again much later.
+#[daemon(name = "backs-off", optional, restart(on_failure, backoff = "1h..1h"))]
+struct BacksOff(Arc<Notify>);
+#[daemon]
+impl BacksOff {
+    #[task(restart(never))]
+    async fn fails(&self) -> Result<()> {
+        self.0.notified().await;
+        Err("no luck".into())
+    }
+}
+impl DaemonBase for BacksOff {}
+
 /// Never has done cleaning up.
 #[daemon(name = "endless", no_handlers, stop_timeout = "1h")]
 struct Endless;
@@ -107,14 +121,24 @@ async fn waiting(handle: HostHandle, cx: Context, began: std::sync::mpsc::Sender
 fn whoever_waits_for_a_host_whose_runtime_is_gone_is_answered_and_nothing_is_kept() {
     for runtime in runtimes() {
         let (log, dir) = (Log::default(), tempfile::tempdir().unwrap());
-        let lock = dir.path().join("lock");
+        let (lock, fails) = (dir.path().join("lock"), Arc::new(Notify::new()));
         let host = Host::new("t").with_lock_path(&lock).daemon(holds(&log));
-        let host = host.daemon_as("restarts", Endless).daemon_as("stops", Endless);
+        let host = host
+            .daemon_as("restarts", Endless)
+            .daemon_as("stops", Endless)
+            .daemon(BacksOff(fails.clone()))
+            .daemon_as("rests", Late);
         let host = runtime.block_on(host.start()).unwrap();
         let handle = host.handle();
+        runtime.block_on(handle.stop_daemon("rests")).unwrap();
+        fails.notify_one();
+        while handle.status().daemon("backs-off").unwrap().state != State::Backoff {
+            runtime.block_on(tokio::task::yield_now());
+        }
         let cx = handle.daemon::<Holds>().unwrap().cx.lock().unwrap().take().unwrap();
         let other = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (began, has_begun) = std::sync::mpsc::channel();
+        let kept = cx.clone();
         let waiting = other.spawn(waiting(handle.clone(), cx, began));
         // The handler has to be called, for which a runtime of one thread needs to be in it.
         while has_begun.try_recv().is_err() {
@@ -128,6 +152,14 @@ fn whoever_waits_for_a_host_whose_runtime_is_gone_is_answered_and_nothing_is_kep
             assert_eq!((status.state, status.daemons[0].state), (State::Stopped, State::Stopped));
             assert_eq!(status.daemons[0].reason.as_deref(), Some("its runtime was shut down"));
             assert!(status.daemons[0].tasks.is_empty() && status.daemons[0].guards == 0, "{status:?}");
+            assert!(status.daemons.iter().all(|daemon| daemon.state == State::Stopped), "{status:?}");
+            assert_eq!(status.daemon("backs-off").unwrap().reason.as_deref(), Some("its runtime was shut down"));
+            assert_eq!(status.daemon("rests").unwrap().reason, None, "it had stopped before");
+            let rested = handle.journal().into_iter().filter(|booked| booked.daemon.as_deref() == Some("rests"));
+            assert_eq!(rested.filter(|booked| booked.state == State::Stopped).count(), 1);
+            // Whoever kept its context can do nothing with it, and keeps nothing by that.
+            assert!(kept.spawn("more", async {}).is_err() && kept.register_subscription(|| ()).is_err());
+            assert!(kept.subscribe_all("**", QueueOptions::default()).is_err());
             assert!(ends("start", handle.start_daemon("holds")).await.unwrap_err().is_stopping());
             assert!(ends("add", handle.add_daemon(Late)).await.unwrap_err().is_stopping());
             ends("publish", handle.publish(Word)).await.unwrap();
@@ -138,6 +170,51 @@ fn whoever_waits_for_a_host_whose_runtime_is_gone_is_answered_and_nothing_is_kep
             let next = Host::new("t").with_lock_path(&lock).daemon(Late).start().await.unwrap();
             assert!(next.shutdown().await.unwrap().is_clean());
         });
+    }
+}
+
+struct Panics;
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker");
+    }
+}
+
+/// Whatever wakers of the user's do, the end is taken to its end.
+#[test]
+fn wakers_that_panic_keep_nothing_of_a_host_whose_runtime_is_gone() {
+    for waits in 0..4 {
+        let (log, [runtime, _]) = (Log::default(), runtimes());
+        let host = Host::new("t").daemon(holds(&log)).daemon_as("restarts", Endless);
+        let host = runtime.block_on(host.start()).unwrap();
+        let handle = host.handle();
+        let cx = handle.daemon::<Holds>().unwrap().cx.lock().unwrap().take().unwrap();
+        for _ in 0..2 {
+            runtime.block_on(handle.publish(Word)).unwrap();
+            runtime.block_on(tokio::task::yield_now());
+        }
+        let (mut pulled, mut tap) =
+            (cx.subscribe_all("**", QueueOptions::default()).unwrap(), handle.tap("**").unwrap());
+        let mut witness = handle.tap("**").unwrap();
+        let mut waits: Pin<Box<dyn Future<Output = ()>>> = match waits {
+            0 => Box::pin(async { cx.cancelled().await }),
+            1 => Box::pin(async { drop(pulled.recv().await) }),
+            2 => Box::pin(async { drop(tap.recv().await) }),
+            _ => Box::pin(async { drop(handle.restart_daemon("restarts").await) }),
+        };
+        let waker = Arc::new(Panics).into();
+        let inside = runtime.enter();
+        assert!(waits.as_mut().poll(&mut TaskContext::from_waker(&waker)).is_pending());
+        drop(inside);
+        drop(runtime);
+        let states = handle.status();
+        let stopped = states.daemons.iter().all(|daemon| daemon.state == State::Stopped);
+        assert!(stopped && states.state == State::Stopped, "{states:?}");
+        let mut said = log.lines();
+        said.sort();
+        assert_eq!(said, ["interval gone", "unsubscribed", "value gone"]);
+        let [other, _] = runtimes();
+        other.block_on(ends("a tap", async { while witness.recv().await.is_some() {} }));
     }
 }
 

@@ -68,7 +68,9 @@ impl Drop for Lifecycle {
     fn drop(&mut self) {
         if !self.ended {
             self.slot.bereave();
-            self.board.tell(Happening::Died(self.at));
+            if std::thread::panicking() {
+                self.board.tell(Happening::Died(self.at)); // without a runtime there is nothing to be done about it
+            }
         }
     }
 }
