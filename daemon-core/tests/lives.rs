@@ -1,7 +1,6 @@
 //! How lives end that something overtakes: a deadline, a failure, a shutdown; and what becomes of what they were given.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test states what it expects")]
 
-mod log;
 mod probe;
 
 use daemon_core::{
@@ -134,19 +133,13 @@ impl DaemonBase for Refuses {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_that_failed_is_counted_and_logged_as_what_it_was() {
-    let (text, _guard) = log::listen();
+async fn a_start_that_failed_counts_as_one_error() {
     let (_, shutdown) = failed(Host::new("t").daemon(Refuses).start().await.unwrap_err());
     assert_eq!(shutdown.daemon("refuses").unwrap().errors, 1, "{shutdown}");
-    let line = text.line("refused").unwrap();
-    assert!(line.contains("initialize") && line.contains("refuses"), "{line}");
 
-    let (text, _guard) = log::listen();
     let host = Host::new("t").daemon_with(|| Err::<Refuses, BoxError>("nothing to make it of".into()));
     let (_, shutdown) = failed(host.start().await.unwrap_err());
     assert_eq!(shutdown.daemon("refuses").unwrap().errors, 1, "{shutdown}");
-    let line = text.line("nothing to make it of").unwrap();
-    assert!(!line.contains("initialize"), "{line}");
 }
 
 /// Never ends the handling of an event.
@@ -246,18 +239,6 @@ async fn what_is_drained_is_not_cancelled_while_there_is_time() {
     assert_nothing_left(&host.shutdown().await.unwrap());
 }
 
-/// May take longer to stop than there are moments to come.
-#[daemon(name = "eternal", no_handlers, stop_timeout = "10000000000d")]
-struct Eternal;
-impl DaemonBase for Eternal {}
-
-#[tokio::test(start_paused = true)]
-async fn a_stop_that_may_take_for_ever_has_no_end_that_cannot_be_told() {
-    let host = Host::new("t").daemon(Eternal).start().await.unwrap();
-    host.handle().stop_daemon("eternal").await.unwrap();
-    assert_nothing_left(&host.shutdown().await.unwrap());
-}
-
 /// Looks, when it goes, at what has become of the events for it.
 #[daemon(name = "looks", stop_timeout = "1s")]
 struct Looks(Log, Mutex<Option<HostHandle>>);
@@ -286,7 +267,7 @@ impl Drop for Looks {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_queued_is_abandoned_with_its_life_unless_another_follows() {
-    let (log, (text, _guard)) = (Log::default(), log::listen());
+    let log = Log::default();
     let looks = log.clone();
     let make = move || Ok::<_, BoxError>(Looks(looks.clone(), Mutex::default()));
     let host = Host::new("t").daemon_with(make).start().await.unwrap();
@@ -301,6 +282,5 @@ async fn what_is_queued_is_abandoned_with_its_life_unless_another_follows() {
         handle.journal().into_iter().filter(|line| line.daemon.is_some()).map(|line| line.state).collect();
     let life = [State::Starting, State::Running, State::Stopping, State::Stopped];
     assert_eq!(states, [life, life].concat());
-    assert!(text.line("event handler `said` was aborted").is_some_and(|line| line.contains("WARN")), "{}", text.text());
     assert_nothing_left(&host.shutdown().await.unwrap());
 }

@@ -384,11 +384,12 @@ mod tests {
         assert!(tasks.spawn_blocking(label(), (), |_| || drop(first())).is_some());
         assert_eq!(begun.recv(), Ok("first"));
         assert!(tasks.polled().is_empty(), "it may block");
-        let second = |_: &Arc<Record<()>>| || panic!("it was aborted before it could begin");
+        let (begins, has_begun) = std::sync::mpsc::channel();
+        let second = |_: &Arc<Record<()>>| move || begins.send(()).unwrap();
         let second = tasks.spawn_blocking(label(), (), second).unwrap();
         assert_eq!(tasks.abort_all().len(), 2);
         drop(let_go);
         runtime.block_on(tasks.idle(&|_| true));
-        assert!(second.is_gone());
+        assert!(second.is_gone() && has_begun.recv().is_err(), "it never began");
     }
 }
