@@ -123,3 +123,56 @@ async fn a_daemon_that_is_added_later_begins_with_what_there_is() {
     log.in_order(&["late rooms:kitchen:topic 2", "late rooms:hall:topic 3"]);
     assert_nothing_left(&host.shutdown().await.unwrap());
 }
+
+fn never(_: &Mode) -> bool {
+    panic!("no idea")
+}
+
+/// Starts once [`Before`] runs.
+#[daemon(name = "picky", requires(Before))]
+struct Picky(Log);
+
+#[daemon]
+impl Picky {
+    #[on_event(when = never)]
+    fn mode(&self, mode: &Mode) {
+        self.0.say(format!("picky {}", mode.0));
+    }
+
+    #[on_event("rooms:*:topic", startup = 1)]
+    fn topic(&self, topic: &Topic) {
+        self.0.say(format!("topic {}", topic.0));
+    }
+}
+
+impl DaemonBase for Picky {}
+
+/// Says how things stand before others start.
+#[daemon(name = "before", no_handlers)]
+struct Before;
+
+impl DaemonBase for Before {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        cx.publish(Mode(1)).await?;
+        cx.publish_to("rooms:hall:topic", Topic(1)).await?;
+        cx.publish_to("rooms:kitchen:topic", Topic(2)).await?;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_first_value_is_not_offered_again_what_was_published_while_it_was_to_start() {
+    let log = Log::default();
+    let made = log.clone();
+    let host = Host::new("t").daemon(Before).daemon_with(move || -> Result<Picky> { Ok(Picky(made.clone())) });
+    let host = host.start().await.unwrap();
+    log.said("topic 2").await;
+    let report = host.shutdown().await.unwrap();
+    let counts = |name| {
+        let account = report.events.iter().find(|account| account.subscription == name).unwrap();
+        [account.offered, account.handled, account.failed, account.dropped, account.abandoned]
+    };
+    assert_eq!(counts("picky.mode"), [1, 0, 1, 0, 0], "its filter is asked once");
+    assert_eq!(counts("picky.topic"), [2, 1, 0, 1, 0], "what had no room stays dropped");
+    assert_nothing_left(&report);
+}

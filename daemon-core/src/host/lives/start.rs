@@ -1,5 +1,6 @@
 //! The start of a life: its value made, initialised, its work begun.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -109,7 +110,8 @@ impl Lifecycle {
         ended?;
         let Some(lived) = lived else { return Err(NotStarted::Cancelled) };
         let (intake, initialize) = (slot.intake.clone(), lived.hook(TaskKind::Initialize, cx.clone()));
-        let anew = self.unit.is_made_anew();
+        // What there was for the first value was found when its daemon was added, and is not offered again.
+        let anew = self.unit.is_made_anew() && slot.restarts.load(Ordering::Relaxed) > 0;
         let (asked, threshold) = (lived.clone(), threshold.clone());
         let closing = self.closing.take();
         let begin = async move {
