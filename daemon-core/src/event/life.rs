@@ -1,6 +1,6 @@
 //! A mailbox through the lives of its daemon: who consumes it, and what becomes of its events when nobody does.
 //!
-//! `Buffering` → (a consumer attaches) → `Running` → `Draining` → `Closed`; [`Mailbox::renew`] goes back to the start from
+//! `Buffering` → (a consumer attaches) → `Running` → `Draining` → `Closed`; [`Mailbox::buffer`] goes back to the start from
 //! anywhere. A consumer that ends, however it ends, gives back what it had not begun: events survive a restart, and only
 //! [`Mailbox::close`] turns them into abandoned ones. What was being handled is abandoned at once.
 

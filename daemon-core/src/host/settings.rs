@@ -35,7 +35,7 @@ pub(crate) struct Settings {
     runtime: OnceLock<Handle>,
     /// The loading of a configuration, and at the end its destructor.
     work: OnceLock<Arc<Tasks>>,
-    /// Whose destructors had used up the time when the configuration was to be dropped.
+    /// Whose destructors were under way when the configuration was to be dropped.
     behind: OnceLock<Vec<String>>,
 }
 
@@ -143,13 +143,13 @@ impl Settings {
         self.work.get().map(|work| work.statuses()).unwrap_or_default()
     }
 
-    /// Whose destructors had used up the time when the configuration was to be dropped.
+    /// Whose destructors were under way when the configuration was to be dropped.
     pub(super) fn behind(&self) -> Vec<String> {
         self.behind.get().cloned().unwrap_or_default()
     }
 
     /// Gives up loading, and drops the configuration and what loads it on the workers, since both are the user's. It comes `behind`
-    /// destructors of these daemons, which have used up the time.
+    /// destructors of these daemons, which are under way.
     pub(super) async fn release(&self, behind: Vec<String>) {
         let _: &Vec<_> = self.behind.get_or_init(|| behind);
         let Some(work) = self.work() else { return };

@@ -84,7 +84,7 @@ pub(crate) struct Inner {
     /// What stops had to cut.
     pub(crate) overran: Overran,
     pub(crate) problems: Vec<String>,
-    /// Whose destructors had used up the time when its value, which outlives restarts, was to be dropped.
+    /// Whose destructors were under way when its value, which outlives restarts, was to be dropped.
     pub(crate) behind: Vec<String>,
 }
 

@@ -291,7 +291,7 @@ impl Cut {
         }
     }
 
-    /// A destructor that is still there, and was to begin only after those of `before`, which had used up the time.
+    /// A destructor that is still there; if it has not even begun, it came behind those of `before`.
     fn behind(value: &TaskStatus, before: &[String]) -> Self {
         let behind = if value.polls == 0 { before.to_vec() } else { Vec::new() };
         Self { behind, ..Self::new(value, false, &[]) }

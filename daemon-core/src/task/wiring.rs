@@ -124,7 +124,7 @@ impl<D, C> Wiring<D, C> {
         self.sections.iter().filter_map(|section| section.plan.name)
     }
 
-    /// Hears, from its being enabled on, when a dispatcher ends: the common one (0), or of the isolated handlers that one less. Cancel
+    /// Hears, from its being made on, when a dispatcher ends: the common one (0), or of the isolated handlers that one less. Cancel
     /// safe.
     pub(crate) fn left(&self, at: usize) -> Option<Notified<'_>> {
         self.section(at).map(|section| section.left.notified())
