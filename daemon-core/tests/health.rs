@@ -201,6 +201,16 @@ async fn once_the_unready_delay_is_over_the_stop_has_its_time_as_ever() {
     assert_eq!((report.exit_code, log.count("tidied up"), begun.elapsed().as_secs()), (0, 1, 3), "{report}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_unready_delay_counts_from_when_the_shutdown_is_asked_for() {
+    let host = Host::new("t").daemon(Store::default()).unready_delay(S(5)).start().await.unwrap();
+    let begun = tokio::time::Instant::now();
+    host.handle().request_shutdown();
+    tokio::time::advance(S(3)).await; // in which the host did not get to hear of it
+    let report = host.wait().await.unwrap();
+    assert_eq!(begun.elapsed().as_secs(), 5, "{report}");
+}
+
 #[test]
 fn a_delay_that_uses_the_stop_budget_up_is_refused() {
     let faults = |host: Host| host.check().unwrap_err().faults;

@@ -639,3 +639,17 @@ async fn a_subscriber_that_panics_fails_a_daemon_and_holds_nobody_up() {
     assert_eq!((made.state, made.reason.as_deref()), (State::Failed, Some("its lifecycle task died")), "{report}");
     assert_ne!(report.exit_code, 0, "{report}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_life_that_dies_in_its_stop_has_ended_whatever_it_stops_for() {
+    for last_words in ["stopping", "stopped"] {
+        let _angry = tracing::subscriber::set_default(Angry(last_words));
+        let host = Host::new("t").daemon(Made).start().await.unwrap();
+        let restart = async { host.handle().restart_daemon("made").await };
+        tokio::time::timeout(S(60), restart).await.expect("it ends").unwrap();
+        let report = tokio::time::timeout(S(60), host.shutdown()).await.expect("it ends").unwrap();
+        let made = report.daemon("made").unwrap();
+        let told = (made.state, made.reason.as_deref(), made.restarts, report.exit_code);
+        assert_eq!(told, (State::Failed, Some("its lifecycle task died"), 1, 1), "{report}");
+    }
+}

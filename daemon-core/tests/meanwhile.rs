@@ -4,11 +4,14 @@
 mod log;
 mod probe;
 
+use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context as TaskContext, Wake, Waker};
 
 use daemon_core::{Context, DaemonBase, Event, Host, HostHandle, Result, State, daemon};
 use probe::{Log, MS, S, until};
+use tokio::sync::Notify;
 
 #[derive(Event, Clone, Copy, Debug)]
 #[event("meanwhile:hit", local)]
@@ -80,6 +83,89 @@ async fn a_failure_for_good_on_the_way_to_a_restart_is_one() {
     let struck = report.daemon("struck").unwrap();
     assert_eq!((struck.state, struck.restarts, report.exit_code), (State::Failed, 0, 1), "{report}");
     assert_eq!(struck.reason.as_deref(), Some("`hard` failed: struck hard"));
+}
+
+/// Fails for good, and is not needed.
+#[daemon(name = "doomed", optional)]
+struct Doomed;
+#[daemon]
+impl Doomed {
+    #[on_event(on_error = fail)]
+    async fn hard(&self, _hit: &Hit) -> Result<()> {
+        Err("struck hard".into())
+    }
+}
+impl DaemonBase for Doomed {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(S(1)).await;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_to_restart_while_it_fails_for_good_does() {
+    let host = Host::new("t").daemon(Doomed).start().await.unwrap();
+    let handle = host.handle();
+    let state = || handle.status().daemon("doomed").unwrap().state;
+    handle.publish(Hit::Hard).await.unwrap();
+    until("it stops", || state() == State::Stopping).await;
+    handle.restart_daemon("doomed").await.unwrap();
+    assert_eq!(state(), State::Running);
+    let report = host.shutdown().await.unwrap();
+    assert_eq!((report.daemon("doomed").unwrap().restarts, report.exit_code), (1, 0), "{report}");
+}
+
+/// Starts when it is let.
+#[daemon(name = "let", optional, no_handlers, restart(on_failure, backoff = "1s..1s"))]
+struct Let(Arc<Notify>);
+impl DaemonBase for Let {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        self.0.notified().await;
+        Ok(())
+    }
+}
+
+/// Fails that daemon as soon as it is seen to run, before the life that runs can tell of that.
+struct Fails {
+    handle: HostHandle,
+    for_good: bool,
+}
+impl Wake for Fails {
+    fn wake(self: Arc<Self>) {
+        let second_life = 2;
+        self.handle.fail_daemon("let", second_life, "at once", self.for_good).unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_is_told_before_the_start_counts() {
+    for for_good in [false, true] {
+        let starts = Arc::new(Notify::new());
+        starts.notify_one();
+        let host = Host::new("t").daemon(Let(starts.clone())).start().await.unwrap();
+        let handle = host.handle();
+        let state = || handle.status().daemon("let").unwrap().state;
+        handle.stop_daemon("let").await.unwrap();
+        let mut begins = Box::pin(handle.start_daemon("let"));
+        until("it starts", || {
+            assert!(begins.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())).is_pending());
+            state() == State::Starting
+        })
+        .await;
+        let waker = Arc::new(Fails { handle: handle.clone(), for_good }).into();
+        assert!(begins.as_mut().poll(&mut TaskContext::from_waker(&waker)).is_pending());
+        starts.notify_one();
+        let then = if for_good { State::Failed } else { State::Backoff };
+        until("it has failed", || state() == then).await;
+        starts.notify_one();
+        if !for_good {
+            until("it runs again", || state() == State::Running).await;
+        }
+        let report = host.shutdown().await.unwrap();
+        let (told, restarts) = (report.daemon("let").unwrap(), if for_good { 1 } else { 2 });
+        assert_eq!((told.restarts, report.exit_code), (restarts, 0), "{report}");
+        drop(begins);
+    }
 }
 
 /// Fails its second start, and cleans up for longer than that may take.

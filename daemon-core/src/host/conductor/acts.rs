@@ -151,7 +151,7 @@ impl Conducting {
             ended: false,
         };
         let life: BoxFuture<'static, ()> = Box::pin(lifecycle.run());
-        drop(runtime.spawn(life)); // whatever ends it, it tells of that
+        drop(runtime.spawn(life)); // it tells of its end, a panic included
     }
 
     /// What a daemon gets of the time that is left.

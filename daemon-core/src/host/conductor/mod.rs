@@ -249,7 +249,8 @@ impl Conducting {
                 return self.machine.add(Edges { name, requires, wants, plane }, optional);
             }
             Happening::Shutdown if self.board.state() == State::Running && !self.unready_delay.is_zero() => {
-                self.unready_until = Some(Instant::now() + self.unready_delay);
+                let asked = self.board.stopping_since().unwrap_or_else(Instant::now); // which may be heard of late
+                self.unready_until = Some(asked + self.unready_delay);
                 return Vec::new();
             }
             Happening::Shutdown => Input::Shutdown,
