@@ -220,7 +220,13 @@ impl Conducting {
             Happening::Stopped(at) => Input::Stopped(at),
             // Counts as failed, so that nothing waits for it.
             Happening::Died(at) => {
-                self.board.slot(at).inner().reason = Some("its lifecycle task died".to_owned());
+                let (slot, died) = (self.board.slot(at), "its lifecycle task died".to_owned());
+                let mut inner = slot.inner();
+                if !self.machine.goes_on(at) {
+                    inner.problems.push(died.clone()); // it was to end, and does, if badly
+                }
+                inner.reason = Some(died);
+                drop(inner);
                 Input::StartFailed { at, cancelled: false, verdict: Verdict::GiveUp }
             }
             Happening::Broke { at, for_good } => {
