@@ -214,8 +214,8 @@ impl DaemonBase for Frail {
 async fn a_restart_of_a_daemon_that_is_failing_is_answered() {
     let host = Host::new("t").daemon(Frail).start().await.unwrap();
     tokio::time::sleep(S(2)).await;
-    let answer = ends("restart", host.handle().restart_daemon("frail")).await;
-    assert!(matches!(answer, Err(Error::DaemonFailed { .. })), "{answer:?}");
+    ends("restart", host.handle().restart_daemon("frail")).await.unwrap();
+    assert!(host.handle().daemon::<Frail>().is_some());
     drop(ends("shutdown", host.shutdown()).await.unwrap());
 }
 
