@@ -406,6 +406,24 @@ fn a_restart_takes_along_exactly_those_that_require() {
     }
 }
 
+#[test]
+fn of_those_that_can_start_those_of_the_operations_plane_are_first() {
+    let edges = |(at, plane): (usize, Plane)| Edges {
+        name: at.to_string().into(),
+        requires: Vec::new(),
+        wants: Vec::new(),
+        plane,
+    };
+    let kinds = [Plane::Workers, Plane::Operations, Plane::Workers, Plane::Operations];
+    let graph = Graph::new(kinds.into_iter().enumerate().map(edges).collect()).expect("without edges");
+    let started: Vec<_> = Machine::new(graph, |_| false)
+        .begin()
+        .into_iter()
+        .filter_map(|action| if let Action::Start(at) = action { Some(at) } else { None })
+        .collect();
+    assert_eq!(started, [1, 3, 0, 2]);
+}
+
 proptest! {
     #[test]
     fn long_random_walks_over_random_graphs_keep_the_rules(
