@@ -83,7 +83,7 @@ race: ## starters that race for a lock, and kill -9: make race ROUNDS=n
 windows: ## the core, IPC, health and the command line on Windows, under Wine (needs mingw-w64 and wine64)
 	CARGO=$(CARGO) tools/windows.sh -p daemon-core -p daemon-ipc -p daemon-health -p daemon-cli --no-fail-fast
 
-counts: ## instructions, system calls and memory of what must stay cheap, against their limits (needs valgrind, strace)
+counts: ## instructions and system calls of what must stay cheap, against their limits (needs valgrind, strace)
 	CARGO=$(CARGO) tools/counts.py
 
 counts-update: ## make what is counted now the limits

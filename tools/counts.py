@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Counts the instructions, system calls and memory of what must stay cheap, and fails if they are more than tests/counted/limits.tsv allows.
+"""Counts the instructions and system calls of what must stay cheap, and fails if they are more than tests/counted/limits.tsv allows.
 
 Runs the program `counted` under callgrind and strace for two numbers of times, and divides what the second takes more. The clock
 cannot move such a count: the same program gives the same to a tenth of a per cent. Another compiler does not. Of a whole program it
@@ -22,13 +22,12 @@ from statistics import median
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMITS = ROOT / "tests" / "counted" / "limits.tsv"
-HEAD = "# Instructions, system calls and bytes for once, counted by `make counts`, rewritten by `make counts-update`."
+HEAD = "# Instructions and system calls for once, counted by `make counts`, rewritten by `make counts-update`."
 SLACK = 0.03
 # Of system calls: what is more comes at random, and seldom.
 SELDOM = 0.05
 TIMES = (640, 1920)
 CALLS = " calls"
-BYTES = " bytes"
 CASES = {
     "publish-1": "a publish to one handler, and its call",
     "roundtrip-1": "the same, waited for each time",
@@ -54,8 +53,6 @@ SYSTEM = {
     f"idle{CALLS}": "system calls a millisecond of a host with 10,000 intervals that sleep and 1,000 subscriptions",
     f"idle-tick{CALLS}": "the same, where one interval more ticks every ten milliseconds",
 }
-# Of these, memory: how much is asked for and not given back when that is most.
-MEMORY = {f"hello{BYTES}": "bytes on the heap of such a program"}
 # Whole programs, each with what it is counted beside. Their threads race by chance: the middle one of so many runs counts.
 BESIDE = {"hello": "bare"}
 RUNS = 5
@@ -90,11 +87,6 @@ def instructions(program, case, times):
     return int(re.search(r"Collected : (\d+)", told)[1])
 
 
-def asked_for(program, case, times):
-    told = run(["valgrind", "--tool=dhat", "--dhat-out-file=/dev/null"], program, case.removesuffix(BYTES), times)
-    return int(re.search(r"At t-gmax: +([\d,]+) bytes", told)[1].replace(",", ""))
-
-
 def system_calls(program, case, times):
     """Of its first thread, which does all that is counted; of one that is idle, of all its threads; of a whole program, those of all that
     do not come by chance."""
@@ -109,7 +101,7 @@ def system_calls(program, case, times):
 
 def ends(case):
     """The two runs that a count is the difference of, each a case and how often: the same more often, or more than beside it."""
-    name = case.removesuffix(CALLS).removesuffix(BYTES)
+    name = case.removesuffix(CALLS)
     if name in BESIDE:
         return (case, 1), (case.replace(name, BESIDE[name]), 1)
     few, many = TIMES
@@ -168,7 +160,7 @@ def compare(counted, limits):
     for case, number in counted.items():
         limit = limits.get(case)
         change = "no limit" if limit is None else f"{number / limit - 1:+.1%}" if limit else f"{number:+g}"
-        print(f"{case:20} {number:8g} {change:>9}  {(CASES | SYSTEM | MEMORY)[case]}")
+        print(f"{case:20} {number:8g} {change:>9}  {(CASES | SYSTEM)[case]}")
         slack = SELDOM if case in SYSTEM else (limit or 0) * SLACK
         if limit is None or number > limit + slack:
             over.append(case)
@@ -183,7 +175,7 @@ def main():
     if lack := cannot_count():
         print(f"counts: NOT RUN: {lack}", file=sys.stderr)
         return 1 if update else 0  # a machine that cannot count is no fault of what is counted, but updates nothing
-    cases = dict.fromkeys(CASES, instructions) | dict.fromkeys(MEMORY, asked_for)
+    cases = dict.fromkeys(CASES, instructions)
     if may_trace():
         cases |= dict.fromkeys(SYSTEM, system_calls)
     else:
