@@ -193,32 +193,6 @@ async fn wishes_that_cross_are_all_answered() {
     assert!(report.is_clean(), "{report}");
 }
 
-/// Fails for good when told to, and takes its time to stop.
-#[daemon(name = "frail", optional)]
-struct Frail;
-#[daemon]
-impl Frail {
-    #[every("1s", on_error = fail)]
-    async fn tick(&self) -> Result<()> {
-        Err("broken".into())
-    }
-}
-impl DaemonBase for Frail {
-    async fn cleanup(&self, _cx: &Context) -> Result<()> {
-        tokio::time::sleep(S(2)).await;
-        Ok(())
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_restart_of_a_daemon_that_is_failing_is_answered() {
-    let host = Host::new("t").daemon(Frail).start().await.unwrap();
-    tokio::time::sleep(S(2)).await;
-    ends("restart", host.handle().restart_daemon("frail")).await.unwrap();
-    assert!(host.handle().daemon::<Frail>().is_some());
-    drop(ends("shutdown", host.shutdown()).await.unwrap());
-}
-
 /// Every limit is as long as can be.
 #[derive(Default)]
 struct Endless(AtomicU32);

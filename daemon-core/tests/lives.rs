@@ -4,8 +4,8 @@
 mod probe;
 
 use daemon_core::{
-    BoxError, Context, DaemonBase, DaemonStart, Event, Host, HostHandle, PublishError, Result, ShutdownReport,
-    StartError, StartReport, State, daemon,
+    BoxError, Context, DaemonBase, DaemonStart, Event, Host, HostHandle, PublishError, Result, RunningHost,
+    ShutdownReport, StartError, StartReport, State, daemon,
 };
 use probe::{Log, S, Says, account, assert_nothing_left, until};
 use std::future::pending;
@@ -92,14 +92,21 @@ impl DaemonBase for Second {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_is_kept_for_the_next_life_outlives_one_that_does_not_start() {
+/// A host whose daemon has broken, and waits for its second start.
+async fn backing_off() -> (RunningHost, Log) {
     let log = Log::default();
     let host = Host::new("t").daemon(Second { log: log.clone(), failed: AtomicBool::new(false) });
     let host = host.start().await.unwrap();
     let handle = host.handle();
     handle.publish(Said(None)).await.unwrap();
     until("it backs off", || handle.status().daemon("second").unwrap().state == State::Backoff).await;
+    (host, log)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_for_the_next_life_outlives_one_that_does_not_start() {
+    let (host, log) = backing_off().await;
+    let handle = host.handle();
     handle.publish(Said(None)).await.unwrap();
     log.said("fails").await;
     until("it has heard the other one", || log.count("said") == 2).await;
@@ -111,12 +118,8 @@ async fn what_is_kept_for_the_next_life_outlives_one_that_does_not_start() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_kept_for_a_life_that_does_not_come_is_let_go_with_the_host() {
-    let log = Log::default();
-    let host = Host::new("t").daemon(Second { log: log.clone(), failed: AtomicBool::new(false) });
-    let host = host.start().await.unwrap();
+    let (host, log) = backing_off().await;
     let handle = host.handle();
-    handle.publish(Said(None)).await.unwrap();
-    until("it backs off", || handle.status().daemon("second").unwrap().state == State::Backoff).await;
     handle.publish(Said(Some(log.on_drop("gone")))).await.unwrap();
     let report = host.shutdown().await.unwrap();
     assert!(log.has("gone"), "{report}");

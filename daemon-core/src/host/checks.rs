@@ -201,23 +201,9 @@ fn no_answer(limit: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::declaration::{Declaration, Declared};
-    use crate::definition::Definition;
     use crate::host::builder::Host;
+    use crate::host::quiet::Quiet;
     use crate::schedule::Clock;
-    use crate::{DaemonBase, Wired};
-
-    struct Quiet;
-
-    impl Declared for Quiet {
-        const DECLARATION: Declaration = Declaration::new("quiet");
-    }
-
-    impl Wired for Quiet {
-        fn wire(_definition: &mut Definition<Self>) {}
-    }
-
-    impl DaemonBase for Quiet {}
 
     #[test]
     fn two_readings_are_alike_only_if_nothing_lay_between_them() {

@@ -30,6 +30,8 @@ mod overran;
 mod phase;
 mod planes;
 mod process;
+#[cfg(test)]
+mod quiet;
 mod references;
 #[cfg(feature = "testing")]
 mod rehearsal;

@@ -6,25 +6,11 @@ use loom::thread;
 use super::board::{Board, Happening};
 use super::builder::Host;
 use super::conductor::Conductor;
+use super::quiet::Quiet;
 use crate::context::Readiness;
-use crate::declaration::{Declaration, Declared};
-use crate::definition::Definition;
 use crate::models::explore;
 use crate::schedule::Clock;
 use crate::status::State;
-use crate::{DaemonBase, Wired};
-
-struct Quiet;
-
-impl Declared for Quiet {
-    const DECLARATION: Declaration = Declaration::new("quiet");
-}
-
-impl Wired for Quiet {
-    fn wire(_definition: &mut Definition<Self>) {}
-}
-
-impl DaemonBase for Quiet {}
 
 fn assembled() -> Conductor {
     Host::new("model").daemon(Quiet).assemble(Clock::new()).unwrap()

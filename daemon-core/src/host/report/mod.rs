@@ -155,7 +155,7 @@ pub struct Cut {
     pub blocking: bool,
     /// Whether it is gone by now.
     pub gone: bool,
-    /// Of a destructor that had not even begun: the daemons whose destructors, before it in line, used up the time.
+    /// Of a destructor that had not even begun: the daemons whose destructors were under way when it was its turn.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub behind: Vec<String>,
 }
