@@ -1,6 +1,8 @@
 //! The process's signals as the host sees them; each platform is one file.
 
 #[cfg(unix)]
+mod early;
+#[cfg(unix)]
 mod unix;
 #[cfg(windows)]
 mod windows;

@@ -5,9 +5,11 @@
 
 use std::io;
 
+use libc::{SIGHUP, SIGINT, SIGTERM};
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
 use super::Signal;
+use super::early::{Disposition, disposition, is_kept, keep};
 
 /// The signals a host listens to.
 #[derive(Debug)]
@@ -17,19 +19,36 @@ pub(in crate::host) struct Signals {
     hang_up: Option<Stream>,
     /// What a hang-up is.
     meant: Signal,
+    /// One that came before all streams looked.
+    early: Option<Signal>,
 }
 
 impl Signals {
     /// Begins to listen. Needs a tokio runtime with its I/O driver.
     pub(in crate::host) fn listen() -> io::Result<Self> {
-        let hang_up = if is_hang_up_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
+        Self::open(signal)
+    }
+
+    fn open(stream: impl Fn(SignalKind) -> io::Result<Stream>) -> io::Result<Self> {
+        let obeys_hang_up = disposition(SIGHUP)? != Disposition::Ignored;
         let meant = if has_terminal() { Signal::HUP } else { Signal::RELOAD };
-        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        Ok(Self { interrupt, terminate, hang_up, meant })
+        let kept = [
+            keep(SIGTERM)?.then_some((SIGTERM, Signal::TERM)),
+            keep(SIGINT)?.then_some((SIGINT, Signal::INT)),
+            (obeys_hang_up && keep(SIGHUP)?).then_some((SIGHUP, meant)),
+        ];
+        let hang_up = obeys_hang_up.then(|| stream(SignalKind::hangup())).transpose()?;
+        let (interrupt, terminate) = (stream(SignalKind::interrupt())?, stream(SignalKind::terminate())?);
+        // One that a stream has too is told twice, within the moment in which two are one.
+        let early = kept.into_iter().flatten().find(|(signal, _)| is_kept(*signal)).map(|(_, meant)| meant);
+        Ok(Self { interrupt, terminate, hang_up, meant, early })
     }
 
     /// The next signal. Cancel safe.
     pub(in crate::host) async fn next(&mut self) -> Signal {
+        if let Some(signal) = self.early.take() {
+            return signal;
+        }
         let hang_up = async {
             match &mut self.hang_up {
                 Some(stream) => stream.recv().await,
@@ -51,12 +70,22 @@ fn has_terminal() -> bool {
     std::fs::File::open("/dev/tty").is_ok()
 }
 
-/// Whether SIGHUP was ignored when the process started; see sigaction(2).
-#[expect(unsafe_code, reason = "asking for a signal's disposition has no safe form")]
-fn is_hang_up_ignored() -> bool {
-    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: a null new action only reads the disposition, and `action` is a valid place for it.
-    let asked = unsafe { libc::sigaction(libc::SIGHUP, std::ptr::null(), action.as_mut_ptr()) };
-    // SAFETY: all-zero bytes are a valid `sigaction`, and a successful call has filled it in.
-    asked == 0 && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// The only one that may be: a process begins to listen once. Without the guard it dies of the signal.
+    #[tokio::test]
+    async fn a_signal_between_the_steps_of_listening_is_told() {
+        let mut signals = Signals::open(|kind| {
+            if kind == SignalKind::terminate() {
+                rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM)?;
+            }
+            signal(kind)
+        })
+        .unwrap();
+        assert_eq!(tokio::time::timeout(Duration::from_secs(30), signals.next()).await, Ok(Signal::TERM));
+    }
 }
