@@ -6,7 +6,7 @@ use super::Context;
 use super::life::{Phase, Registrations};
 use crate::event::{
     Envelope, Event, Handles, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle, Tap, Until,
-    pause,
+    take_turn,
 };
 use crate::task::{Wait, waits};
 
@@ -23,8 +23,10 @@ impl Context {
     pub async fn publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
         self.may_publish()?;
         let publisher = &self.life.publisher;
-        let full = publisher.offer(event, Until::Queued).map_err(|fault| *fault)?;
-        if full.is_empty() { pause().await } else { waits(Wait::Publish, publisher.wait(full)).await }
+        match publisher.offer(event, Until::Queued).map_err(|fault| *fault)?.any() {
+            Some(full) => waits(Wait::Publish, publisher.wait(full)).await,
+            None => Ok(take_turn().await),
+        }
     }
 
     /// Publishes `event` on a topic known only at run time.
@@ -37,8 +39,10 @@ impl Context {
     pub async fn publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
         self.may_publish()?;
         let publisher = &self.life.publisher;
-        let full = publisher.offer_to(topic, event, Until::Queued).map_err(|fault| *fault)?;
-        if full.is_empty() { pause().await } else { waits(Wait::PublishTo, publisher.wait(full)).await }
+        match publisher.offer_to(topic, event, Until::Queued).map_err(|fault| *fault)?.any() {
+            Some(full) => waits(Wait::PublishTo, publisher.wait(full)).await,
+            None => Ok(take_turn().await),
+        }
     }
 
     /// Publishes `event` on its type's topic, and waits until every subscription that was offered it has handled it. Returns how

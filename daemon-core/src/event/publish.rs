@@ -12,14 +12,15 @@ use super::topic::{Form, Topic, TopicOf, hash};
 use super::waiting::{Crowd, park, refuse};
 use daemon_grammar::topic::{check_topic, is_pattern};
 use std::any::TypeId;
+use std::future::poll_fn;
 use std::sync::{Arc, OnceLock};
+use tokio::task::coop::poll_proceed;
 
-/// The end of a publish that may have waited for nobody. Offers the worker to others, at the pace of tokio's cooperative budget: a loop of
-/// such publishes would hold it for ever.
+/// The end of a publish that waited for nobody. Offers the worker to others, at the pace of tokio's cooperative budget: a loop of such
+/// publishes would hold it for ever. The same as `consume_budget`, which is not inlined into who uses it.
 #[inline]
-pub(crate) async fn pause() -> Result<(), PublishError> {
-    tokio::task::coop::consume_budget().await;
-    Ok(())
+pub(crate) fn take_turn() -> impl Future<Output = ()> {
+    poll_fn(|cx| poll_proceed(cx).map(|turn| turn.made_progress()))
 }
 
 /// Publishes events in one name; cheap to clone.
@@ -104,8 +105,10 @@ impl Publisher {
     /// Before the first poll nothing happens. Dropped while it waits, the event reaches every subscription but those it waits
     /// for, which count it as dropped.
     pub async fn publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
-        let full = self.offer(event, Until::Queued).map_err(|fault| *fault)?;
-        if full.is_empty() { pause().await } else { self.wait(full).await }
+        match self.offer(event, Until::Queued).map_err(|fault| *fault)?.any() {
+            Some(full) => self.wait(full).await,
+            None => Ok(take_turn().await),
+        }
     }
 
     /// Publishes an event on a topic given at run time; otherwise as [`Publisher::publish`].
@@ -118,8 +121,10 @@ impl Publisher {
     ///
     /// As [`Publisher::publish`].
     pub async fn publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
-        let full = self.offer_to(topic, event, Until::Queued).map_err(|fault| *fault)?;
-        if full.is_empty() { pause().await } else { self.wait(full).await }
+        match self.offer_to(topic, event, Until::Queued).map_err(|fault| *fault)?.any() {
+            Some(full) => self.wait(full).await,
+            None => Ok(take_turn().await),
+        }
     }
 
     /// Publishes an event on its type's topic, and waits until every subscription that was offered it has handled it.
@@ -167,7 +172,7 @@ impl Publisher {
     async fn wait_for(&self, receipt: &Arc<Receipt>, full: Crowd) -> Result<usize, PublishError> {
         let (_in_line, _) = park(full, self.bus.graph()); // what is refused tells so itself
         let settled = receipt.settled(&self.name).await;
-        pause().await?;
+        take_turn().await;
         match settled {
             (handled, unhandled) if unhandled.is_empty() => Ok(handled),
             (handled, unhandled) => Err(PublishError::Unhandled { handled, unhandled }),
