@@ -25,7 +25,10 @@ impl Context {
         let publisher = &self.life.publisher;
         match publisher.offer(event, Until::Queued).map_err(|fault| *fault)?.any() {
             Some(full) => waits(Wait::Publish, publisher.wait(full)).await,
-            None => Ok(take_turn().await),
+            None => {
+                take_turn().await;
+                Ok(())
+            }
         }
     }
 
@@ -41,7 +44,10 @@ impl Context {
         let publisher = &self.life.publisher;
         match publisher.offer_to(topic, event, Until::Queued).map_err(|fault| *fault)?.any() {
             Some(full) => waits(Wait::PublishTo, publisher.wait(full)).await,
-            None => Ok(take_turn().await),
+            None => {
+                take_turn().await;
+                Ok(())
+            }
         }
     }
 

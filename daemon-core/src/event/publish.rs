@@ -107,7 +107,10 @@ impl Publisher {
     pub async fn publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
         match self.offer(event, Until::Queued).map_err(|fault| *fault)?.any() {
             Some(full) => self.wait(full).await,
-            None => Ok(take_turn().await),
+            None => {
+                take_turn().await;
+                Ok(())
+            }
         }
     }
 
@@ -123,7 +126,10 @@ impl Publisher {
     pub async fn publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
         match self.offer_to(topic, event, Until::Queued).map_err(|fault| *fault)?.any() {
             Some(full) => self.wait(full).await,
-            None => Ok(take_turn().await),
+            None => {
+                take_turn().await;
+                Ok(())
+            }
         }
     }
 
