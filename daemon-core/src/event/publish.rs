@@ -23,6 +23,12 @@ pub(crate) fn take_turn() -> impl Future<Output = ()> {
     poll_fn(|cx| poll_proceed(cx).map(|turn| turn.made_progress()))
 }
 
+/// The end of a publish that nobody got: as [`take_turn`], for loops that go on all the same.
+pub(crate) async fn refused<T>(fault: Box<PublishError>) -> Result<T, PublishError> {
+    take_turn().await;
+    Err(*fault)
+}
+
 /// Publishes events in one name; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Publisher {
@@ -105,12 +111,13 @@ impl Publisher {
     /// Before the first poll nothing happens. Dropped while it waits, the event reaches every subscription but those it waits
     /// for, which count it as dropped.
     pub async fn publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
-        match self.offer(event, Until::Queued).map_err(|fault| *fault)?.any() {
-            Some(full) => self.wait(full).await,
-            None => {
+        match self.offer(event, Until::Queued).map(Crowd::any) {
+            Ok(None) => {
                 take_turn().await;
                 Ok(())
             }
+            Ok(Some(full)) => self.wait(full).await,
+            Err(fault) => refused(fault).await,
         }
     }
 
@@ -124,12 +131,13 @@ impl Publisher {
     ///
     /// As [`Publisher::publish`].
     pub async fn publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
-        match self.offer_to(topic, event, Until::Queued).map_err(|fault| *fault)?.any() {
-            Some(full) => self.wait(full).await,
-            None => {
+        match self.offer_to(topic, event, Until::Queued).map(Crowd::any) {
+            Ok(None) => {
                 take_turn().await;
                 Ok(())
             }
+            Ok(Some(full)) => self.wait(full).await,
+            Err(fault) => refused(fault).await,
         }
     }
 
@@ -146,8 +154,10 @@ impl Publisher {
     /// As [`Publisher::publish`]; what is queued is handled all the same.
     pub async fn publish_and_wait<E: Event>(&self, event: E, held_up: &[String]) -> Result<usize, PublishError> {
         let wait = self.waiting(held_up);
-        let full = self.offer(event, Until::Handled(&wait)).map_err(|fault| *fault)?;
-        self.wait_for(&wait.receipt, full).await
+        match self.offer(event, Until::Handled(&wait)) {
+            Ok(full) => self.wait_for(&wait.receipt, full).await,
+            Err(fault) => refused(fault).await,
+        }
     }
 
     /// As [`Publisher::publish_and_wait`], on a topic given at run time.
@@ -166,8 +176,10 @@ impl Publisher {
         held_up: &[String],
     ) -> Result<usize, PublishError> {
         let wait = self.waiting(held_up);
-        let full = self.offer_to(topic, event, Until::Handled(&wait)).map_err(|fault| *fault)?;
-        self.wait_for(&wait.receipt, full).await
+        match self.offer_to(topic, event, Until::Handled(&wait)) {
+            Ok(full) => self.wait_for(&wait.receipt, full).await,
+            Err(fault) => refused(fault).await,
+        }
     }
 
     fn waiting<'a>(&self, held_up: &'a [String]) -> Wait<'a> {
@@ -276,6 +288,7 @@ impl Publisher {
     pub(crate) async fn wait(&self, full: Crowd) -> Result<(), PublishError> {
         let (waiting, refused) = park(full, self.bus.graph());
         waiting.done(&self.name).await;
+        take_turn().await; // it may have been refused everywhere
         match refused {
             None => Ok(()),
             Some(subscription) => Err(PublishError::WouldDeadlock {
