@@ -269,6 +269,8 @@ async fn one_that_wants_another_is_degraded_without_it() {
     handle.stop_daemon("fragile").await.unwrap();
     assert_eq!(degraded("friend"), ["wants `fragile`, which is stopped"]);
     assert!(degraded("stranger").is_empty());
+    handle.stop_daemon("friend").await.unwrap();
+    assert!(degraded("friend").is_empty(), "it does not run itself");
     assert_eq!(stage.host.shutdown().await.unwrap().exit_code, 0);
 }
 

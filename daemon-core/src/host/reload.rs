@@ -191,7 +191,7 @@ impl Board {
                         findings.note(&slot, outcome, Some(failure.to_string()));
                         return Err(Stuck);
                     }
-                    None => tokio::task::yield_now().await, // it stops; its next life is another
+                    None => {} // it stops; its next life is another
                 }
             }
             if self.commit(next) {
