@@ -5,8 +5,8 @@ mod probe;
 
 use daemon_core::{
     BoxFuture, Check, CheckKind, CheckOptions, Command, Context, DaemonBase, Declaration, Declared, Deferred,
-    Definition, Dependency, Event, EventHandler, Host, Interval, OnError, OnReady, Restart, RestartPolicy, Result, Schedule,
-    StartError, Task, Wired, daemon, place,
+    Definition, Dependency, Event, EventHandler, Host, Interval, OnError, OnReady, Restart, RestartPolicy, Result,
+    Schedule, StartError, Task, Wired, daemon, place,
 };
 use probe::S;
 use std::sync::Arc;
@@ -118,7 +118,10 @@ fn cycles_through_either_kind() {
     assert_fault(Host::new("t").daemon(Itself), &["dependency cycle: `itself` requires itself; remove it"]);
     let says =
         "dependency cycle: `a` requires `b`, which wants `c`, which requires `a`; remove one, or use `#[on_ready(..)]`";
-    assert_fault(Host::new("t").stop_budget(S(9)).start_budget(S(9)).daemon(A).daemon(B).daemon(C).daemon(Plain), &[says]);
+    assert_fault(
+        Host::new("t").stop_budget(S(9)).start_budget(S(9)).daemon(A).daemon(B).daemon(C).daemon(Plain),
+        &[says],
+    );
 }
 
 #[test]

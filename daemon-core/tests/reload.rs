@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use daemon_core::testing::{Signal, TestHost, TestHostBuilder};
 use daemon_core::{
-    Configuration, Context, DaemonBase, DaemonReloadOutcome as Outcome, Error, Host, ReloadOutcome, ReloadReport, Result,
-    State, daemon,
+    Configuration, Context, DaemonBase, DaemonReloadOutcome as Outcome, Error, Host, ReloadOutcome, ReloadReport,
+    Result, State, daemon,
 };
 use probe::{Bomb, Log, S, assert_nothing_left, until};
 use tokio::sync::Notify;
@@ -173,7 +173,8 @@ async fn a_refusal_changes_nothing_and_all_are_told() {
     let report = host.handle().reload().await.unwrap();
     assert_eq!((report.outcome, report.reason.as_deref()), (ReloadOutcome::Refused, Some("the file is gone")));
     assert!(!report.is_reloaded());
-    let (first, told) = report.to_string().split_once('\n').map(|(first, told)| (first.to_owned(), told.to_owned())).unwrap();
+    let (first, told) =
+        report.to_string().split_once('\n').map(|(first, told)| (first.to_owned(), told.to_owned())).unwrap();
     assert!(first.starts_with("t refused to reload: asked for by"), "{first}");
     assert_eq!(told, "  the configuration: the file is gone\n", "of whom nothing changed nothing is told");
     host.handle().restart_daemon("other").await.unwrap();

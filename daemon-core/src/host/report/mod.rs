@@ -291,9 +291,15 @@ mod tests {
         (|report| report.cut.push(cut()), "\n  task `pump` was aborted, 1 ms after it last ran (polled once"),
         (|report| report.blocked_threads = 1, "\n  1 worker thread blocked by what was not spawned through the host\n"),
         (|report| report.left.tasks = 2, "\n  left: 0 subscriptions, 0 intervals, 2 tasks\n"),
-        (|report| report.daemons[0].cut.push(cut()), "\n          task `pump` was aborted, 1 ms after it last ran (polled"),
+        (
+            |report| report.daemons[0].cut.push(cut()),
+            "\n          task `pump` was aborted, 1 ms after it last ran (polled",
+        ),
         (|report| report.daemons[0].problems.push("cleanup: no".to_owned()), "\n          cleanup: no\n"),
-        (|report| report.handlers[0].problem = Some("no".to_owned()), "  shutdown handler src/main.rs:7     1 ms  no\n"),
+        (
+            |report| report.handlers[0].problem = Some("no".to_owned()),
+            "  shutdown handler src/main.rs:7     1 ms  no\n",
+        ),
         (|report| report.handlers[0].cut = Some(cut()), "\n          task `pump` was aborted, 1 ms after it last ran"),
     ];
 
@@ -321,8 +327,7 @@ mod tests {
             abandoned: 0,
         };
         report.events = vec![account("store.said", 7), account("store.silent", 0)];
-        report.unheard =
-            vec![Unheard { topic: "a:b".to_owned(), publisher: "store".to_owned(), events: 1 }];
+        report.unheard = vec![Unheard { topic: "a:b".to_owned(), publisher: "store".to_owned(), events: 1 }];
         let text = report.to_string();
         for said in [
             "  wave 1  store  stopped      3 ms  1 error  2 panics  3 restarts  no luck\n",
