@@ -5,11 +5,11 @@ mod probe;
 
 use daemon_core::testing::TestHost;
 use daemon_core::{
-    CheckKind, CheckOptions, Context, DaemonBase, Error, Host, HostReadiness, OnError, Result, State, daemon,
+    CheckKind, CheckOptions, Context, DaemonBase, Error, Host, HostReadiness, OnError, Result, State, TaskKind, daemon,
 };
 use probe::{Log, S, until};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 
 #[daemon(name = "store", restart(on_failure, backoff = "1s..1s"))]
 #[derive(Default)]
@@ -90,6 +90,63 @@ async fn a_daemon_that_is_failed_from_outside_restarts_by_its_policy_and_only_in
     assert!(handle.fail_daemon("stor", 1, "who?", false).is_err());
     let report = host.shutdown().await.unwrap();
     assert_eq!((report.exit_code, report.daemon("store").unwrap().restarts), (0, 1));
+}
+
+/// One of its checks blocks its thread until it is let go by a hang-up.
+#[daemon(name = "blocks", stop_timeout = "100ms")]
+struct Blocks(Mutex<mpsc::Receiver<()>>);
+#[daemon]
+impl Blocks {
+    #[health(timeout = "100ms")]
+    fn blocks(&self) {
+        assert!(self.0.lock().unwrap().recv().is_err(), "it is let go by a hang-up");
+    }
+    #[health(timeout = "20s")]
+    async fn well(&self) {}
+}
+impl DaemonBase for Blocks {}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_that_blocks_its_thread_is_answered_for_in_its_time_and_not_asked_again_while_it_does() {
+    let (let_go, waits) = mpsc::channel();
+    let host = Host::new("t").daemon(Blocks(Mutex::new(waits))).start().await.unwrap();
+    let handle = host.handle();
+    for failure in ["no answer within 100ms", "its last call still blocks its thread, and was not asked again"] {
+        assert_eq!(handle.run_check("blocks", "blocks").await.unwrap().failure.as_deref(), Some(failure));
+        assert_eq!(handle.run_check("blocks", "well").await.unwrap().failure, None, "the other is asked all the same");
+    }
+    drop(let_go);
+    until("it is asked again", || {
+        handle.status().daemon("blocks").unwrap().tasks.iter().all(|task| task.kind != TaskKind::Check)
+    })
+    .await;
+    assert_eq!(handle.run_check("blocks", "blocks").await.unwrap().failure, None);
+    host.shutdown().await.unwrap();
+}
+
+/// Its check never ends.
+#[daemon(name = "endless", stop_timeout = "1s")]
+struct Endless;
+#[daemon]
+impl Endless {
+    #[health(timeout = "1h")]
+    async fn hangs(&self) {
+        std::future::pending().await
+    }
+}
+impl DaemonBase for Endless {}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_check_whose_daemon_stops_meanwhile_it_is_told_that_it_does() {
+    let host = Host::new("t").daemon(Endless).start().await.unwrap();
+    let handle = host.handle();
+    let all = tokio::spawn(async move { handle.run_checks().await });
+    let handle = host.handle();
+    until("it is asked", || !handle.status().daemon("endless").unwrap().tasks.is_empty()).await;
+    handle.stop_daemon("endless").await.unwrap();
+    let told: Vec<_> = all.await.unwrap().into_iter().map(|check| check.failure).collect();
+    assert_eq!(told, [Some("its daemon is shutting down".to_owned())]);
+    host.shutdown().await.unwrap();
 }
 
 /// Looks whether its host is ready, as it starts and as it stops.

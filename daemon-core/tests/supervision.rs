@@ -250,6 +250,7 @@ async fn a_failed_daemon_that_nobody_needs_can_be_started_again() {
     handle.daemon::<Extra>().unwrap().0.notify_one();
     stage.until("extra", State::Failed).await;
     assert_eq!(handle.status().state, State::Running);
+    handle.stop_daemon("extra").await.expect("it does not run");
     handle.start_daemon("extra").await.unwrap();
     let report = stage.host.shutdown().await.unwrap();
     assert_eq!(report.exit_code, 0, "{report}");
