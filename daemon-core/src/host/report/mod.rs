@@ -284,8 +284,10 @@ mod tests {
         ShutdownReport { daemons, handlers, ..ShutdownReport::refused("t".to_owned(), 0, "not at all") }
     }
 
-    /// What is wrong with a report, and how that reads.
-    const WRONG: [(fn(&mut ShutdownReport), &str); 9] = [
+    /// Makes something wrong in a report; and how that reads.
+    type Wrong = (fn(&mut ShutdownReport), &'static str);
+
+    const WRONG: [Wrong; 9] = [
         (|report| report.exit_code = 1, "exit code 1"),
         (|report| report.problems.push("the lock is still there".to_owned()), "\n  the lock is still there\n"),
         (|report| report.cut.push(cut()), "\n  task `pump` was aborted, 1 ms after it last ran (polled once"),
