@@ -177,7 +177,8 @@ impl DaemonBase for Rouser {}
 struct Roused;
 impl DaemonBase for Roused {
     async fn initialize(&self, _cx: &Context) -> Result<()> {
-        Ok(tokio::time::sleep(MS(100)).await)
+        tokio::time::sleep(MS(100)).await;
+        Ok(())
     }
 }
 
