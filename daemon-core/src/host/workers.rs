@@ -162,4 +162,13 @@ mod tests {
     fn threads_that_cannot_be_had_are_an_error() {
         assert!(build(Builder::new_multi_thread().worker_threads(usize::MAX)).is_err());
     }
+
+    /// The main thread looks, and would die of the overflow.
+    #[test]
+    fn a_limit_without_end_overflows_nothing() {
+        let (runtime, pulse) = runtime(1).unwrap();
+        let mut lookout = Lookout::new(Duration::MAX, runtime.handle().clone(), pulse);
+        let words = lookout.watch.look(Instant::now(), seen(runtime.handle()), Vec::new);
+        assert!(words.is_empty(), "{words:?}");
+    }
 }

@@ -14,10 +14,16 @@ pub(crate) fn run(which: &str) -> Result<ExitCode> {
     if which == "overruns" {
         daemon = daemon.shutdown_timeout(Duration::from_millis(300));
     }
+    if which == "idle" {
+        daemon = daemon.host(|host| host.configuration((), || println!("reloaded")));
+    }
+    if which == "without-signals" {
+        daemon = daemon.without_signals();
+    }
     let daemon = daemon.build();
     match which {
         "idle" => daemon.on_shutdown(|| async { println!("closed") }),
-        "busy" | "starts-again" | "stays" => {}
+        "busy" | "starts-again" | "stays" | "without-signals" => {}
         "overruns" | "never-ends" => daemon.on_shutdown(|| async {
             println!("closing");
             std::future::pending::<()>().await;
