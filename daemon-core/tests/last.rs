@@ -652,3 +652,26 @@ async fn a_process_is_seen_to_start_and_to_stop_from_the_first_moment_on_and_tel
         assert!(told.contains(fault), "{told}");
     }
 }
+
+/// Loses its task, and with that its life.
+#[daemon(name = "loses")]
+struct Loses;
+#[daemon]
+impl Loses {
+    #[task(restart(never))]
+    async fn works(&self) -> Result<()> {
+        Err("it broke".into())
+    }
+}
+impl DaemonBase for Loses {}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_ends_since_a_daemon_failed_tells_why() {
+    let place = place();
+    let daemon = DaemonProcess::builder("loses").pid_file(&place.pid).without_signals().host(|host| host.daemon(Loses));
+    let daemon = daemon.build();
+    daemon.start().await.unwrap();
+    let told = daemon.wait().await.unwrap_err();
+    assert_eq!(told.code, DaemonErrorCode::ShutdownFailed);
+    assert!(told.message.contains("daemon `loses`: ") && told.message.contains("it broke"), "{told}");
+}

@@ -170,3 +170,24 @@ fn the_lock_is_not_given_back_before_the_socket() {
     drop((claim, listener));
     assert!(!exists(&path) && !exists(&place.socket));
 }
+
+/// Nobody is there to be told by a value.
+#[test]
+fn what_cannot_be_removed_when_it_is_dropped_is_logged() {
+    let told = crate::log::Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(told.clone()).finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let place = place();
+        let (claim, _listener) = place.bind().unwrap();
+        let moved = place.dir.path().with_extension("moved");
+        fs::rename(place.dir.path(), &moved).unwrap();
+        fs::write(place.dir.path(), "in the way").unwrap();
+        drop(claim);
+        drop(place.lock);
+        fs::remove_file(place.dir.path()).unwrap();
+        fs::rename(moved, place.dir.path()).unwrap();
+    });
+    for line in ["cannot remove a socket", "cannot remove a lock file"] {
+        assert!(told.line(line).is_some_and(|line| line.contains("WARN")), "{}", told.text());
+    }
+}

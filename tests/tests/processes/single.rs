@@ -201,6 +201,13 @@ fn a_panic_of_who_waits_for_a_start_is_told_and_changes_nothing() -> Result {
 fn who_waits_for_a_start_is_told_before_the_process_ends() -> Result {
     let ended = Subject::start("faulty/start", &["--settled", "slowly"])?.ends()?;
     assert!(ended.code == Some(1) && ended.out.contains("slowly: {"), "{ended:#?}");
+
+    // Also if there is nothing else to say.
+    let subject = Subject::start("calm/ticking", &["--settled", "slowly", "--quiet", "yes"])?;
+    subject.says("tick 1")?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert!(ended.code == Some(0) && ended.out.contains("slowly: {") && ended.err.is_empty(), "{ended:#?}");
     Ok(())
 }
 

@@ -270,3 +270,21 @@ async fn a_life_whose_conductor_is_gone_stops_at_once() {
     assert!(since.elapsed() < Duration::from_secs(1), "its cleanup hangs");
     assert_eq!((slot.state(), slot.inner().overran.cuts().len()), (State::Stopped, 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_under_way_keeps_its_time_if_the_conductor_is_gone() {
+    let may = Arc::new(Semaphore::new(0));
+    let conductor = Host::new("t").daemon(Waits(may.clone())).assemble(Clock::new()).unwrap();
+    let (slot, (order, stop)) = (conductor.board.slot(0), watch::channel(None));
+    let mut lifecycle = unlived(&conductor);
+    lifecycle.stop = stop;
+    let lives = tokio::spawn(lifecycle.run());
+    settle().await;
+    order.send_replace(Some(Order { share: HOUR, returns: false, restarts: false }));
+    settle().await;
+    drop(order);
+    sleep(HOUR / 100).await;
+    may.add_permits(1);
+    lives.await.unwrap();
+    assert!(slot.inner().overran.is_empty(), "its cleanup had time");
+}

@@ -15,7 +15,11 @@ pub(crate) fn run(which: &str) -> Result<ExitCode> {
         daemon = daemon.shutdown_timeout(Duration::from_millis(300));
     }
     if which == "idle" {
-        daemon = daemon.host(|host| host.configuration((), || println!("reloaded")));
+        let load = || {
+            println!("reloaded");
+            Ok::<_, daemon_core::BoxError>(())
+        };
+        daemon = daemon.host(move |host| host.configuration((), load));
     }
     if which == "without-signals" {
         daemon = daemon.without_signals();
