@@ -54,6 +54,22 @@ fn a_socket_is_there_as_long_as_it_is_claimed() {
 }
 
 #[test]
+fn the_listener_waits_for_nothing_and_no_other_program_gets_it() {
+    let place = place();
+    let (_claim, listener) = place.bind().unwrap();
+    assert!(rustix::io::fcntl_getfd(&listener).unwrap().contains(rustix::io::FdFlags::CLOEXEC));
+    assert!(rustix::fs::fcntl_getfl(&listener).unwrap().contains(rustix::fs::OFlags::NONBLOCK));
+}
+
+#[test]
+fn its_directory_is_made_for_the_user_alone() {
+    let place = place();
+    let socket = place.dir.path().join("run/daemon.sock");
+    let (claim, _listener) = SocketClaim::bind(&socket, &place.lock).unwrap();
+    assert_eq!(mode(claim.path().parent().unwrap()), 0o700);
+}
+
+#[test]
 fn w20_nobody_else_may_connect() {
     let place = place();
     let (claim, _listener) = place.bind().unwrap();
