@@ -106,8 +106,7 @@ mod tests {
         leaving.run_on(&Planes::new(workers.handle(), Some(&operations)));
         assert!(leaving.takes(Plane::Operations));
         let (begun, end) = (Arc::new(Barrier::new(5)), Arc::new(Barrier::new(5)));
-        let values =
-            [(Plane::Workers, "b"), (Plane::Workers, "a"), (Plane::Workers, "b"), (Plane::Operations, "c")];
+        let values = [(Plane::Workers, "b"), (Plane::Workers, "a"), (Plane::Workers, "b"), (Plane::Operations, "c")];
         for (plane, name) in values {
             let (begun, end) = (begun.clone(), end.clone());
             let destructor = move || {

@@ -168,7 +168,6 @@ mod tests {
     fn a_limit_without_end_overflows_nothing() {
         let (runtime, pulse) = runtime(1).unwrap();
         let mut lookout = Lookout::new(Duration::MAX, runtime.handle().clone(), pulse);
-        let words = lookout.watch.look(Instant::now(), seen(runtime.handle()), Vec::new);
-        assert!(words.is_empty(), "{words:?}");
+        drop(lookout.watch.look(Instant::now(), seen(runtime.handle()), Vec::new));
     }
 }

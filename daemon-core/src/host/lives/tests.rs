@@ -268,7 +268,8 @@ async fn a_life_whose_conductor_is_gone_stops_at_once() {
     drop(order);
     lives.await.unwrap();
     assert!(since.elapsed() < Duration::from_secs(1), "its cleanup hangs");
-    assert_eq!((slot.state(), slot.inner().overran.cuts().len()), (State::Stopped, 1));
+    assert_eq!(slot.state(), State::Stopped);
+    assert!(slot.inner().overran.cuts().iter().any(|cut| cut.work == "cleanup"));
 }
 
 #[tokio::test(start_paused = true)]

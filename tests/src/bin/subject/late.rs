@@ -33,7 +33,7 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
 }
 
 /// Breaks when it is told to, and blocks when it starts again.
-#[daemon(name = "again", start_timeout = "10s", restart(on_failure, backoff = "1ms..1ms"))]
+#[daemon(name = "again", restart(on_failure, backoff = "1ms..1ms"))]
 struct Again {
     breaks: Arc<Notify>,
     has_broken: AtomicBool,
