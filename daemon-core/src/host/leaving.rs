@@ -116,10 +116,11 @@ mod tests {
             drop(leaving.let_go(plane, name, Box::new(destructor)));
         }
         begun.wait();
-        assert_eq!((leaving.under_way(), leaving.statuses().len()), (["a", "b", "c"].map(str::to_owned).to_vec(), 4));
-        let polled = leaving.polled(Some(Plane::Operations));
+        let (under_way, all, polled) =
+            (leaving.under_way(), leaving.statuses().len(), leaving.polled(Some(Plane::Operations)));
+        end.wait(); // before anything is asserted: what blocks would hold up a failure, too
+        assert_eq!((under_way, all), (["a", "b", "c"].map(str::to_owned).to_vec(), 4));
         assert_eq!(polled.iter().map(|(_, value)| &*value.name).collect::<Vec<_>>(), ["c"]);
-        end.wait();
 
         let leaving = Leaving::default();
         leaving.run_on(&Planes::new(workers.handle(), None));
