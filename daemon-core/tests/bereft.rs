@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context as TaskContext, Wake, Waker};
+use std::task::{Context as TaskContext, Poll, Wake, Waker};
 use std::time::Duration;
 
 use daemon_core::{
@@ -304,6 +304,29 @@ fn a_process_whose_runtime_is_gone_can_be_started_in_another() {
             process.stop().await.unwrap();
         });
     }
+}
+
+/// It is under way from the moment it is begun, and not only once its task is polled.
+#[test]
+fn a_host_whose_runtime_is_gone_before_its_task_ran_keeps_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let pid_file = dir.path().join("pid");
+    let process = DaemonProcess::builder("t").pid_file(&pid_file).without_signals().build();
+    // Asks after each task whether there is another: first that of the process, then that of its host.
+    let runtime = Builder::new_current_thread().enable_all().event_interval(1).build().unwrap();
+    let mut start = pin!(process.start());
+    runtime.block_on(std::future::poll_fn(|cx| {
+        assert!(start.as_mut().poll(cx).is_pending());
+        cx.waker().wake_by_ref();
+        if runtime.metrics().num_alive_tasks() < 2 { Poll::Pending } else { Poll::Ready(()) }
+    }));
+    let handle = process.handle().unwrap();
+    let mut tap = handle.tap("**").unwrap();
+    assert!(pid_file.exists());
+    drop(runtime);
+    assert!(!pid_file.exists(), "though somebody has a handle");
+    let [other, _] = runtimes();
+    other.block_on(ends("a tap", async { while tap.recv().await.is_some() {} }));
 }
 
 thread_local! {

@@ -22,6 +22,7 @@ fn stop_within(budget: u64, program: Program, kind: &str, stuck: &str) -> Result
     subject.signal(Signal::TERM)?;
     let ended = subject.ends()?;
     assert!(ended.after < Duration::from_millis(budget) + BEYOND, "{kind}: {ended:#?}");
+    assert!(!ended.err.contains("; waiting for "), "no terminal, no seconds: {ended:#?}");
     Ok(ended)
 }
 
@@ -94,6 +95,18 @@ fn a_start_that_another_daemon_keeps_from_its_thread_fails_and_tells_of_that_one
     assert_eq!(report.cause, "required daemon `starts` failed", "{ended:#?}");
     let reason = report.daemon("starts").and_then(|daemon| daemon.reason.as_deref());
     let why = "did not end within 500ms, and no thread is free to end it, but in task `block` of `beside-a-start`";
+    assert_eq!(reason, Some(why), "{ended:#?}");
+    Ok(())
+}
+
+/// Whoever starts again has failed before, and is not told to have failed of that.
+#[test]
+fn a_start_that_blocks_is_not_told_to_have_failed_of_what_an_earlier_life_did() -> Result {
+    let ended = Subject::start("late/start-again", &["--budget", "500", "--start-timeout", "500"])?.ends()?;
+    assert_named(&ended, "again", "initialize");
+    let report = ended.report();
+    let reason = report.daemon("again").and_then(|daemon| daemon.reason.as_deref());
+    let why = "did not end within 500ms, and no thread is free to end it, but in initialize of `again`";
     assert_eq!(reason, Some(why), "{ended:#?}");
     Ok(())
 }

@@ -160,6 +160,15 @@ mod tests {
         assert_eq!(disposition(libc::SIGUSR2).unwrap(), Disposition::Default);
     }
 
+    #[test]
+    fn what_is_ignored_stays_ignored() {
+        assert_eq!(disposition(libc::SIGPIPE).unwrap(), Disposition::Ignored, "as in every program in Rust");
+        let kept = keep(libc::SIGPIPE).unwrap();
+        assert_eq!(disposition(libc::SIGPIPE).unwrap(), Disposition::Ignored);
+        drop(kept);
+        assert_eq!(disposition(libc::SIGPIPE).unwrap(), Disposition::Ignored);
+    }
+
     #[tokio::test]
     async fn a_signal_that_somebody_listens_to_by_then_is_left_to_them() {
         let kept = keep(libc::SIGALRM).unwrap();
