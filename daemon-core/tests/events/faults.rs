@@ -1,5 +1,5 @@
 use super::{Probe, Rig, Row, Zero, fault, gated, idle, plain, zero};
-use daemon_core::{Attach, EventRow, place};
+use daemon_core::{Attach, EventRow, Overflow, place};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -133,6 +133,100 @@ async fn a_publish_that_is_given_up_or_refused_drops_its_event_quietly() {
     drop(waits);
     assert!(rig.publisher.try_publish(Explosive).unwrap_err().is_full());
     assert_eq!(rig.counts("stuck")[..4], [4, 0, 0, 2]);
+    running.abort();
+}
+
+/// What drops an event for want of room, or since nobody will handle it, does so while it has other things to do.
+#[tokio::test]
+async fn an_event_that_explodes_where_it_is_dropped_ends_nothing() {
+    let stuck = || {
+        let attach: Attach<Probe, (), Explosive> = |_, ()| {
+            place(|event| async move {
+                std::future::pending::<()>().await;
+                (event, Ok(()))
+            })
+        };
+        EventRow::typed::<Explosive>("stuck", attach)
+    };
+    for overflow in [Overflow::DropOldest, Overflow::DropNewest, Overflow::Latest] {
+        let (rig, running) = Rig::new([stuck().overflow(overflow).capacity(1)]).started().await;
+        for _ in 0..4 {
+            rig.publisher.publish(Explosive).await.unwrap();
+            idle().await;
+        }
+        assert_eq!(rig.counts("stuck"), [4, 0, 0, 2, 0, 1, 1], "{overflow}");
+        rig.wiring.close();
+        rig.publisher.publish(Explosive).await.unwrap();
+        running.await.unwrap().unwrap();
+        assert_eq!(rig.counts("stuck"), [5, 0, 0, 2, 3, 0, 0], "{overflow}");
+    }
+    let rig = Rig::new([stuck().startup(1)]);
+    for _ in 0..3 {
+        rig.publisher.publish(Explosive).await.unwrap();
+    }
+    assert_eq!(rig.counts("stuck"), [3, 0, 0, 2, 0, 1, 0]);
+    rig.wiring.close();
+    assert_eq!(rig.counts("stuck"), [3, 0, 0, 2, 1, 0, 0]);
+
+    let (rig, running) = Rig::new([stuck().capacity(1)]).started().await;
+    let waits = [(); 4].map(|()| {
+        let publisher = rig.publisher.clone();
+        tokio::spawn(async move { publisher.publish(Explosive).await })
+    });
+    idle().await;
+    rig.wiring.drain();
+    for wait in waits {
+        wait.await.unwrap().unwrap();
+    }
+    assert_eq!(rig.counts("stuck"), [4, 0, 0, 0, 2, 1, 1]);
+    running.abort();
+
+    let subscription = rig.bus.subscribe::<Explosive>("pulls", "test:explosive", <_>::default()).unwrap();
+    rig.publisher.publish(Explosive).await.unwrap();
+    drop(subscription);
+}
+
+/// Explodes, if it is to.
+struct Kept(bool);
+
+impl daemon_core::Event for Kept {
+    const TOPIC: &'static str = "test:kept";
+    const RETAIN: bool = true;
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        assert!(!self.0, "in an event's destructor");
+    }
+}
+
+#[tokio::test]
+async fn a_retained_event_that_explodes_when_another_takes_its_place_does_not_keep_that_away() {
+    let rig = Rig::new([]);
+    for explodes in [true, false] {
+        rig.publisher.publish(Kept(explodes)).await.unwrap();
+    }
+    assert!(!rig.bus.retained::<Kept>("test:kept").unwrap().0);
+}
+
+/// The last to hold an event that is refused is the handler that would have waited for ever.
+#[tokio::test]
+async fn an_event_that_explodes_where_a_wait_is_refused_fails_no_handler() {
+    let attach: Attach<Probe, (), Explosive> = |probe, ()| {
+        place(move |event| async move {
+            probe.pass(0).await;
+            assert!(probe.publisher.publish(Explosive).await.unwrap_err().is_would_deadlock());
+            (event, Ok(()))
+        })
+    };
+    let (rig, running) = Rig::new([EventRow::typed::<Explosive>("own", attach).capacity(1)]).started().await;
+    for _ in 0..2 {
+        rig.publisher.publish(Explosive).await.unwrap();
+        idle().await;
+    }
+    rig.probe.gates[0].add_permits(1);
+    idle().await;
+    assert_eq!(rig.counts("own"), [3, 1, 0, 1, 0, 0, 1]);
     running.abort();
 }
 

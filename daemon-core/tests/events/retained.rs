@@ -1,8 +1,9 @@
 //! Events that are kept for those who subscribe later.
 
-use super::{Probe, Rig, Row, assert_adds_up, idle};
+use super::{Probe, Rig, Row, assert_adds_up, idle, log};
 use daemon_core::{
-    Attach, Bus, Envelope, Event, EventRow, Fate, Filter, Key, Overflow, Publisher, QueueOptions, Subscription, place,
+    Attach, Bus, Envelope, Event, EventRow, Fate, Filter, Key, Overflow, PublishError, Publisher, QueueOptions,
+    Subscription, place,
 };
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -146,12 +147,15 @@ async fn the_handlers_of_a_daemon_that_comes_later_begin_with_it() {
 
 #[tokio::test]
 async fn of_too_many_topics_those_are_forgotten_that_came_longest_ago() {
+    let (log, _listening) = log::listen();
     let bus = Bus::new();
     let publisher = bus.publisher("tester");
     publisher.publish(State(7)).await.unwrap();
     publish_of(&publisher, 0..1024).await;
     publish_of(&publisher, [0]).await;
+    assert!(!log.text().contains("retained"));
     publish_of(&publisher, 1024..1026).await;
+    assert_eq!(log.text().matches("only the latest are retained").count(), 1, "{}", log.text());
     let mut all = bus.subscribe_all("me", "**", options().capacity(1)).unwrap();
     assert_eq!(all.status().queued, 1025, "each type by itself");
     let seen = topics(&mut all);
@@ -244,6 +248,35 @@ async fn the_order_holds_over_a_restart() {
         assert_eq!(rig.probe.seen_by("state"), [1, 2, 3, 4, 5, 7, 8], "own: {own}");
         assert_eq!(rig.counts("states"), [9, 7, 0, 0, 2, 0, 0], "own: {own}");
     }
+}
+
+#[tokio::test]
+async fn it_waits_for_room_like_any_other_and_comes_once() {
+    let bus = Bus::new();
+    let mut states = bus.subscribe::<State>("me", "state:one", options().capacity(1)).unwrap();
+    let publish = |number| {
+        let publisher = bus.publisher("tester");
+        tokio::spawn(async move { publisher.publish(State(number)).await })
+    };
+    let (first, second, third) = (publish(1), publish(2), publish(3));
+    idle().await;
+    assert!(first.is_finished() && !second.is_finished() && !third.is_finished());
+    third.abort();
+    assert!(third.await.unwrap_err().is_cancelled());
+    assert_eq!(states.try_recv().unwrap().0, 1);
+    second.await.unwrap().unwrap();
+    assert_eq!(numbers(&mut states), [2]);
+    let status = states.status();
+    assert_eq!((status.offered, status.handled, status.dropped, status.queued), (3, 2, 1, 0));
+}
+
+#[tokio::test]
+async fn one_of_another_type_is_refused() {
+    let bus = Bus::new();
+    let mut states = bus.subscribe::<State>("me", "state:one", options()).unwrap();
+    let refused = bus.publisher("tester").publish_to("state:one", Of(1)).await.unwrap_err();
+    assert!(matches!(refused, PublishError::TypeMismatch { .. }), "{refused}");
+    assert!(states.try_recv().is_none() && bus.retained::<Of>("state:one").is_none());
 }
 
 #[tokio::test]
@@ -389,7 +422,9 @@ async fn what_was_missed_comes_between_what_was_queued_and_what_was_kept() {
 /// What waits when a daemon stops or fails is abandoned, and as good as missed.
 #[tokio::test]
 async fn what_was_queued_when_the_daemon_stopped_was_missed() {
-    for overflow in [Overflow::Block, Overflow::DropOldest, Overflow::Latest] {
+    let policies = [Overflow::Block, Overflow::DropOldest, Overflow::Latest];
+    for (overflow, has_spans) in policies.into_iter().flat_map(|overflow| [(overflow, false), (overflow, true)]) {
+        let _looked_at = has_spans.then(log::look_at_spans);
         let rig = Rig::new([states("states").overflow(overflow), envelopes("any", "state:of:*").overflow(overflow)]);
         rig.publisher.publish(State(1)).await.unwrap();
         publish_of(&rig.publisher, [1, 2]).await;

@@ -63,6 +63,33 @@ async fn ten_thousand_intervals_share_one_task() {
     host.shutdown().await.assert_clean();
 }
 
+#[tokio::test]
+async fn ticks_that_are_all_due_at_once_leave_the_worker_to_others() {
+    let (host, cx) = blank().await;
+    let (ticks, most) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    for n in 0..1_000 {
+        let ticks = ticks.clone();
+        let tick = move || {
+            ticks.fetch_add(1, Ordering::Relaxed);
+            async {}
+        };
+        cx.register_interval(&format!("n{n}"), S(1), tick).unwrap();
+    }
+    let (seen, at_once) = (ticks.clone(), most.clone());
+    let other = tokio::spawn(async move {
+        while seen.load(Ordering::Relaxed) < 1_000 {
+            let before = seen.load(Ordering::Relaxed);
+            tokio::task::yield_now().await;
+            at_once.fetch_max(seen.load(Ordering::Relaxed) - before, Ordering::Relaxed);
+        }
+    });
+    host.advance("1s").await;
+    other.await.unwrap();
+    assert!(most.load(Ordering::Relaxed) < 500, "{most:?} of them came without a pause");
+    drop(cx);
+    host.shutdown().await.assert_clean();
+}
+
 #[test]
 fn a_runtime_that_lacks_timers_or_io_is_refused_by_name() {
     let start = |runtime: &mut tokio::runtime::Builder| {

@@ -77,6 +77,7 @@ async fn a_tick_is_skipped_if_the_daemon_says_so() {
     host.advance("10s").await;
     host.daemon::<Configured>().busy.store(true, Ordering::Relaxed);
     host.advance("5s").await;
+    assert_eq!(interval(&host, "beat").last_run, Some(S(5)), "one that is skipped has not run");
     host.daemon::<Configured>().busy.store(false, Ordering::Relaxed);
     host.advance("1s").await;
     let beat = interval(&host, "beat");
