@@ -1,5 +1,5 @@
 use super::{Probe, Rig, Row, Zero, fault, gated, idle, plain, zero};
-use daemon_core::{Attach, EventRow, Overflow, place};
+use daemon_core::{Attach, EventRow, Filter, Overflow, QueueOptions, place};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -207,6 +207,17 @@ async fn a_retained_event_that_explodes_when_another_takes_its_place_does_not_ke
         rig.publisher.publish(Kept(explodes)).await.unwrap();
     }
     assert!(!rig.bus.retained::<Kept>("test:kept").unwrap().0);
+
+    rig.publisher.publish(Kept(true)).await.unwrap();
+    let publisher = rig.publisher.clone();
+    let replaces = Filter::of(move |kept: &Kept| {
+        if kept.0 {
+            publisher.try_publish(Kept(false)).unwrap();
+        }
+        false
+    });
+    rig.bus.subscribe::<Kept>("late", "test:kept", QueueOptions::default().when(replaces)).unwrap();
+    assert!(!rig.bus.retained::<Kept>("test:kept").unwrap().0, "who subscribed was the last to hold the other");
 }
 
 /// The last to hold an event that is refused is the handler that would have waited for ever.

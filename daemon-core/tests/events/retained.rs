@@ -6,7 +6,7 @@ use daemon_core::{
     Subscription, place,
 };
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// A numbered state, of one topic.
 #[derive(Debug)]
@@ -104,7 +104,7 @@ async fn a_pattern_begins_with_the_last_one_of_each_topic_in_the_order_they_came
     assert_eq!(topics(&mut all), ["state:of:3", "state:of:2", "state:of:1", "state:one"]);
     let mut of = bus.subscribe::<Of>("me", "state:**", options()).unwrap();
     let seen: Vec<u64> = std::iter::from_fn(|| of.try_recv()).map(|of| of.0).collect();
-    assert_eq!(seen, [3, 2, 1], "of its own type");
+    assert_eq!((seen, of.status().offered), (vec![3, 2, 1], 3), "of its own type");
     let mut two = bus.subscribe::<Of>("me", "state:of:2", options()).unwrap();
     assert_eq!(two.try_recv().unwrap().0, 2);
     assert!(bus.subscribe_all("me", "elsewhere:**", options()).unwrap().try_recv().is_none());
@@ -151,7 +151,7 @@ async fn of_too_many_topics_those_are_forgotten_that_came_longest_ago() {
     let bus = Bus::new();
     let publisher = bus.publisher("tester");
     publisher.publish(State(7)).await.unwrap();
-    publish_of(&publisher, 0..1024).await;
+    publish_of(&publisher, (0..1024).chain(0..1024)).await;
     publish_of(&publisher, [0]).await;
     assert!(!log.text().contains("retained"));
     publish_of(&publisher, 1024..1026).await;
@@ -185,6 +185,17 @@ async fn a_queue_that_keeps_the_latest_keeps_the_newer_one() {
 /// A daemon whose value lives through its restarts has seen what it has seen, and gets what it missed.
 #[tokio::test]
 async fn a_restart_brings_what_was_missed_and_nothing_twice() {
+    restarts().await;
+}
+
+/// Looking at spans wraps each event once more.
+#[tokio::test]
+async fn a_restart_brings_what_was_missed_and_nothing_twice_whoever_looks_at_spans() {
+    let _looked_at = log::look_at_spans();
+    restarts().await;
+}
+
+async fn restarts() {
     let bus = Bus::new();
     let (rig, running) = Rig::on(&bus, "rig", [states("states"), envelopes("any", "state:of:*")]).started().await;
     rig.publisher.publish(State(1)).await.unwrap();
@@ -265,9 +276,11 @@ async fn it_waits_for_room_like_any_other_and_comes_once() {
     assert!(third.await.unwrap_err().is_cancelled());
     assert_eq!(states.try_recv().unwrap().0, 1);
     second.await.unwrap().unwrap();
+    let refused = bus.publisher("tester").try_publish(State(4)).unwrap_err();
+    assert!(refused.is_full(), "{refused}");
     assert_eq!(numbers(&mut states), [2]);
     let status = states.status();
-    assert_eq!((status.offered, status.handled, status.dropped, status.queued), (3, 2, 1, 0));
+    assert_eq!((status.offered, status.handled, status.dropped, status.queued), (4, 2, 2, 0));
 }
 
 #[tokio::test]
@@ -333,6 +346,49 @@ async fn no_code_of_the_user_runs_under_its_lock() {
     drop(_picky);
     publisher.publish(Echo(Arc::downgrade(&bus), echoed.clone())).await.unwrap();
     assert!(echoed.load(Ordering::Relaxed));
+}
+
+/// Not retained; publishes an event that is, while it is dropped.
+struct Noise(Arc<Bus>);
+
+impl Event for Noise {
+    const TOPIC: &'static str = "state:noise";
+}
+
+impl Drop for Noise {
+    fn drop(&mut self) {
+        self.0.publisher("noise").try_publish(State(2)).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_makes_room_for_it_is_dropped_outside_its_lock() {
+    let bus = Bus::new();
+    let publisher = bus.publisher("tester");
+    let last = options().capacity(1).overflow(Overflow::DropOldest);
+    let mut all = bus.subscribe_all("me", "**", last).unwrap();
+    publisher.publish(Noise(bus.clone())).await.unwrap();
+    publisher.publish(State(1)).await.unwrap();
+    assert_eq!(bus.retained::<State>("state:one").unwrap().0, 2);
+    assert_eq!(all.try_recv().unwrap().downcast::<State>().unwrap().0, 2);
+}
+
+/// A filter is asked without a lock, so much may have happened since the event was found.
+#[tokio::test]
+async fn what_happens_while_a_filter_is_asked_is_seen_to() {
+    let (bus, rig) = (Bus::new(), Arc::new(OnceLock::<Rig>::new()));
+    bus.publisher("tester").publish(State(1)).await.unwrap();
+    let inside = rig.clone();
+    let stops = Filter::of(move |_: &State| {
+        inside.get().is_none_or(|rig| {
+            rig.wiring.drain();
+            true
+        })
+    });
+    let rig = rig.get_or_init(|| Rig::on(&bus, "rig", [states("states").when(stops)]));
+    rig.wiring.close();
+    rig.wiring.begin(true);
+    assert_eq!(rig.counts("states"), [2, 0, 0, 0, 2, 0, 0], "it stopped before it had the second one");
 }
 
 /// While others publish as fast as they can, who subscribes sees an unbroken run from its first event on.
