@@ -279,6 +279,24 @@ mod tests {
         assert_eq!((state.lined.len(), state.queues[0].waiting.len()), (0, 0));
     }
 
+    #[test]
+    fn a_life_that_took_nothing_lists_nothing_twice() {
+        let (bus, options) = (Bus::new(), QueueOptions::default());
+        let mut lane = LanePlan::new(Plain::TOPIC, Some(TypeTag::of::<Plain>()), &options, true);
+        lane.seats.push(SeatPlan { name: "handler".to_owned(), queue: 0 });
+        let queue = QueuePlan { name: None, options, width: 1, is_own: true, is_quiet: false };
+        let plan = MailboxPlan { lanes: vec![lane], queues: vec![queue], isolated: false };
+        let registration = bus.register("daemon", Phase::Buffering, &plan).unwrap();
+        let mailbox = registration.mailbox();
+        for _ in 0..10 {
+            assert!(mailbox.attach().is_some());
+            bus.publisher("tester").try_publish(Plain).unwrap();
+            assert_eq!(mailbox.lock().ready.len(), 1);
+            assert!(mailbox.detach(Vec::new(), <_>::default(), &[]).is_empty());
+        }
+        assert_eq!(mailbox.status()[0].queued, 10);
+    }
+
     /// As a dispatcher does whose life is cut in that moment.
     #[test]
     fn what_is_given_back_to_a_mailbox_that_has_closed_is_abandoned() {

@@ -57,6 +57,21 @@ async fn ones_own_queue() {
     rig.drained(running).await;
 }
 
+/// Calls that end at once cost less after some of them, and what they may wait for is known all the same.
+#[tokio::test]
+async fn ones_own_queue_after_many_events_that_were_quick() {
+    let (rig, running) = Rig::new([ring::<0, 0>()]).started().await;
+    for _ in 0..200 {
+        rig.publisher.publish(zero(5)).await.unwrap();
+        idle().await;
+    }
+    fill::<0>(&rig).await;
+    rig.probe.gates[0].add_permits(1);
+    idle().await;
+    assert_eq!(*rig.probe.published.lock().unwrap(), [refused(0, "rig.zero")]);
+    rig.drained(running).await;
+}
+
 struct Kept;
 
 impl Event for Kept {

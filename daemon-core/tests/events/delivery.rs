@@ -190,6 +190,7 @@ async fn the_high_water_of_a_handler_that_is_idle_is_seen_at_once_and_stays() {
 #[tokio::test]
 async fn the_high_water_counts_events_whose_publishers_wait_for_them() {
     let (rig, running) = Rig::new([plain::<0>()]).started().await;
+    assert_eq!(rig.publisher.publish_and_wait(zero(0), &[]).await, Ok(1));
     let waits: Vec<_> = (0..3)
         .map(|number| {
             let publisher = rig.publisher.clone();

@@ -1,7 +1,9 @@
 use super::{Probe, Rig, Row, Zero, fault, gated, idle, plain, zero};
-use daemon_core::{Attach, EventRow, Filter, Overflow, QueueOptions, place};
-use std::sync::Arc;
-use std::task::Poll;
+use daemon_core::{Attach, EventRow, Failure, Filter, Observer, Overflow, QueueOptions, place};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll};
 
 /// Panics at once for 2, later for 4, returns an error for 3.
 fn faulty() -> Row {
@@ -82,6 +84,59 @@ async fn a_panic_in_a_destructor_loses_no_count() {
     for status in rig.wiring.status() {
         assert_eq!((status.handled, status.abandoned, status.queued), (2, 1, 0));
     }
+}
+
+/// Panics when it is polled, and holds something that it would let go of only when it is dropped.
+struct Panics(#[expect(dead_code, reason = "it is held")] Arc<()>);
+
+impl Future for Panics {
+    type Output = (Arc<Zero>, daemon_core::Result<()>);
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        panic!("while it is polled");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_panics_is_dropped_at_once() {
+    static HELD: LazyLock<Arc<()>> = LazyLock::new(Arc::default);
+    let attach: Attach<Probe, (), Zero> = |_, ()| place(|_| Panics(HELD.clone()));
+    let (rig, running) = Rig::new([EventRow::typed::<Zero>("panics", attach)]).started().await;
+    rig.publisher.publish(zero(1)).await.unwrap();
+    idle().await;
+    assert_eq!(rig.counts("panics"), [1, 0, 1, 0, 0, 0, 0]);
+    assert_eq!(Arc::strong_count(&HELD), 1);
+    rig.drained(running).await;
+}
+
+/// As [`Probe`], with a life that can be cut.
+struct Cut(Arc<Probe>, AtomicBool);
+
+impl Observer for Cut {
+    fn failed(&self, subscription: &str, failure: Failure, in_a_row: u32) {
+        self.0.failed(subscription, failure, in_a_row);
+    }
+
+    fn over(&self) -> &AtomicBool {
+        &self.1
+    }
+}
+
+#[tokio::test]
+async fn a_life_that_is_cut_goes_on_with_no_call_that_is_woken() {
+    let rig = Rig::new([gated::<0>()]);
+    let cut = Arc::new(Cut(rig.probe.clone(), AtomicBool::new(false)));
+    let running = tokio::spawn({
+        let (wiring, probe, cut) = (rig.wiring.clone(), rig.probe.clone(), cut.clone());
+        async move { wiring.run(&probe, &(), &*cut).await }
+    });
+    rig.publisher.publish(zero(1)).await.unwrap();
+    idle().await;
+    cut.1.store(true, Ordering::Release);
+    rig.probe.gates[0].add_permits(1);
+    running.await.unwrap().unwrap();
+    assert_eq!(rig.probe.seen_by("gated"), [0; 0]);
+    assert_eq!(rig.counts("gated"), [1, 0, 0, 0, 1, 0, 0]);
 }
 
 struct Explosive;
