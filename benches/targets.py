@@ -145,8 +145,7 @@ TARGETS = [
     Target("IPC, instructions of the server for a request in turn", plain("ipc/ct/counts", "instructions", IPC), 6500),
     Target("IPC, its system calls", plain("ipc/ct/counts", "calls", IPC), 3.05),
     Target("IPC, resident KiB for an idle connection", plain("ipc/ct/idle", "KiB", IPC), 6),
-    Target("IPC on two workers, 64 in flight: requests a second, of JSON by hand", ratio("ipc/mt/in-flight/64", "a second", "JSON by hand", IPC), 3, at_least=True,
-           why="One task serves a connection, and one of the client reads and writes for 64 callers, each of whom is a task that is woken; the second worker is woken for each batch to take half of them, and what that costs is more than it saves: with one worker each the same programs answer half as many again."),
+    Target("IPC on two workers, 64 in flight: requests a second, of JSON by hand", ratio("ipc/mt/in-flight/64", "a second", "JSON by hand", IPC), 3, at_least=True),
 ]
 
 # Those that do something else, or less than can be done without: they are shown, and nobody competes with them.

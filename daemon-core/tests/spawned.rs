@@ -7,7 +7,7 @@ mod probe;
 use std::future::pending;
 use std::sync::OnceLock;
 
-use daemon_core::{Context, DaemonBase, Host, Result, RunningHost, TaskEnded, TaskKind, daemon};
+use daemon_core::{Context, DaemonBase, Event, Host, Result, RunningHost, TaskEnded, TaskKind, daemon};
 use probe::{Log, MS, S, until};
 
 /// Keeps its context for the test, and says when its cleanup begins.
@@ -119,4 +119,38 @@ async fn what_ends_by_itself_is_shown_no_more() {
     assert!(under_way() >= 1_000);
     until("only the event handlers are left", || under_way() == 1).await;
     assert!(host.shutdown().await.unwrap().is_clean());
+}
+
+#[derive(Event, Default)]
+#[event("spawner:beat", local)]
+struct Beat;
+
+/// On one thread nothing else would ever run: neither who hears the events, nor the shutdown.
+#[tokio::test]
+async fn a_loop_that_publishes_what_makes_nobody_wait_leaves_others_their_turns() {
+    const FOR_EVER: u32 = 300_000;
+    let (host, cx, _) = started().await;
+    let beats = [false, true].map(|by_name| {
+        let publisher = cx.clone();
+        let beats = cx.spawn("beats", async move {
+            let mut beats = 0;
+            while beats < FOR_EVER && !publisher.is_cancelled() {
+                let published = async {
+                    if by_name {
+                        publisher.publish_to("spawner:beat", Beat).await
+                    } else {
+                        publisher.publish(Beat).await
+                    }
+                };
+                published.await.unwrap();
+                beats += 1;
+            }
+            beats
+        });
+        beats.unwrap()
+    });
+    assert!(host.shutdown().await.unwrap().is_clean());
+    for beats in beats {
+        assert!(beats.await.unwrap() < FOR_EVER, "it heard of the shutdown");
+    }
 }

@@ -40,6 +40,7 @@ mod json;
 mod limits;
 mod outbox;
 mod peer;
+mod runtime;
 mod server;
 mod spare;
 mod timer;

@@ -6,6 +6,7 @@ use super::Context;
 use super::life::{Phase, Registrations};
 use crate::event::{
     Envelope, Event, Handles, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle, Tap, Until,
+    pause,
 };
 use crate::task::{Wait, waits};
 
@@ -23,7 +24,7 @@ impl Context {
         self.may_publish()?;
         let publisher = &self.life.publisher;
         let full = publisher.offer(event, Until::Queued).map_err(|fault| *fault)?;
-        if full.is_empty() { Ok(()) } else { waits(Wait::Publish, publisher.wait(full)).await }
+        if full.is_empty() { pause().await } else { waits(Wait::Publish, publisher.wait(full)).await }
     }
 
     /// Publishes `event` on a topic known only at run time.
@@ -37,7 +38,7 @@ impl Context {
         self.may_publish()?;
         let publisher = &self.life.publisher;
         let full = publisher.offer_to(topic, event, Until::Queued).map_err(|fault| *fault)?;
-        if full.is_empty() { Ok(()) } else { waits(Wait::PublishTo, publisher.wait(full)).await }
+        if full.is_empty() { pause().await } else { waits(Wait::PublishTo, publisher.wait(full)).await }
     }
 
     /// Publishes `event` on its type's topic, and waits until every subscription that was offered it has handled it. Returns how

@@ -71,6 +71,7 @@ pub use filter::Filter;
 pub use key::Key;
 pub use policy::{Overflow, QueueOptions};
 pub use publish::Publisher;
+pub(crate) use publish::pause;
 pub use subscription::{Subscription, SubscriptionHandle};
 pub use tap::{Tap, Tapped};
 

@@ -14,6 +14,14 @@ use daemon_grammar::topic::{check_topic, is_pattern};
 use std::any::TypeId;
 use std::sync::{Arc, OnceLock};
 
+/// The end of a publish that may have waited for nobody. Offers the worker to others, at the pace of tokio's cooperative budget: a loop of
+/// such publishes would hold it for ever.
+#[inline]
+pub(crate) async fn pause() -> Result<(), PublishError> {
+    tokio::task::coop::consume_budget().await;
+    Ok(())
+}
+
 /// Publishes events in one name; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Publisher {
@@ -97,7 +105,7 @@ impl Publisher {
     /// for, which count it as dropped.
     pub async fn publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
         let full = self.offer(event, Until::Queued).map_err(|fault| *fault)?;
-        if full.is_empty() { Ok(()) } else { self.wait(full).await }
+        if full.is_empty() { pause().await } else { self.wait(full).await }
     }
 
     /// Publishes an event on a topic given at run time; otherwise as [`Publisher::publish`].
@@ -111,7 +119,7 @@ impl Publisher {
     /// As [`Publisher::publish`].
     pub async fn publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
         let full = self.offer_to(topic, event, Until::Queued).map_err(|fault| *fault)?;
-        if full.is_empty() { Ok(()) } else { self.wait(full).await }
+        if full.is_empty() { pause().await } else { self.wait(full).await }
     }
 
     /// Publishes an event on its type's topic, and waits until every subscription that was offered it has handled it.
@@ -158,7 +166,9 @@ impl Publisher {
 
     async fn wait_for(&self, receipt: &Arc<Receipt>, full: Crowd) -> Result<usize, PublishError> {
         let (_in_line, _) = park(full, self.bus.graph()); // what is refused tells so itself
-        match receipt.settled(&self.name).await {
+        let settled = receipt.settled(&self.name).await;
+        pause().await?;
+        match settled {
             (handled, unhandled) if unhandled.is_empty() => Ok(handled),
             (handled, unhandled) => Err(PublishError::Unhandled { handled, unhandled }),
         }

@@ -16,7 +16,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use tracing::Span;
 
 /// Events of one type (or [`Envelope`]s), pulled one by one.
@@ -43,11 +43,11 @@ impl<E> Subscription<E> {
     }
 
     /// As [`Subscription::recv`], for futures written by hand.
-    pub fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Option<Arc<E>>>
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Arc<E>>>
     where
         E: Send + Sync + 'static,
     {
-        self.poll_next(Some(cx)).map(|next| next.map(|(event, _)| event))
+        self.poll_in_turn(cx).map(|next| next.map(|(event, _)| event))
     }
 
     /// An event that is there already.
@@ -59,6 +59,21 @@ impl<E> Subscription<E> {
             Poll::Ready(Some((event, _))) => Some(event),
             _ => None,
         }
+    }
+
+    /// As [`Self::poll_next`]. Offers the worker to others, at the pace of tokio's cooperative budget: where there is always a next
+    /// event, receiving them would hold it for ever.
+    #[inline]
+    pub(super) fn poll_in_turn(&mut self, cx: &mut Context<'_>) -> Poll<Option<(Arc<E>, u64)>>
+    where
+        E: Send + Sync + 'static,
+    {
+        let turn = ready!(tokio::task::coop::poll_proceed(cx));
+        let next = self.poll_next(Some(cx));
+        if next.is_ready() {
+            turn.made_progress();
+        }
+        next
     }
 
     /// The next event, and how many were dropped before it was taken. Without `cx` nobody is woken.

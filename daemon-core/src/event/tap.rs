@@ -47,8 +47,8 @@ impl Tap {
     }
 
     /// As [`recv`](Self::recv), for futures written by hand.
-    pub fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Option<Tapped>> {
-        self.subscription.poll_next(Some(cx)).map(|taken| taken.map(|taken| self.told(taken)))
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Tapped>> {
+        self.subscription.poll_in_turn(cx).map(|taken| taken.map(|taken| self.told(taken)))
     }
 
     /// An event that is there already.

@@ -106,6 +106,60 @@ async fn a_queue_that_is_never_empty_leaves_its_daemons_other_handlers_their_tur
     }
 }
 
+/// Has a task begin, and expects that it lets others on before it is done with what never makes it wait.
+async fn assert_takes_turns(what: &str, work: impl Future<Output = ()> + Send + 'static) {
+    let task = tokio::spawn(work);
+    tokio::task::yield_now().await;
+    assert!(!task.is_finished(), "{what} in a loop would hold its worker for ever");
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn loops_of_publishes_and_receives_that_never_wait_leave_others_their_turns() {
+    const MANY: u64 = 10_000;
+    let (rig, running) = Rig::new([plain::<0>().overflow(Overflow::DropOldest).capacity(1)]).started().await;
+    let mut tap = rig.bus.tap("spy", "test:one").unwrap();
+    let options = QueueOptions::default().capacity(1 << 14);
+    let mut pulled = rig.bus.subscribe::<Nth<1>>("puller", "test:one", options).unwrap();
+    let publisher = rig.publisher.clone();
+    assert_takes_turns("`publish`", async move {
+        for number in 0..MANY {
+            publisher.publish(zero(number)).await.unwrap();
+        }
+    })
+    .await;
+    let publisher = rig.publisher.clone();
+    assert_takes_turns("`publish_to`", async move {
+        for number in 0..MANY {
+            publisher.publish_to("test:zero", zero(number)).await.unwrap();
+        }
+    })
+    .await;
+    let publisher = rig.publisher.clone();
+    assert_takes_turns("`publish_and_wait` with nobody to wait for", async move {
+        for number in 0..MANY {
+            publisher.publish_to_and_wait("test:nobody", one(number), &[]).await.unwrap();
+        }
+    })
+    .await;
+    for number in 0..MANY {
+        rig.publisher.try_publish(one(number)).unwrap();
+    }
+    assert_takes_turns("`Subscription::recv`", async move {
+        for number in 0..MANY {
+            assert_eq!(pulled.recv().await.unwrap().0, number);
+        }
+    })
+    .await;
+    assert_takes_turns("`Tap::recv`", async move {
+        for _ in 0..1000 {
+            tap.recv().await.unwrap();
+        }
+    })
+    .await;
+    running.abort();
+}
+
 static STOP: AtomicBool = AtomicBool::new(false);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -20,6 +20,7 @@ use crate::{
     body::Body,
     codec::{Answer, encode_without_payload},
     outbox::Outbox,
+    runtime::has_other_workers,
     transport::{Stream, WriteHalf},
 };
 use daemon_core::with_sources;
@@ -37,6 +38,10 @@ use std::{
 };
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
+
+/// After how many requests of callers that were woken together what they have sent is written, if there are other workers that may run
+/// the rest of them: so the server is at work while they are.
+const GATHERED: u32 = 16;
 
 /// How many bytes may wait to be written before callers wait instead.
 const ROOM: usize = 1024 * 1024;
@@ -65,6 +70,10 @@ pub(super) struct State {
     /// The task waits for its next turn and no longer, so that all that callers send until then is written at once; with it, what time
     /// it was.
     gathering: Option<Instant>,
+    /// How many requests were sent since then that are not written.
+    gathered: u32,
+    /// The greatest number of them.
+    gathers_at_most: u32,
     /// The task was woken by somebody who sent something.
     has_sent: bool,
     /// When the task looks after deadlines next.
@@ -103,6 +112,8 @@ impl Link {
             broken: false,
             task: None,
             gathering: None,
+            gathered: 0,
+            gathers_at_most: if has_other_workers() { GATHERED } else { u32::MAX },
             has_sent: false,
             armed: None,
             stuck_since: None,
@@ -176,7 +187,7 @@ impl Link {
             return Err(error);
         }
         let is_alone = was_empty && state.open.len() == 1;
-        let is_seen_to = !was_empty || state.gathering.is_some() || is_alone && state.write_now();
+        let is_seen_to = state.is_gathered() || !was_empty || is_alone && state.write_now();
         let wake = if is_seen_to { None } else { state.task.take() };
         state.has_sent |= wake.is_some();
         Ok(Sent { is_sent: true, wake })
@@ -230,6 +241,25 @@ impl State {
         }
         self.armed = Some(deadline);
         self.task.take()
+    }
+
+    /// Has the task wait for one turn.
+    fn gather(&mut self) {
+        self.gathering = Some(Instant::now());
+        self.gathered = 0;
+    }
+
+    /// Whether the task will write what was sent just now, since it waits for more. If that is much, it is written already.
+    fn is_gathered(&mut self) -> bool {
+        if self.gathering.is_none() {
+            return false;
+        }
+        self.gathered += 1;
+        if self.gathered >= self.gathers_at_most {
+            self.gathered = 0;
+            self.write_now();
+        }
+        true
     }
 
     /// Writes what can be written without waiting. Whether that was all.

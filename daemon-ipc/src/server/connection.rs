@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! 1. Nothing is read while the peer does not take what is written to it, or has more requests open than it may.
-//! 2. One read is answered by one write, however many requests it brought, if their handlers answer at once.
+//! 2. What one read brought is answered by one write, if the handlers answer at once; of many requests, by one for each [`BATCH`] of them.
 //! 3. A connection at rest holds no buffer.
 
 use super::{
@@ -16,6 +16,7 @@ use crate::{
     Decoder, Failure, Frame, Kind, code,
     input::poll_read,
     outbox::Outbox,
+    runtime::has_other_workers,
     spare,
     timer::{Now, Timer, after, earlier},
     transport::Stream,
@@ -33,8 +34,10 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// How many messages are looked at before what they brought is written.
+/// How many messages are looked at before what they brought is written. Where there are other workers there are other processors: the
+/// peer goes on with the first answers while the next are made.
 const BATCH: usize = 128;
+const BATCH_BESIDE: usize = 8;
 
 /// How often it is looked whether a peer that writes no more still reads.
 const GONE_CHECK: Duration = Duration::from_secs(1);
@@ -116,6 +119,8 @@ struct Connection<'a> {
     input: Input,
     patience: Patience,
     timer: Timer,
+    /// How many messages are looked at before what they brought is written.
+    batch: usize,
 }
 
 impl<'a> Connection<'a> {
@@ -131,6 +136,7 @@ impl<'a> Connection<'a> {
             input: Input::Fresh,
             patience: Patience::new(Arc::clone(&service.limits), Instant::now()),
             timer: Timer::default(),
+            batch: if has_other_workers() { BATCH_BESIDE } else { BATCH },
         }
     }
 
@@ -206,7 +212,7 @@ impl<'a> Connection<'a> {
         if self.input == Input::Fresh {
             return true;
         }
-        for _ in 0..BATCH {
+        for _ in 0..self.batch {
             if self.is_full() {
                 return false;
             }

@@ -3,6 +3,7 @@
 
 mod acts;
 mod bad_input;
+mod batches;
 #[cfg(unix)]
 mod blocking;
 mod client;

@@ -76,7 +76,7 @@ impl Reader {
         let has_waited = state.gathering.take().is_some();
         let gathers = std::mem::take(&mut state.has_sent) && !has_waited && state.open.len() > 1;
         if gathers {
-            state.gathering = Some(Instant::now());
+            state.gather();
         }
         gathers
     }
@@ -142,7 +142,7 @@ impl Reader {
         }
         if self.wakers.len() > 1 {
             self.has_woken_many = true;
-            state.gathering = Some(Instant::now());
+            state.gather();
         }
         drop(state);
         self.wakers.drain(..).for_each(Waker::wake);
