@@ -3,7 +3,7 @@
 
 mod probe;
 
-use daemon_core::{Context, DaemonBase, Host, HostHandle, IntervalStatus, Result, daemon};
+use daemon_core::{Context, DaemonBase, Host, HostHandle, IntervalStatus, Overlap, Result, Schedule, daemon};
 use probe::{Bomb, Log, MS, S, assert_nothing_left, until};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -252,6 +252,8 @@ async fn what_cannot_be_an_interval_is_refused() {
     let zero = cx.register_interval("beat", Duration::ZERO, || async {}).unwrap_err();
     assert_eq!(zero.to_string(), "interval `beat` has a period of zero; give it a positive one");
     assert!(cx.register_interval("Not A Name", S(1), || async {}).is_err());
+    let at_once = Schedule::every(S(1)).timeout(Duration::ZERO);
+    assert!(cx.register_interval("beat", at_once, || async {}).is_err());
     assert!(!cx.clear_interval("beat").await);
     assert!(host.shutdown().await.unwrap().is_clean());
 }
@@ -267,6 +269,50 @@ async fn clear_interval_waits_for_the_tick_in_flight() {
     assert!(!cx.clear_interval("beat").await);
     tokio::time::sleep(S(10)).await;
     assert_eq!(log.lines().len(), 2);
+    assert!(host.shutdown().await.unwrap().is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn clear_interval_waits_for_all_ticks_in_flight() {
+    let log = Log::default();
+    let (host, cx) = blank().await;
+    let schedule = Schedule::every(S(1)).overlap(Overlap::Concurrent(2));
+    cx.register_interval("beat", schedule, saying(&log, "tick", MS(1_800))).unwrap();
+    tokio::time::sleep(MS(2_100)).await;
+    assert_eq!(log.lines().len(), 2, "two have begun");
+    assert!(cx.clear_interval("beat").await);
+    assert_eq!(log.lines(), ["tick begins", "tick begins", "tick ends", "tick ends"]);
+    assert!(host.shutdown().await.unwrap().is_clean());
+}
+
+/// What an interval had is free for the next ones, whether a tick of it was under way or not.
+#[tokio::test(start_paused = true)]
+async fn after_one_is_cleared_its_name_and_its_place_are_two() {
+    let (host, cx) = blank().await;
+    for takes in [MS(0), MS(500)] {
+        let log = Log::default();
+        cx.register_interval("first", S(1), saying(&log, "old", takes)).unwrap();
+        log.said("old begins").await;
+        assert!(cx.clear_interval("first").await);
+        cx.register_interval("first", S(1), saying(&log, "first", MS(0))).unwrap();
+        cx.register_interval("second", S(1), saying(&log, "second", MS(0))).unwrap();
+        tokio::time::sleep(MS(1_100)).await;
+        assert!(log.has("first ends") && log.has("second ends"), "{:?}", log.lines());
+        assert_eq!(cx.intervals().len(), 2);
+        cx.cleanup_intervals().await;
+    }
+    assert!(host.shutdown().await.unwrap().is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_passes_while_a_tick_runs_is_counted_when_the_interval_is_paused() {
+    let log = Log::default();
+    let (host, cx) = blank().await;
+    cx.register_interval("beat", S(1), saying(&log, "tick", S(5))).unwrap();
+    tokio::time::sleep(MS(3_500)).await;
+    cx.pause_interval("beat").unwrap();
+    let beat = interval(&host.handle(), "beat");
+    assert_eq!((beat.ticks, beat.running, beat.skipped), (0, 1, 2));
     assert!(host.shutdown().await.unwrap().is_clean());
 }
 

@@ -11,15 +11,15 @@ use std::mem;
 
 impl State {
     /// Hands what was kept to the consumer, in the order it was published.
-    pub(crate) fn release_kept(&mut self, after: &mut After) {
-        let (mut kept, mut replaced) = (Vec::new(), Vec::new());
+    pub(crate) fn release_kept(&mut self) {
+        let mut kept = Vec::new();
+        self.ready.clear();
         for (index, queue) in (0..).zip(&mut self.queues) {
             queue.kept = 0;
-            queue.warned = false;
             queue.is_crowded = false;
             if queue.is_own {
-                queue.own.append(&mut queue.early, &mut replaced);
-                queue.own.forget_places();
+                mem::swap(&mut queue.own, &mut queue.early);
+                debug_assert!(queue.early.is_empty(), "the life before has given back all it had");
                 queue.listed = !queue.own.is_empty();
                 self.ready.extend(queue.listed.then_some(index));
             } else {
@@ -33,20 +33,6 @@ impl State {
         for lane in &mut self.lanes {
             lane.credit = 0;
             lane.is_fresh = true;
-        }
-        self.order = 0..0;
-        replaced.into_iter().for_each(|older| drop_entry(&mut self.accounts, older, after));
-    }
-
-    /// From here on every account counts for itself what was pushed for its whole lane.
-    pub(crate) fn fold_lanes(&mut self) {
-        for lane in &mut self.lanes {
-            for to in lane.subscriptions.clone() {
-                self.accounts[to as usize].offered += lane.whole;
-            }
-            lane.whole = 0;
-            lane.seen = 0;
-            lane.credit = 0;
         }
     }
 
@@ -71,8 +57,7 @@ impl State {
             queue.kept += 1;
         }
         let mut replaced = Vec::new();
-        for Queue { own, early, kept, listed, .. } in self.queues.iter_mut().filter(|queue| queue.is_own) {
-            *listed = false;
+        for Queue { own, early, kept, .. } in self.queues.iter_mut().filter(|queue| queue.is_own) {
             *kept += own.len();
             own.append(early, &mut replaced);
             mem::swap(own, early);
@@ -90,12 +75,10 @@ impl State {
     /// Gives up whatever is queued, wherever it is; returns it with the subscription each was for.
     pub(crate) fn abandon_all(&mut self) -> Vec<(u32, AnyEvent)> {
         let mut queued = Vec::new();
-        self.fold_lanes();
         let line = mem::take(&mut self.line);
         self.expand(line.into_iter(), &mut queued);
         for queue in &mut self.queues {
             queue.kept = 0;
-            queue.listed = false;
             for store in [&mut queue.own, &mut queue.early] {
                 queued.extend(store.drain().map(|entry| (entry.to, entry.event)));
             }

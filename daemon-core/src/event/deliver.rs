@@ -109,15 +109,14 @@ impl Bus {
             Some(entry) => entry.routes.load_full().unwrap_or_else(|| self.routes(entry)),
             None => Arc::new(routes_of(std::iter::empty(), patterns.iter(), name, None)),
         };
-        There { entry, patterns, routes }
+        There { patterns, routes }
     }
 
     /// Whether that has not changed.
     fn is_so(&self, there: &There, topic: &str) -> bool {
-        match (&there.entry, self.topics.get(topic)) {
-            (Some(then), Some(now)) => Arc::ptr_eq(then, &now) && is(&now.routes, &there.routes),
-            (None, None) => is(&self.patterns, &there.patterns),
-            _ => false,
+        match self.topics.get(topic) {
+            Some(entry) => is(&entry.routes, &there.routes),
+            None => is(&self.patterns, &there.patterns), // those who named the topic have gone, if there were any
         }
     }
 }
@@ -147,7 +146,6 @@ pub(super) fn carry(
 
 /// Who got what was published on a topic at one moment.
 struct There {
-    entry: Option<Arc<TopicEntry>>,
     /// Of interest if the topic has no entry.
     patterns: Arc<Vec<Interest>>,
     routes: Arc<Routes>,

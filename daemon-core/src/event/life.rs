@@ -37,7 +37,6 @@ pub(crate) struct Batch {
 impl Mailbox {
     /// Makes the caller the consumer and gives it what was kept; the number of its life, or `None` if there is one.
     pub(crate) fn attach(&self) -> Option<u64> {
-        let mut after = After::default();
         let mut state = self.lock();
         if state.attached {
             return None;
@@ -47,13 +46,8 @@ impl Mailbox {
         if state.phase == Phase::Buffering {
             state.phase = Phase::Running;
         }
-        if state.phase != Phase::Closed {
-            state.release_kept(&mut after);
-        }
-        let life = state.life;
-        drop(state);
-        after.run();
-        Some(life)
+        state.release_kept();
+        Some(state.life)
     }
 
     /// Swaps what there is to do into an empty batch, besides going on with calls that were woken. `idle`: the consumer has nothing
@@ -192,12 +186,10 @@ impl Mailbox {
         let mut after = After::default();
         let mut state = self.lock();
         state.attached = false;
-        state.ready.clear();
         let parked = state.parked.take();
         for of in cut {
             state.accounts[*of as usize].cut += 1;
         }
-        state.fold_lanes();
         let line = mem::take(&mut state.line);
         state.expand(items.into_iter().chain(line), &mut held);
         let closed = state.phase == Phase::Closed;

@@ -28,7 +28,7 @@ use super::plan::MailboxPlan;
 use super::queue::Queue;
 use super::receipt;
 use super::routes::Route;
-use super::state::{Item, Lane, Missed, Phase, State, list};
+use super::state::{Item, Lane, Missed, Phase, State};
 use super::store::Entry;
 use super::wait_graph::{Node, WaitGraph, Waiter, next_number};
 use super::waiting::{Crowd, Full, Line, Parked, Ticket};
@@ -76,7 +76,7 @@ impl Mailbox {
             accounts,
             queues: plan.queues.iter().map(Queue::new).collect(),
             lined: Vec::new(),
-            order: 0..0,
+            order: 0..1,
             missed: Missed::default(),
             boundary: 0,
         };
@@ -246,8 +246,7 @@ impl Mailbox {
                 Insisted::Parked
             }
             _ => {
-                account.dropped += 1;
-                after.discard(event);
+                account.dropped += 1; // the caller has the event, too, so nothing of it is dropped here
                 Insisted::Refused
             }
         }
@@ -273,12 +272,11 @@ impl Mailbox {
         }
     }
 
-    /// Gives the room there is to those who wait for it.
+    /// Gives the room there is to those who wait for it; there is none while the consumer is parked (invariant 5).
     pub(crate) fn settle(&self) {
         let mut after = After::default();
         let mut state = self.lock();
         self.serve_lines(&mut state, &mut after);
-        state.wake_consumer(&mut after);
         drop(state);
         after.run();
     }
@@ -288,7 +286,7 @@ impl Mailbox {
         if state.lined.is_empty() {
             return;
         }
-        let State { lanes, accounts, queues, line, ready, lined, .. } = state;
+        let State { lanes, accounts, queues, line, lined, .. } = state;
         lined.retain(|&index| {
             let queue = &mut queues[index as usize];
             while let Some(to) = queue.waiting.front().map(|parked| parked.to as usize) {
@@ -302,7 +300,7 @@ impl Mailbox {
                 if queue.is_own {
                     // there is room, and a queue that makes publishers wait has no keys
                     drop(queue.push_own(Entry { to, order: 0, event }, 0));
-                    list(queue, index, ready);
+                    debug_assert!(queue.listed, "it was full, and its consumer has not found it empty since");
                 } else {
                     line.push_back(Item { event, lane: account.lane, to });
                 }

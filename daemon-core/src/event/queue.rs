@@ -33,7 +33,7 @@ pub(crate) struct Queue {
     /// Whether the consumer knows that `own` has events.
     pub(crate) listed: bool,
     pub(crate) early: Store,
-    /// How many of `early` were queued in the life before; they do not count against the startup bound.
+    /// How many of `early` were queued in the life before; they stay, whatever the startup bound is.
     pub(crate) kept: usize,
     pub(crate) warned: bool,
     /// Whether its reader hears of what it loses, and nobody else needs to.

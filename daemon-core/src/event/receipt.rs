@@ -52,7 +52,6 @@ pub(crate) struct Tracked {
     receipt: Arc<Receipt>,
     place: usize,
     abandoned: AtomicBool,
-    told: AtomicBool,
 }
 
 impl Receipt {
@@ -74,13 +73,7 @@ impl Receipt {
         inner.places.push(Some((subscription.clone(), on)));
         inner.open += 1;
         let (event, place) = (Some(event.clone()), inner.places.len() - 1);
-        Some(Tracked {
-            event,
-            receipt: self.clone(),
-            place,
-            abandoned: AtomicBool::new(false),
-            told: AtomicBool::new(false),
-        })
+        Some(Tracked { event, receipt: self.clone(), place, abandoned: AtomicBool::new(false) })
     }
 
     /// Notes what became of an event that was not tracked.
@@ -183,25 +176,19 @@ impl Tracked {
 
     /// Its handler has ended; with a reason if not well. Call without locks.
     pub(crate) fn end(&self, failure: Option<String>) {
-        self.tell(failure.map(Fate::Failed));
+        self.receipt.settle(self.place, failure.map(Fate::Failed));
     }
 
     /// It will reach no handler, for its subscriber stops. Told once it is dropped.
     pub(crate) fn abandon(&self) {
         self.abandoned.store(true, Ordering::Release);
     }
-
-    fn tell(&self, fate: Option<Fate>) {
-        if !self.told.swap(true, Ordering::Relaxed) {
-            self.receipt.settle(self.place, fate);
-        }
-    }
 }
 
 impl Drop for Tracked {
     fn drop(&mut self) {
         let abandoned = self.abandoned.swap(false, Ordering::Acquire); // which sees the latest, whatever an `Arc` may order
-        self.tell(Some(if abandoned { Fate::Abandoned } else { Fate::Dropped }));
+        self.receipt.settle(self.place, Some(if abandoned { Fate::Abandoned } else { Fate::Dropped }));
         self.event.take().into_iter().for_each(discard);
     }
 }

@@ -85,3 +85,21 @@ impl Drop for Stall<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use std::task::Poll;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_tells_less_and_less_often_and_once_a_minute_at_least() {
+        let mut patience = Patience::begin().unwrap();
+        let mut told = Vec::new();
+        while told.len() < 9 {
+            let waited = poll_fn(|cx| patience.poll(cx).map_or(Poll::Pending, Poll::Ready)).await;
+            told.push(waited.as_secs());
+        }
+        assert_eq!(told, [1, 3, 7, 15, 31, 63, 123, 183, 243]);
+    }
+}

@@ -73,7 +73,8 @@ pub(crate) struct State {
     pub(crate) queues: Vec<Queue>,
     /// Queues with a line of waiting publishers.
     pub(crate) lined: Vec<u32>,
-    /// Places of kept events: the next one at the back, and the first one.
+    /// Places of kept events: the next one at the back, and the first one. What came to a queue of its own while that ran has the
+    /// place 0, which is before all that was kept since.
     pub(crate) order: Range<i64>,
     pub(crate) missed: Missed,
     /// The place of the first event that was kept since then.
@@ -101,7 +102,7 @@ impl Missed {
 }
 
 /// Lets the consumer know that a queue has events of its own.
-pub(crate) fn list(queue: &mut Queue, index: u32, ready: &mut VecDeque<u32>) {
+fn list(queue: &mut Queue, index: u32, ready: &mut VecDeque<u32>) {
     if !queue.listed {
         queue.listed = true;
         ready.push_back(index);
@@ -118,7 +119,6 @@ impl State {
     /// From here on events are kept for the next life.
     pub(crate) fn begin_to_keep(&mut self) {
         self.phase = Phase::Buffering;
-        self.order.end = self.order.end.max(1); // what waited in a queue of its own has the place 0
         self.boundary = self.order.end;
         self.queues.iter_mut().for_each(|queue| queue.warned = false);
     }

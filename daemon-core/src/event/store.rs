@@ -102,11 +102,6 @@ impl Store {
         Put::Added
     }
 
-    /// What is kept from here on comes after all that is there.
-    pub(crate) fn forget_places(&mut self) {
-        self.entries.iter_mut().for_each(|entry| entry.order = 0);
-    }
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter()
     }

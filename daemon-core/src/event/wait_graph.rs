@@ -223,6 +223,22 @@ mod tests {
     }
 
     #[test]
+    fn waits_that_are_over_and_mailboxes_that_are_gone_leave_nothing() {
+        let graph = graph(&[1, 1, 1]);
+        assert!(graph.wait(call(0, 0), node(2)) && graph.wait(call(1, 0), node(2)));
+        graph.end(call(0, 0), node(2));
+        assert_eq!(graph.lock().waits.len(), 1);
+        graph.end_all(node(2));
+        assert!(graph.lock().waits.is_empty());
+
+        let bus = crate::Bus::new();
+        let subscription = bus.subscribe_all("daemon", "**", crate::QueueOptions::default()).unwrap();
+        assert_eq!(bus.graph().lock().mailboxes.len(), 1);
+        drop(subscription);
+        assert!(bus.graph().lock().mailboxes.is_empty());
+    }
+
+    #[test]
     fn a_wait_that_was_refused_is_not_one() {
         let graph = graph(&[1, 1]);
         assert!(!graph.wait(call(0, 0), node(0)), "its own queue");

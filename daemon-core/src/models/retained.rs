@@ -53,6 +53,22 @@ fn who_subscribes_beside_a_publish_gets_the_last_once() {
     });
 }
 
+/// As [`who_subscribes_beside_a_publish_gets_the_last_once`], by a pattern, where nobody has named the topic.
+///
+/// Caught: the same, of the patterns alone.
+#[test]
+fn who_subscribes_to_a_pattern_beside_a_publish_gets_the_last_once() {
+    explore(|| {
+        let bus = Bus::new();
+        let publisher = bus.publisher("model");
+        let other = thread::spawn(move || publisher.try_publish_to("model:made:up", Last(1)).unwrap());
+        let mut subscription = bus.subscribe_all("model", "model:made:*", QueueOptions::default()).unwrap();
+        other.join().unwrap();
+        assert_eq!(subscription.try_recv().map(|last| last.topic().to_owned()).as_deref(), Some("model:made:up"));
+        assert!(subscription.try_recv().is_none());
+    });
+}
+
 /// A subscriber stops and begins again while the next is published: it gets that one, once, wherever it comes from.
 ///
 /// Caught: a life that looks at the shelf before it keeps what comes.

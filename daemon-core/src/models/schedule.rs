@@ -154,6 +154,24 @@ fn what_waits_for_a_tick_that_was_handed_on_begins_at_its_end() {
     });
 }
 
+/// The intake ends beside a tick that the driver runs: that is noted as ended, whichever comes first, and who waits for it goes on.
+///
+/// Caught: a driver that ends with its intake before it has noted the end of the tick.
+#[test]
+fn the_last_tick_is_over_when_its_driver_is() {
+    explore_untimed(|runtime| {
+        let life = Life::new(runtime);
+        life.register(false);
+        life.run();
+        let driver = life.drive();
+        block_on(life.begun.reaches(1));
+        life.end(driver);
+        let cleared = life.timers.clear("tick").unwrap();
+        block_on(life.timers.rest(&cleared));
+        assert!(life.ended.is_at(1));
+    });
+}
+
 /// An interval is cleared while its tick runs in the driver: who clears it goes on once that tick has ended.
 ///
 /// Caught: an interval that does not note that the end of its tick is awaited.

@@ -76,14 +76,19 @@ mod linux {
     #[cfg(test)]
     mod tests {
         use super::*;
+        use rustix::time::timerfd_gettime;
 
         #[tokio::test]
         async fn one_that_rings_is_set_anew() {
             let alarm = Shared::default().get().unwrap();
+            assert!(timerfd_gettime(&alarm.0).unwrap().it_value.tv_sec > 0, "it is set");
             let past = Timespec { tv_sec: 1, tv_nsec: 0 };
             let runs_out = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value: past };
             timerfd_settime(&alarm.0, TimerfdTimerFlags::ABSTIME, &runs_out).unwrap();
+            let is_set = || timerfd_gettime(&alarm.0).unwrap().it_value.tv_sec > 0;
+            assert!(!is_set());
             Alarm::ring(Some(&*alarm)).await.unwrap();
+            assert!(is_set());
             let silent = tokio::time::timeout(std::time::Duration::from_millis(1), Alarm::ring(Some(&*alarm)));
             silent.await.unwrap_err();
         }

@@ -73,4 +73,14 @@ mod tests {
         assert!(bell.heard() && !bell.heard());
         assert!(bell.poll(&cx).is_pending() && !outer.heard());
     }
+
+    #[test]
+    fn it_wakes_who_asked_last() {
+        let (bell, wakers) = (Bell::default(), [(); 2].map(|()| Arc::new(Bell::default())));
+        for waker in wakers.clone().map(Waker::from) {
+            assert!(bell.poll(&Context::from_waker(&waker)).is_pending());
+        }
+        bell.ring();
+        assert_eq!(wakers.map(|waker| waker.heard()), [false, true]);
+    }
 }

@@ -126,7 +126,6 @@ impl Book {
             }
             None => {
                 let id = self.table.insert(slot);
-                self.rests += 1;
                 self.names.insert(ticker.name.clone(), id);
                 if id as usize == self.rows.len() {
                     self.rows.reserve_exact(more(self.rows.len(), self.rows.capacity()));

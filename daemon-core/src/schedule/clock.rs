@@ -232,6 +232,29 @@ mod tests {
         assert_eq!(begun.elapsed().as_secs(), 20);
     }
 
+    /// A clock of the system that began an hour of sleep ago, and whose wall was set forward by another.
+    fn behind(hours: [i64; 2]) -> Arc<Clock> {
+        let [asleep, ahead] = hours.map(|hours| hours * 3_600 * S as i64);
+        let began = Reading::take();
+        let began = Reading { asleep: began.asleep - asleep, ahead: began.ahead - asleep - ahead };
+        Arc::new(Clock::beginning(0, Some(began)))
+    }
+
+    /// Where the system does not tell of it.
+    #[tokio::test(start_paused = true)]
+    async fn who_naps_notices_afterwards_that_the_machine_slept_or_the_clock_was_set() {
+        for (hours, slept, wall) in [([1, 0], 3_600, 3_600), ([0, 1], 0, 3_600), ([0, -1], 0, -3_600), ([0, 0], 0, 0)] {
+            let clock = behind(hours);
+            let told = clock.changes.subscribe();
+            assert!(clock.deadline(u64::MAX / 2) <= Instant::now() + NAP, "it naps");
+            clock.woke();
+            let now = clock.now();
+            let seconds = |nanos: i64| (nanos as f64 / S as f64).round() as i64;
+            assert_eq!((seconds(now.moment as i64), seconds(now.wall)), (slept, wall));
+            assert_eq!(told.has_changed().unwrap(), hours != [0, 0], "{hours:?}");
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_clock_of_the_system_goes_with_a_paused_one_of_tokio() {
         let clock = Clock::new();

@@ -103,7 +103,7 @@ impl Slot {
         }
         match pace {
             Pace::Off => {}
-            Pace::Every(period) => self.period = period.max(1),
+            Pace::Every(period) => self.period = period,
             Pace::Calendar(calendar) => self.extra.get_or_insert_default().calendar = Some((calendar, i64::MIN)),
         }
     }
@@ -148,9 +148,7 @@ impl Slot {
         } else {
             return;
         }
-        if !self.paused {
-            self.arm();
-        }
+        self.arm();
     }
 
     /// Gives it another pace, from now on. Returns how many ticks are skipped: those that were due while another ran, and with no pace
@@ -245,12 +243,7 @@ impl Slot {
             return 0;
         }
         // One that is due right now is not late.
-        let before = now.before(1);
-        if self.due > before.moment {
-            self.arm();
-            return 0;
-        }
-        let Passed { count, .. } = self.pass(before);
+        let Passed { count, .. } = self.pass(now.before(1));
         count - self.wait(count, self.queue)
     }
 
@@ -313,7 +306,7 @@ impl Slot {
 
     /// Gives it a timer, if a tick is to come.
     fn arm(&mut self) {
-        self.state = if self.has_times() && !self.paused { State::Armed } else { State::Idle };
+        self.state = if self.paused { State::Idle } else { State::Armed };
         let Some(extra) = &mut self.extra else { return };
         if let Some((_, i64::MAX)) = extra.calendar {
             self.state = State::Idle; // there is no further one

@@ -171,7 +171,7 @@ impl Tick {
             Outcome::Ran(Err(failure)) => Some(failure),
             _ => None,
         };
-        if failure.is_some() || streak.before != streak.now {
+        if streak.before != streak.now {
             owner.booked(ticker, failure, streak.now);
         }
     }

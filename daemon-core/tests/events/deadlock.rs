@@ -57,6 +57,49 @@ async fn ones_own_queue() {
     rig.drained(running).await;
 }
 
+/// Calls that end at once cost less after some of them, and what they may wait for is known all the same.
+#[tokio::test]
+async fn ones_own_queue_after_many_events_that_were_quick() {
+    let (rig, running) = Rig::new([ring::<0, 0>()]).started().await;
+    for _ in 0..200 {
+        rig.publisher.publish(zero(5)).await.unwrap();
+        idle().await;
+    }
+    fill::<0>(&rig).await;
+    rig.probe.gates[0].add_permits(1);
+    idle().await;
+    assert_eq!(*rig.probe.published.lock().unwrap(), [refused(0, "rig.zero")]);
+    rig.drained(running).await;
+}
+
+struct Kept;
+
+impl Event for Kept {
+    const TOPIC: &'static str = "test:kept";
+    const RETAIN: bool = true;
+}
+
+#[tokio::test]
+async fn ones_own_queue_of_retained_events() {
+    let attach: Attach<Probe, (), Kept> = |probe, ()| {
+        place(move |event: Arc<Kept>| async move {
+            probe.pass(0).await;
+            note(probe, 0, probe.publisher.publish(Kept).await);
+            (event, Ok(()))
+        })
+    };
+    let (rig, running) = Rig::new([EventRow::typed::<Kept>("kept", attach).capacity(1)]).started().await;
+    for _ in 0..2 {
+        rig.publisher.publish(Kept).await.unwrap();
+        idle().await;
+    }
+    rig.probe.gates[0].add_permits(1);
+    idle().await;
+    assert_eq!(*rig.probe.published.lock().unwrap(), [refused(0, "rig.kept")]);
+    assert_eq!(rig.counts("kept"), [3, 1, 0, 1, 0, 0, 1]);
+    running.abort();
+}
+
 /// The last handler of a ring of `rows` is refused, and then the others get on.
 async fn ring_of(rigs: Vec<Rig>, size: usize) {
     let mut running = Vec::new();

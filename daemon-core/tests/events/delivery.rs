@@ -2,7 +2,7 @@ use super::{Nth, Probe, Rig, gated, idle, one, plain, zero};
 use daemon_core::{Attach, EventRow, Overflow, StillRunning, place};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::Waker;
+use std::task::{Context, Wake, Waker};
 
 #[tokio::test]
 async fn every_handler_sees_every_event_in_order_and_once() {
@@ -134,6 +134,23 @@ async fn wakers_may_be_woken_after_the_end_and_from_any_thread() {
     assert_eq!(probe, [2, 0, 0, 0, 2, 0, 0]);
 }
 
+struct Task;
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {}
+}
+
+/// What a waker keeps of its task is as much as that took.
+#[tokio::test]
+async fn a_life_that_has_ended_is_kept_by_nobody() {
+    let (rig, task) = (Rig::new([plain::<0>()]), Arc::new(Task));
+    let waker = Waker::from(task.clone());
+    let mut life = Box::pin(rig.wiring.run(&rig.probe, &(), &*rig.probe));
+    assert!(life.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    drop((life, waker));
+    assert_eq!(Arc::strong_count(&task), 1);
+}
+
 #[tokio::test]
 async fn the_high_water_is_the_most_that_waited_at_once() {
     let rows = [plain::<0>(), gated::<0>(), plain::<1>().overflow(Overflow::DropOldest)];
@@ -150,6 +167,41 @@ async fn the_high_water_is_the_most_that_waited_at_once() {
     rig.probe.gates[0].add_permits(10);
     rig.drained(running).await;
     assert_eq!(marks(&rig), [5, 9, 5]);
+}
+
+#[tokio::test]
+async fn the_high_water_of_a_handler_that_is_idle_is_seen_at_once_and_stays() {
+    let rig = Rig::new([plain::<0>()]);
+    let high_water = |rig: &Rig| rig.status("plain").high_water;
+    for number in 0..3 {
+        rig.publisher.publish(zero(number)).await.unwrap();
+    }
+    let (rig, running) = rig.started().await;
+    assert_eq!(high_water(&rig), 3, "what was kept for its start");
+    for number in 0..5 {
+        rig.publisher.publish(zero(number)).await.unwrap();
+    }
+    assert_eq!(high_water(&rig), 5, "before it has taken any");
+    idle().await;
+    assert_eq!(high_water(&rig), 5, "when it has taken all");
+    rig.drained(running).await;
+}
+
+#[tokio::test]
+async fn the_high_water_counts_events_whose_publishers_wait_for_them() {
+    let (rig, running) = Rig::new([plain::<0>()]).started().await;
+    assert_eq!(rig.publisher.publish_and_wait(zero(0), &[]).await, Ok(1));
+    let waits: Vec<_> = (0..3)
+        .map(|number| {
+            let publisher = rig.publisher.clone();
+            tokio::spawn(async move { publisher.publish_and_wait(zero(number), &[]).await })
+        })
+        .collect();
+    for wait in waits {
+        assert_eq!(wait.await.unwrap(), Ok(1));
+    }
+    assert_eq!(rig.status("plain").high_water, 3);
+    rig.drained(running).await;
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 use super::{Probe, Rig, Row, Zero, fault, gated, idle, plain, zero};
-use daemon_core::{Attach, EventRow, place};
-use std::sync::Arc;
-use std::task::Poll;
+use daemon_core::{Attach, EventRow, Failure, Filter, Observer, Overflow, QueueOptions, place};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll};
 
 /// Panics at once for 2, later for 4, returns an error for 3.
 fn faulty() -> Row {
@@ -84,6 +86,59 @@ async fn a_panic_in_a_destructor_loses_no_count() {
     }
 }
 
+/// Panics when it is polled, and holds something that it would let go of only when it is dropped.
+struct Panics(#[expect(dead_code, reason = "it is held")] Arc<()>);
+
+impl Future for Panics {
+    type Output = (Arc<Zero>, daemon_core::Result<()>);
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        panic!("while it is polled");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_panics_is_dropped_at_once() {
+    static HELD: LazyLock<Arc<()>> = LazyLock::new(Arc::default);
+    let attach: Attach<Probe, (), Zero> = |_, ()| place(|_| Panics(HELD.clone()));
+    let (rig, running) = Rig::new([EventRow::typed::<Zero>("panics", attach)]).started().await;
+    rig.publisher.publish(zero(1)).await.unwrap();
+    idle().await;
+    assert_eq!(rig.counts("panics"), [1, 0, 1, 0, 0, 0, 0]);
+    assert_eq!(Arc::strong_count(&HELD), 1);
+    rig.drained(running).await;
+}
+
+/// As [`Probe`], with a life that can be cut.
+struct Cut(Arc<Probe>, AtomicBool);
+
+impl Observer for Cut {
+    fn failed(&self, subscription: &str, failure: Failure, in_a_row: u32) {
+        self.0.failed(subscription, failure, in_a_row);
+    }
+
+    fn over(&self) -> &AtomicBool {
+        &self.1
+    }
+}
+
+#[tokio::test]
+async fn a_life_that_is_cut_goes_on_with_no_call_that_is_woken() {
+    let rig = Rig::new([gated::<0>()]);
+    let cut = Arc::new(Cut(rig.probe.clone(), AtomicBool::new(false)));
+    let running = tokio::spawn({
+        let (wiring, probe, cut) = (rig.wiring.clone(), rig.probe.clone(), cut.clone());
+        async move { wiring.run(&probe, &(), &*cut).await }
+    });
+    rig.publisher.publish(zero(1)).await.unwrap();
+    idle().await;
+    cut.1.store(true, Ordering::Release);
+    rig.probe.gates[0].add_permits(1);
+    running.await.unwrap().unwrap();
+    assert_eq!(rig.probe.seen_by("gated"), [0; 0]);
+    assert_eq!(rig.counts("gated"), [1, 0, 0, 0, 1, 0, 0]);
+}
+
 struct Explosive;
 
 impl daemon_core::Event for Explosive {
@@ -133,6 +188,111 @@ async fn a_publish_that_is_given_up_or_refused_drops_its_event_quietly() {
     drop(waits);
     assert!(rig.publisher.try_publish(Explosive).unwrap_err().is_full());
     assert_eq!(rig.counts("stuck")[..4], [4, 0, 0, 2]);
+    running.abort();
+}
+
+/// What drops an event for want of room, or since nobody will handle it, does so while it has other things to do.
+#[tokio::test]
+async fn an_event_that_explodes_where_it_is_dropped_ends_nothing() {
+    let stuck = || {
+        let attach: Attach<Probe, (), Explosive> = |_, ()| {
+            place(|event| async move {
+                std::future::pending::<()>().await;
+                (event, Ok(()))
+            })
+        };
+        EventRow::typed::<Explosive>("stuck", attach)
+    };
+    for overflow in [Overflow::DropOldest, Overflow::DropNewest, Overflow::Latest] {
+        let (rig, running) = Rig::new([stuck().overflow(overflow).capacity(1)]).started().await;
+        for _ in 0..4 {
+            rig.publisher.publish(Explosive).await.unwrap();
+            idle().await;
+        }
+        assert_eq!(rig.counts("stuck"), [4, 0, 0, 2, 0, 1, 1], "{overflow}");
+        rig.wiring.close();
+        rig.publisher.publish(Explosive).await.unwrap();
+        running.await.unwrap().unwrap();
+        assert_eq!(rig.counts("stuck"), [5, 0, 0, 2, 3, 0, 0], "{overflow}");
+    }
+    let rig = Rig::new([stuck().startup(1)]);
+    for _ in 0..3 {
+        rig.publisher.publish(Explosive).await.unwrap();
+    }
+    assert_eq!(rig.counts("stuck"), [3, 0, 0, 2, 0, 1, 0]);
+    rig.wiring.close();
+    assert_eq!(rig.counts("stuck"), [3, 0, 0, 2, 1, 0, 0]);
+
+    let (rig, running) = Rig::new([stuck().capacity(1)]).started().await;
+    let waits = [(); 4].map(|()| {
+        let publisher = rig.publisher.clone();
+        tokio::spawn(async move { publisher.publish(Explosive).await })
+    });
+    idle().await;
+    rig.wiring.drain();
+    for wait in waits {
+        wait.await.unwrap().unwrap();
+    }
+    assert_eq!(rig.counts("stuck"), [4, 0, 0, 0, 2, 1, 1]);
+    running.abort();
+
+    let subscription = rig.bus.subscribe::<Explosive>("pulls", "test:explosive", <_>::default()).unwrap();
+    rig.publisher.publish(Explosive).await.unwrap();
+    drop(subscription);
+}
+
+/// Explodes, if it is to.
+struct Kept(bool);
+
+impl daemon_core::Event for Kept {
+    const TOPIC: &'static str = "test:kept";
+    const RETAIN: bool = true;
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        assert!(!self.0, "in an event's destructor");
+    }
+}
+
+#[tokio::test]
+async fn a_retained_event_that_explodes_when_another_takes_its_place_does_not_keep_that_away() {
+    let rig = Rig::new([]);
+    for explodes in [true, false] {
+        rig.publisher.publish(Kept(explodes)).await.unwrap();
+    }
+    assert!(!rig.bus.retained::<Kept>("test:kept").unwrap().0);
+
+    rig.publisher.publish(Kept(true)).await.unwrap();
+    let publisher = rig.publisher.clone();
+    let replaces = Filter::of(move |kept: &Kept| {
+        if kept.0 {
+            publisher.try_publish(Kept(false)).unwrap();
+        }
+        false
+    });
+    rig.bus.subscribe::<Kept>("late", "test:kept", QueueOptions::default().when(replaces)).unwrap();
+    assert!(!rig.bus.retained::<Kept>("test:kept").unwrap().0, "who subscribed was the last to hold the other");
+}
+
+/// The last to hold an event that is refused is the handler that would have waited for ever.
+#[tokio::test]
+async fn an_event_that_explodes_where_a_wait_is_refused_fails_no_handler() {
+    let attach: Attach<Probe, (), Explosive> = |probe, ()| {
+        place(move |event| async move {
+            probe.pass(0).await;
+            assert!(probe.publisher.publish(Explosive).await.unwrap_err().is_would_deadlock());
+            (event, Ok(()))
+        })
+    };
+    let (rig, running) = Rig::new([EventRow::typed::<Explosive>("own", attach).capacity(1)]).started().await;
+    for _ in 0..2 {
+        rig.publisher.publish(Explosive).await.unwrap();
+        idle().await;
+    }
+    rig.probe.gates[0].add_permits(1);
+    idle().await;
+    assert_eq!(rig.counts("own"), [3, 1, 0, 1, 0, 0, 1]);
     running.abort();
 }
 

@@ -59,6 +59,22 @@ async fn who_floods_a_queue_that_drops_is_named_once() {
     }
 }
 
+#[tokio::test]
+async fn each_life_tells_anew_that_a_queue_is_full() {
+    let (log, _listening) = log::listen();
+    let rig = Rig::new([gated::<0>().overflow(Overflow::DropNewest).capacity(1)]);
+    for life in 1..=2 {
+        let running = rig.start();
+        idle().await;
+        for number in 0..9 {
+            rig.publisher.try_publish(zero(number)).unwrap();
+        }
+        assert_eq!(log.text().matches("queue is full").count(), life, "{}", log.text());
+        running.abort();
+        let _ = running.await;
+    }
+}
+
 /// Publishes its own event anew each time, which its queue takes at once: there is always one more.
 fn endless() -> Row {
     let attach: Attach<Probe, (), Nth<0>> = |probe, ()| {

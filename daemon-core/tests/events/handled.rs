@@ -1,6 +1,6 @@
 //! Publishing and waiting until the event is handled.
 
-use super::{Nth, Probe, Rig, Row, Zero, assert_adds_up, fault, gated, idle, one, plain, zero};
+use super::{Nth, Probe, Rig, Row, Zero, assert_adds_up, fault, gated, idle, log, one, plain, zero};
 use daemon_core::{Attach, Bus, EventRow, Fate, Filter, Overflow, PublishError, QueueOptions, place};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +41,20 @@ async fn it_ends_when_the_last_handler_has() {
     assert!(rig.publisher.publish_to_and_wait("test:zero", one(1), &[]).await.unwrap_err().is_misuse());
     assert!(tap.try_recv().is_some() && tap.try_recv().is_some() && tap.try_recv().is_none());
     rig.drained(running).await;
+}
+
+/// Who cannot run before its publisher does may run all the same, or have stopped: only what it still keeps is not waited for.
+#[tokio::test]
+async fn one_that_is_held_up_but_runs_is_waited_for() {
+    let held_up = ["rig".to_owned()];
+    let (rig, running) = Rig::new([plain::<0>()]).started().await;
+    assert_eq!(rig.publisher.publish_and_wait(zero(1), &held_up).await, Ok(1));
+    rig.drained(running).await;
+    let stopped = rig.publisher.publish_and_wait(zero(2), &held_up).await;
+    assert_eq!(unhandled(stopped), (only("rig.plain", Fate::Abandoned), 0));
+    rig.wiring.buffer();
+    let starts = rig.publisher.publish_and_wait(zero(3), &held_up).await;
+    assert_eq!(unhandled(starts), (only("rig.plain", Fate::WouldDeadlock), 0));
 }
 
 #[tokio::test]
@@ -344,8 +358,47 @@ async fn a_wait_that_is_over_makes_no_cycle() {
     second.drained(second_running).await;
 }
 
+/// As [`a_wait_that_is_over_makes_no_cycle`], where what was waited for has come.
+#[tokio::test]
+async fn a_wait_that_has_ended_well_makes_no_cycle() {
+    let attach: Attach<Probe, (), Zero> = |probe, ()| {
+        place(move |event: Arc<Zero>| async move {
+            if event.0 == 0 {
+                assert_eq!(probe.publisher.publish_and_wait(one(1), &[]).await, Ok(1));
+                probe.pass(0).await;
+            }
+            (event, Ok(()))
+        })
+    };
+    let bus = Bus::new();
+    let (first, first_running) = Rig::on(&bus, "first", [EventRow::typed::<Zero>("waited", attach)]).started().await;
+    let (second, second_running) = Rig::on(&bus, "second", [asks::<1, 0>("asks")]).started().await;
+    first.publisher.publish(zero(0)).await.unwrap();
+    idle().await;
+    first.publisher.publish(one(0)).await.unwrap();
+    second.probe.gates[1].add_permits(1);
+    idle().await;
+    assert!(second.probe.published.lock().unwrap().is_empty(), "it waits for one that waits for nobody");
+    first.probe.gates[0].add_permits(1);
+    idle().await;
+    assert_eq!(*second.probe.published.lock().unwrap(), ["1: handled by 1"]);
+    first.drained(first_running).await;
+    second.drained(second_running).await;
+}
+
+/// Looking at spans wraps each event once more.
+#[tokio::test]
+async fn who_waits_for_room_hears_that_its_event_was_abandoned_whoever_looks_at_spans() {
+    let _looked_at = log::look_at_spans();
+    abandoned_in_line().await;
+}
+
 #[tokio::test]
 async fn who_waits_for_room_hears_that_its_event_was_abandoned() {
+    abandoned_in_line().await;
+}
+
+async fn abandoned_in_line() {
     let (rig, running) = Rig::new([gated::<0>().capacity(1)]).started().await;
     for number in 0..2 {
         rig.publisher.publish(zero(number)).await.unwrap();

@@ -1,4 +1,4 @@
-use super::{Probe, Rig, Zero, gated, idle, plain, zero};
+use super::{Probe, Rig, Zero, gated, idle, log, plain, zero};
 use daemon_core::{Attach, Bus, EventRow, Overflow, PublishError, QueueOptions, place};
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,6 +93,43 @@ async fn try_publish_never_waits() {
 }
 
 #[tokio::test]
+async fn a_bound_is_the_same_for_those_who_wait_until_their_event_is_handled() {
+    let (rig, running) = Rig::new([gated::<0>().capacity(3)]).started().await;
+    rig.publisher.try_publish(zero(0)).unwrap();
+    idle().await; // in flight, and there was room for two more
+    let waits = [1, 2].map(|number| {
+        let publisher = rig.publisher.clone();
+        tokio::spawn(async move { publisher.publish_and_wait(zero(number), &[]).await })
+    });
+    idle().await;
+    rig.publisher.try_publish(zero(3)).unwrap();
+    assert!(rig.publisher.try_publish(zero(4)).unwrap_err().is_full());
+    assert_eq!(rig.counts("gated"), [5, 0, 0, 1, 0, 3, 1]);
+    rig.probe.gates[0].add_permits(4);
+    for wait in waits {
+        assert_eq!(wait.await.unwrap(), Ok(1));
+    }
+    rig.drained(running).await;
+}
+
+#[tokio::test]
+async fn a_bound_holds_from_one_life_to_the_next() {
+    let (rig, running) = Rig::new([gated::<0>().capacity(3)]).started().await;
+    rig.publisher.try_publish(zero(0)).unwrap();
+    idle().await; // in flight, and there was room for two more
+    running.abort();
+    let _ = running.await;
+    for number in 1..=3 {
+        rig.publisher.try_publish(zero(number)).unwrap();
+    }
+    let (rig, running) = rig.started().await;
+    rig.publisher.try_publish(zero(4)).unwrap();
+    assert!(rig.publisher.try_publish(zero(5)).unwrap_err().is_full());
+    assert_eq!(rig.counts("gated"), [6, 0, 0, 1, 1, 3, 1]);
+    running.abort();
+}
+
+#[tokio::test]
 async fn a_full_queue_costs_its_neighbours_nothing() {
     for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
         let rows = [gated::<0>().capacity(1).overflow(overflow), plain::<0>().capacity(1000)];
@@ -167,6 +204,27 @@ async fn a_long_wait_goes_on_after_its_warning() {
     waited.unwrap().unwrap();
     rig.drained(running).await;
     assert_eq!(rig.probe.seen_by("gated"), [0, 1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_wait_is_told_of_where_it_goes_on() {
+    let (log, _listening) = log::listen();
+    let bus = Bus::new();
+    let full = |owner| bus.subscribe::<Zero>(owner, "test:zero", QueueOptions::default().capacity(1)).unwrap();
+    let (mut quick, _slow) = (full("quick"), full("slow"));
+    let publisher = bus.publisher("tester");
+    publisher.try_publish(zero(0)).unwrap();
+    let wait = tokio::time::timeout(Duration::from_secs(5), publisher.publish(zero(1)));
+    let receive = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        quick.recv().await
+    };
+    let (waited, _) = tokio::join!(wait, receive);
+    assert!(waited.is_err(), "one still had no room");
+    let told = |of: &str| log.text().matches(&format!("has waited for room for {of}")).count();
+    assert_eq!((told("1s"), told("3s")), (2, 1), "{}", log.text());
+    let last = log.line("for room for 3s").unwrap();
+    assert!(last.contains("subscription=\"slow.test:zero\""), "{last}");
 }
 
 /// A handler that has just taken an event made room, which belongs to the publisher that waits: its own event does not get in first.

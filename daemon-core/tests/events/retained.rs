@@ -1,11 +1,12 @@
 //! Events that are kept for those who subscribe later.
 
-use super::{Probe, Rig, Row, assert_adds_up, idle};
+use super::{Probe, Rig, Row, assert_adds_up, idle, log};
 use daemon_core::{
-    Attach, Bus, Envelope, Event, EventRow, Fate, Filter, Key, Overflow, Publisher, QueueOptions, Subscription, place,
+    Attach, Bus, Envelope, Event, EventRow, Fate, Filter, Key, Overflow, PublishError, Publisher, QueueOptions,
+    Subscription, place,
 };
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// A numbered state, of one topic.
 #[derive(Debug)]
@@ -103,7 +104,7 @@ async fn a_pattern_begins_with_the_last_one_of_each_topic_in_the_order_they_came
     assert_eq!(topics(&mut all), ["state:of:3", "state:of:2", "state:of:1", "state:one"]);
     let mut of = bus.subscribe::<Of>("me", "state:**", options()).unwrap();
     let seen: Vec<u64> = std::iter::from_fn(|| of.try_recv()).map(|of| of.0).collect();
-    assert_eq!(seen, [3, 2, 1], "of its own type");
+    assert_eq!((seen, of.status().offered), (vec![3, 2, 1], 3), "of its own type");
     let mut two = bus.subscribe::<Of>("me", "state:of:2", options()).unwrap();
     assert_eq!(two.try_recv().unwrap().0, 2);
     assert!(bus.subscribe_all("me", "elsewhere:**", options()).unwrap().try_recv().is_none());
@@ -146,12 +147,15 @@ async fn the_handlers_of_a_daemon_that_comes_later_begin_with_it() {
 
 #[tokio::test]
 async fn of_too_many_topics_those_are_forgotten_that_came_longest_ago() {
+    let (log, _listening) = log::listen();
     let bus = Bus::new();
     let publisher = bus.publisher("tester");
     publisher.publish(State(7)).await.unwrap();
-    publish_of(&publisher, 0..1024).await;
+    publish_of(&publisher, (0..1024).chain(0..1024)).await;
     publish_of(&publisher, [0]).await;
+    assert!(!log.text().contains("retained"));
     publish_of(&publisher, 1024..1026).await;
+    assert_eq!(log.text().matches("only the latest are retained").count(), 1, "{}", log.text());
     let mut all = bus.subscribe_all("me", "**", options().capacity(1)).unwrap();
     assert_eq!(all.status().queued, 1025, "each type by itself");
     let seen = topics(&mut all);
@@ -181,6 +185,17 @@ async fn a_queue_that_keeps_the_latest_keeps_the_newer_one() {
 /// A daemon whose value lives through its restarts has seen what it has seen, and gets what it missed.
 #[tokio::test]
 async fn a_restart_brings_what_was_missed_and_nothing_twice() {
+    restarts().await;
+}
+
+/// Looking at spans wraps each event once more.
+#[tokio::test]
+async fn a_restart_brings_what_was_missed_and_nothing_twice_whoever_looks_at_spans() {
+    let _looked_at = log::look_at_spans();
+    restarts().await;
+}
+
+async fn restarts() {
     let bus = Bus::new();
     let (rig, running) = Rig::on(&bus, "rig", [states("states"), envelopes("any", "state:of:*")]).started().await;
     rig.publisher.publish(State(1)).await.unwrap();
@@ -216,7 +231,8 @@ async fn a_restart_brings_what_was_missed_and_nothing_twice() {
 /// What was queued before comes before what was missed, and that before what came since.
 #[tokio::test]
 async fn the_order_holds_over_a_restart() {
-    for own in [false, true] {
+    for (own, has_spans) in [(false, false), (true, false), (false, true)] {
+        let _looked_at = has_spans.then(log::look_at_spans);
         let bus = Bus::new();
         let row = || if own { states("states").overflow(Overflow::DropOldest) } else { states("states") };
         let rig = Rig::on(&bus, "rig", [row()]);
@@ -244,6 +260,39 @@ async fn the_order_holds_over_a_restart() {
         assert_eq!(rig.probe.seen_by("state"), [1, 2, 3, 4, 5, 7, 8], "own: {own}");
         assert_eq!(rig.counts("states"), [9, 7, 0, 0, 2, 0, 0], "own: {own}");
     }
+}
+
+#[tokio::test]
+async fn it_waits_for_room_like_any_other_and_comes_once() {
+    let bus = Bus::new();
+    let mut states = bus.subscribe::<State>("me", "state:one", options().capacity(1)).unwrap();
+    let publish = |number| {
+        let publisher = bus.publisher("tester");
+        tokio::spawn(async move { publisher.publish(State(number)).await })
+    };
+    let (first, second, third) = (publish(1), publish(2), publish(3));
+    idle().await;
+    assert!(first.is_finished() && !second.is_finished() && !third.is_finished());
+    third.abort();
+    assert!(third.await.unwrap_err().is_cancelled());
+    assert_eq!(states.try_recv().unwrap().0, 1);
+    second.await.unwrap().unwrap();
+    let refused = bus.publisher("tester").try_publish(State(4)).unwrap_err();
+    assert!(refused.is_full(), "{refused}");
+    assert_eq!(numbers(&mut states), [2]);
+    let status = states.status();
+    assert_eq!((status.offered, status.handled, status.dropped, status.queued), (4, 2, 2, 0));
+}
+
+#[tokio::test]
+async fn one_of_another_type_is_refused() {
+    let bus = Bus::new();
+    let mut states = bus.subscribe::<State>("me", "state:one", options()).unwrap();
+    let refused = bus.publisher("tester").publish_to("state:one", Of(1)).await.unwrap_err();
+    assert!(matches!(refused, PublishError::TypeMismatch { .. }), "{refused}");
+    assert!(states.try_recv().is_none() && bus.retained::<Of>("state:one").is_none());
+    bus.publisher("tester").publish_to("state:one", State(2)).await.unwrap();
+    assert_eq!((numbers(&mut states), bus.retained::<State>("state:one").unwrap().0), (vec![2], 2));
 }
 
 #[tokio::test]
@@ -300,6 +349,49 @@ async fn no_code_of_the_user_runs_under_its_lock() {
     drop(_picky);
     publisher.publish(Echo(Arc::downgrade(&bus), echoed.clone())).await.unwrap();
     assert!(echoed.load(Ordering::Relaxed));
+}
+
+/// Not retained; publishes an event that is, while it is dropped.
+struct Noise(Arc<Bus>);
+
+impl Event for Noise {
+    const TOPIC: &'static str = "state:noise";
+}
+
+impl Drop for Noise {
+    fn drop(&mut self) {
+        self.0.publisher("noise").try_publish(State(2)).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_makes_room_for_it_is_dropped_outside_its_lock() {
+    let bus = Bus::new();
+    let publisher = bus.publisher("tester");
+    let last = options().capacity(1).overflow(Overflow::DropOldest);
+    let mut all = bus.subscribe_all("me", "**", last).unwrap();
+    publisher.publish(Noise(bus.clone())).await.unwrap();
+    publisher.publish(State(1)).await.unwrap();
+    assert_eq!(bus.retained::<State>("state:one").unwrap().0, 2);
+    assert_eq!(all.try_recv().unwrap().downcast::<State>().unwrap().0, 2);
+}
+
+/// A filter is asked without a lock, so much may have happened since the event was found.
+#[tokio::test]
+async fn what_happens_while_a_filter_is_asked_is_seen_to() {
+    let (bus, rig) = (Bus::new(), Arc::new(OnceLock::<Rig>::new()));
+    bus.publisher("tester").publish(State(1)).await.unwrap();
+    let inside = rig.clone();
+    let stops = Filter::of(move |_: &State| {
+        inside.get().is_none_or(|rig| {
+            rig.wiring.drain();
+            true
+        })
+    });
+    let rig = rig.get_or_init(|| Rig::on(&bus, "rig", [states("states").when(stops)]));
+    rig.wiring.close();
+    rig.wiring.begin(true);
+    assert_eq!(rig.counts("states"), [2, 0, 0, 0, 2, 0, 0], "it stopped before it had the second one");
 }
 
 /// While others publish as fast as they can, who subscribes sees an unbroken run from its first event on.
@@ -386,10 +478,39 @@ async fn what_was_missed_comes_between_what_was_queued_and_what_was_kept() {
     }
 }
 
+#[tokio::test]
+async fn what_was_missed_takes_the_place_of_an_older_one_that_was_queued() {
+    let attach: Attach<Probe, (), State> = |probe, ()| {
+        place(move |event: Arc<State>| async move {
+            probe.pass(0).await;
+            probe.saw("state", event.0);
+            (event, Ok(()))
+        })
+    };
+    let row = EventRow::typed::<State>("states", attach).overflow(Overflow::Latest);
+    let (rig, running) = Rig::new([row]).started().await;
+    for number in 1..=2 {
+        rig.publisher.publish(State(number)).await.unwrap();
+        idle().await;
+    }
+    rig.wiring.drain();
+    rig.publisher.publish(State(3)).await.unwrap();
+    running.abort();
+    let _ = running.await;
+    rig.wiring.begin(false);
+    assert_eq!(rig.counts("states"), [4, 0, 0, 1, 2, 1, 0]);
+    let (rig, running) = rig.started().await;
+    rig.probe.gates[0].add_permits(1);
+    rig.drained(running).await;
+    assert_eq!(rig.probe.seen_by("state"), [3]);
+}
+
 /// What waits when a daemon stops or fails is abandoned, and as good as missed.
 #[tokio::test]
 async fn what_was_queued_when_the_daemon_stopped_was_missed() {
-    for overflow in [Overflow::Block, Overflow::DropOldest, Overflow::Latest] {
+    let policies = [Overflow::Block, Overflow::DropOldest, Overflow::Latest];
+    for (overflow, has_spans) in policies.into_iter().flat_map(|overflow| [(overflow, false), (overflow, true)]) {
+        let _looked_at = has_spans.then(log::look_at_spans);
         let rig = Rig::new([states("states").overflow(overflow), envelopes("any", "state:of:*").overflow(overflow)]);
         rig.publisher.publish(State(1)).await.unwrap();
         publish_of(&rig.publisher, [1, 2]).await;

@@ -165,6 +165,34 @@ async fn two_handlers_of_one_event_take_turns() {
     assert_eq!(rig.probe.seen_by("member"), [1, 101, 2, 102, 3, 103]);
 }
 
+/// Of one event two wait in the same line, and the first is in when the publish is given up.
+#[tokio::test]
+async fn a_publish_given_up_takes_back_what_still_waits() {
+    let second = EventRow::typed::<Nth<0>>("second", |probe: &Probe, &()| {
+        place(move |event: Arc<Nth<0>>| async move {
+            probe.pass(1).await;
+            (event, Ok(()))
+        })
+    });
+    let (rig, running) = Rig::new([member::<0>().capacity(1), second.queue("users")]).started().await;
+    let publish = |number| {
+        let publisher = rig.publisher.clone();
+        tokio::spawn(async move { publisher.publish(zero(number)).await })
+    };
+    let first = publish(1);
+    idle().await;
+    first.await.unwrap().unwrap();
+    let given_up = publish(2);
+    idle().await;
+    rig.probe.gates[0].add_permits(1);
+    idle().await;
+    assert_eq!((rig.counts("created"), rig.counts("second")), ([2, 1, 0, 0, 0, 1, 0], [2, 0, 0, 0, 0, 1, 1]));
+    given_up.abort();
+    assert!(given_up.await.unwrap_err().is_cancelled());
+    assert_eq!((rig.counts("created"), rig.counts("second")), ([2, 1, 0, 0, 0, 1, 0], [2, 0, 0, 1, 0, 0, 1]));
+    running.abort();
+}
+
 #[tokio::test]
 async fn a_handler_cannot_wait_for_the_queue_it_holds_up() {
     let publishes = EventRow::typed::<Nth<0>>("publishes", |probe: &Probe, &()| {

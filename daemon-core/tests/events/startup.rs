@@ -1,4 +1,4 @@
-use super::{Rig, gated, idle, one, plain, zero};
+use super::{Rig, gated, idle, log, one, plain, zero};
 use daemon_core::Overflow;
 
 #[tokio::test]
@@ -49,6 +49,25 @@ async fn the_startup_buffer_drops_the_oldest() {
 }
 
 #[tokio::test]
+async fn what_the_startup_buffer_drops_is_told_of_once_for_each_wait() {
+    let (log, _listening) = log::listen();
+    let rig = Rig::new([plain::<0>().startup(3)]);
+    let told = || log.text().matches("startup buffer is full").count();
+    for life in 1..=2 {
+        for number in 0..10 {
+            rig.publisher.publish(zero(number)).await.unwrap();
+        }
+        assert_eq!(told(), life, "{}", log.text());
+        let running = rig.start();
+        idle().await;
+        rig.wiring.buffer();
+        running.await.unwrap().unwrap();
+    }
+    let line = log.line("startup buffer is full").unwrap();
+    assert!(line.contains("subscription=\"rig.plain\""), "{line}");
+}
+
+#[tokio::test]
 async fn queued_events_and_counters_survive_a_restart_and_the_one_in_flight_does_not() {
     let rows = || [gated::<0>().capacity(4), gated::<0>().overflow(Overflow::DropOldest).capacity(4)];
     let (rig, running) = Rig::new(rows()).started().await;
@@ -69,6 +88,48 @@ async fn queued_events_and_counters_survive_a_restart_and_the_one_in_flight_does
     let mut seen = rig.probe.seen_by("gated");
     seen.sort_unstable();
     assert_eq!(seen, [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]);
+}
+
+#[tokio::test]
+async fn the_order_of_publishing_holds_over_a_restart() {
+    let (rig, running) = Rig::new([plain::<0>(), plain::<1>()]).started().await;
+    for number in 0..4 {
+        rig.publisher.publish(zero(2 * number)).await.unwrap();
+        rig.publisher.publish(one(2 * number + 1)).await.unwrap();
+    }
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    assert!(rig.probe.seen_by("plain").is_empty());
+    let running = rig.start();
+    idle().await;
+    rig.drained(running).await;
+    assert_eq!(rig.probe.seen_by("plain"), (0..8).collect::<Vec<_>>());
+}
+
+/// As many events as were queued when the life ended are kept, if that is more than the bound; the oldest makes room all the same.
+#[tokio::test]
+async fn what_was_queued_survives_a_restart_whatever_the_bound() {
+    for (overflow, fails) in [(Overflow::Block, false), (Overflow::DropOldest, false), (Overflow::Block, true)] {
+        let (rig, running) = Rig::new([plain::<0>().overflow(overflow).startup(0)]).started().await;
+        let publish = |numbers: std::ops::Range<u64>| numbers.for_each(|n| rig.publisher.try_publish(zero(n)).unwrap());
+        publish(0..3);
+        running.abort();
+        assert!(running.await.unwrap_err().is_cancelled());
+        publish(3..4);
+        assert_eq!(rig.counts("plain"), [4, 0, 0, 1, 0, 3, 0]);
+        if fails {
+            rig.wiring.close();
+        } else {
+            let running = rig.start();
+            idle().await;
+            rig.wiring.buffer();
+            running.await.unwrap().unwrap();
+            assert_eq!(rig.probe.seen_by("plain"), [1, 2, 3]);
+        }
+        rig.wiring.buffer();
+        publish(4..6);
+        assert_eq!(rig.status("plain").queued, 0, "nothing was queued in the life before");
+    }
 }
 
 #[tokio::test]

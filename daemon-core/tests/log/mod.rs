@@ -46,6 +46,12 @@ pub fn listen() -> (Log, tracing::subscriber::DefaultGuard) {
     (log, tracing::subscriber::set_default(subscriber))
 }
 
+/// Has this thread make every span, for as long as the guard lives.
+pub fn look_at_spans() -> tracing::subscriber::DefaultGuard {
+    let spans = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(std::io::sink);
+    tracing::subscriber::set_default(spans.finish())
+}
+
 /// A runtime of so many workers, and what they log.
 pub fn overheard(workers: usize) -> (Log, tokio::runtime::Runtime) {
     thread_local! {

@@ -5,6 +5,7 @@ use daemon_core::testing::TestHost;
 use daemon_core::{Context, DaemonBase, Host, Overlap, Schedule, StartError, TaskKind, daemon};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use tokio::sync::Notify;
 
 #[daemon(name = "mixed")]
 #[derive(Default)]
@@ -63,6 +64,31 @@ async fn ten_thousand_intervals_share_one_task() {
     host.shutdown().await.assert_clean();
 }
 
+#[tokio::test]
+async fn ticks_that_are_all_due_at_once_leave_the_worker_to_others() {
+    let (host, cx) = blank().await;
+    let (ticks, first) = (Arc::new(AtomicU64::new(0)), Arc::new(Notify::new()));
+    for n in 0..1_000 {
+        let (ticks, first) = (ticks.clone(), first.clone());
+        let tick = move || {
+            if ticks.fetch_add(1, Ordering::Relaxed) == 0 {
+                first.notify_one();
+            }
+            async {}
+        };
+        cx.register_interval(&format!("n{n}"), S(1), tick).unwrap();
+    }
+    let other = tokio::spawn(async move {
+        first.notified().await;
+        ticks.load(Ordering::Relaxed)
+    });
+    host.advance("1s").await;
+    let before = other.await.unwrap();
+    assert!(before < 500, "{before} of them came first");
+    drop(cx);
+    host.shutdown().await.assert_clean();
+}
+
 #[test]
 fn a_runtime_that_lacks_timers_or_io_is_refused_by_name() {
     let start = |runtime: &mut tokio::runtime::Builder| {
@@ -85,21 +111,66 @@ fn a_runtime_that_lacks_timers_or_io_is_refused_by_name() {
     }
 }
 
-/// In real time: the first tick computes for so long that the next ones get tasks of their own.
+fn compute(time: tokio::time::Duration) {
+    let since = std::time::Instant::now();
+    while since.elapsed() < time {
+        std::hint::spin_loop();
+    }
+}
+
+/// Waits for something in real time.
+async fn until(is: impl Fn() -> bool) {
+    while !is() {
+        tokio::time::sleep(MS(1)).await;
+    }
+}
+
+/// In real time.
+#[tokio::test]
+async fn a_tick_that_has_a_task_of_its_own_is_skipped_and_given_up_like_any_other() {
+    let host = Host::new("t").daemon(super::Blank::default()).start().await.unwrap();
+    let cx = host.handle().daemon::<super::Blank>().unwrap().0.lock().unwrap().clone().unwrap();
+    let skips = Arc::new(AtomicBool::new(false));
+    let asked = skips.clone();
+    let schedule = Schedule::every(MS(20)).timeout(MS(10)).skip_if(move || asked.load(Ordering::Relaxed));
+    let hangs = || {
+        compute(MS(3));
+        std::future::pending::<()>()
+    };
+    cx.register_interval("hog", schedule, hangs).unwrap();
+    let hog = || cx.intervals().remove(0);
+    until(|| hog().failed >= 3).await;
+    skips.store(true, Ordering::Relaxed);
+    let before = hog();
+    until(|| hog().skipped >= before.skipped + 3).await;
+    assert!(hog().ticks <= before.ticks + u64::from(before.running) + 1);
+    cx.clear_interval("hog").await;
+    drop(cx);
+    assert!(host.shutdown().await.unwrap().exit_code == 0);
+}
+
+/// In real time: the first tick computes for so long that the next ones get tasks of their own, whether it waits after that or not.
 #[tokio::test]
 async fn a_tick_that_holds_up_the_others_has_its_own_task_from_then_on() {
+    for waits in [false, true] {
+        holds_up(waits).await;
+    }
+}
+
+async fn holds_up(waits: bool) {
     let host = Host::new("t").daemon(super::Blank::default()).start().await.unwrap();
     let cx = host.handle().daemon::<super::Blank>().unwrap().0.lock().unwrap().clone().unwrap();
     let tasks = Arc::new(Mutex::new(Vec::new()));
     let (seen, (done, mut told)) = (tasks.clone(), tokio::sync::mpsc::unbounded_channel());
     cx.register_interval("hog", Schedule::every(MS(5)), move || {
         seen.lock().unwrap().push(tokio::task::id());
-        let since = std::time::Instant::now();
-        while since.elapsed() < MS(3) {
-            std::hint::spin_loop();
-        }
+        compute(MS(3));
         done.send(()).unwrap();
-        async {}
+        async move {
+            if waits {
+                tokio::task::yield_now().await;
+            }
+        }
     })
     .unwrap();
     for _ in 0..3 {

@@ -3,7 +3,7 @@
 use super::{S, blank, interval};
 use daemon_core::testing::TestHost;
 use daemon_core::time::Percent;
-use daemon_core::{DaemonBase, Error, IntervalState, Period, Result, Schedule, daemon};
+use daemon_core::{DaemonBase, Error, IntervalState, Overlap, Period, Result, Schedule, daemon};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -77,6 +77,7 @@ async fn a_tick_is_skipped_if_the_daemon_says_so() {
     host.advance("10s").await;
     host.daemon::<Configured>().busy.store(true, Ordering::Relaxed);
     host.advance("5s").await;
+    assert_eq!(interval(&host, "beat").last_run, Some(S(5)), "one that is skipped has not run");
     host.daemon::<Configured>().busy.store(false, Ordering::Relaxed);
     host.advance("1s").await;
     let beat = interval(&host, "beat");
@@ -193,7 +194,11 @@ async fn the_shortest_and_the_longest_period_there_are() {
         assert!(now.next_run.unwrap() > S(500 * 365 * 86_400), "{name}: {:?}", now.next_run);
         cx.run_interval(name).unwrap();
     }
+    let patient = Schedule::every(S(1)).overlap(Overlap::Concurrent(2)).timeout(Duration::MAX);
+    cx.register_interval("patient", patient, tokio::task::yield_now).unwrap();
+    cx.run_interval("patient").unwrap();
     host.advance("1ms").await;
+    assert_eq!((interval(&host, "patient").ticks, interval(&host, "patient").failed), (1, 0));
     assert_eq!(["long", "longest"].map(|name| interval(&host, name).ticks), [1, 1], "only by hand");
     drop(cx);
     host.shutdown().await.assert_clean();

@@ -159,6 +159,7 @@ impl DaemonBase for Early {
         cx.pause_interval("paused")?;
         cx.run_interval("run")?;
         cx.set_interval_period("changed", "1m")?;
+        assert!(cx.intervals().iter().all(|interval| interval.next_run.is_none()), "nothing is planned yet");
         tokio::time::sleep(S(30)).await;
         Ok(())
     }

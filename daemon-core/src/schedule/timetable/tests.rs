@@ -106,6 +106,134 @@ fn multiples_that_pass_while_a_tick_runs_are_counted_when_it_ends() {
 }
 
 #[test]
+fn a_slot_is_used_again_once_its_last_tick_has_ended() {
+    let mut table = Timetable::default();
+    for round in 0..100 {
+        let id = table.insert(every(S, Overlap::Concurrent(2), Missed::Skip));
+        table.start(id, at(0), false);
+        for begun in 1..=2 * (round % 2) {
+            assert!(matches!(table.due(at(begun * S), false), Some(Due::Begin { .. })), "{round}");
+        }
+        assert_eq!(table.clear(id), round % 2 == 0);
+        if round % 2 == 1 {
+            assert!(!table.ended(id, at(3 * S)).gone && table.ended(id, at(3 * S)).gone);
+        }
+    }
+    assert_eq!((table.slots.len(), table.free.len()), (1, 1));
+}
+
+#[test]
+fn what_waited_when_an_interval_was_cleared_is_nothing_to_the_next_one() {
+    let mut table = Timetable::default();
+    let next = |table: &mut Timetable, id| {
+        assert!(table.clear(id) && table.due(at(10 * S), false).is_none(), "it has been cleared");
+        let id = table.insert(every(S, Overlap::Queue(3), Missed::Skip));
+        table.start(id, at(10 * S), false);
+        id
+    };
+    let mut id = table.insert(every(S, Overlap::Queue(3), Missed::Skip));
+    table.start(id, at(0), false);
+    table.run(id); // asked for
+    id = next(&mut table, id);
+    assert!(matches!(table.due(at(11 * S), false), Some(Due::Begin { .. })));
+    assert_eq!(table.ended(id, at(13 * S + 1)).skipped, 0, "two wait for it");
+    id = next(&mut table, id);
+    assert!(matches!(table.due(at(11 * S), false), Some(Due::Begin { .. })));
+    assert!(table.ended(id, at(11 * S)).idle);
+}
+
+#[test]
+fn those_that_wait_and_those_that_ring_take_turns() {
+    let mut table = Timetable::default();
+    let [rings, waits] = [1, 1_000 * S].map(|period| table.insert(every(period, Overlap::Skip, Missed::Skip)));
+    for id in [rings, waits] {
+        table.start(id, at(0), false);
+    }
+    for now in 1..20 {
+        for _ in 0..100 {
+            table.run(waits); // as often as one likes
+        }
+        assert!(table.ready.len() <= 1, "{:?}", table.ready);
+        let begun: Vec<_> = (0..2)
+            .map(|_| match table.due(at(now), false) {
+                Some(Due::Begin { slot, .. }) => {
+                    table.ended(slot, at(now));
+                    slot
+                }
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert!(begun.contains(&rings) && begun.contains(&waits), "{begun:?}");
+    }
+}
+
+#[test]
+fn ticks_side_by_side_begin_together() {
+    let mut one = One::new(every(S, Overlap::Concurrent(3), Missed::Burst));
+    assert_eq!(one.wake(5 * S, true), 3, "as many as may run at once");
+    one.end(5 * S);
+    assert_eq!(one.wake(5 * S, false), 1);
+}
+
+/// One that was left out is made at the next occasion; another pace or a pause in between makes that a new beginning.
+#[test]
+fn what_was_left_out_before_a_change_or_a_pause_is_not_made_up() {
+    for change in [true, false] {
+        let mut one = One::new(every(3_600 * S, Overlap::Skip, Missed::Skip));
+        assert_eq!(one.tick(3_600 * S + 1_800 * S, true), 0, "left out");
+        let now = at(2 * 3_600 * S);
+        if change {
+            one.table.change(one.id, Pace::Every(3_600 * S), now);
+        } else {
+            one.table.pause(one.id, now);
+            one.table.resume(one.id, now);
+        }
+        assert_eq!(one.tick(3 * 3_600 * S + 1_800 * S, false), 0, "too late for its own");
+    }
+}
+
+#[test]
+fn an_interval_that_goes_by_the_clock_forgets_that_with_a_period() {
+    let mut one = One::new(bells(Missed::Skip));
+    one.table.change(one.id, Pace::Every(5 * S), at(0));
+    assert_eq!(one.table.next(), Some(5 * S));
+    assert!(matches!(one.table.look(one.id).pace, Pace::Every(_)));
+}
+
+#[test]
+fn a_clock_that_is_set_back_as_a_time_comes_begins_nothing() {
+    let mut one = One::new(bells(Missed::Skip));
+    let hour = HOUR as u64;
+    let back = Now { moment: hour, wall: HOUR - 1 };
+    assert_eq!(one.table.due(back, true), None);
+    assert_eq!(one.table.next(), Some(hour + 1));
+}
+
+/// Counts how often it is asked.
+struct Seconds(Arc<std::sync::atomic::AtomicU64>);
+
+impl Calendar for Seconds {
+    fn next(&self, after: i64) -> Option<i64> {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Some((after / S as i64 + 1) * S as i64)
+    }
+
+    fn text(&self) -> &str {
+        "seconds"
+    }
+}
+
+#[test]
+fn a_leap_over_any_number_of_times_takes_bounded_work() {
+    let asked = Arc::<std::sync::atomic::AtomicU64>::default();
+    let pace = Pace::Calendar(Arc::new(Seconds(asked.clone())));
+    let mut one = One::new(Slot::new(pace, None, Overlap::Skip, Missed::Skip));
+    one.tick(100_000 * S, true);
+    assert!(asked.load(std::sync::atomic::Ordering::Relaxed) < 11_000, "{asked:?}");
+    assert_eq!(one.table.next(), Some(100_001 * S));
+}
+
+#[test]
 fn a_queue_takes_what_it_has_room_for() {
     let mut one = One::new(every(S, Overlap::Queue(3), Missed::Skip));
     one.wake(S, false);
