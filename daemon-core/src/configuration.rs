@@ -5,8 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::Error;
+use crate::task::drop_quietly;
 
-/// What a host's daemons are configured with: a value of the program's own type, or nothing. Clones are cheap and share it.
+/// What a host's daemons are configured with: a value of the program's own type, or nothing. Clones are cheap and share it. A panic in
+/// its destructor is logged and goes no further, whoever drops the last.
 ///
 /// ```
 /// use daemon_core::Configuration;
@@ -22,14 +24,20 @@ use crate::error::Error;
 /// ```
 #[derive(Clone)]
 pub struct Configuration {
-    value: Arc<dyn Any + Send + Sync>,
+    value: Option<Arc<dyn Any + Send + Sync>>,
     type_name: &'static str,
+}
+
+impl Drop for Configuration {
+    fn drop(&mut self) {
+        drop_quietly(self.value.take());
+    }
 }
 
 impl Configuration {
     /// A configuration that is this value.
     pub fn new<C: Send + Sync + 'static>(value: C) -> Self {
-        Self { value: Arc::new(value), type_name: type_name::<C>() }
+        Self { value: Some(Arc::new(value)), type_name: type_name::<C>() }
     }
 
     /// The value.
@@ -37,7 +45,7 @@ impl Configuration {
     /// # Errors
     /// [`Error::NoConfiguration`] if it is of another type, or there is none.
     pub fn get<C: Send + Sync + 'static>(&self) -> Result<&C, Error> {
-        let value = self.value.downcast_ref();
+        let value = self.value.as_ref().and_then(|value| value.downcast_ref());
         value.ok_or(Error::NoConfiguration { wanted: type_name::<C>(), given: self.type_name })
     }
 }
@@ -45,7 +53,7 @@ impl Configuration {
 /// No configuration.
 impl Default for Configuration {
     fn default() -> Self {
-        Self { value: Arc::new(()), type_name: "nothing" }
+        Self { value: None, type_name: "nothing" }
     }
 }
 

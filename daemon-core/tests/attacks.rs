@@ -136,6 +136,9 @@ impl DaemonBase for Parent {
     async fn initialize(&self, cx: &Context) -> Result<()> {
         cx.host().start_daemon("parent").await?;
         cx.host().add_daemon(Child).await?;
+        cx.host().add_daemon(Friend).await?;
+        assert!(cx.host().daemon::<Self>().is_none(), "it does not run yet");
+        cx.host().fail_daemon("parent", 1, "it fails while it starts", false)?;
         Ok(())
     }
 }
@@ -143,12 +146,48 @@ impl DaemonBase for Parent {
 #[derive(Default)]
 struct Child;
 impl DaemonBase for Child {}
+#[daemon(name = "friend", wants(Parent), no_handlers)]
+struct Friend;
+impl DaemonBase for Friend {}
 
 #[tokio::test(start_paused = true)]
-async fn an_initialize_that_starts_its_own_daemon_or_adds_one_that_requires_it_does_not_wait_for_itself() {
+async fn an_initialize_that_starts_its_own_daemon_or_adds_one_that_depends_on_it_does_not_wait_for_itself() {
     let host = Host::new("t").daemon(Parent).start().await.unwrap();
     let handle = host.handle();
-    until("the child runs", || handle.daemon::<Child>().is_some()).await;
+    until("the child runs", || handle.daemon::<Child>().is_some() && handle.daemon::<Friend>().is_some()).await;
+    assert_eq!(handle.status().daemon("parent").unwrap().restarts, 0, "what starts is not failed from outside");
+    let report = host.shutdown().await.unwrap();
+    assert_eq!(report.daemon("parent").unwrap().problems, ["it fails while it starts"]);
+}
+
+/// Starts one that requires it, and looks whether that runs then.
+#[daemon(name = "waker", optional)]
+struct Rouser(Log);
+#[daemon]
+impl Rouser {
+    #[every("1s")]
+    async fn rouse(&self, cx: &Context) -> Result<()> {
+        cx.host().start_daemon("roused").await?;
+        self.0.say(if cx.host().daemon::<Roused>().is_some() { "it runs" } else { "it does not run yet" });
+        Ok(())
+    }
+}
+impl DaemonBase for Rouser {}
+#[daemon(name = "roused", requires(Rouser), optional, no_handlers)]
+struct Roused;
+impl DaemonBase for Roused {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        Ok(tokio::time::sleep(MS(100)).await)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tick_that_starts_one_that_requires_its_daemon_waits_until_that_runs() {
+    let log = Log::default();
+    let host = Host::new("t").daemon(Rouser(log.clone())).daemon(Roused).start().await.unwrap();
+    host.handle().stop_daemon("roused").await.unwrap();
+    until("it is roused", || !log.lines().is_empty()).await;
+    assert_eq!(log.lines()[0], "it runs");
     assert!(host.shutdown().await.unwrap().is_clean());
 }
 
@@ -239,7 +278,8 @@ impl DaemonBase for Endless {
 
 #[tokio::test(start_paused = true)]
 async fn limits_without_end_overflow_nothing() {
-    let host = Host::new("t").stop_budget(Duration::MAX).start_timeout(Duration::MAX).daemon(Endless::default());
+    let host = Host::new("t").stop_budget(Duration::MAX).start_timeout(Duration::MAX).shutdown_timeout(Duration::MAX);
+    let host = host.daemon(Endless::default()).on_shutdown(|| async {});
     let host = ends("start", host.start()).await.unwrap();
     let handle = host.handle();
     assert!(handle.run_checks().await.iter().all(|check| check.failure.is_none()));

@@ -159,3 +159,64 @@ async fn a_task_that_fails_in_the_stop_is_counted_and_told_of() {
     assert_eq!(sore.problems, ["task `works`: it could not save"], "{report}");
     assert_eq!((sore.errors, report.exit_code), (1, 1), "{report}");
 }
+
+/// Fails once, and says when each of its lives begins.
+#[derive(Clone, Default)]
+struct Once(Arc<Mutex<Vec<Instant>>>);
+
+impl Once {
+    async fn live(&self, cx: &Context) -> Result<()> {
+        let lives = {
+            let mut lives = self.0.lock().unwrap();
+            lives.push(Instant::now());
+            lives.len()
+        };
+        if lives == 1 {
+            return Err("once".into());
+        }
+        cx.cancelled().await;
+        Ok(())
+    }
+
+    /// How long it took until it came back.
+    async fn came_back_after(&self) -> Duration {
+        until("its second life", || self.0.lock().unwrap().len() == 2).await;
+        let lives = self.0.lock().unwrap();
+        lives[1] - lives[0]
+    }
+}
+
+#[daemon(name = "late", restart(on_failure, backoff = "60s..60s"))]
+struct Late(Once);
+
+#[daemon]
+impl Late {
+    #[task(restart(never))]
+    async fn live(&self, cx: &Context) -> Result<()> {
+        self.0.live(cx).await
+    }
+}
+
+impl DaemonBase for Late {}
+
+#[daemon(name = "soon", restart(on_failure, backoff = "1s..1s"))]
+struct Soon(Once);
+
+#[daemon]
+impl Soon {
+    #[task(restart(never))]
+    async fn live(&self, cx: &Context) -> Result<()> {
+        self.0.live(cx).await
+    }
+}
+
+impl DaemonBase for Soon {}
+
+#[tokio::test(start_paused = true)]
+async fn of_several_that_wait_each_comes_back_in_its_own_time() {
+    let (late, soon) = (Once::default(), Once::default());
+    let host = Host::new("test").daemon(Late(late.clone())).daemon(Soon(soon.clone())).start().await.unwrap();
+    let (soon, late) = (soon.came_back_after().await, late.came_back_after().await);
+    assert!(soon <= S(1) + MOMENT && late >= S(45) && late <= S(60) + MOMENT, "{soon:?}, {late:?}");
+    assert!(host.shutdown().await.unwrap().is_clean());
+}

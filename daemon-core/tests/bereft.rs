@@ -8,13 +8,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context as TaskContext, Wake, Waker};
+use std::task::{Context as TaskContext, Poll, Wake, Waker};
 use std::time::Duration;
 
 use daemon_core::{
-    Context, DaemonBase, DaemonErrorCode, DaemonProcess, Event, Host, HostHandle, QueueOptions, Result, State, daemon,
+    BoxError, Context, DaemonBase, DaemonErrorCode, DaemonProcess, Event, Host, HostHandle, QueueOptions, Result,
+    State, Transition, daemon,
 };
-use probe::{Log, Says};
+use probe::{Bomb, Log, Says};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 
@@ -66,11 +67,17 @@ impl DaemonBase for Holds {
 struct Late;
 impl DaemonBase for Late {}
 
+#[derive(Event)]
+#[event("bereft:parcel", local)]
+struct Parcel(#[expect(dead_code, reason = "it is dropped")] Says);
+
 /// Fails when it is told to, and is to be started again much later.
 #[daemon(name = "backs-off", optional, restart(on_failure, backoff = "1h..1h"))]
 struct BacksOff(Arc<Notify>);
 #[daemon]
 impl BacksOff {
+    #[on_event]
+    fn parcel(&self, _parcel: &Parcel) {}
     #[task(restart(never))]
     async fn fails(&self) -> Result<()> {
         self.0.notified().await;
@@ -135,6 +142,7 @@ fn whoever_waits_for_a_host_whose_runtime_is_gone_is_answered_and_nothing_is_kep
         while handle.status().daemon("backs-off").unwrap().state != State::Backoff {
             runtime.block_on(tokio::task::yield_now());
         }
+        runtime.block_on(handle.publish(Parcel(log.on_drop("parcel gone")))).unwrap(); // kept for the life that is to come
         let cx = handle.daemon::<Holds>().unwrap().cx.lock().unwrap().take().unwrap();
         let other = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (began, has_begun) = std::sync::mpsc::channel();
@@ -165,10 +173,14 @@ fn whoever_waits_for_a_host_whose_runtime_is_gone_is_answered_and_nothing_is_kep
             ends("publish", handle.publish(Word)).await.unwrap();
             let mut said = log.lines();
             said.sort();
-            assert_eq!(said, ["interval gone", "unsubscribed", "value gone"]);
+            assert_eq!(said, ["interval gone", "parcel gone", "unsubscribed", "value gone"]);
             // The lock is there for the next.
             let next = Host::new("t").with_lock_path(&lock).daemon(Late).start().await.unwrap();
+            let handle = next.handle();
             assert!(next.shutdown().await.unwrap().is_clean());
+            let stopped = |booked: &Transition| booked.daemon.is_none() && booked.state == State::Stopped;
+            let stops = handle.journal().into_iter().filter(stopped).count();
+            assert_eq!(stops, 1, "a host that has ended by itself has ended once");
         });
     }
 }
@@ -218,6 +230,60 @@ fn wakers_that_panic_keep_nothing_of_a_host_whose_runtime_is_gone() {
     }
 }
 
+/// Hands a handle out, and never has done starting.
+#[daemon(name = "starting", no_handlers)]
+struct Starting(std::sync::mpsc::Sender<HostHandle>);
+impl DaemonBase for Starting {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        self.0.send(cx.host())?;
+        std::future::pending().await
+    }
+}
+
+#[test]
+fn a_host_whose_runtime_is_gone_before_it_has_run_is_known_to_end() {
+    for runtime in runtimes() {
+        let (sender, handles) = std::sync::mpsc::channel();
+        let mut start = Box::pin(Host::new("t").daemon(Starting(sender)).start());
+        let handle = runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    biased;
+                    ended = &mut start => panic!("it starts: {ended:?}"),
+                    () = tokio::task::yield_now() => {}
+                }
+                if let Ok(handle) = handles.try_recv() {
+                    break handle;
+                }
+            }
+        });
+        drop(runtime);
+        let now = handle.readiness();
+        assert!(now.stopping && !now.started && !now.ready, "{now:?}");
+        let [other, _] = runtimes();
+        assert!(other.block_on(ends("the start", start)).is_err());
+    }
+}
+
+/// Its values panic when they are dropped.
+#[daemon(name = "spiteful", no_handlers)]
+struct Spiteful(#[expect(dead_code, reason = "it is dropped")] Bomb);
+impl DaemonBase for Spiteful {}
+
+#[test]
+fn destructors_that_panic_keep_nothing_of_a_host_whose_runtime_is_gone() {
+    for runtime in runtimes() {
+        let log = Log::default();
+        let host = Host::new("t").daemon_with(|| Ok::<_, BoxError>(Spiteful(Bomb("a value")))).daemon(holds(&log));
+        let handle = runtime.block_on(host.start()).unwrap().handle();
+        drop(runtime);
+        let status = handle.status();
+        let stopped = status.daemons.iter().all(|daemon| daemon.state == State::Stopped);
+        assert!(stopped && status.state == State::Stopped, "{status:?}");
+        assert_eq!(log.count("unsubscribed"), 1);
+    }
+}
+
 #[test]
 fn a_process_whose_runtime_is_gone_can_be_started_in_another() {
     let dir = tempfile::tempdir().unwrap();
@@ -238,6 +304,29 @@ fn a_process_whose_runtime_is_gone_can_be_started_in_another() {
             process.stop().await.unwrap();
         });
     }
+}
+
+/// It is under way from the moment it is begun, and not only once its task is polled.
+#[test]
+fn a_host_whose_runtime_is_gone_before_its_task_ran_keeps_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let pid_file = dir.path().join("pid");
+    let process = DaemonProcess::builder("t").pid_file(&pid_file).without_signals().build();
+    // Asks after each task whether there is another: first that of the process, then that of its host.
+    let runtime = Builder::new_current_thread().enable_all().event_interval(1).build().unwrap();
+    let mut start = pin!(process.start());
+    runtime.block_on(std::future::poll_fn(|cx| {
+        assert!(start.as_mut().poll(cx).is_pending());
+        cx.waker().wake_by_ref();
+        if runtime.metrics().num_alive_tasks() < 2 { Poll::Pending } else { Poll::Ready(()) }
+    }));
+    let handle = process.handle().unwrap();
+    let mut tap = handle.tap("**").unwrap();
+    assert!(pid_file.exists());
+    drop(runtime);
+    assert!(!pid_file.exists(), "though somebody has a handle");
+    let [other, _] = runtimes();
+    other.block_on(ends("a tap", async { while tap.recv().await.is_some() {} }));
 }
 
 thread_local! {

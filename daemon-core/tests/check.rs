@@ -4,9 +4,9 @@
 mod probe;
 
 use daemon_core::{
-    BoxFuture, Check, CheckKind, CheckOptions, Command, Context, DaemonBase, Declaration, Declared, Definition,
-    Dependency, Event, EventHandler, Host, Interval, OnError, OnReady, Restart, RestartPolicy, Result, Schedule,
-    StartError, Task, Wired, daemon, place,
+    BoxFuture, Check, CheckKind, CheckOptions, Command, Context, DaemonBase, Declaration, Declared, Deferred,
+    Definition, Dependency, Event, EventHandler, Host, Interval, OnError, OnReady, Restart, RestartPolicy, Result,
+    Schedule, StartError, Task, Wired, daemon, place,
 };
 use probe::S;
 use std::sync::Arc;
@@ -118,7 +118,10 @@ fn cycles_through_either_kind() {
     assert_fault(Host::new("t").daemon(Itself), &["dependency cycle: `itself` requires itself; remove it"]);
     let says =
         "dependency cycle: `a` requires `b`, which wants `c`, which requires `a`; remove one, or use `#[on_ready(..)]`";
-    assert_fault(Host::new("t").daemon(A).daemon(B).daemon(C).daemon(Plain), &[says]);
+    assert_fault(
+        Host::new("t").stop_budget(S(9)).start_budget(S(9)).daemon(A).daemon(B).daemon(C).daemon(Plain),
+        &[says],
+    );
 }
 
 #[test]
@@ -206,7 +209,7 @@ async fn a_daemon_that_is_added_is_checked_in_the_same_words() {
         (refusal(several(), NeedsPlain).await, several().daemon(NeedsPlain)),
         (refusal(other(), WantsPlain).await, other().daemon(WantsPlain)),
         (refusal(Host::new("t").daemon(Plain), Twice).await, Host::new("t").daemon(Plain).daemon(Twice)),
-        (refusal(Host::new("t"), Itself).await, Host::new("t").daemon(Itself)),
+        (refusal(Host::new("t").stop_budget(S(9)), Itself).await, Host::new("t").stop_budget(S(9)).daemon(Itself)),
         (refusal(budget(S(7)), Top).await, budget(S(7)).daemon(Top)),
         (refusal(budget(S(9)).shutdown_timeout(S(2)), Top).await, budget(S(9)).shutdown_timeout(S(2)).daemon(Top)),
     ];
@@ -308,6 +311,10 @@ fn two_types_on_one_topic() {
     Host::new("t").daemon(TakesOne).daemon_as("again", TakesOne).check().expect("one type, two subscribers");
 }
 
+fn heard<D: Send + Sync + 'static>(name: &'static str) -> EventHandler<D> {
+    EventHandler::typed::<One>(name, |_, _| place(|event: Arc<One>| async move { (event, Ok(())) }))
+}
+
 struct Rows;
 impl Declared for Rows {
     const DECLARATION: Declaration = Declaration::new("rows");
@@ -328,7 +335,15 @@ impl Wired for Rows {
             .check(Check::new("easy", CheckOptions::default().passes(0), nothing))
             .check(Check::new("grouped", CheckOptions::default().group("no group"), nothing))
             .check(Check::new("both", CheckOptions::default().soft().on_error(OnError::Restart), nothing))
-            .command(Command::new("ask", "", |_, (), _| Box::pin(async { Ok(()) })).timeout(Duration::ZERO));
+            .task(Task::new("pump", nothing))
+            .task(Task::new("pump", nothing))
+            .deferred(Deferred::new("later", S_4, nothing))
+            .deferred(Deferred::new("later", S_4, nothing))
+            .on_event(heard("hears").queue("heard").capacity(3))
+            .on_event(heard("listens").queue("heard").capacity(4))
+            .command(Command::new("ask", "", |_, (), _| Box::pin(async { Ok(()) })).timeout(Duration::ZERO))
+            .command(Command::new("tell", "", |_, (), _| Box::pin(async { Ok(()) })))
+            .command(Command::new("tell", "", |_, (), _| Box::pin(async { Ok(()) })));
     }
 }
 impl DaemonBase for Rows {}
@@ -337,7 +352,7 @@ impl DaemonBase for Rows {}
 fn every_fault_of_a_definition_is_told_at_once() {
     let error = Host::new("t").workers(0).daemon(Rows).check().unwrap_err();
     let text = error.to_string();
-    assert!(text.starts_with("this host cannot start, for 14 faults\n  - "), "{text}");
+    assert!(text.starts_with("this host cannot start, for 18 faults\n  - "), "{text}");
     for says in [
         "the host has no workers",
         "`rows` has two intervals named `beat`; rename one",
@@ -352,6 +367,10 @@ fn every_fault_of_a_definition_is_told_at_once() {
         "check `grouped` of `rows` has a group whose name does not serve: ",
         "check `both` of `rows` is soft, so its failures have no consequences",
         "command `ask` of `rows` has a timeout of zero; give it some time",
+        "queue `heard` of `rows`: `hears` gives it capacity 3 and `listens` capacity 4; give it once",
+        "`rows` has two tasks named `pump`; rename one",
+        "`rows` has two deferred calls named `later`; rename one",
+        "`rows` has two commands named `tell`; rename one",
         "`rows` reacts to the readiness of `plain`, which is missing here; add it",
     ] {
         assert!(text.contains(says), "{text}\ndoes not say: {says}");

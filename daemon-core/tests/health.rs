@@ -4,10 +4,12 @@
 mod probe;
 
 use daemon_core::testing::TestHost;
-use daemon_core::{CheckKind, CheckOptions, Context, DaemonBase, Error, Host, OnError, Result, State, daemon};
+use daemon_core::{
+    CheckKind, CheckOptions, Context, DaemonBase, Error, Host, HostReadiness, OnError, Result, State, TaskKind, daemon,
+};
 use probe::{Log, S, until};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 
 #[daemon(name = "store", restart(on_failure, backoff = "1s..1s"))]
 #[derive(Default)]
@@ -61,6 +63,7 @@ async fn one_check_is_asked_by_name() {
     assert_eq!(handle.run_check("store", "plain").await.unwrap().failure, None);
     let full = handle.run_check("store", "full").await.unwrap();
     assert_eq!((full.failure.as_deref(), full.kind, full.life), (Some("the disk is gone"), CheckKind::Liveness, 1));
+    assert_eq!(handle.status().daemon("store").unwrap().errors, 0, "what a check finds is no error of its daemon");
     let error = handle.run_check("stor", "plain").await.unwrap_err();
     assert!(matches!(error, Error::UnknownDaemon { .. }), "{error}");
     let error = handle.run_check("store", "pain").await.unwrap_err();
@@ -87,6 +90,115 @@ async fn a_daemon_that_is_failed_from_outside_restarts_by_its_policy_and_only_in
     assert!(handle.fail_daemon("stor", 1, "who?", false).is_err());
     let report = host.shutdown().await.unwrap();
     assert_eq!((report.exit_code, report.daemon("store").unwrap().restarts), (0, 1));
+}
+
+/// One of its checks blocks its thread until it is let go by a hang-up.
+#[daemon(name = "blocks", stop_timeout = "100ms")]
+struct Blocks(Mutex<mpsc::Receiver<()>>);
+#[daemon]
+impl Blocks {
+    #[health(timeout = "100ms")]
+    fn blocks(&self) {
+        assert!(self.0.lock().unwrap().recv().is_err(), "it is let go by a hang-up");
+    }
+    #[health(timeout = "20s")]
+    async fn well(&self) {}
+}
+impl DaemonBase for Blocks {}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_that_blocks_its_thread_is_answered_for_in_its_time_and_not_asked_again_while_it_does() {
+    let (let_go, waits) = mpsc::channel();
+    let host = Host::new("t").daemon(Blocks(Mutex::new(waits))).start().await.unwrap();
+    let handle = host.handle();
+    for failure in ["no answer within 100ms", "its last call still blocks its thread, and was not asked again"] {
+        assert_eq!(handle.run_check("blocks", "blocks").await.unwrap().failure.as_deref(), Some(failure));
+        assert_eq!(handle.run_check("blocks", "well").await.unwrap().failure, None, "the other is asked all the same");
+    }
+    drop(let_go);
+    until("it is asked again", || {
+        handle.status().daemon("blocks").unwrap().tasks.iter().all(|task| task.kind != TaskKind::Check)
+    })
+    .await;
+    assert_eq!(handle.run_check("blocks", "blocks").await.unwrap().failure, None);
+    host.shutdown().await.unwrap();
+}
+
+/// Its check never ends.
+#[daemon(name = "endless", stop_timeout = "1s")]
+struct Endless;
+#[daemon]
+impl Endless {
+    #[health(timeout = "1h")]
+    async fn hangs(&self) {
+        std::future::pending().await
+    }
+}
+impl DaemonBase for Endless {}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_check_whose_daemon_stops_meanwhile_it_is_told_that_it_does() {
+    let host = Host::new("t").daemon(Endless).start().await.unwrap();
+    let handle = host.handle();
+    let all = tokio::spawn(async move { handle.run_checks().await });
+    let handle = host.handle();
+    until("it is asked", || !handle.status().daemon("endless").unwrap().tasks.is_empty()).await;
+    handle.stop_daemon("endless").await.unwrap();
+    let told: Vec<_> = all.await.unwrap().into_iter().map(|check| check.failure).collect();
+    assert_eq!(told, [Some("its daemon is shutting down".to_owned())]);
+    host.shutdown().await.unwrap();
+}
+
+/// Looks whether its host is ready, as it starts and as it stops.
+#[derive(Clone, Default)]
+struct Looks(Arc<Mutex<Vec<HostReadiness>>>);
+impl Looks {
+    fn look(&self, cx: &Context) {
+        self.0.lock().unwrap().push(cx.host().readiness());
+    }
+    fn last(&self) -> HostReadiness {
+        self.0.lock().unwrap().pop().unwrap()
+    }
+}
+macro_rules! looks {
+    ($($name:ident $text:literal $($optional:ident)?;)+) => {$(
+        #[daemon(name = $text, no_handlers $(, $optional)?)]
+        struct $name(Looks);
+        impl DaemonBase for $name {
+            async fn initialize(&self, cx: &Context) -> Result<()> {
+                self.0.look(cx);
+                Ok(())
+            }
+            async fn cleanup(&self, cx: &Context) -> Result<()> {
+                self.0.look(cx);
+                Ok(())
+            }
+        }
+    )+};
+}
+looks! {
+    Needed "needed";
+    Spare "spare" optional;
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_is_told_at_each_step_of_a_host_and_asks_for_nothing_optional() {
+    let told = |now: HostReadiness| (now.ready, now.started, now.stopping, now.down);
+    let needed = || vec!["needed".to_owned()];
+    let (one, other) = (Looks::default(), Looks::default());
+    let host = Host::new("t").daemon(Needed(one.clone())).daemon(Spare(other.clone())).start().await.unwrap();
+    let handle = host.handle();
+    assert_eq!(told(one.last()), (false, false, false, needed()), "it starts");
+    handle.stop_daemon("spare").await.unwrap();
+    assert_eq!(told(handle.readiness()), (true, true, false, vec![]));
+    host.shutdown().await.unwrap();
+    assert_eq!(told(one.last()), (false, true, true, needed()), "it stops");
+    assert_eq!(told(handle.readiness()), (false, true, true, needed()), "it has stopped");
+
+    let host = Host::new("t").daemon(Spare(other.clone())).start().await.unwrap();
+    assert_eq!(told(other.last()), (false, false, false, vec![]), "it needs nothing, and starts all the same");
+    assert!(host.handle().readiness().ready);
+    host.shutdown().await.unwrap();
 }
 
 /// Runs from the end of `initialize` to the beginning of `cleanup`, and tells so.
@@ -275,5 +387,24 @@ async fn of_a_restart_and_a_shutdown_at_once_the_shutdown_prevails_and_the_daemo
     assert!(matches!(restarts.await, Err(Error::Stopping { .. })));
     let lives = handle.journal().iter().filter(|line| line.state == State::Starting && line.daemon.is_some()).count();
     assert_eq!(lives, 1);
+    host.shutdown().await.assert_clean();
+}
+
+#[tokio::test]
+async fn of_a_start_and_a_shutdown_at_once_the_shutdown_prevails_and_no_life_begins() {
+    let host = TestHost::new("t").daemon(Store::default()).unready_delay("10s").start().await;
+    let handle = host.handle();
+    handle.stop_daemon("store").await.unwrap();
+    let starts = handle.start_daemon("store");
+    let mut starts = std::pin::pin!(starts);
+    tokio::select! {
+        biased;
+        outcome = &mut starts => panic!("{outcome:?}"),
+        () = std::future::ready(()) => handle.request_shutdown(), // before the host has heard of the start
+    }
+    host.advance("9500ms").await;
+    assert_eq!(handle.status().daemon("store").unwrap().state, State::Stopped);
+    host.advance("1s").await;
+    assert!(matches!(starts.await, Err(Error::Stopping { .. })));
     host.shutdown().await.assert_clean();
 }

@@ -223,6 +223,17 @@ async fn wakers_that_panic_keep_no_daemon_from_its_cleanup() {
     assert!(polled.1.0.load(Ordering::Relaxed) > 0, "they were woken");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_host_starts_though_who_waits_for_that_wakes_badly() {
+    let (sender, handles) = std::sync::mpsc::channel();
+    let mut polled = Polled(Vec::new(), Arc::new(Grenade(AtomicU32::new(0))));
+    polled.poll(Host::new("t").daemon(First(sender)).start());
+    until("it runs", || polled.1.0.load(Ordering::Relaxed) > 0).await;
+    let handle = handles.recv().unwrap();
+    until("it goes on", || handle.readiness().ready).await;
+    handle.stop_daemon("first").await.unwrap();
+}
+
 #[daemon(name = "held", no_handlers)]
 struct Held(#[expect(dead_code, reason = "held, so that its end shows")] Arc<()>);
 impl DaemonBase for Held {}

@@ -290,12 +290,28 @@ async fn a_second_host_is_refused_and_a_failed_one_keeps_nothing() {
 
 #[tokio::test]
 async fn what_cannot_be_given_back_is_told_of() {
+    let with: [fn(Host, &Place) -> Host; 2] =
+        [|host, place| host.with_pid_file(&place.pid), |host, place| host.with_lock_path(&place.lock)];
+    for (with, told) in with.into_iter().zip(["Failed to remove PID file", "Failed to remove lock file"]) {
+        let place = place();
+        let running = with(Host::new("t"), &place).start().await.unwrap();
+        make_immovable(&place.pid); // and the lock beside it
+        let report = running.shutdown().await.unwrap();
+        assert!(report.problems[0].starts_with(told), "{report}");
+        assert!(!report.is_clean() && report.to_string().contains(told), "{report}");
+    }
+}
+
+/// Whoever takes a lock writes its PID a moment later, for which another waits: not on a thread of the runtime.
+#[tokio::test]
+async fn who_waits_to_hear_who_has_its_lock_holds_nobody_up() {
     let place = place();
-    let running = Host::new("t").with_pid_file(&place.pid).start().await.unwrap();
-    make_immovable(&place.pid);
-    let report = running.shutdown().await.unwrap();
-    assert!(report.problems[0].starts_with("Failed to remove PID file: "), "{report}");
-    assert!(!report.is_clean() && report.to_string().contains("Failed to remove PID file: "), "{report}");
+    let taken = std::fs::File::create(&place.lock).unwrap();
+    taken.lock().unwrap();
+    let writes = async { std::fs::write(&place.lock, std::process::id().to_string()).unwrap() };
+    let (started, ()) = tokio::join!(Host::new("t").with_lock_path(&place.lock).start(), writes);
+    let StartError::Instance(error) = started.unwrap_err() else { panic!("it has no lock") };
+    assert_eq!((error.code, error.pid), (DaemonErrorCode::AlreadyRunning, Some(std::process::id())));
 }
 
 /// Whoever finds the lock free finds nothing else of the host's.
@@ -483,6 +499,18 @@ fn a_process_that_cannot_listen_to_signals_keeps_nothing_though_somebody_has_its
 }
 
 #[tokio::test]
+async fn a_process_holds_the_lock_that_its_host_was_given() {
+    let place = place();
+    let lock = place.lock.clone();
+    let host = move |host: Host| host.with_lock_path(&lock);
+    let daemon = DaemonProcess::builder("my-service").pid_file(&place.pid).without_signals().host(host).build();
+    daemon.start().await.unwrap();
+    assert!(is_daemon_alive(&place.lock) && is_daemon_alive(&place.pid));
+    daemon.stop().await.unwrap();
+    assert!(!place.lock.exists() && !place.pid.exists());
+}
+
+#[tokio::test]
 async fn a_pid_file_that_cannot_be_removed_is_told_of() {
     let place = place();
     let daemon = process(&place);
@@ -623,4 +651,27 @@ async fn a_process_is_seen_to_start_and_to_stop_from_the_first_moment_on_and_tel
     for fault in ["cleanup: it does not close", "task `deaf` was aborted", "not now"] {
         assert!(told.contains(fault), "{told}");
     }
+}
+
+/// Loses its task, and with that its life.
+#[daemon(name = "loses")]
+struct Loses;
+#[daemon]
+impl Loses {
+    #[task(restart(never))]
+    async fn works(&self) -> Result<()> {
+        Err("it broke".into())
+    }
+}
+impl DaemonBase for Loses {}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_ends_since_a_daemon_failed_tells_why() {
+    let place = place();
+    let daemon = DaemonProcess::builder("loses").pid_file(&place.pid).without_signals().host(|host| host.daemon(Loses));
+    let daemon = daemon.build();
+    daemon.start().await.unwrap();
+    let told = daemon.wait().await.unwrap_err();
+    assert_eq!(told.code, DaemonErrorCode::ShutdownFailed);
+    assert!(told.message.contains("daemon `loses`: ") && told.message.contains("it broke"), "{told}");
 }

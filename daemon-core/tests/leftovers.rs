@@ -122,6 +122,7 @@ async fn after_a_handler_that_blocks_no_other_is_called() {
     let report = host.shutdown().await.unwrap();
     let cut = &report.daemon("block").unwrap().cut;
     assert!(cut.iter().any(|cut| cut.blocking && !cut.gone && cut.work.contains("`turn`")), "{report}");
+    assert!(cut.iter().all(|cut| !cut.work.contains("`own`")), "it is not at work: {report}");
     let before = log.lines();
     assert_eq!(log.count("cleanup"), 1, "{before:?}");
     drop(release);

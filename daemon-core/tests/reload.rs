@@ -4,15 +4,15 @@
 mod probe;
 
 use std::future::pending;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 
 use daemon_core::testing::{Signal, TestHost, TestHostBuilder};
 use daemon_core::{
-    Configuration, Context, DaemonBase, DaemonReloadOutcome as Outcome, Error, ReloadOutcome, ReloadReport, Result,
-    State, daemon,
+    Configuration, Context, DaemonBase, DaemonReloadOutcome as Outcome, Error, Host, ReloadOutcome, ReloadReport,
+    Result, State, daemon,
 };
-use probe::{Log, S, assert_nothing_left, until};
+use probe::{Bomb, Log, S, assert_nothing_left, until};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -172,6 +172,11 @@ async fn a_refusal_changes_nothing_and_all_are_told() {
     assert_eq!(host.status().reloads, 0);
     let report = host.handle().reload().await.unwrap();
     assert_eq!((report.outcome, report.reason.as_deref()), (ReloadOutcome::Refused, Some("the file is gone")));
+    assert!(!report.is_reloaded());
+    let (first, told) =
+        report.to_string().split_once('\n').map(|(first, told)| (first.to_owned(), told.to_owned())).unwrap();
+    assert!(first.starts_with("t refused to reload: asked for by"), "{first}");
+    assert_eq!(told, "  the configuration: the file is gone\n", "of whom nothing changed nothing is told");
     host.handle().restart_daemon("other").await.unwrap();
     assert_eq!(log.count("other=0"), 2, "it has what it had");
     assert_eq!(host.shutdown().await.exit_code, 0);
@@ -489,15 +494,80 @@ impl DaemonBase for Quiet {}
 async fn a_configuration_is_dropped_once_nobody_has_it() {
     let (first, second) = (Log::default(), Log::default());
     let (one, two) = (first.on_drop("gone"), second.clone());
-    let host = TestHost::new("t").configuration(Arc::new(one), move || Ok::<_, Error>(Arc::new(two.on_drop("gone"))));
+    let loader = second.on_drop("loader gone");
+    let load = move || {
+        let _: &probe::Says = &loader;
+        Ok::<_, Error>(Arc::new(two.on_drop("gone")))
+    };
+    let host = TestHost::new("t").configuration(Arc::new(one), load);
     let host = host.daemon(Quiet).start().await;
     drop(host.handle().reload().await.unwrap());
     first.said("gone").await;
     assert!(!second.has("gone"));
     let handle = host.handle();
     host.shutdown().await.assert_clean();
-    assert!(second.has("gone"));
+    assert!(second.has("gone") && second.has("loader gone"));
     assert_eq!(handle.status().reloads, 1);
+}
+
+#[tokio::test]
+async fn a_configuration_that_panics_as_it_is_dropped_keeps_no_reload_from_its_end() {
+    let host = TestHost::new("t").configuration(Bomb("a configuration"), || Ok::<_, Error>(Bomb("the next")));
+    let host = host.daemon(Quiet).start().await;
+    for _ in 0..2 {
+        let report = host.handle().reload().await.unwrap();
+        assert!(report.is_reloaded(), "{report}");
+    }
+    host.shutdown().await.assert_clean();
+}
+
+/// Its destructor says that it begins, and takes until it is let go by a hang-up.
+struct Lasting(Option<(mpsc::Sender<()>, Mutex<mpsc::Receiver<()>>)>);
+impl Drop for Lasting {
+    fn drop(&mut self) {
+        if let Some((begins, let_go)) = self.0.take() {
+            begins.send(()).unwrap();
+            assert!(let_go.lock().unwrap().recv().is_err(), "it is let go by a hang-up");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_configuration_that_takes_long_to_be_dropped_holds_no_life_up() {
+    let (begins, begun) = mpsc::channel();
+    let (let_go, waits) = mpsc::channel();
+    let first = Lasting(Some((begins, Mutex::new(waits))));
+    let host = Host::new("t").configuration(first, || Ok::<_, Error>(Lasting(None)));
+    let host = host.daemon(Quiet).start().await.unwrap();
+    let handle = host.handle();
+    let reload = tokio::spawn(async move { handle.reload().await });
+    tokio::task::spawn_blocking(move || begun.recv().unwrap()).await.unwrap();
+    let restarted = tokio::time::timeout(S(60), host.handle().restart_daemon("quiet")).await;
+    drop(let_go);
+    restarted.expect("it is not held up").unwrap();
+    assert!(reload.await.unwrap().unwrap().is_reloaded());
+    host.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_configuration_that_is_not_loaded_for_a_panic_or_in_time_is_refused() {
+    let log = Log::default();
+    let (given_up, hangs) = (log.clone(), AtomicBool::new(false));
+    let load = move || {
+        let (given_up, hangs) = (given_up.on_drop("given up"), hangs.fetch_not(Ordering::Relaxed));
+        async move {
+            let _given_up = given_up;
+            assert!(hangs, "no such luck");
+            pending::<Result<u32>>().await
+        }
+    };
+    let host = TestHost::new("t").configuration(1_u32, load).start().await;
+    for reason in ["panicked: no such luck", "did not end within 60s"] {
+        let report = host.handle().reload().await.unwrap();
+        assert_eq!((report.outcome, report.reason.as_deref()), (ReloadOutcome::Refused, Some(reason)));
+    }
+    until("the one that hangs is given up", || log.count("given up") == 2).await;
+    host.shutdown().await.assert_clean();
 }
 
 #[tokio::test]

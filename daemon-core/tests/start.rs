@@ -737,6 +737,32 @@ impl DaemonBase for Hasty {
     }
 }
 
+#[daemon(name = "frail", optional, no_handlers)]
+struct Frail;
+impl DaemonBase for Frail {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        Err("frail".into())
+    }
+}
+
+#[daemon(name = "hesitates", no_handlers)]
+struct Hesitates;
+impl DaemonBase for Hesitates {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        tokio::time::sleep(S(1)).await;
+        cx.request_shutdown();
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_was_stopped_while_it_started_has_not_failed_for_an_optional_daemon_that_did() {
+    let stopped = Host::new("t").daemon(Frail).daemon(Hesitates).start().await.unwrap_err();
+    let StartError::Stopped { start, shutdown } = stopped else { panic!("{stopped}") };
+    assert_eq!(daemon(&start, "frail").reason.as_deref(), Some("frail"), "{start}");
+    assert_eq!(shutdown.exit_code, 0, "{shutdown}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_asks_for_the_shutdown_while_it_starts_never_runs() {
     let stopped = Host::new("t").daemon(Hasty).start().await.unwrap_err();

@@ -579,3 +579,18 @@ async fn who_subscribes_while_the_queues_drain_is_not_left_waiting() {
     assert!(report.is_clean(), "{report}");
     assert!(report.stop_ms < 100, "{report}");
 }
+
+#[daemon(name = "needless", optional, no_handlers)]
+struct Needless;
+impl DaemonBase for Needless {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        Err("it could not save".into())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_wrong_in_the_stop_of_an_optional_daemon_is_told_and_is_no_failure_of_the_host() {
+    let report = Host::new("t").daemon(Needless).start().await.unwrap().shutdown().await.unwrap();
+    assert_eq!(report.daemon("needless").unwrap().problems, ["cleanup: it could not save"]);
+    assert!(report.exit_code == 0 && !report.is_clean(), "{report}");
+}

@@ -250,6 +250,7 @@ async fn a_failed_daemon_that_nobody_needs_can_be_started_again() {
     handle.daemon::<Extra>().unwrap().0.notify_one();
     stage.until("extra", State::Failed).await;
     assert_eq!(handle.status().state, State::Running);
+    handle.stop_daemon("extra").await.expect("it does not run");
     handle.start_daemon("extra").await.unwrap();
     let report = stage.host.shutdown().await.unwrap();
     assert_eq!(report.exit_code, 0, "{report}");
@@ -269,6 +270,8 @@ async fn one_that_wants_another_is_degraded_without_it() {
     handle.stop_daemon("fragile").await.unwrap();
     assert_eq!(degraded("friend"), ["wants `fragile`, which is stopped"]);
     assert!(degraded("stranger").is_empty());
+    handle.stop_daemon("friend").await.unwrap();
+    assert!(degraded("friend").is_empty(), "it does not run itself");
     assert_eq!(stage.host.shutdown().await.unwrap().exit_code, 0);
 }
 

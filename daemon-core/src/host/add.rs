@@ -61,9 +61,8 @@ impl Board {
             .subscribe(&self.bus)
             .map_err(|error| Error::Refused { daemon: name.clone(), fault: error.to_string() })?;
         let names = |on: &[usize]| on.iter().map(|&on| self.slot(on).name.to_string()).collect();
-        let slot = Slot::new(&*unit, wave, names(&requires), names(&wants), intake.clone(), self.journal.clone());
-        let added = self.add(slot, || Happening::Add { unit, requires, wants });
-        added.inspect_err(|_| intake.close())
+        let slot = Slot::new(&*unit, wave, names(&requires), names(&wants), intake, self.journal.clone());
+        self.add(slot, || Happening::Add { unit, requires, wants })
     }
 
     /// Finds a place for a daemon among those there are, as [`Host::check`](crate::Host::check) does before the start.

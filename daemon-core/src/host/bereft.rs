@@ -44,7 +44,7 @@ fn bereave(board: &Board) {
     board.set_state(State::Stopped);
     quietly(|| board.stopping.cancel()); // a waker of the user's
     board.claimed.give_back();
-    quietly(|| board.bus.end_taps());
+    board.bus.end_taps();
 }
 
 impl Slot {
@@ -63,7 +63,7 @@ impl Slot {
         }
         drop_quietly(lived);
         drop_quietly(life);
-        quietly(|| self.intake.close());
+        self.intake.close();
         if !ended {
             self.enter_for(State::Stopped, Some(CAUSE.to_owned()));
         }
@@ -73,8 +73,8 @@ impl Slot {
 /// What a stop does of its own, and what wakes those who wait.
 fn end(life: &Life) {
     life.tasks.close();
-    quietly(|| life.close_pulled());
-    quietly(|| life.cancel.cancel());
+    life.close_pulled();
+    quietly(|| life.cancel.cancel()); // a waker of the user's
     life.enter(Phase::Over);
     drop(life.drop_guards()); // a panic has been logged
     drop(life.forget_intervals());

@@ -299,3 +299,6 @@ impl Board {
         (whole.cause.clone(), whole.stopping_since)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,9 +9,9 @@ use tokio::time::Instant;
 /// `chain` is the sum of the ceilings along that chain, this daemon's own included.
 pub(crate) fn share(ceiling: Duration, remaining: Duration, chain: Duration) -> Duration {
     if chain.is_zero() {
-        return ceiling.min(remaining);
+        return Duration::ZERO; // it needs none
     }
-    ceiling.min(remaining.mul_f64((ceiling.as_secs_f64() / chain.as_secs_f64()).min(1.0)))
+    ceiling.min(remaining.mul_f64(ceiling.as_secs_f64() / chain.as_secs_f64()))
 }
 
 /// When, after its beginning, each step of a daemon's stop must have ended. What a step leaves unused goes to the next.

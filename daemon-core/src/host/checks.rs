@@ -113,7 +113,7 @@ impl Seen {
         HostReadiness {
             ready: self.is_ready(),
             started: self.ran,
-            stopping: self.ends || matches!(self.host, State::Stopping | State::Stopped) && self.ran,
+            stopping: self.ends,
             down: self.daemons.iter().filter_map(is_down).collect(),
         }
     }

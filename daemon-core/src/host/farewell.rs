@@ -322,6 +322,24 @@ mod tests {
     }
 
     #[test]
+    fn one_that_blocks_the_only_worker_is_told_of_as_cut_though_nobody_could_abort_it() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let control = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let ((let_go, blocks), (begins, begun)) = (std::sync::mpsc::channel::<()>(), oneshot::channel());
+        let blocks = handler(move || async move {
+            begins.send(()).unwrap();
+            assert!(blocks.recv().is_err(), "it is let go by a hang-up");
+        });
+        let farewell = Farewell::new(vec![blocks], None);
+        let said = farewell.clone();
+        runtime.spawn(async move { said.run(Instant::now() + FOREVER).await });
+        control.block_on(begun).unwrap();
+        let stops = farewell.stops();
+        assert!(farewell.was_cut() && matches!(&stops[..], [stop] if stop.cut.as_ref().is_some_and(|cut| !cut.gone)));
+        drop(let_go);
+    }
+
+    #[test]
     fn nobody_waits_for_ever_for_a_worker_that_is_blocked() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let control = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -323,6 +323,9 @@ mod tests {
             let graph = if last_is_added {
                 let mut graph = Graph::new(edges[..size - 1].to_vec()).expect("acyclic");
                 prop_assert_eq!(graph.add(edges[size - 1].clone()), size - 1);
+                for (added, built) in graph.nodes.iter().zip(Graph::new(edges.clone()).expect("acyclic").nodes) {
+                    prop_assert_eq!((added.wave, &added.dependents), (built.wave, &built.dependents));
+                }
                 graph
             } else {
                 Graph::new(edges.clone()).expect("acyclic")
@@ -340,6 +343,20 @@ mod tests {
                 prop_assert_eq!(together[at], chain[0]);
             }
         }
+    }
+
+    #[test]
+    fn what_many_ways_lead_to_is_come_to_once() {
+        let steps = 64_usize;
+        // Two beside each other at each step, and each requires both of the step below: twice as many ways for each.
+        let edges = (0..2 * steps).map(|at| {
+            let below = (at / 2).checked_sub(1).map_or(Vec::new(), |step| vec![2 * step, 2 * step + 1]);
+            Edges { name: at.to_string().into(), requires: below, wants: Vec::new(), plane: Plane::Workers }
+        });
+        let graph = Graph::new(edges.collect()).expect("acyclic");
+        assert_eq!(graph.those_that_require(0).len(), 2 * (steps - 1));
+        assert_eq!(graph.what_it_requires(2 * steps - 1).len(), 2 * (steps - 1));
+        assert_eq!(graph.longest_chains(&[2 * steps - 1], |_| Duration::MAX), [Duration::MAX], "it has no greater sum");
     }
 
     #[test]

@@ -89,3 +89,41 @@ impl Leaving {
         all.filter(move |(plane, _)| only.is_none_or(|only| only == *plane)).map(|(_, tasks)| tasks)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+    use crate::host::planes;
+    use crate::host::workers::runtime;
+
+    #[test]
+    fn whose_destructors_are_under_way_is_told_by_name_and_by_plane() {
+        let ((workers, _), operations) = (runtime(3).unwrap(), planes::operations().unwrap());
+        let leaving = Leaving::default();
+        assert!(leaving.takes(Plane::Operations), "nobody knows yet");
+        leaving.run_on(&Planes::new(workers.handle(), Some(&operations)));
+        assert!(leaving.takes(Plane::Operations));
+        let (begun, end) = (Arc::new(Barrier::new(5)), Arc::new(Barrier::new(5)));
+        let values = [(Plane::Workers, "b"), (Plane::Workers, "a"), (Plane::Workers, "b"), (Plane::Operations, "c")];
+        for (plane, name) in values {
+            let (begun, end) = (begun.clone(), end.clone());
+            let destructor = move || {
+                begun.wait();
+                end.wait();
+            };
+            drop(leaving.let_go(plane, name, Box::new(destructor)));
+        }
+        begun.wait();
+        let (under_way, all, polled) =
+            (leaving.under_way(), leaving.statuses().len(), leaving.polled(Some(Plane::Operations)));
+        end.wait(); // before anything is asserted: what blocks would hold up a failure, too
+        assert_eq!((under_way, all), (["a", "b", "c"].map(str::to_owned).to_vec(), 4));
+        assert_eq!(polled.iter().map(|(_, value)| &*value.name).collect::<Vec<_>>(), ["c"]);
+
+        let leaving = Leaving::default();
+        leaving.run_on(&Planes::new(workers.handle(), None));
+        assert!(!leaving.takes(Plane::Operations) && leaving.takes(Plane::Workers));
+    }
+}

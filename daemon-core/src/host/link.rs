@@ -253,7 +253,7 @@ impl Board {
             };
             drop(sender.send(outcome)); // the caller may have gone
         };
-        life.spawn(Label::new(TaskKind::Command, &name), run).map_err(|_| CallError::ShuttingDown { daemon })?;
+        drop(life.spawn(Label::new(TaskKind::Command, &name), run)); // refused: no reply comes, as if it had been cut
         Ok((waits, reply))
     }
 
@@ -278,7 +278,7 @@ impl Board {
         let slots = self.slots();
         let Some(asks) = slots.iter().find(of) else { return false };
         if asks.name == target.name {
-            return wish != Wish::Start || asks.state() != State::Running;
+            return true; // one that runs and is to be started need not be waited for either
         }
         let starts = wish != Wish::Stop && asks.state() != State::Running && needs(&slots, target, asks, true);
         starts || (wish != Wish::Start && needs(&slots, asks, target, stopping))
@@ -303,4 +303,31 @@ fn needs(slots: &[Arc<Slot>], from: &Slot, on: &Slot, or_wants: bool) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::builder::Host;
+    use crate::host::conductor::Conductor;
+    use crate::host::factory::Source;
+    use crate::host::quiet::Quiet;
+    use crate::host::unit::{Unit, UnitOf};
+    use crate::schedule::Clock;
+
+    #[test]
+    fn what_many_ways_lead_to_is_come_to_once() {
+        let Conductor { board, bus, .. } = Host::new("t").daemon(Quiet).assemble(Clock::new()).unwrap();
+        let slot = |at: usize| {
+            let unit = UnitOf::<Quiet>::new(&at.to_string(), Source::Value(std::sync::Mutex::default()));
+            let intake = unit.subscribe(&bus).unwrap();
+            // Two beside each other at each step, and each requires both of the step below: twice as many ways for each.
+            let below = (at / 2).checked_sub(1).map_or(Vec::new(), |step| vec![2 * step, 2 * step + 1]);
+            let below = below.iter().map(ToString::to_string).collect();
+            Arc::new(Slot::new(&unit, 1, below, Vec::new(), intake, board.journal.clone()))
+        };
+        let slots: Vec<_> = (0..128).map(slot).collect();
+        assert!(needs(&slots, &slots[127], &slots[0], false));
+        assert!(!needs(&slots, &slots[127], &slots[126], false) && !needs(&slots, &slots[0], &slots[127], true));
+    }
 }

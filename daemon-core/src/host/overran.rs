@@ -126,6 +126,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_gone_is_told_apart_from_what_is_still_there_of_its_name() {
+        let (mut overran, (work, _end)) = (Overran::default(), working());
+        let (number, task) = work.numbered().remove(0);
+        let cuts = [true, false, false].map(|gone| (number, Cut::new(&task, gone, &[])));
+        let news = overran.book(1, &work, cuts.into_iter());
+        assert_eq!(news.iter().map(|cut| cut.gone).collect::<Vec<_>>(), [true, false], "{news:?}");
+    }
+
+    #[tokio::test]
     async fn what_was_there_is_told_of_as_the_latest_life_s_and_counts_for_each_life() {
         let (mut overran, (first, end), (second, other)) = (Overran::default(), working(), working());
         assert_eq!(book(&mut overran, 1, &first, true), 1, "gone");

@@ -74,12 +74,10 @@ impl Roster {
         self.known.push(new);
     }
 
-    /// Takes the last one out again.
+    /// Takes the last one out again, whose name no other has.
     pub(super) fn pop(&mut self) {
         let Some(last) = self.known.pop() else { return };
-        if self.at(&last.name) == Some(self.known.len()) {
-            self.by_name.remove(&last.name);
-        }
+        self.by_name.remove(&last.name);
         if let Some(instances) = self.by_type.get_mut(&last.type_id) {
             instances.pop();
         }

@@ -25,7 +25,7 @@ use crate::context::{Context, HostHandle, HostLink, Life};
 use crate::error::Error;
 use crate::reload::{DaemonReload, DaemonReloadOutcome as Outcome, ReloadOutcome, ReloadReport};
 use crate::status::TaskKind;
-use crate::task::{Failure, Label, aside, caught, current, drop_quietly};
+use crate::task::{Failure, Label, aside, caught, current};
 
 /// What is asked of a daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,7 +191,7 @@ impl Board {
                         findings.note(&slot, outcome, Some(failure.to_string()));
                         return Err(Stuck);
                     }
-                    None => tokio::task::yield_now().await, // it stops; its next life is another
+                    None => {} // it stops; its next life is another
                 }
             }
             if self.commit(next) {
@@ -300,7 +300,7 @@ fn begin(alive: &Alive, step: Step, next: &Configured) -> Option<Begun> {
     let work = async move {
         let ended = caught(|| call).await;
         match &ended {
-            Ok(()) if step == Step::Reload => drop_quietly(life.configure(next)),
+            Ok(()) if step == Step::Reload => drop(life.configure(next)),
             Ok(()) => {}
             Err(failure) => life.failed(TaskKind::Reload, step.name(), failure),
         }

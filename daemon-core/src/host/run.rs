@@ -120,8 +120,8 @@ impl Host {
         let mut report = board.shutdown_report(code);
         report.blocked_threads = lookout.unknown();
         let until = Instant::now() + patience;
-        voice.last_words(report, patience.saturating_sub(GIVING_BACK));
-        let left = until.saturating_duration_since(Instant::now()).max(GIVING_BACK);
+        voice.last_words(report, for_words(patience));
+        let left = for_giving_back(until, Instant::now());
         if matches!(end, End::Stopped { .. }) {
             give_back(board, left);
             // Never waits for a blocked thread.
@@ -131,6 +131,16 @@ impl Host {
         give_back(board.clone(), left);
         exit(code, EXITING)
     }
+}
+
+/// How long the last words may take of so much time.
+fn for_words(patience: Duration) -> Duration {
+    patience.saturating_sub(GIVING_BACK)
+}
+
+/// How long giving back may take after them, however late they ended.
+fn for_giving_back(until: Instant, now: Instant) -> Duration {
+    until.saturating_duration_since(now).max(GIVING_BACK)
 }
 
 /// Waits for whichever comes first: the host's end, the end of its budget, or a signal that forces the exit. Returns also
@@ -222,5 +232,21 @@ async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_last_leaves_time_to_give_back_what_is_held_and_both_together_leave_time_to_exit() {
+        let patience = LAST - EXITING;
+        assert_eq!(for_words(patience) + GIVING_BACK + EXITING, LAST);
+        let until = Instant::now() + patience;
+        assert_eq!(for_giving_back(until, until - PATIENCE), PATIENCE);
+        for late in [Duration::ZERO, LAST] {
+            assert_eq!(for_giving_back(until, until + late), GIVING_BACK);
+        }
     }
 }

@@ -72,10 +72,9 @@ impl Settings {
     pub(super) fn replace(&self, next: &Configured, may: impl FnOnce() -> bool) -> bool {
         let mut current = self.current();
         let before = may().then(|| std::mem::replace(&mut *current, next.clone()));
-        drop(current);
+        drop(current); // before what it was, which is the user's
         let replaced = before.is_some();
         self.changes.fetch_add(u64::from(replaced), Ordering::Relaxed);
-        drop_quietly(before);
         replaced
     }
 
@@ -156,7 +155,7 @@ impl Settings {
         drop(work.abort(TaskKind::Load));
         let (current, load) = (std::mem::take(&mut self.current().configuration), self.loader().take());
         let gone = work.spawn(Label::new(TaskKind::Load, "destructor of the configuration"), async move {
-            drop_quietly(current);
+            drop(current);
             drop_quietly(load);
         });
         drop(gone); // never closed: it cannot be refused

@@ -24,7 +24,7 @@ use crate::definition::{CheckOptions, CommandOutline};
 use crate::event::SubscriptionStatus;
 use crate::status::State;
 use crate::sync::{Mutex, MutexGuard, watch};
-use crate::task::{FOREVER, Tally, Tasks};
+use crate::task::{Tally, Tasks};
 use crate::unwind::{quietly, woke_badly};
 
 /// One daemon on the board.
@@ -115,7 +115,7 @@ impl Slot {
             requires,
             wants,
             optional: unit.declaration().optional,
-            start_timeout: unit.declaration().start_timeout.map(|timeout| timeout.min(FOREVER)),
+            start_timeout: unit.declaration().start_timeout,
             stop_timeout: unit.declaration().stop_timeout,
             commands: outline.commands,
             checks: outline.checks,

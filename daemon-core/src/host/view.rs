@@ -311,3 +311,6 @@ fn handlers(task: &TaskStatus, busy: &[SubscriptionStatus]) -> String {
         false => format!("event handler {}", names.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests;

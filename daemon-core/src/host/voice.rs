@@ -17,7 +17,6 @@ use super::settled::{OnSettled, Settled};
 use crate::error::DaemonError;
 use crate::reload::ReloadReport;
 use crate::status::BlockedWork;
-use crate::task::drop_quietly;
 use crate::unwind::quietly;
 
 /// How long a clean end waits for its report to be written, if the budget allows.
@@ -204,7 +203,7 @@ pub(super) fn give_back(board: Arc<Board>, patience: Duration) {
             write_error(&format!("{error}\n"));
         }
         drop(given);
-        drop_quietly(board);
+        drop(board);
     }));
     given_back.wait(patience); // late: go on
 }

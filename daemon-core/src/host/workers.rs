@@ -156,10 +156,37 @@ impl Lookout {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
     use super::*;
 
     #[test]
     fn threads_that_cannot_be_had_are_an_error() {
         assert!(build(Builder::new_multi_thread().worker_threads(usize::MAX)).is_err());
+    }
+
+    #[test]
+    fn the_first_that_wakes_after_all_have_slept_asks_to_be_watched_and_no_other_does() {
+        let pulse = Pulse { awake: AtomicUsize::new(1), watched: AtomicBool::new(true), woke: Notify::new() };
+        let asked = || pin!(pulse.woken()).poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        assert!(!pulse.leave(), "one is awake");
+        pulse.wake();
+        assert!(!asked(), "somebody watches");
+        pulse.sleep();
+        pulse.sleep();
+        assert!(pulse.leave());
+        pulse.wake();
+        pulse.wake();
+        assert!(asked());
+        assert!(!asked(), "the other found it asked for");
+    }
+
+    /// The main thread looks, and would die of the overflow.
+    #[test]
+    fn a_limit_without_end_overflows_nothing() {
+        let (runtime, pulse) = runtime(1).unwrap();
+        let mut lookout = Lookout::new(Duration::MAX, runtime.handle().clone(), pulse);
+        drop(lookout.watch.look(Instant::now(), seen(runtime.handle()), Vec::new));
     }
 }

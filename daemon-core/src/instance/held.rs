@@ -86,6 +86,10 @@ static CLAIMS: Mutex<Vec<(Weak<Held>, Purpose)>> = Mutex::new(Vec::new());
 impl Claim {
     /// Locks the file at `path` for this process, makes it if it is absent, and writes the PID to it.
     pub(super) fn take(path: &Path, purpose: Purpose) -> Result<Self, LockError> {
+        Self::take_within(path, purpose, TO_SETTLE)
+    }
+
+    fn take_within(path: &Path, purpose: Purpose, to_settle: Duration) -> Result<Self, LockError> {
         let began = Instant::now();
         loop {
             let busy = match attempt(path)? {
@@ -102,7 +106,7 @@ impl Claim {
                 Attempt::Asked => "is asked for all the time",
                 Attempt::Moved => "is replaced all the time",
             };
-            if began.elapsed() > TO_SETTLE {
+            if began.elapsed() > to_settle {
                 return Err(LockError::unfit(path, busy));
             }
             std::thread::sleep(pause());
@@ -124,7 +128,6 @@ impl Claim {
     /// A claim to a file that this process has locked already, as something else.
     fn join(identity: Identity, purpose: Purpose) -> Option<Self> {
         let mut claims = claims();
-        claims.retain(|(held, _)| held.strong_count() > 0);
         let ours: Vec<_> = claims
             .iter()
             .filter_map(|(held, purpose)| Some((held.upgrade()?, *purpose)))
@@ -274,6 +277,27 @@ mod tests {
         let Attempt::Locked(held) = attempt(&path).unwrap() else { panic!("nobody has it") };
         let taken = attempt(&path).unwrap();
         assert!(matches!(taken, Attempt::Taken(identity, Some(12)) if identity == held.identity), "{taken:?}");
+    }
+
+    #[test]
+    fn a_file_that_somebody_asks_about_all_the_time_is_not_waited_for_for_ever() {
+        let (_dir, path, asks) = opened();
+        assert!(sys::try_shared(&asks).unwrap());
+        let refused = Claim::take_within(&path, Purpose::Lock, Duration::ZERO).unwrap_err();
+        assert!(refused.to_string().contains("is asked for all the time"), "{refused}");
+    }
+
+    /// Such as a child that was forked behind the back of the C library.
+    #[test]
+    fn a_lock_that_is_given_back_is_free_though_somebody_has_a_copy_of_it() {
+        let (_dir, path, file) = opened();
+        let copy = file.try_clone().unwrap();
+        let Attempt::Locked(held) = lock(&path, file).unwrap() else { panic!("nobody has it") };
+        std::fs::write(&path, "1").unwrap(); // another's by now: it stays
+        held.give_back().unwrap();
+        drop(held);
+        assert!(matches!(attempt(&path).unwrap(), Attempt::Locked(_)));
+        drop(copy);
     }
 
     #[test]

@@ -202,7 +202,7 @@ impl fmt::Debug for UpgradeEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::io::{DuplexStream, duplex};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
     use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
     use tokio_util::sync::CancellationToken;
 
@@ -253,6 +253,49 @@ mod tests {
         table.serve(connection).await;
         assert!(served.try_recv().is_err(), "there is nobody any more");
         assert_eq!(format!("{upgrades:?}"), "Upgrades { protocols: 0 }");
+    }
+
+    #[tokio::test]
+    async fn what_may_yet_be_for_it_is_not_served() {
+        let (sender, mut served) = unbounded_channel();
+        let upgrades = Upgrades::new();
+        let _entry = upgrades.add(Word(b"hello", sender));
+        let (_near, connection) = upgraded(b"hel");
+        upgrades.served().serve(connection).await;
+        assert!(served.try_recv().is_err());
+    }
+
+    /// Looks, as it is asked, whether others can be added meanwhile.
+    struct Looks(Upgrades);
+
+    impl Upgrade for Looks {
+        fn recognises(&self, _first: &[u8]) -> Recognition {
+            if self.0.0.protocols.try_lock().is_ok() { Recognition::Yes } else { Recognition::No }
+        }
+
+        fn serve(&self, _connection: Upgraded) -> BoxFuture<'_, ()> {
+            Box::pin(async {})
+        }
+    }
+
+    #[test]
+    fn who_is_asked_may_add_another() {
+        let upgrades = Upgrades::new();
+        let _entry = upgrades.add(Looks(upgrades.clone()));
+        assert_eq!(upgrades.served().recognises(b"hello"), Recognition::Yes);
+    }
+
+    #[tokio::test]
+    async fn the_bytes_it_was_recognised_by_come_first_however_few_are_read_at_once() {
+        let (mut near, mut connection) = upgraded(b"hello");
+        near.write_all(b", world").await.unwrap();
+        drop(near);
+        let mut two = [0; 2];
+        assert_eq!(connection.read(&mut two).await.unwrap(), 2);
+        assert_eq!((&two, connection.first()), (b"he", b"llo".as_slice()));
+        let mut rest = String::new();
+        connection.read_to_string(&mut rest).await.unwrap();
+        assert_eq!((&*rest, connection.first()), ("llo, world", b"".as_slice()));
     }
 
     #[test]

@@ -216,6 +216,10 @@ fn what_is_no_file_is_refused_and_left_alone() {
     let path = dir.path().join("daemon.lock");
     fs::create_dir(&path).unwrap();
     assert_eq!(refused(&path), "the lock file is a directory; remove it");
+    let held = fs::File::open(&path).unwrap();
+    held.lock().unwrap();
+    assert!(!is_daemon_alive(&path), "whatever it is locked for");
+    drop(held);
     fs::remove_dir(&path).unwrap();
     let made = Command::new("mkfifo").arg(&path).status().unwrap();
     assert!(made.success());
@@ -248,6 +252,13 @@ fn w14_only_what_is_ours_is_removed() {
     fs::rename(&other, &path).unwrap();
     lock.release().unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), "somebody else's");
+
+    fs::remove_file(&path).unwrap();
+    let lock = DaemonLock::acquire(&path).unwrap();
+    fs::rename(&path, &other).unwrap();
+    symlink(&other, &path).unwrap();
+    lock.release().unwrap();
+    assert!(exists(&path) && exists(&other), "the link is somebody else's, though it leads to ours");
 }
 
 #[cfg(unix)]

@@ -6,6 +6,9 @@
 #[cfg(unix)]
 mod dir;
 mod lock;
+#[cfg(unix)]
+#[path = "../log/mod.rs"]
+mod log;
 mod pid_file;
 #[cfg(unix)]
 mod socket;

@@ -33,6 +33,18 @@ fn a_second_one_is_refused() {
 }
 
 #[test]
+fn one_that_another_has_is_refused_whatever_else_this_process_has() {
+    let dir = TempDir::new().unwrap();
+    let (lock, path) = (DaemonLock::acquire(dir.path().join("daemon.lock")).unwrap(), dir.path().join("daemon.pid"));
+    let other = fs::File::create(&path).unwrap();
+    other.lock().unwrap();
+    fs::write(&path, own_pid().to_string()).unwrap();
+    let refused = PidFile::create(&path).unwrap_err();
+    assert_eq!(refused.code, DaemonErrorCode::AlreadyRunning);
+    lock.release().unwrap();
+}
+
+#[test]
 fn w11_one_that_a_dead_process_left_is_no_obstacle() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("daemon.pid");

@@ -54,6 +54,22 @@ fn a_socket_is_there_as_long_as_it_is_claimed() {
 }
 
 #[test]
+fn the_listener_waits_for_nothing_and_no_other_program_gets_it() {
+    let place = place();
+    let (_claim, listener) = place.bind().unwrap();
+    assert!(rustix::io::fcntl_getfd(&listener).unwrap().contains(rustix::io::FdFlags::CLOEXEC));
+    assert!(rustix::fs::fcntl_getfl(&listener).unwrap().contains(rustix::fs::OFlags::NONBLOCK));
+}
+
+#[test]
+fn its_directory_is_made_for_the_user_alone() {
+    let place = place();
+    let socket = place.dir.path().join("run/daemon.sock");
+    let (claim, _listener) = SocketClaim::bind(&socket, &place.lock).unwrap();
+    assert_eq!(mode(claim.path().parent().unwrap()), 0o700);
+}
+
+#[test]
 fn w20_nobody_else_may_connect() {
     let place = place();
     let (claim, _listener) = place.bind().unwrap();
@@ -169,4 +185,25 @@ fn the_lock_is_not_given_back_before_the_socket() {
     assert!(is_daemon_alive(&path));
     drop((claim, listener));
     assert!(!exists(&path) && !exists(&place.socket));
+}
+
+/// Nobody is there to be told by a value.
+#[test]
+fn what_cannot_be_removed_when_it_is_dropped_is_logged() {
+    let told = crate::log::Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(told.clone()).finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let place = place();
+        let (claim, _listener) = place.bind().unwrap();
+        let moved = place.dir.path().with_extension("moved");
+        fs::rename(place.dir.path(), &moved).unwrap();
+        fs::write(place.dir.path(), "in the way").unwrap();
+        drop(claim);
+        drop(place.lock);
+        fs::remove_file(place.dir.path()).unwrap();
+        fs::rename(moved, place.dir.path()).unwrap();
+    });
+    for line in ["cannot remove a socket", "cannot remove a lock file"] {
+        assert!(told.line(line).is_some_and(|line| line.contains("WARN")), "{}", told.text());
+    }
 }

@@ -1,6 +1,6 @@
 //! A program that contends for a lock, for the tests of it.
 //!
-//! `contender LOCK WITNESS [--fork stays|goes]`: for a byte of standard input it tries for the lock. It says `held by PID`, and
+//! `contender LOCK WITNESS [--fork stays|goes|takes]`: for a byte of standard input it tries for the lock. It says `held by PID`, and
 //! gives the lock back at the end of the input; or it says `refused by PID` or `failed: WHY` and ends.
 //!
 //! While it holds the lock it holds another one, on WITNESS, which nobody ever removes: who cannot have that one as well has found
@@ -12,13 +12,13 @@
 use std::fs::File;
 use std::process::ExitCode;
 
-use daemon_core::instance::DaemonLock;
+use daemon_core::instance::{DaemonLock, is_daemon_alive};
 use rustix::event::{PollFd, PollFlags};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [lock, witness, more @ ..] = &*args else { return ExitCode::from(2) };
-    let Ok(witness) = open_witness(witness) else { return ExitCode::from(2) };
+    let [lock, beside, more @ ..] = &*args else { return ExitCode::from(2) };
+    let Ok(witness) = open_witness(beside) else { return ExitCode::from(2) };
     // The standard library would read ahead, and take the bytes of others.
     if !matches!(rustix::io::read(std::io::stdin(), &mut [0; 1]), Ok(1)) {
         return ExitCode::SUCCESS;
@@ -38,16 +38,20 @@ fn main() -> ExitCode {
         println!("two hold it");
         return ExitCode::from(3);
     }
-    if let [_fork, then] = more
-        && fork()
-    {
-        if then == "goes" {
-            return ExitCode::SUCCESS; // with what it has of its parent's
+    let _second = match more {
+        [_fork, then] => {
+            let (Ok(second), Ok(file)) =
+                (DaemonLock::acquire(format!("{beside}.second")), in_place_of_a_lock(&format!("{beside}.before")))
+            else {
+                return ExitCode::from(2);
+            };
+            if fork() {
+                return forked(then, lock, &file, &format!("{beside}.own"));
+            }
+            Some(second)
         }
-        loop {
-            std::thread::park();
-        }
-    }
+        _ => None,
+    };
     println!("held by {}", std::process::id());
     // Waits for the end of the input, and leaves the bytes that are for others.
     let stdin = std::io::stdin();
@@ -69,4 +73,34 @@ fn open_witness(path: &str) -> std::io::Result<File> {
 fn fork() -> bool {
     // SAFETY: this program has one thread, so the child may do whatever the parent may.
     unsafe { libc::fork() == 0 }
+}
+
+/// A file with the number that a lock had which was given back.
+fn in_place_of_a_lock(path: &str) -> Result<File, Box<dyn std::error::Error>> {
+    DaemonLock::acquire(path)?.release()?;
+    Ok(File::open("/dev/null")?)
+}
+
+/// What a child does that was forked without exec, with what it has of its parent's.
+fn forked(then: &str, parents: DaemonLock, file: &File, own: &str) -> ExitCode {
+    match then {
+        "goes" => return ExitCode::SUCCESS,
+        "takes" => {
+            let own_lock = DaemonLock::acquire(own);
+            drop(parents);
+            let has = own_lock.is_ok() && is_daemon_alive(own) && file.metadata().is_ok();
+            let released = own_lock.and_then(DaemonLock::release).is_ok() && !std::path::Path::new(own).exists();
+            let Ok(file) = in_place_of_a_lock(own) else { return ExitCode::from(2) };
+            if fork() {
+                println!("grandchild: {}", file.metadata().is_ok());
+            } else {
+                println!("child: {}", has && released);
+            }
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
+    }
+    loop {
+        std::thread::park();
+    }
 }

@@ -24,9 +24,10 @@ fn a_forked_child_does_not_keep_the_lock_of_a_dead_parent() -> Result {
     let (_gate, mut parent) = arena.enter_one(&["--fork", "stays"])?;
     assert_eq!(parent.says(), format!("held by {}", parent.pid()));
     let [child] = *children(parent.pid())? else { return Err("it has no child".into()) };
-    assert!(has_open(parent.pid(), &arena.lock)?);
+    let second = arena.witness.with_extension("second");
+    assert!(has_open(parent.pid(), &arena.lock)? && has_open(parent.pid(), &second)?);
     let deadline = Instant::now() + SOON;
-    while has_open(child, &arena.lock)? {
+    while has_open(child, &arena.lock)? || has_open(child, &second)? {
         assert!(Instant::now() < deadline, "the child has its parent's lock");
         std::thread::yield_now(); // it has not run yet
     }
@@ -55,6 +56,20 @@ fn a_forked_child_that_ends_takes_nothing_along() -> Result {
     assert!(is_daemon_alive(&arena.lock), "the child dropped its copy of the lock, and the parent has it still");
     let (_other_gate, mut other) = arena.enter_one(&[])?;
     assert_eq!(other.says(), format!("refused by {}", parent.pid()));
+    drop(gate);
+    assert!(parent.end().success());
+    arena.starts();
+    Ok(())
+}
+
+#[test]
+fn a_forked_child_that_takes_a_lock_keeps_that_and_loses_nothing_else() -> Result {
+    let arena = Arena::new()?;
+    let (gate, mut parent) = arena.enter_one(&["--fork", "takes"])?;
+    let mut said = [parent.says(), parent.says(), parent.says()];
+    said.sort();
+    assert_eq!(said, ["child: true".to_owned(), "grandchild: true".to_owned(), format!("held by {}", parent.pid())]);
+    assert!(is_daemon_alive(&arena.lock), "the child dropped its copy of the lock, and the parent has it still");
     drop(gate);
     assert!(parent.end().success());
     arena.starts();

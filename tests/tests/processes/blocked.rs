@@ -140,6 +140,19 @@ fn the_operations_plane_can_be_told_to_stop_and_stops_though_every_worker_is_blo
 }
 
 #[test]
+fn shutdown_handlers_that_could_not_be_called_in_their_turn_are_called_once_a_worker_is_free() -> Result {
+    let mut subject = Subject::start("late/last-words", &[])?;
+    subject.says("blocking")?;
+    subject.signal(Signal::TERM)?;
+    subject.says("operator stops")?;
+    subject.running.write(b"\n")?;
+    let ended = subject.ends()?;
+    let stops = ended.out.find("operator stops");
+    assert!(stops.is_some() && stops < ended.out.find("last words"), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
 fn there_is_no_operations_plane_unless_there_was_one_from_the_beginning() -> Result {
     let ended = Subject::start("blocked/no-operations", &[])?.ends()?;
     assert_eq!(ended.code, Some(0), "{ended:#?}");

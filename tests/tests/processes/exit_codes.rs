@@ -191,6 +191,22 @@ fn each_end_has_its_code_and_tells_why() -> Result {
     Ok(())
 }
 
+/// What a program does after its host has run is done, unless threads are stuck for longer than the budget.
+#[test]
+fn whoever_runs_a_host_goes_on_after_a_stop_that_ends_in_time() -> Result {
+    for (kind, is_up, budget, goes_on) in
+        [("calm/ticking", "tick 1", "1000", 1), ("stuck/one-worker", "stuck", "200", 0)]
+    {
+        let program = Program::new(SUBJECT).env("SUBJECT_GOES_ON", "yes");
+        let subject = Subject::start_by(program, kind, &["--budget", budget])?;
+        subject.says(is_up)?;
+        subject.signal(Signal::TERM)?;
+        let ended = subject.ends()?;
+        assert_eq!(ended.said("goes on"), goes_on, "{kind}: {ended:#?}");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_report_that_cannot_be_written_is_said_and_changes_no_code() -> Result {
     let dir = tests::TempDir::new()?;

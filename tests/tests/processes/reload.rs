@@ -103,6 +103,12 @@ fn a_hang_up_during_a_reload_is_followed_by_another_reload() -> Result {
     std::fs::write(&settings, "two")?;
     subject.signal(Signal::HUP)?;
     subject.says("has two")?;
+    let mut told = 0;
+    let both = |line: &str| {
+        told += usize::from(line.starts_with("subject reloaded: SIGHUP"));
+        told == 2
+    };
+    subject.running.wait_for_line(Source::Stderr, SOON, both)?;
     subject.signal(Signal::TERM)?;
     let ended = subject.ends()?;
     assert_eq!((ended.code, ended.said("has slow"), ended.said("has two")), (Some(0), 1, 1), "{ended:#?}");

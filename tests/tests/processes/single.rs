@@ -1,6 +1,7 @@
 //! One instance: what a second one does, and what a first one leaves behind, however it ends.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 
 use daemon_core::Settled;
@@ -200,6 +201,13 @@ fn a_panic_of_who_waits_for_a_start_is_told_and_changes_nothing() -> Result {
 fn who_waits_for_a_start_is_told_before_the_process_ends() -> Result {
     let ended = Subject::start("faulty/start", &["--settled", "slowly"])?.ends()?;
     assert!(ended.code == Some(1) && ended.out.contains("slowly: {"), "{ended:#?}");
+
+    // Also if there is nothing else to say.
+    let subject = Subject::start("calm/ticking", &["--settled", "slowly", "--quiet", "yes"])?;
+    subject.says("tick 1")?;
+    subject.signal(Signal::TERM)?;
+    let ended = subject.ends()?;
+    assert!(ended.code == Some(0) && ended.out.contains("slowly: {") && ended.err.is_empty(), "{ended:#?}");
     Ok(())
 }
 
@@ -369,6 +377,15 @@ fn a_signal_ends_a_process_started_by_hand_that_is_stopped() -> Result {
 }
 
 #[test]
+fn a_process_started_by_hand_leaves_signals_alone_if_it_is_told_to() -> Result {
+    let place = Place::new()?;
+    let mut running = by_hand(&place, "process/without-signals")?;
+    running.signal(Signal::TERM)?;
+    assert_eq!(running.wait(SOON)?.signal(), Some(15), "nobody listens to it");
+    Ok(())
+}
+
+#[test]
 fn w17_a_second_signal_ends_a_process_started_by_hand() -> Result {
     let place = Place::new()?;
     let mut running = by_hand(&place, "process/never-ends")?;
@@ -391,6 +408,8 @@ fn w19_a_hang_up_without_a_terminal_kills_nobody() -> Result {
         running.signal(Signal::HUP)?;
         if kind == "calm/idle" {
             running.wait_for_line(Source::Stderr, SOON, |line| line.contains("reload"))?;
+        } else {
+            running.wait_for_line(Source::Stdout, SOON, |line| line == "reloaded")?;
         }
         running.signal(Signal::TERM)?;
         assert_eq!(running.wait(SOON)?.code(), Some(0), "{kind}");

@@ -237,7 +237,7 @@ async fn what_is_made_once_its_start_was_given_up_is_not_taken() {
 /// A life whose own task ends before it does, such as with its runtime, leaves nothing under way.
 #[tokio::test(start_paused = true)]
 async fn a_life_that_is_dropped_has_ended() {
-    let conductor = Host::new("t").daemon(Rows::default()).assemble(Clock::new()).unwrap();
+    let mut conductor = Host::new("t").daemon(Rows::default()).assemble(Clock::new()).unwrap();
     let (slot, (_order, stop)) = (conductor.board.slot(0), watch::channel(None));
     let mut lifecycle = unlived(&conductor);
     (lifecycle.stop, lifecycle.ended) = (stop, false);
@@ -249,4 +249,43 @@ async fn a_life_that_is_dropped_has_ended() {
     assert_eq!((slot.state(), life.tasks.statuses().len()), (State::Stopped, 0));
     let inner = slot.inner();
     assert!(inner.life.is_none() && inner.lived.is_none() && inner.reason.is_some());
+    // It is not for the conductor to end a host whose runtime is gone.
+    let mut told = std::iter::from_fn(|| conductor.happenings.try_recv().ok());
+    assert!(!told.any(|happening| matches!(happening, Happening::Died(_))));
+}
+
+/// Without its conductor nobody would ever order it to stop.
+#[tokio::test(start_paused = true)]
+async fn a_life_whose_conductor_is_gone_stops_at_once() {
+    let conductor = Host::new("t").daemon(Waits(Arc::new(Semaphore::new(0)))).assemble(Clock::new()).unwrap();
+    let (slot, (order, stop)) = (conductor.board.slot(0), watch::channel(None));
+    let mut lifecycle = unlived(&conductor);
+    lifecycle.stop = stop;
+    let lives = tokio::spawn(lifecycle.run());
+    settle().await;
+    assert_eq!(slot.state(), State::Running);
+    let since = Instant::now();
+    drop(order);
+    lives.await.unwrap();
+    assert!(since.elapsed() < Duration::from_secs(1), "its cleanup hangs");
+    assert_eq!(slot.state(), State::Stopped);
+    assert!(slot.inner().overran.cuts().iter().any(|cut| cut.work == "cleanup"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_under_way_keeps_its_time_if_the_conductor_is_gone() {
+    let may = Arc::new(Semaphore::new(0));
+    let conductor = Host::new("t").daemon(Waits(may.clone())).assemble(Clock::new()).unwrap();
+    let (slot, (order, stop)) = (conductor.board.slot(0), watch::channel(None));
+    let mut lifecycle = unlived(&conductor);
+    lifecycle.stop = stop;
+    let lives = tokio::spawn(lifecycle.run());
+    settle().await;
+    order.send_replace(Some(Order { share: HOUR, returns: false, restarts: false }));
+    settle().await;
+    drop(order);
+    sleep(HOUR / 100).await;
+    may.add_permits(1);
+    lives.await.unwrap();
+    assert!(slot.inner().overran.is_empty(), "its cleanup had time");
 }

@@ -78,7 +78,6 @@ impl DaemonProcess {
     fn host(&self) -> Host {
         let plan = &self.shared.plan;
         let mut host = (plan.host)(Host::new(&plan.name));
-        host.wanted.set_lock(Place::Nowhere);
         host.wanted.pid_file = plan.pid_file.clone().map_or(Place::Usual, Place::At);
         if let Some(timeout) = plan.shutdown_timeout {
             host = host.shutdown_timeout(timeout);

@@ -73,3 +73,20 @@ extern "C" fn remember(signal: c_int) {
 fn bit(signal: c_int) -> u32 {
     1 << signal
 }
+
+#[cfg(test)]
+mod tests {
+    use libc::{SIGPIPE, SIGUSR2};
+
+    use super::*;
+
+    #[test]
+    fn only_what_would_end_the_process_is_kept() {
+        assert_eq!(disposition(SIGPIPE).unwrap(), Disposition::Ignored, "as in every program in Rust");
+        assert!(!keep(SIGPIPE).unwrap());
+        assert_eq!(disposition(SIGPIPE).unwrap(), Disposition::Ignored);
+        assert!(keep(SIGUSR2).unwrap());
+        assert_eq!(disposition(SIGUSR2).unwrap(), Disposition::Handled);
+        assert!(!keep(SIGUSR2).unwrap(), "it has a handler, which goes on hearing it");
+    }
+}

@@ -99,3 +99,20 @@ extern "C" fn in_child() {
         place = here.next.get().map(|next| &**next);
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+#[expect(clippy::unwrap_used, reason = "a test states what it expects")]
+mod tests {
+    use super::*;
+
+    /// Its number alone does not tell: in a namespace of its own a child may have that of its parent.
+    #[test]
+    fn what_is_no_longer_listed_is_not_ours_and_is_not_closed() {
+        let kept = Kept::new(tempfile::tempfile().unwrap()).unwrap();
+        let descriptor = kept.file().unwrap().as_raw_fd();
+        kept.place.descriptor.store(FREE, Ordering::Release); // as the handler does in the child
+        assert!(kept.file().is_none());
+        drop(kept);
+        assert!(std::path::Path::new(&format!("/proc/self/fd/{descriptor}")).exists());
+    }
+}

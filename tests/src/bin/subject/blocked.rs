@@ -20,7 +20,7 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
 }
 
 /// Blocks until there is a line.
-fn block() {
+pub(crate) fn block() {
     println!("blocking");
     let mut line = String::new();
     let read = std::io::stdin().read_line(&mut line);

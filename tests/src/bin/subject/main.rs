@@ -12,6 +12,7 @@ mod calm;
 mod crowd;
 mod embedded;
 mod faulty;
+mod late;
 mod process;
 mod served;
 mod steps;
@@ -42,13 +43,18 @@ fn run() -> Result<ExitCode> {
         Some(("calm", which)) => calm::of(host, which)?,
         Some(("embedded", which)) => return embedded::run(host, which),
         Some(("faulty", which)) => faulty::of(host, which)?,
+        Some(("late", which)) => late::of(host, which)?,
         Some(("process", which)) => return process::run(which),
         Some(("served", which)) => served::of(host, which)?,
         Some(("steps", last)) => steps::of(host, last)?,
         Some(("stuck", which)) => stuck::of(host, which)?,
         _ => return Err(unknown(&kind)),
     };
-    Ok(host.run())
+    let code = host.run();
+    if std::env::var_os("SUBJECT_GOES_ON").is_some() {
+        println!("goes on");
+    }
+    Ok(code)
 }
 
 fn options(mut host: Host, mut args: impl Iterator<Item = String>) -> Result<Host> {

@@ -14,10 +14,20 @@ pub(crate) fn run(which: &str) -> Result<ExitCode> {
     if which == "overruns" {
         daemon = daemon.shutdown_timeout(Duration::from_millis(300));
     }
+    if which == "idle" {
+        let load = || {
+            println!("reloaded");
+            Ok::<_, daemon_core::BoxError>(())
+        };
+        daemon = daemon.host(move |host| host.configuration((), load));
+    }
+    if which == "without-signals" {
+        daemon = daemon.without_signals();
+    }
     let daemon = daemon.build();
     match which {
         "idle" => daemon.on_shutdown(|| async { println!("closed") }),
-        "busy" | "starts-again" | "stays" => {}
+        "busy" | "starts-again" | "stays" | "without-signals" => {}
         "overruns" | "never-ends" => daemon.on_shutdown(|| async {
             println!("closing");
             std::future::pending::<()>().await;
