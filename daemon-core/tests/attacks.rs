@@ -177,7 +177,8 @@ impl DaemonBase for Rouser {}
 struct Roused;
 impl DaemonBase for Roused {
     async fn initialize(&self, _cx: &Context) -> Result<()> {
-        Ok(tokio::time::sleep(MS(100)).await)
+        tokio::time::sleep(MS(100)).await;
+        Ok(())
     }
 }
 
@@ -278,9 +279,14 @@ impl DaemonBase for Endless {
 
 #[tokio::test(start_paused = true)]
 async fn limits_without_end_overflow_nothing() {
-    let host = Host::new("t").stop_budget(Duration::MAX).start_timeout(Duration::MAX).shutdown_timeout(Duration::MAX);
-    let host = host.daemon(Endless::default()).on_shutdown(|| async {});
-    let host = ends("start", host.start()).await.unwrap();
+    let host = || {
+        let host = Host::new("t").stop_budget(Duration::MAX).start_timeout(Duration::MAX);
+        host.shutdown_timeout(Duration::MAX).daemon(Endless::default()).on_shutdown(|| async {})
+    };
+    let running = ends("start", host().start()).await.unwrap();
+    assert!(ends("shutdown of what runs", running.shutdown()).await.unwrap().is_clean());
+
+    let host = ends("start", host().start()).await.unwrap();
     let handle = host.handle();
     assert!(handle.run_checks().await.iter().all(|check| check.failure.is_none()));
     let daemon = handle.daemon::<Endless>().unwrap();

@@ -197,6 +197,7 @@ async fn what_a_daemon_publishes_beyond_its_word_is_noticed_once() {
 #[tokio::test]
 async fn of_topics_made_up_at_run_time_a_bounded_number_is_remembered() {
     let host = Host::new("t").daemon(Rooms).start().await.unwrap();
+    let _looks_on = host.handle().tap("**").unwrap();
     for number in 0..1_000 {
         host.handle().publish_to(&format!("rooms:{number}:said"), Said).await.unwrap();
     }

@@ -193,16 +193,16 @@ async fn who_waits_for_what_a_daemon_had_queued_hears_when_that_has_stopped() {
     assert_nothing_left(&report);
 }
 
-/// Heeds at once that it is cancelled, wherever it is at work.
+/// Heeds at once that it is cancelled, wherever it is at work; in one place that is longer than in the others.
 #[daemon(name = "heeds")]
-struct Heeds(Log);
+struct Heeds(Log, &'static str);
 impl Heeds {
     async fn work(&self, what: &str, cx: &Context) {
         self.0.say(format!("{what} begins"));
         tokio::select! {
             biased;
             () = cx.cancelled() => self.0.say(format!("{what} is cut")),
-            () = tokio::time::sleep(S(1)) => self.0.say(format!("{what} ends")),
+            () = tokio::time::sleep(S(1 + u64::from(what == self.1))) => self.0.say(format!("{what} ends")),
         }
     }
 }
@@ -226,20 +226,22 @@ impl DaemonBase for Heeds {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_drained_is_not_cancelled_while_there_is_time() {
-    let log = Log::default();
-    let host =
-        Host::new("t").daemon(Heeds(log.clone())).configuration((), || Ok::<(), BoxError>(())).start().await.unwrap();
-    let handle = host.handle();
-    handle.publish(Said(None)).await.unwrap();
-    let reloads = handle.clone();
-    tokio::spawn(async move { reloads.reload().await });
-    let what = ["handler", "tick", "reload"];
-    until("all are at work", || what.iter().all(|what| log.has(&format!("{what} begins")))).await;
-    handle.stop_daemon("heeds").await.unwrap();
-    for what in what {
-        assert!(log.has(&format!("{what} ends")), "{:?}", log.lines());
+    let all = ["handler", "tick", "reload"];
+    for longest in all {
+        let log = Log::default();
+        let host = Host::new("t").daemon(Heeds(log.clone(), longest)).configuration((), || Ok::<(), BoxError>(()));
+        let host = host.start().await.unwrap();
+        let handle = host.handle();
+        handle.publish(Said(None)).await.unwrap();
+        let reloads = handle.clone();
+        tokio::spawn(async move { reloads.reload().await });
+        until("all are at work", || all.iter().all(|what| log.has(&format!("{what} begins")))).await;
+        handle.stop_daemon("heeds").await.unwrap();
+        for what in all {
+            assert!(log.has(&format!("{what} ends")), "{longest}: {:?}", log.lines());
+        }
+        assert_nothing_left(&host.shutdown().await.unwrap());
     }
-    assert_nothing_left(&host.shutdown().await.unwrap());
 }
 
 /// Looks, when it goes, at what has become of the events for it.

@@ -61,4 +61,7 @@ fn what_a_service_manager_made_is_taken_as_it_is() {
     assert_eq!(mode(&private), 0o775);
     let inside = layout("RUNTIME_DIRECTORY", &private).create_dir().unwrap();
     assert_eq!((inside.clone(), mode(&inside)), (private.join("waymark"), 0o700), "one that is made in it is not");
+    fs::set_permissions(&inside, fs::Permissions::from_mode(0o777)).unwrap();
+    let refused = layout("RUNTIME_DIRECTORY", &private).create_dir().unwrap_err();
+    assert!(matches!(refused, PathError::Unsafe { .. }), "{refused}");
 }

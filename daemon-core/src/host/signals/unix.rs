@@ -80,13 +80,16 @@ mod tests {
     #[tokio::test]
     async fn a_signal_between_the_steps_of_listening_is_told() {
         let mut signals = Signals::open(|kind| {
-            let number = rustix::process::Signal::from_named_raw(kind.as_raw_value());
-            let number = number.ok_or(io::ErrorKind::InvalidInput)?;
-            rustix::process::kill_process(rustix::process::getpid(), number)?;
+            let number = kind.as_raw_value();
+            let named = rustix::process::Signal::from_named_raw(number).ok_or(io::ErrorKind::InvalidInput)?;
+            rustix::process::kill_process(rustix::process::getpid(), named)?;
+            // It may come to another thread, and later; where it is ignored it comes to none.
+            while disposition(number)? == Disposition::Handled && !is_kept(number) {
+                std::thread::yield_now();
+            }
             signal(kind)
         })
         .unwrap();
-        let told = tokio::time::timeout(Duration::from_secs(30), signals.next()).await.unwrap();
-        assert!([Signal::TERM, Signal::INT, signals.meant].contains(&told), "{told:?}");
+        assert_eq!(tokio::time::timeout(Duration::from_secs(30), signals.next()).await, Ok(Signal::TERM));
     }
 }

@@ -63,6 +63,7 @@ fn on_windows_files_are_where_the_seed_has_them() {
     assert_eq!(run_time(&layout(WINDOWS())), there);
     assert_eq!(run_time(&layout(WINDOWS().with("TEMP", r"C:\Users\me\Temp\"))), there);
     assert_eq!(dir(WINDOWS().with("XDG_RUNTIME_DIR", r"C:\xdg").with("RUNTIME_DIRECTORY", r"C:\run")), there[0]);
+    assert_eq!(dir(WINDOWS().with("RUNTIME_DIRECTORY", r"\\server\run")), there[0], "it has no such manager");
     assert_eq!(dir(WINDOWS().with("TEMP", "").with("TMP", r"\\server\share")), r"\\server\share");
 }
 

@@ -101,7 +101,6 @@ extern "C" fn in_child() {
 }
 
 #[cfg(all(test, target_os = "linux"))]
-#[expect(clippy::unwrap_used, reason = "a test states what it expects")]
 mod tests {
     use super::*;
 
