@@ -294,6 +294,27 @@ mod tests {
         assert_eq!((state.lined.len(), state.queues[0].waiting.len()), (0, 0));
     }
 
+    struct Kept;
+
+    impl Event for Kept {
+        const TOPIC: &'static str = "test:kept";
+        const RETAIN: bool = true;
+    }
+
+    #[test]
+    fn who_stands_in_line_behind_what_was_retained_gets_its_turn() {
+        let bus = Bus::new();
+        let publisher = bus.publisher("tester");
+        publisher.try_publish(Kept).unwrap();
+        let options = QueueOptions::default().capacity(1);
+        let mut subscription = bus.subscribe::<Kept>("daemon", Kept::TOPIC, options).unwrap();
+        let mut waits = Box::pin(publisher.publish(Kept));
+        assert!(poll(&mut waits).is_pending());
+        assert!(subscription.try_recv().is_some());
+        assert!(poll(&mut waits).is_ready());
+        assert!(subscription.try_recv().is_some() && subscription.try_recv().is_none());
+    }
+
     #[test]
     fn a_life_that_took_nothing_lists_nothing_twice() {
         let (bus, options) = (Bus::new(), QueueOptions::default());
