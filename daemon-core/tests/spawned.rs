@@ -90,6 +90,44 @@ async fn a_result_that_nobody_wants_is_dropped_before_cleanup() {
     assert!(log.has("kept result dropped"));
 }
 
+#[daemon(name = "hurried", no_handlers, stop_timeout = "200ms")]
+#[derive(Default)]
+struct Hurried(OnceLock<Context>);
+
+impl DaemonBase for Hurried {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        drop(self.0.set(cx.clone()));
+        Ok(())
+    }
+}
+
+/// The only thread there is for such work is taken until the host has stopped.
+#[test]
+fn blocking_work_that_has_not_begun_when_its_daemon_stops_never_does() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(1).max_blocking_threads(1).enable_all().build().unwrap();
+    let (log, (free, taken)) = (Log::default(), std::sync::mpsc::channel::<()>());
+    runtime.block_on(async {
+        let first = tokio::task::spawn_blocking(move || taken.recv());
+        let host = Host::new("t").daemon(Hurried::default()).start().await.unwrap();
+        let cx = host.handle().daemon::<Hurried>().unwrap().0.get().unwrap().clone();
+        let (says, dropped) = (log.clone(), log.on_drop("dropped"));
+        let work = move || {
+            drop(dropped);
+            says.say("began");
+        };
+        let late = cx.spawn_blocking("late", work).unwrap();
+        let report = host.shutdown().await.unwrap();
+        assert!(matches!(late.await, Err(TaskEnded::Aborted)));
+        let cut = &report.daemon("hurried").unwrap().cut;
+        assert!(cut.len() == 1 && cut[0].gone, "{report}");
+        drop(free);
+        assert!(first.await.unwrap().is_err(), "it went on only now");
+        tokio::task::spawn_blocking(|| ()).await.unwrap(); // after all that waited for the thread
+    });
+    assert_eq!(log.lines(), ["dropped"]);
+}
+
 /// No step of a stop looks at all of the work for each piece of it: a crowd costs what its pieces do.
 #[tokio::test(start_paused = true)]
 async fn a_crowd_that_heeds_no_cancellation_is_aborted_and_named() {

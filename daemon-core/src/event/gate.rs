@@ -2,13 +2,14 @@
 //! Asked in the publisher's call and outside any lock.
 //!
 //! **Invariant:** code that panics costs its own subscription that event and nobody anything else: the event counts as
-//! offered and failed there, and the publisher and all other subscriptions go on.
+//! offered and failed there, and the publisher and all other subscriptions go on. So with its destructor: the last to hold it may be
+//! whoever closes the subscription, or a publisher.
 
 use super::event::AnyEvent;
 use super::filter::Filter;
 use super::key::{Conflation, Hashed};
 use super::plan::LanePlan;
-use crate::unwind::bury;
+use crate::unwind::{bury, quietly};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -65,6 +66,16 @@ impl Gate {
         if panics.is_power_of_two() {
             let subscription = &*self.subscription;
             tracing::error!(subscription, publisher, panics, "{what} panicked; the event counts as failed");
+        }
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        let (filter, conflation) = (self.filter.take(), self.conflation.take());
+        if !(quietly(|| drop(filter)) & quietly(|| drop(conflation))) {
+            let subscription = &*self.subscription;
+            tracing::error!(subscription, "the destructor of a filter or a key panicked");
         }
     }
 }

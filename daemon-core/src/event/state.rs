@@ -102,7 +102,7 @@ impl Missed {
 }
 
 /// Lets the consumer know that a queue has events of its own.
-fn list(queue: &mut Queue, index: u32, ready: &mut VecDeque<u32>) {
+pub(crate) fn list(queue: &mut Queue, index: u32, ready: &mut VecDeque<u32>) {
     if !queue.listed {
         queue.listed = true;
         ready.push_back(index);

@@ -253,9 +253,10 @@ impl Bus {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Fate, Overflow, PublishError};
+    use crate::event::{Fate, Filter, Overflow, PublishError};
     use std::pin::Pin;
-    use std::task::Waker;
+    use std::sync::Mutex;
+    use std::task::{Wake, Waker};
 
     struct Plain;
 
@@ -292,6 +293,61 @@ mod tests {
         }
         let state = subscription.registration.mailbox().lock();
         assert_eq!((state.lined.len(), state.queues[0].waiting.len()), (0, 0));
+    }
+
+    /// Panics when it is dropped.
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("a destructor");
+        }
+    }
+
+    /// Drops a subscription when it is woken.
+    struct Drops(Mutex<Option<Subscription<Plain>>>);
+
+    impl Wake for Drops {
+        fn wake(self: Arc<Self>) {
+            drop(self.0.lock().unwrap().take());
+        }
+    }
+
+    #[test]
+    fn who_closes_a_subscription_last_is_not_harmed_by_what_its_filter_holds() {
+        let (bus, bomb) = (Bus::new(), Bomb);
+        let filter = Filter::of(move |_: &Plain| {
+            let _held = &bomb;
+            true
+        });
+        let subscription = bus.subscribe("daemon", Plain::TOPIC, QueueOptions::default().when(filter)).unwrap();
+        let (handle, drops) = (subscription.handle(), Arc::new(Drops(Mutex::new(Some(subscription)))));
+        let waker = drops.clone().into();
+        let pulled = drops.0.lock().unwrap().as_mut().unwrap().poll_recv(&mut Context::from_waker(&waker));
+        assert!(pulled.is_pending());
+        handle.close();
+        assert!(!handle.is_open());
+    }
+
+    struct Kept;
+
+    impl Event for Kept {
+        const TOPIC: &'static str = "test:kept";
+        const RETAIN: bool = true;
+    }
+
+    #[test]
+    fn who_stands_in_line_behind_what_was_retained_gets_its_turn() {
+        let bus = Bus::new();
+        let publisher = bus.publisher("tester");
+        publisher.try_publish(Kept).unwrap();
+        let options = QueueOptions::default().capacity(1);
+        let mut subscription = bus.subscribe::<Kept>("daemon", Kept::TOPIC, options).unwrap();
+        let mut waits = Box::pin(publisher.publish(Kept));
+        assert!(poll(&mut waits).is_pending());
+        assert!(subscription.try_recv().is_some());
+        assert!(poll(&mut waits).is_ready());
+        assert!(subscription.try_recv().is_some() && subscription.try_recv().is_none());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 ///
 /// `chain` is the sum of the ceilings along that chain, this daemon's own included.
 pub(crate) fn share(ceiling: Duration, remaining: Duration, chain: Duration) -> Duration {
+    debug_assert!(ceiling <= chain, "it is on its chain, also while it stops");
     if chain.is_zero() {
         return Duration::ZERO; // it needs none
     }

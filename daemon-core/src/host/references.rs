@@ -77,7 +77,8 @@ impl Roster {
     /// Takes the last one out again, whose name no other has.
     pub(super) fn pop(&mut self) {
         let Some(last) = self.known.pop() else { return };
-        self.by_name.remove(&last.name);
+        let at = self.by_name.remove(&last.name);
+        debug_assert_eq!(at, Some(self.known.len()), "`{}` names another", last.name);
         if let Some(instances) = self.by_type.get_mut(&last.type_id) {
             instances.pop();
         }

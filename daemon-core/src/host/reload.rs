@@ -191,7 +191,8 @@ impl Board {
                         findings.note(&slot, outcome, Some(failure.to_string()));
                         return Err(Stuck);
                     }
-                    None => {} // it stops; its next life is another
+                    // It stops; its next life is another. It said so before it refused work, so this goes round for nobody.
+                    None => {}
                 }
             }
             if self.commit(next) {

@@ -17,6 +17,7 @@ use super::settled::{OnSettled, Settled};
 use crate::error::DaemonError;
 use crate::reload::ReloadReport;
 use crate::status::BlockedWork;
+use crate::task::drop_quietly;
 use crate::unwind::quietly;
 
 /// How long a clean end waits for its report to be written, if the budget allows.
@@ -203,7 +204,7 @@ pub(super) fn give_back(board: Arc<Board>, patience: Duration) {
             write_error(&format!("{error}\n"));
         }
         drop(given);
-        drop(board);
+        drop_quietly(board);
     }));
     given_back.wait(patience); // late: go on
 }
@@ -259,3 +260,54 @@ pub(super) fn show_logs() {
 
 #[cfg(not(feature = "log"))]
 pub(super) fn show_logs() {}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+    use crate::event::Event;
+    use crate::host::builder::Host;
+    use crate::host::quiet::Quiet;
+    use crate::schedule::Clock;
+    use crate::task::FOREVER;
+
+    /// What it panics with panics when it is dropped.
+    struct Spiteful(Option<Sender<()>>);
+
+    impl Event for Spiteful {
+        const TOPIC: &'static str = "test:spiteful";
+        const RETAIN: bool = true;
+    }
+
+    struct Payload;
+
+    impl Drop for Payload {
+        fn drop(&mut self) {
+            panic!("a payload");
+        }
+    }
+
+    impl Drop for Spiteful {
+        fn drop(&mut self) {
+            thread_local! {
+                static ENDS: RefCell<Option<Sender<()>>> = const { RefCell::new(None) };
+            }
+            ENDS.set(self.0.take()); // dropped once the thread has ended well
+            std::panic::panic_any(Payload);
+        }
+    }
+
+    /// The standard library ends a process in one thread of which a panic remains that cannot be dropped.
+    #[test]
+    fn what_a_board_holds_may_panic_with_what_panics_when_it_is_dropped() {
+        let (ends, ended) = channel();
+        let conductor = Host::new("t").daemon(Quiet).assemble(Clock::new()).unwrap();
+        conductor.bus.publisher("t").try_publish(Spiteful(Some(ends))).unwrap();
+        let board = conductor.board.clone();
+        drop(conductor);
+        give_back(board, FOREVER);
+        assert!(ended.recv().is_err());
+    }
+}

@@ -289,6 +289,7 @@ impl Slot {
     }
 
     fn pass_dates(&mut self, by: Now) -> Passed {
+        self.rebase(by); // the clock may have been set, and nobody said so yet
         let mut passed = Passed { count: 0, behind: 0, late: 0, gap: 0 };
         let Some((calendar, wall)) = self.calendar() else { return passed };
         passed.behind = by.wall.saturating_sub(*wall).max(0) as u64;
@@ -306,6 +307,7 @@ impl Slot {
 
     /// Gives it a timer, if a tick is to come.
     fn arm(&mut self) {
+        debug_assert!(self.has_times(), "without any it would ring for ever");
         self.state = if self.paused { State::Idle } else { State::Armed };
         let Some(extra) = &mut self.extra else { return };
         if let Some((_, i64::MAX)) = extra.calendar {

@@ -171,7 +171,8 @@ impl Tick {
             Outcome::Ran(Err(failure)) => Some(failure),
             _ => None,
         };
-        if streak.before != streak.now {
+        // beyond the greatest number they stay at that
+        if failure.is_some() || streak.before != streak.now {
             owner.booked(ticker, failure, streak.now);
         }
     }
@@ -201,5 +202,68 @@ impl<O: Owner> Drop for Running<O> {
         let took = Duration::from_nanos(now.moment.saturating_sub(self.tick.begun));
         self.tick.tell(&*self.owner, &self.outcome, self.tick.ticker.ended(&self.outcome, took));
         timers.ended(self.tick.slot, now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::schedule::{Clock, Period, Schedule};
+
+    /// Hears of ticks.
+    struct Hears {
+        timers: Timers,
+        tasks: Arc<Tasks>,
+        intake: CancellationToken,
+        told: Mutex<Vec<(bool, u32)>>,
+    }
+
+    impl Owner for Hears {
+        fn timers(&self) -> &Timers {
+            &self.timers
+        }
+
+        fn tasks(&self) -> &Arc<Tasks> {
+            &self.tasks
+        }
+
+        fn intake(&self) -> &CancellationToken {
+            &self.intake
+        }
+
+        fn call(&self, ticker: &Ticker) -> BoxFuture<'static, Result<()>> {
+            (ticker.tick)()
+        }
+
+        fn booked(&self, _ticker: &Ticker, failure: Option<&Failure>, in_a_row: u32) {
+            self.told.lock().unwrap().push((failure.is_some(), in_a_row));
+        }
+    }
+
+    /// One that comes every millisecond has failed so often after fifty days.
+    #[tokio::test]
+    async fn every_tick_that_fails_is_told_of_however_many_have_failed_before() {
+        let hears = Hears {
+            timers: Timers::new(Clock::new(), Arc::default()),
+            tasks: Tasks::new(tokio::runtime::Handle::current(), crate::task::Owner::nobody()),
+            intake: CancellationToken::new(),
+            told: Mutex::default(),
+        };
+        let fails = Arc::new(|| -> BoxFuture<'static, Result<()>> { Box::pin(async { Err("no luck".into()) }) });
+        let ticker = Arc::new(Ticker::new("tick", Schedule::every(Period::Off), fails));
+        let tick = Tick { slot: 0, ticker, begun: 0, late: None };
+        let failed = Outcome::Ran(Err(Failure::Timeout(Duration::ZERO)));
+        for (outcome, before, now) in [
+            (&failed, 0, 1),
+            (&failed, u32::MAX, u32::MAX),
+            (&Outcome::Ran(Ok(())), u32::MAX, 0),
+            (&Outcome::Ran(Ok(())), 0, 0),
+            (&Outcome::Aborted, 1, 1),
+        ] {
+            tick.tell(&hears, outcome, Streak { before, now });
+        }
+        assert_eq!(*hears.told.lock().unwrap(), [(true, 1), (true, u32::MAX), (false, 0)]);
     }
 }

@@ -230,6 +230,7 @@ impl Timetable {
 
     /// When something is due next; `None` if nothing is until an interval is changed or a tick ends.
     pub(crate) fn next(&mut self) -> Option<Moment> {
+        // One that is not ready any more is no reason to come again: whoever comes goes through them all.
         if !self.ready.is_empty() {
             return Some(0);
         }

@@ -112,7 +112,8 @@ impl DaemonProcess {
     /// Starts it, and returns once it is running.
     ///
     /// # Errors
-    /// [`AlreadyRunning`](DaemonErrorCode::AlreadyRunning): it is not stopped, or another process has the PID file;
+    /// [`AlreadyRunning`](DaemonErrorCode::AlreadyRunning): it is not stopped, or another process has the PID file, or the lock that its
+    /// host was given;
     /// [`PidError`](DaemonErrorCode::PidError): the PID file cannot be written;
     /// [`StartFailed`](DaemonErrorCode::StartFailed): anything else, also that it was stopped meanwhile. It is stopped
     /// then.
