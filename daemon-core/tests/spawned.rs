@@ -7,8 +7,9 @@ mod probe;
 use std::future::pending;
 use std::sync::OnceLock;
 
-use daemon_core::{Context, DaemonBase, Event, Host, Result, RunningHost, TaskEnded, TaskKind, daemon};
+use daemon_core::{Context, DaemonBase, Event, Host, PublishError, Result, RunningHost, TaskEnded, TaskKind, daemon};
 use probe::{Log, MS, S, until};
+use tokio::task::JoinHandle;
 
 /// Keeps its context for the test, and says when its cleanup begins.
 #[daemon(name = "spawner", no_handlers)]
@@ -190,5 +191,27 @@ async fn a_loop_that_publishes_what_makes_nobody_wait_leaves_others_their_turns(
     assert!(host.shutdown().await.unwrap().is_clean());
     for beats in beats {
         assert!(beats.await.unwrap() < FOR_EVER, "it heard of the shutdown");
+    }
+}
+
+/// It is no task of the daemon's, and so nobody ends it.
+#[tokio::test]
+async fn a_loop_that_publishes_after_its_life_leaves_others_their_turns() {
+    const FOR_EVER: u32 = 300_000;
+    let (host, cx, _) = started().await;
+    assert!(host.shutdown().await.unwrap().is_clean());
+    let loops: [JoinHandle<()>; 2] = [false, true].map(|waits| {
+        let cx = cx.clone();
+        tokio::spawn(async move {
+            for _ in 0..FOR_EVER {
+                let refused = if waits { cx.publish_and_wait(Beat).await.map(drop) } else { cx.publish(Beat).await };
+                assert!(matches!(refused, Err(PublishError::Stopping { .. })));
+            }
+        })
+    });
+    tokio::task::yield_now().await;
+    for task in loops {
+        assert!(!task.is_finished(), "it would hold its worker for ever");
+        task.abort();
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::Context;
 use super::life::{Phase, Registrations};
 use crate::event::{
-    Envelope, Event, Handles, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle, Tap, Until,
-    pause,
+    Crowd, Envelope, Event, Handles, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle, Tap,
+    Until, refused, take_turn,
 };
 use crate::task::{Wait, waits};
 
@@ -21,10 +21,15 @@ impl Context {
     /// # Cancel safety
     /// If the future is dropped while it waits, the event is dropped for those it waits for, and counted.
     pub async fn publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
-        self.may_publish()?;
         let publisher = &self.life.publisher;
-        let full = publisher.offer(event, Until::Queued).map_err(|fault| *fault)?;
-        if full.is_empty() { pause().await } else { waits(Wait::Publish, publisher.wait(full)).await }
+        match self.may_publish().and_then(|()| publisher.offer(event, Until::Queued)).map(Crowd::any) {
+            Ok(None) => {
+                take_turn().await;
+                Ok(())
+            }
+            Ok(Some(full)) => waits(Wait::Publish, publisher.wait(full)).await,
+            Err(fault) => refused(fault).await,
+        }
     }
 
     /// Publishes `event` on a topic known only at run time.
@@ -35,10 +40,15 @@ impl Context {
     /// # Cancel safety
     /// As [`publish`](Self::publish).
     pub async fn publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
-        self.may_publish()?;
         let publisher = &self.life.publisher;
-        let full = publisher.offer_to(topic, event, Until::Queued).map_err(|fault| *fault)?;
-        if full.is_empty() { pause().await } else { waits(Wait::PublishTo, publisher.wait(full)).await }
+        match self.may_publish().and_then(|()| publisher.offer_to(topic, event, Until::Queued)).map(Crowd::any) {
+            Ok(None) => {
+                take_turn().await;
+                Ok(())
+            }
+            Ok(Some(full)) => waits(Wait::PublishTo, publisher.wait(full)).await,
+            Err(fault) => refused(fault).await,
+        }
     }
 
     /// Publishes `event` on its type's topic, and waits until every subscription that was offered it has handled it. Returns how
@@ -56,7 +66,9 @@ impl Context {
     /// If the future is dropped, what is queued is handled all the same; where there was no room yet the event is dropped, and
     /// counted.
     pub async fn publish_and_wait<E: Event>(&self, event: E) -> Result<usize, PublishError> {
-        self.may_publish()?;
+        if let Err(fault) = self.may_publish() {
+            return refused(fault).await;
+        }
         let held_up = self.held_up();
         waits(Wait::PublishHandled, self.life.publisher.publish_and_wait(event, &held_up)).await
     }
@@ -69,7 +81,9 @@ impl Context {
     /// # Cancel safety
     /// As [`publish_and_wait`](Self::publish_and_wait).
     pub async fn publish_to_and_wait<E: Event>(&self, topic: &str, event: E) -> Result<usize, PublishError> {
-        self.may_publish()?;
+        if let Err(fault) = self.may_publish() {
+            return refused(fault).await;
+        }
         let held_up = self.held_up();
         waits(Wait::PublishToHandled, self.life.publisher.publish_to_and_wait(topic, event, &held_up)).await
     }
@@ -84,7 +98,7 @@ impl Context {
     /// # Errors
     /// As [`publish`](Self::publish), and [`PublishError::Full`].
     pub fn try_publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
-        self.may_publish()?;
+        self.may_publish().map_err(|fault| *fault)?;
         self.life.publisher.try_publish(event)
     }
 
@@ -93,18 +107,18 @@ impl Context {
     /// # Errors
     /// As [`try_publish`](Self::try_publish).
     pub fn try_publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
-        self.may_publish()?;
+        self.may_publish().map_err(|fault| *fault)?;
         self.life.publisher.try_publish_to(topic, event)
     }
 
     #[inline]
-    fn may_publish(&self) -> Result<(), PublishError> {
+    fn may_publish(&self) -> Result<(), Box<PublishError>> {
         if self.life.over() { Err(self.stopping()) } else { Ok(()) }
     }
 
     #[cold]
-    fn stopping(&self) -> PublishError {
-        PublishError::Stopping { daemon: self.life.daemon.to_string() }
+    fn stopping(&self) -> Box<PublishError> {
+        Box::new(PublishError::Stopping { daemon: self.life.daemon.to_string() })
     }
 
     /// Subscribes to the events of type `E` on its own topic, to be received one by one. Dropping the subscription ends

@@ -71,9 +71,10 @@ pub use filter::Filter;
 pub use key::Key;
 pub use policy::{Overflow, QueueOptions};
 pub use publish::Publisher;
-pub(crate) use publish::pause;
+pub(crate) use publish::{refused, take_turn};
 pub use subscription::{Subscription, SubscriptionHandle};
 pub use tap::{Tap, Tapped};
+pub(crate) use waiting::Crowd;
 
 pub(crate) use audit::{Listener, Voice, unfed, unheard};
 pub(crate) use bus::Registration;

@@ -12,14 +12,21 @@ use super::topic::{Form, Topic, TopicOf, hash};
 use super::waiting::{Crowd, park, refuse};
 use daemon_grammar::topic::{check_topic, is_pattern};
 use std::any::TypeId;
+use std::future::poll_fn;
 use std::sync::{Arc, OnceLock};
+use tokio::task::coop::poll_proceed;
 
-/// The end of a publish that may have waited for nobody. Offers the worker to others, at the pace of tokio's cooperative budget: a loop of
-/// such publishes would hold it for ever.
+/// The end of a publish that waited for nobody. Offers the worker to others, at the pace of tokio's cooperative budget: a loop of such
+/// publishes would hold it for ever. The same as `consume_budget`, which is not inlined into who uses it.
 #[inline]
-pub(crate) async fn pause() -> Result<(), PublishError> {
-    tokio::task::coop::consume_budget().await;
-    Ok(())
+pub(crate) fn take_turn() -> impl Future<Output = ()> {
+    poll_fn(|cx| poll_proceed(cx).map(|turn| turn.made_progress()))
+}
+
+/// The end of a publish that nobody got: as [`take_turn`], for loops that go on all the same.
+pub(crate) async fn refused<T>(fault: Box<PublishError>) -> Result<T, PublishError> {
+    take_turn().await;
+    Err(*fault)
 }
 
 /// Publishes events in one name; cheap to clone.
@@ -104,8 +111,14 @@ impl Publisher {
     /// Before the first poll nothing happens. Dropped while it waits, the event reaches every subscription but those it waits
     /// for, which count it as dropped.
     pub async fn publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
-        let full = self.offer(event, Until::Queued).map_err(|fault| *fault)?;
-        if full.is_empty() { pause().await } else { self.wait(full).await }
+        match self.offer(event, Until::Queued).map(Crowd::any) {
+            Ok(None) => {
+                take_turn().await;
+                Ok(())
+            }
+            Ok(Some(full)) => self.wait(full).await,
+            Err(fault) => refused(fault).await,
+        }
     }
 
     /// Publishes an event on a topic given at run time; otherwise as [`Publisher::publish`].
@@ -118,8 +131,14 @@ impl Publisher {
     ///
     /// As [`Publisher::publish`].
     pub async fn publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
-        let full = self.offer_to(topic, event, Until::Queued).map_err(|fault| *fault)?;
-        if full.is_empty() { pause().await } else { self.wait(full).await }
+        match self.offer_to(topic, event, Until::Queued).map(Crowd::any) {
+            Ok(None) => {
+                take_turn().await;
+                Ok(())
+            }
+            Ok(Some(full)) => self.wait(full).await,
+            Err(fault) => refused(fault).await,
+        }
     }
 
     /// Publishes an event on its type's topic, and waits until every subscription that was offered it has handled it.
@@ -135,8 +154,10 @@ impl Publisher {
     /// As [`Publisher::publish`]; what is queued is handled all the same.
     pub async fn publish_and_wait<E: Event>(&self, event: E, held_up: &[String]) -> Result<usize, PublishError> {
         let wait = self.waiting(held_up);
-        let full = self.offer(event, Until::Handled(&wait)).map_err(|fault| *fault)?;
-        self.wait_for(&wait.receipt, full).await
+        match self.offer(event, Until::Handled(&wait)) {
+            Ok(full) => self.wait_for(&wait.receipt, full).await,
+            Err(fault) => refused(fault).await,
+        }
     }
 
     /// As [`Publisher::publish_and_wait`], on a topic given at run time.
@@ -155,8 +176,10 @@ impl Publisher {
         held_up: &[String],
     ) -> Result<usize, PublishError> {
         let wait = self.waiting(held_up);
-        let full = self.offer_to(topic, event, Until::Handled(&wait)).map_err(|fault| *fault)?;
-        self.wait_for(&wait.receipt, full).await
+        match self.offer_to(topic, event, Until::Handled(&wait)) {
+            Ok(full) => self.wait_for(&wait.receipt, full).await,
+            Err(fault) => refused(fault).await,
+        }
     }
 
     fn waiting<'a>(&self, held_up: &'a [String]) -> Wait<'a> {
@@ -167,7 +190,7 @@ impl Publisher {
     async fn wait_for(&self, receipt: &Arc<Receipt>, full: Crowd) -> Result<usize, PublishError> {
         let (_in_line, _) = park(full, self.bus.graph()); // what is refused tells so itself
         let settled = receipt.settled(&self.name).await;
-        pause().await?;
+        take_turn().await;
         match settled {
             (handled, unhandled) if unhandled.is_empty() => Ok(handled),
             (handled, unhandled) => Err(PublishError::Unhandled { handled, unhandled }),
@@ -265,6 +288,7 @@ impl Publisher {
     pub(crate) async fn wait(&self, full: Crowd) -> Result<(), PublishError> {
         let (waiting, refused) = park(full, self.bus.graph());
         waiting.done(&self.name).await;
+        take_turn().await; // it may have been refused everywhere
         match refused {
             None => Ok(()),
             Some(subscription) => Err(PublishError::WouldDeadlock {

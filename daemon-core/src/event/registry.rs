@@ -110,7 +110,7 @@ pub(crate) fn routes_of<'i>(
     let routes: Vec<Route> = all.into_iter().map(|interest| interest.route.clone()).collect();
     let has_gates = routes.iter().any(|route| route.gate.is_some());
     let plain = routes.first().and_then(|first| first.takes).map(|kind| kind.id);
-    let is_plain = |route: &Route| !route.is_tap && route.takes.is_some_and(|kind| Some(kind.id) == plain);
+    let is_plain = |route: &Route| route.takes.is_some_and(|kind| Some(kind.id) == plain);
     Routes {
         has_envelopes: routes.iter().any(|route| route.takes.is_none()),
         has_gates,

@@ -115,6 +115,12 @@ pub(crate) struct Crowd(Option<Box<Places>>);
 struct Places(Vec<Full>);
 
 impl Crowd {
+    /// It, unless nobody is in it.
+    #[inline]
+    pub(crate) fn any(self) -> Option<Self> {
+        self.0.is_some().then_some(self)
+    }
+
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()

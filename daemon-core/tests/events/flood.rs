@@ -142,6 +142,20 @@ async fn loops_of_publishes_and_receives_that_never_wait_leave_others_their_turn
         }
     })
     .await;
+    let publisher = rig.publisher.clone();
+    assert_takes_turns("`publish_to` that is refused", async move {
+        for number in 0..MANY {
+            publisher.publish_to("no topic", zero(number)).await.unwrap_err();
+        }
+    })
+    .await;
+    let publisher = rig.publisher.clone();
+    assert_takes_turns("`publish_to_and_wait` that is refused", async move {
+        for number in 0..MANY {
+            publisher.publish_to_and_wait("no topic", zero(number), &[]).await.unwrap_err();
+        }
+    })
+    .await;
     for number in 0..MANY {
         rig.publisher.try_publish(one(number)).unwrap();
     }
@@ -158,6 +172,39 @@ async fn loops_of_publishes_and_receives_that_never_wait_leave_others_their_turn
     })
     .await;
     running.abort();
+}
+
+/// For event 0: publishes the same again and again, though its own queue is full and its publishes are refused for it.
+fn insistent() -> Row {
+    let attach: Attach<Probe, (), Nth<0>> = |probe, ()| {
+        place(move |event: Arc<Nth<0>>| async move {
+            if event.0 == 0 {
+                probe.pass(0).await;
+                for _ in 0..1000 {
+                    probe.publisher.publish(zero(1)).await.unwrap_err();
+                }
+            }
+            probe.saw("insistent", event.0);
+            (event, Ok(()))
+        })
+    };
+    EventRow::typed::<Nth<0>>("insistent", attach).capacity(1)
+}
+
+#[tokio::test]
+async fn a_handler_whose_publishes_would_wait_for_itself_leaves_others_their_turns() {
+    let (rig, running) = Rig::new([insistent()]).started().await;
+    for number in 0..2 {
+        rig.publisher.publish(zero(number)).await.unwrap();
+        idle().await;
+    }
+    rig.probe.gates[0].add_permits(1);
+    tokio::task::yield_now().await;
+    assert!(rig.probe.seen_by("insistent").is_empty(), "the loop would hold its worker for ever");
+    while rig.probe.seen_by("insistent") != [0, 1] {
+        tokio::task::yield_now().await;
+    }
+    rig.drained(running).await;
 }
 
 static STOP: AtomicBool = AtomicBool::new(false);

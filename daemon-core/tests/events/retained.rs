@@ -231,7 +231,8 @@ async fn restarts() {
 /// What was queued before comes before what was missed, and that before what came since.
 #[tokio::test]
 async fn the_order_holds_over_a_restart() {
-    for own in [false, true] {
+    for (own, has_spans) in [(false, false), (true, false), (false, true)] {
+        let _looked_at = has_spans.then(log::look_at_spans);
         let bus = Bus::new();
         let row = || if own { states("states").overflow(Overflow::DropOldest) } else { states("states") };
         let rig = Rig::on(&bus, "rig", [row()]);
@@ -290,6 +291,8 @@ async fn one_of_another_type_is_refused() {
     let refused = bus.publisher("tester").publish_to("state:one", Of(1)).await.unwrap_err();
     assert!(matches!(refused, PublishError::TypeMismatch { .. }), "{refused}");
     assert!(states.try_recv().is_none() && bus.retained::<Of>("state:one").is_none());
+    bus.publisher("tester").publish_to("state:one", State(2)).await.unwrap();
+    assert_eq!((numbers(&mut states), bus.retained::<State>("state:one").unwrap().0), (vec![2], 2));
 }
 
 #[tokio::test]
@@ -473,6 +476,33 @@ async fn what_was_missed_comes_between_what_was_queued_and_what_was_kept() {
         assert_eq!(seen, ["state:of:2", "state:of:3", "state:of:4", "state:of:5"], "{overflow}");
         assert_eq!(rig.counts("any"), [6, 4, 0, 0, 2, 0, 0], "{overflow}: 1 was cut, 4 came in vain at first");
     }
+}
+
+#[tokio::test]
+async fn what_was_missed_takes_the_place_of_an_older_one_that_was_queued() {
+    let attach: Attach<Probe, (), State> = |probe, ()| {
+        place(move |event: Arc<State>| async move {
+            probe.pass(0).await;
+            probe.saw("state", event.0);
+            (event, Ok(()))
+        })
+    };
+    let row = EventRow::typed::<State>("states", attach).overflow(Overflow::Latest);
+    let (rig, running) = Rig::new([row]).started().await;
+    for number in 1..=2 {
+        rig.publisher.publish(State(number)).await.unwrap();
+        idle().await;
+    }
+    rig.wiring.drain();
+    rig.publisher.publish(State(3)).await.unwrap();
+    running.abort();
+    let _ = running.await;
+    rig.wiring.begin(false);
+    assert_eq!(rig.counts("states"), [4, 0, 0, 1, 2, 1, 0]);
+    let (rig, running) = rig.started().await;
+    rig.probe.gates[0].add_permits(1);
+    rig.drained(running).await;
+    assert_eq!(rig.probe.seen_by("state"), [3]);
 }
 
 /// What waits when a daemon stops or fails is abandoned, and as good as missed.

@@ -1,5 +1,7 @@
 use super::{Nth, Probe, Rig, Row, Zero, one, plain, zero};
-use daemon_core::{Attach, Bus, Envelope, Event, EventRow, Handlers, PublishError, SubscribeError, place};
+use daemon_core::{
+    Attach, Bus, Envelope, Event, EventRow, Handlers, PublishError, Publisher, QueueOptions, SubscribeError, place,
+};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -136,4 +138,59 @@ async fn entries_go_with_their_last_subscriber() {
     assert_eq!(other.status("plain").offered, 1);
     drop(other);
     assert_eq!(bus.subscriptions(), 0);
+}
+
+/// By its topic or by a pattern, on the topic of a type that its publisher knows by now, and on one made up at run time.
+#[tokio::test]
+async fn whoever_comes_and_goes_is_known_to_the_next_publish_and_leaves_nothing() {
+    let bus = Bus::new();
+    let publisher = bus.publisher("tester");
+    publisher.publish(zero(0)).await.unwrap();
+    let before = bus.topics();
+    for number in 1..5 {
+        for topic in ["test:zero", "test:*", "test:made-up"] {
+            let mut comes = bus.subscribe::<Nth<0>>("comes", topic, QueueOptions::default()).unwrap();
+            publisher.publish(zero(number)).await.unwrap();
+            publisher.publish_to("test:made-up", zero(number + 100)).await.unwrap();
+            let seen: Vec<_> = std::iter::from_fn(|| comes.try_recv()).map(|event| event.0).collect();
+            let expected: &[u64] = match topic {
+                "test:zero" => &[number],
+                "test:*" => &[number, number + 100],
+                _ => &[number + 100],
+            };
+            assert_eq!(seen, expected, "{topic}");
+        }
+    }
+    assert_eq!((bus.topics(), bus.subscriptions()), (before, 0));
+}
+
+/// One more topic than a publisher has places to note one in.
+struct Many<const N: usize>;
+
+impl<const N: usize> Event for Many<N> {
+    const TOPIC: &'static str = ["m:0", "m:1", "m:2", "m:3", "m:4", "m:5", "m:6", "m:7", "m:8"][N];
+}
+
+fn arrives<const N: usize>(bus: &Arc<Bus>, publisher: &Publisher) {
+    let mut subscription = bus.subscribe::<Many<N>>("me", Many::<N>::TOPIC, QueueOptions::default()).unwrap();
+    publisher.try_publish(Many::<N>).unwrap();
+    assert!(subscription.try_recv().is_some(), "{}", Many::<N>::TOPIC);
+}
+
+#[tokio::test]
+async fn a_publisher_of_many_topics_takes_none_for_another() {
+    let bus = Bus::new();
+    let publisher = bus.publisher("tester");
+    let all: [fn(&Arc<Bus>, &Publisher); 9] = [
+        arrives::<0>,
+        arrives::<1>,
+        arrives::<2>,
+        arrives::<3>,
+        arrives::<4>,
+        arrives::<5>,
+        arrives::<6>,
+        arrives::<7>,
+        arrives::<8>,
+    ];
+    all.iter().for_each(|arrives| arrives(&bus, &publisher));
 }

@@ -70,14 +70,15 @@ pub(super) struct State {
     /// The task waits for its next turn and no longer, so that all that callers send until then is written at once; with it, what time
     /// it was.
     gathering: Option<Instant>,
-    /// How many requests were sent since then that are not written.
+    /// How many requests were sent since then, or since callers last wrote what there was.
     gathered: u32,
-    /// The greatest number of them.
+    /// At how many of them callers write.
     gathers_at_most: u32,
     /// The task was woken by somebody who sent something.
     has_sent: bool,
     /// When the task looks after deadlines next.
     armed: Option<Instant>,
+    /// Since when the other end has taken nothing of what waits.
     stuck_since: Option<Instant>,
     /// Those who wait until there is room in the outbox.
     senders: Vec<Waker>,
@@ -262,11 +263,16 @@ impl State {
         true
     }
 
-    /// Writes what can be written without waiting. Whether that was all.
+    /// Writes what can be written without waiting. Whether that was all; if not, the task must go on with it.
     fn write_now(&mut self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
         let Some(writer) = &mut self.writer else { return true };
-        match self.outbox.poll_write(writer, &mut cx, &mut false) {
+        let mut progress = false;
+        let written = self.outbox.poll_write(writer, &mut cx, &mut progress);
+        if progress {
+            self.stuck_since = None;
+        }
+        match written {
             Poll::Ready(Ok(())) => true,
             Poll::Ready(Err(_)) => {
                 self.broken = true;
@@ -338,5 +344,33 @@ fn protocol(error: &FrameError) -> LinkFault {
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Link").field("path", &self.path).field("alive", &self.is_alive()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Limits, Reconnect};
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn an_end_that_takes_what_callers_write_is_not_stuck() {
+        let (ours, _theirs) = tokio::io::duplex(4);
+        let settings = Settings {
+            limits: Limits::default(),
+            connect_timeout: Duration::ZERO,
+            reconnect: Reconnect::never(),
+            waits_for_server: false,
+        };
+        let link = Link::start(Stream::Memory(ours), PathBuf::new(), Arc::new(settings));
+        let mut state = link.lock();
+        let since = Some(Instant::now());
+        state.outbox.buffer().extend_from_slice(b"abcdef");
+        state.stuck_since = since;
+        assert!(!state.write_now());
+        assert_eq!((state.outbox.len(), state.stuck_since), (2, None));
+        state.stuck_since = since;
+        assert!(!state.write_now());
+        assert_eq!((state.outbox.len(), state.stuck_since), (2, since), "it takes nothing more");
     }
 }

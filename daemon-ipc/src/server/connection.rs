@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! 1. Nothing is read while the peer does not take what is written to it, or has more requests open than it may.
-//! 2. What one read brought is answered by one write, if the handlers answer at once; of many requests, by one for each [`BATCH`] of them.
+//! 2. What one read brought is answered by one write, if the handlers answer at once; many requests, by one for each batch of them.
 //! 3. A connection at rest holds no buffer.
 
 use super::{
@@ -34,9 +34,10 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// How many messages are looked at before what they brought is written. Where there are other workers there are other processors: the
-/// peer goes on with the first answers while the next are made.
+/// How many messages are looked at before what they brought is written.
 const BATCH: usize = 128;
+
+/// The same where there are other workers, and so other processors: the peer goes on with the first answers while the next are made.
 const BATCH_BESIDE: usize = 8;
 
 /// How often it is looked whether a peer that writes no more still reads.

@@ -311,6 +311,18 @@ fn w20_whatever_the_umask_the_files_are_closed_to_others() -> Result {
     Ok(())
 }
 
+#[test]
+fn w20_a_directory_that_others_can_write_to_is_no_place_for_the_lock() -> Result {
+    let place = Place::new()?;
+    let dir = place.0.path().join("subject");
+    std::fs::create_dir(&dir)?;
+    std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o777))?;
+    let ended = place.start("calm/idle", &[])?.ends()?;
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert!(ended.err.contains("can be written to by others"), "{ended:#?}");
+    Ok(())
+}
+
 /// A process that is started by hand.
 fn by_hand(place: &Place, kind: &str) -> Result<Running> {
     let running = place.program().args([kind]).start()?;

@@ -4,23 +4,30 @@
 //! custom of daemons to reload. Where it was ignored at the start, as under `nohup`, it stays ignored.
 
 use std::io;
+use std::task::{Context, Poll, Waker};
 
-use libc::{SIGHUP, SIGINT, SIGTERM};
+use libc::{SIGHUP, SIGINT, SIGTERM, c_int};
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
 use super::Signal;
-use super::early::{Disposition, disposition, is_kept, keep};
+use super::early::{Disposition, Kept, alone, disposition, keep};
 
 /// The signals a host listens to.
 #[derive(Debug)]
 pub(in crate::host) struct Signals {
-    interrupt: Stream,
-    terminate: Stream,
-    hang_up: Option<Stream>,
-    /// What a hang-up is.
+    terminate: Source,
+    interrupt: Source,
+    hang_up: Option<Source>,
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Source {
+    stream: Stream,
+    /// What it is.
     meant: Signal,
-    /// One that came before all streams looked.
-    early: Option<Signal>,
+    /// It came before all streams looked; its own may have heard of it all the same.
+    is_early: bool,
 }
 
 impl Signals {
@@ -30,38 +37,65 @@ impl Signals {
     }
 
     fn open(stream: impl Fn(SignalKind) -> io::Result<Stream>) -> io::Result<Self> {
+        let _alone = alone();
         let obeys_hang_up = disposition(SIGHUP)? != Disposition::Ignored;
-        let meant = if has_terminal() { Signal::HUP } else { Signal::RELOAD };
-        let kept = [
-            keep(SIGTERM)?.then_some((SIGTERM, Signal::TERM)),
-            keep(SIGINT)?.then_some((SIGINT, Signal::INT)),
-            (obeys_hang_up && keep(SIGHUP)?).then_some((SIGHUP, meant)),
-        ];
-        let hang_up = obeys_hang_up.then(|| stream(SignalKind::hangup())).transpose()?;
-        let (interrupt, terminate) = (stream(SignalKind::interrupt())?, stream(SignalKind::terminate())?);
-        // One that a stream has too is told twice, within the moment in which two are one.
-        let early = kept.into_iter().flatten().find(|(signal, _)| is_kept(*signal)).map(|(_, meant)| meant);
-        Ok(Self { interrupt, terminate, hang_up, meant, early })
+        let hang_up = if has_terminal() { Signal::HUP } else { Signal::RELOAD };
+        let kept = (keep(SIGTERM)?, keep(SIGINT)?, obeys_hang_up.then(|| keep(SIGHUP)).transpose()?);
+        let begin = |signal: c_int, meant| {
+            stream(SignalKind::from_raw(signal)).map(|stream| Source { stream, meant, is_early: false })
+        };
+        let mut signals = Self {
+            terminate: begin(SIGTERM, Signal::TERM)?,
+            interrupt: begin(SIGINT, Signal::INT)?,
+            hang_up: obeys_hang_up.then(|| begin(SIGHUP, hang_up)).transpose()?,
+        };
+        signals.terminate.is_early = kept.0.has_come();
+        signals.interrupt.is_early = kept.1.has_come();
+        if let Some(hang_up) = &mut signals.hang_up {
+            hang_up.is_early = kept.2.as_ref().is_some_and(Kept::has_come);
+        }
+        Ok(signals)
     }
 
     /// The next signal. Cancel safe.
     pub(in crate::host) async fn next(&mut self) -> Signal {
-        if let Some(signal) = self.early.take() {
+        if self.sources().any(|source| source.is_early) {
+            // A turn of the runtime's driver, which tells the streams what came after they began to look.
+            tokio::task::yield_now().await;
+        }
+        // What came in the moment in which listening began is one.
+        if let Some(signal) = self.sources().filter_map(Source::take_early).reduce(|first, _| first) {
             return signal;
         }
         let hang_up = async {
             match &mut self.hang_up {
-                Some(stream) => stream.recv().await,
+                Some(source) => source.stream.recv().await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             biased;
-            Some(()) = self.terminate.recv() => Signal::TERM,
-            Some(()) = self.interrupt.recv() => Signal::INT,
-            Some(()) = hang_up => self.meant,
+            Some(()) = self.terminate.stream.recv() => self.terminate.meant,
+            Some(()) = self.interrupt.stream.recv() => self.interrupt.meant,
+            Some(()) = hang_up => self.hang_up.as_ref().map_or(Signal::HUP, |source| source.meant),
             else => std::future::pending().await,
         }
+    }
+
+    /// In the order in which they count.
+    fn sources(&mut self) -> impl Iterator<Item = &mut Source> {
+        [&mut self.terminate, &mut self.interrupt].into_iter().chain(&mut self.hang_up)
+    }
+}
+
+impl Source {
+    /// The signal, if it came early. It is told once, also if the stream has it too: a second one may force the exit.
+    fn take_early(&mut self) -> Option<Signal> {
+        if !std::mem::take(&mut self.is_early) {
+            return None;
+        }
+        let _: Poll<_> = self.stream.poll_recv(&mut Context::from_waker(Waker::noop())); // the same, if any
+        Some(self.meant)
     }
 }
 
@@ -72,24 +106,48 @@ fn has_terminal() -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+    use std::pin::pin;
     use std::time::Duration;
 
+    use rustix::process::{getpid, kill_process};
+
+    use super::super::early::is_kept;
     use super::*;
 
-    /// The only one that may be: a process begins to listen once. Where one of them is not kept it dies of that.
+    const LONG: Duration = Duration::from_secs(30);
+
+    /// Sends the process a signal; returns when its handler has begun, on whichever thread that is.
+    fn send(signal: rustix::process::Signal) {
+        kill_process(getpid(), signal).unwrap();
+        while !is_kept(signal.as_raw()) {
+            std::thread::yield_now();
+        }
+    }
+
+    /// The only one that may be: a process begins to listen once. Without the handler that keeps them it dies of the first.
     #[tokio::test]
-    async fn a_signal_between_the_steps_of_listening_is_told() {
+    async fn signals_that_come_while_listening_begins_are_told_once() {
+        let witness = RefCell::new(None);
         let mut signals = Signals::open(|kind| {
-            let number = kind.as_raw_value();
-            let named = rustix::process::Signal::from_named_raw(number).ok_or(io::ErrorKind::InvalidInput)?;
-            rustix::process::kill_process(rustix::process::getpid(), named)?;
-            // It may come to another thread, and later; where it is ignored it comes to none.
-            while disposition(number)? == Disposition::Handled && !is_kept(number) {
-                std::thread::yield_now();
+            if kind == SignalKind::terminate() {
+                send(rustix::process::Signal::TERM);
+                return signal(kind);
             }
-            signal(kind)
+            let stream = signal(kind)?;
+            if kind == SignalKind::interrupt() {
+                witness.replace(Some(signal(kind)?));
+                send(rustix::process::Signal::INT);
+            }
+            Ok(stream)
         })
         .unwrap();
-        assert_eq!(tokio::time::timeout(Duration::from_secs(30), signals.next()).await, Ok(Signal::TERM));
+        // By then the stream has heard of the second, too.
+        let mut witness = witness.take().unwrap();
+        assert_eq!(tokio::time::timeout(LONG, witness.recv()).await, Ok(Some(())));
+        assert_eq!(tokio::time::timeout(LONG, signals.next()).await, Ok(Signal::TERM));
+        let mut next = pin!(signals.next());
+        let again = std::future::poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await;
+        assert_eq!(again, Poll::Pending, "it is told a second time");
     }
 }

@@ -1,11 +1,9 @@
 //! Hosts in which something comes late, since the only worker is blocked meanwhile.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use daemon_core::{Context, DaemonBase, Host, Result, daemon};
-use tokio::sync::Notify;
 
 use super::{FOR_EVER, unknown};
 
@@ -13,14 +11,8 @@ use super::{FOR_EVER, unknown};
 const OTHERS: Duration = Duration::from_millis(1_100);
 
 pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
-    let again = |breaks: &Arc<Notify>| Again { breaks: breaks.clone(), has_broken: AtomicBool::new(false) };
-    let breaks = Arc::new(Notify::new());
     Ok(match which {
-        "start-again" => {
-            breaks.notify_one();
-            host.workers(1).daemon(again(&breaks))
-        }
-        "start-of-another" => host.workers(1).daemon(again(&breaks)).daemon(Refuses(breaks)),
+        "start-again" => host.workers(1).daemon(Again::default()),
         "last-words" => host
             .workers(1)
             .stop_budget(FOR_EVER + OTHERS)
@@ -32,45 +24,27 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
     })
 }
 
-/// Breaks when it is told to, and blocks when it starts again.
+/// Breaks, and blocks when it starts again.
 #[daemon(name = "again", restart(on_failure, backoff = "1ms..1ms"))]
-struct Again {
-    breaks: Arc<Notify>,
-    has_broken: AtomicBool,
-}
+#[derive(Default)]
+struct Again(AtomicBool);
 
 #[daemon]
 impl Again {
     #[task(restart(never))]
     async fn works(&self) -> Result<()> {
-        self.breaks.notified().await;
-        self.has_broken.store(true, Ordering::Relaxed);
+        self.0.store(true, Ordering::Relaxed);
         Err("it broke".into())
     }
 }
 
 impl DaemonBase for Again {
     async fn initialize(&self, _cx: &Context) -> Result<()> {
-        if self.has_broken.load(Ordering::Relaxed) {
+        if self.0.load(Ordering::Relaxed) {
             println!("stuck");
             std::thread::sleep(FOR_EVER);
         }
         Ok(())
-    }
-}
-
-/// Does not start, and never has done cleaning up.
-#[daemon(name = "refuses", no_handlers, start_timeout = "500ms", stop_timeout = "100ms")]
-struct Refuses(Arc<Notify>);
-
-impl DaemonBase for Refuses {
-    async fn initialize(&self, _cx: &Context) -> Result<()> {
-        self.0.notify_one();
-        Err("refused".into())
-    }
-
-    async fn cleanup(&self, _cx: &Context) -> Result<()> {
-        std::future::pending().await
     }
 }
 
