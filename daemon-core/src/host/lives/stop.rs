@@ -59,7 +59,11 @@ impl Lifecycle {
             }
             Ok(())
         });
-        stopping.apart("subscriptions and intervals", |steps| steps.registered, |steps| steps.end, unregister).await;
+        let step: Step = |steps| steps.registered;
+        if !stopping.apart("subscriptions and intervals", step, |steps| steps.end, unregister).await {
+            drop(life.drop_guards()); // nobody else does it any more; a panic has been logged
+            drop(life.forget_intervals());
+        }
         if order.returns && !self.is_last() {
             slot.intake.buffer(); // what is queued is for the next life
         } else {
@@ -185,8 +189,9 @@ impl Stopping<'_> {
         self.book(left.iter().map(|(number, task)| (*number, Cut::new(task, false, &busy))));
     }
 
-    /// Runs `work` in a task of its own; what overruns `step` is aborted and booked, and has to be gone by `end`.
-    async fn apart(&mut self, name: &str, step: Step, end: Step, work: BoxFuture<'static, Result<()>>) {
+    /// Runs `work` in a task of its own; what overruns `step` is aborted and booked, and has to be gone by `end`. False: there is no
+    /// runtime for it any more.
+    async fn apart(&mut self, name: &str, step: Step, end: Step, work: BoxFuture<'static, Result<()>>) -> bool {
         let (sender, mut outcome) = oneshot::channel();
         let label = Label::new(TaskKind::Cleanup, name);
         let run = async move {
@@ -196,13 +201,15 @@ impl Stopping<'_> {
         let mut ended = None;
         self.begun_within(step, pin!(async { ended = Some((&mut outcome).await) })).await;
         match ended {
-            Some(Ok(Ok(())) | Err(_)) => {} // aborted by another, it has no runtime any more, and nobody who asks
+            Some(Err(_)) => return false, // or another aborted it, and nobody asks
+            Some(Ok(Ok(()))) => {}
             Some(Ok(Err(failure))) => {
                 self.life.failed(TaskKind::Cleanup, name, &failure);
                 self.problem(format!("{name}: {failure}"));
             }
             None => self.abort(end, Some(TaskKind::Cleanup)).await,
         }
+        true
     }
 
     async fn clean_up(&mut self) {

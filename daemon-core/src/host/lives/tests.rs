@@ -289,3 +289,22 @@ async fn a_stop_under_way_keeps_its_time_if_the_conductor_is_gone() {
     lives.await.unwrap();
     assert!(slot.inner().overran.is_empty(), "its cleanup had time");
 }
+
+/// Its own task may come so far while the runtime is being shut down.
+#[tokio::test]
+async fn a_life_whose_work_has_no_runtime_any_more_ends_what_was_registered() {
+    let conductor = Host::new("t").daemon(Rows::default()).assemble(Clock::new()).unwrap();
+    let other = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (slot, (order, stop)) = (conductor.board.slot(0), watch::channel(None));
+    let mut lifecycle = unlived(&conductor);
+    (lifecycle.stop, lifecycle.runtime) = (stop, other.handle().clone());
+    let lives = tokio::spawn(lifecycle.run());
+    slot.states().wait_for(|now| now.state == State::Running).await.unwrap();
+    let (ends, ended) = std::sync::mpsc::channel();
+    let life = slot.running().unwrap().life;
+    Context { life }.register_subscription(move || ends.send(()).unwrap()).unwrap();
+    tokio::task::spawn_blocking(|| drop(other)).await.unwrap();
+    drop(order);
+    lives.await.unwrap();
+    assert_eq!((slot.state(), ended.try_recv()), (State::Stopped, Ok(())));
+}
