@@ -73,6 +73,12 @@ impl Drop for Kept {
     }
 }
 
+/// Has the system do with a signal what it does by default, wherever the tests are run: a shell has its background jobs ignore SIGINT.
+#[cfg(test)]
+pub(super) fn make_default(signal: c_int) {
+    exchange(signal, Some(&action(libc::SIG_DFL))).unwrap();
+}
+
 /// Whether this signal has come since [`keep`] began with it.
 pub(super) fn is_kept(signal: c_int) -> bool {
     KEPT.load(Ordering::Relaxed) & bit(signal) != 0

@@ -112,7 +112,7 @@ mod tests {
 
     use rustix::process::{getpid, kill_process};
 
-    use super::super::early::is_kept;
+    use super::super::early::{is_kept, make_default};
     use super::*;
 
     const LONG: Duration = Duration::from_secs(30);
@@ -128,6 +128,7 @@ mod tests {
     /// The only one that may be: a process begins to listen once. Without the handler that keeps them it dies of the first.
     #[tokio::test]
     async fn signals_that_come_while_listening_begins_are_told_once() {
+        [SIGTERM, SIGINT].into_iter().for_each(make_default);
         let witness = RefCell::new(None);
         let mut signals = Signals::open(|kind| {
             if kind == SignalKind::terminate() {
