@@ -127,6 +127,7 @@ fn the_operations_plane_answers_while_every_worker_is_blocked() -> Result {
 #[test]
 fn the_operations_plane_can_be_told_to_stop_and_stops_though_every_worker_is_blocked() -> Result {
     let subject = Subject::start("blocked/operations", &["--budget", "400"])?;
+    subject.says("operator is on \"daemon-ops\"")?;
     subject.says("blocking")?;
     subject.signal(Signal::TERM)?;
     let ended = subject.ends()?;
