@@ -182,7 +182,7 @@ async fn watch(
             () = until(deadline.map(|deadline| deadline - LAST)) => return Ok((End::Overrun, must_end)),
             failed = &mut *conducted => {
                 if let Ok(start) = settled.try_recv() {
-                    voice.tell(|| start); // the report says as much as the receipt would
+                    voice.receipt(start);
                 }
                 return Ok((End::Stopped { failed }, must_end));
             }

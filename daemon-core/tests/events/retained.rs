@@ -381,12 +381,12 @@ async fn what_makes_room_for_it_is_dropped_outside_its_lock() {
 async fn what_happens_while_a_filter_is_asked_is_seen_to() {
     let (bus, rig) = (Bus::new(), Arc::new(OnceLock::<Rig>::new()));
     bus.publisher("tester").publish(State(1)).await.unwrap();
-    let inside = rig.clone();
+    let inside = Arc::downgrade(&rig);
     let stops = Filter::of(move |_: &State| {
-        inside.get().is_none_or(|rig| {
+        if let Some(rig) = inside.upgrade().as_ref().and_then(|rig| rig.get()) {
             rig.wiring.drain();
-            true
-        })
+        }
+        true
     });
     let rig = rig.get_or_init(|| Rig::on(&bus, "rig", [states("states").when(stops)]));
     rig.wiring.close();
