@@ -370,21 +370,28 @@ async fn who_is_to_rest_in_the_unready_delay_does() {
     host.shutdown().await.assert_clean();
 }
 
+/// A wish, and the shutdown before the host has heard of it: the wish is refused, and the daemon stays as it is meanwhile.
+async fn at_once_with_a_shutdown(host: &TestHost, wish: impl Future<Output = Result<(), Error>>) {
+    let handle = host.handle();
+    let state = || handle.status().daemon("store").unwrap().state;
+    let before = state();
+    let mut wish = std::pin::pin!(wish);
+    tokio::select! {
+        biased;
+        outcome = &mut wish => panic!("{outcome:?}"),
+        () = std::future::ready(()) => handle.request_shutdown(),
+    }
+    host.advance("9500ms").await;
+    assert_eq!(state(), before);
+    host.advance("1s").await;
+    assert!(matches!(wish.await, Err(Error::Stopping { .. })));
+}
+
 #[tokio::test]
 async fn of_a_restart_and_a_shutdown_at_once_the_shutdown_prevails_and_the_daemon_runs_on() {
     let host = TestHost::new("t").daemon(Store::default()).unready_delay("10s").start().await;
     let handle = host.handle();
-    let restarts = handle.restart_daemon("store");
-    let mut restarts = std::pin::pin!(restarts);
-    tokio::select! {
-        biased;
-        outcome = &mut restarts => panic!("{outcome:?}"),
-        () = std::future::ready(()) => handle.request_shutdown(), // before the host has heard of the restart
-    }
-    host.advance("9500ms").await;
-    assert_eq!(handle.status().daemon("store").unwrap().state, State::Running);
-    host.advance("1s").await;
-    assert!(matches!(restarts.await, Err(Error::Stopping { .. })));
+    at_once_with_a_shutdown(&host, handle.restart_daemon("store")).await;
     let lives = handle.journal().iter().filter(|line| line.state == State::Starting && line.daemon.is_some()).count();
     assert_eq!(lives, 1);
     host.shutdown().await.assert_clean();
@@ -395,16 +402,6 @@ async fn of_a_start_and_a_shutdown_at_once_the_shutdown_prevails_and_no_life_beg
     let host = TestHost::new("t").daemon(Store::default()).unready_delay("10s").start().await;
     let handle = host.handle();
     handle.stop_daemon("store").await.unwrap();
-    let starts = handle.start_daemon("store");
-    let mut starts = std::pin::pin!(starts);
-    tokio::select! {
-        biased;
-        outcome = &mut starts => panic!("{outcome:?}"),
-        () = std::future::ready(()) => handle.request_shutdown(), // before the host has heard of the start
-    }
-    host.advance("9500ms").await;
-    assert_eq!(handle.status().daemon("store").unwrap().state, State::Stopped);
-    host.advance("1s").await;
-    assert!(matches!(starts.await, Err(Error::Stopping { .. })));
+    at_once_with_a_shutdown(&host, handle.start_daemon("store")).await;
     host.shutdown().await.assert_clean();
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::Context;
 use super::life::{Phase, Registrations};
 use crate::event::{
-    Crowd, Envelope, Event, Handles, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle, Tap,
-    Until, refused, take_turn,
+    Envelope, Event, Handles, PublishError, QueueOptions, SubscribeError, Subscription, SubscriptionHandle, Tap, Until,
+    queued, refused,
 };
 use crate::task::{Wait, waits};
 
@@ -22,14 +22,8 @@ impl Context {
     /// If the future is dropped while it waits, the event is dropped for those it waits for, and counted.
     pub async fn publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
         let publisher = &self.life.publisher;
-        match self.may_publish().and_then(|()| publisher.offer(event, Until::Queued)).map(Crowd::any) {
-            Ok(None) => {
-                take_turn().await;
-                Ok(())
-            }
-            Ok(Some(full)) => waits(Wait::Publish, publisher.wait(full)).await,
-            Err(fault) => refused(fault).await,
-        }
+        let offered = self.may_publish().and_then(|()| publisher.offer(event, Until::Queued));
+        queued(offered, |full| waits(Wait::Publish, publisher.wait(full))).await
     }
 
     /// Publishes `event` on a topic known only at run time.
@@ -41,14 +35,8 @@ impl Context {
     /// As [`publish`](Self::publish).
     pub async fn publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
         let publisher = &self.life.publisher;
-        match self.may_publish().and_then(|()| publisher.offer_to(topic, event, Until::Queued)).map(Crowd::any) {
-            Ok(None) => {
-                take_turn().await;
-                Ok(())
-            }
-            Ok(Some(full)) => waits(Wait::PublishTo, publisher.wait(full)).await,
-            Err(fault) => refused(fault).await,
-        }
+        let offered = self.may_publish().and_then(|()| publisher.offer_to(topic, event, Until::Queued));
+        queued(offered, |full| waits(Wait::PublishTo, publisher.wait(full))).await
     }
 
     /// Publishes `event` on its type's topic, and waits until every subscription that was offered it has handled it. Returns how

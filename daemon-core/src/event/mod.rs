@@ -71,10 +71,8 @@ pub use filter::Filter;
 pub use key::Key;
 pub use policy::{Overflow, QueueOptions};
 pub use publish::Publisher;
-pub(crate) use publish::{refused, take_turn};
 pub use subscription::{Subscription, SubscriptionHandle};
 pub use tap::{Tap, Tapped};
-pub(crate) use waiting::Crowd;
 
 pub(crate) use audit::{Listener, Voice, unfed, unheard};
 pub(crate) use bus::Registration;
@@ -85,6 +83,7 @@ pub(crate) use life::{Batch, Work};
 pub(crate) use mailbox::Mailbox;
 pub(crate) use message::Until;
 pub(crate) use plan::{LanePlan, MailboxPlan, QueuePlan, SeatPlan};
+pub(crate) use publish::{queued, refused};
 pub(crate) use receipt::{Tracked, take_out};
 pub(crate) use routes::TypeTag;
 pub(crate) use span::{Linked, Published};

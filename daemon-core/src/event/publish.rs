@@ -16,14 +16,30 @@ use std::future::poll_fn;
 use std::sync::{Arc, OnceLock};
 use tokio::task::coop::poll_proceed;
 
-/// The end of a publish that waited for nobody. Offers the worker to others, at the pace of tokio's cooperative budget: a loop of such
-/// publishes would hold it for ever. The same as `consume_budget`, which is not inlined into who uses it.
+/// Offers the worker to others, at the pace of tokio's cooperative budget: a loop of publishes that wait for nobody would hold it for
+/// ever. The same as `consume_budget`, which is not inlined into who uses it.
 #[inline]
-pub(crate) fn take_turn() -> impl Future<Output = ()> {
+fn take_turn() -> impl Future<Output = ()> {
     poll_fn(|cx| poll_proceed(cx).map(|turn| turn.made_progress()))
 }
 
-/// The end of a publish that nobody got: as [`take_turn`], for loops that go on all the same.
+/// The end of a publish that was offered: it waits where it found no room, if anywhere.
+#[inline]
+pub(crate) async fn queued<W>(offered: Offered, wait: impl FnOnce(Crowd) -> W) -> Result<(), PublishError>
+where
+    W: Future<Output = Result<(), PublishError>>,
+{
+    match offered.map(Crowd::any) {
+        Ok(None) => {
+            take_turn().await;
+            Ok(())
+        }
+        Ok(Some(full)) => wait(full).await,
+        Err(fault) => refused(fault).await,
+    }
+}
+
+/// The end of a publish that nobody got. Lets others on too, for loops that go on all the same.
 pub(crate) async fn refused<T>(fault: Box<PublishError>) -> Result<T, PublishError> {
     take_turn().await;
     Err(*fault)
@@ -111,14 +127,7 @@ impl Publisher {
     /// Before the first poll nothing happens. Dropped while it waits, the event reaches every subscription but those it waits
     /// for, which count it as dropped.
     pub async fn publish<E: Event>(&self, event: E) -> Result<(), PublishError> {
-        match self.offer(event, Until::Queued).map(Crowd::any) {
-            Ok(None) => {
-                take_turn().await;
-                Ok(())
-            }
-            Ok(Some(full)) => self.wait(full).await,
-            Err(fault) => refused(fault).await,
-        }
+        queued(self.offer(event, Until::Queued), |full| self.wait(full)).await
     }
 
     /// Publishes an event on a topic given at run time; otherwise as [`Publisher::publish`].
@@ -131,14 +140,7 @@ impl Publisher {
     ///
     /// As [`Publisher::publish`].
     pub async fn publish_to<E: Event>(&self, topic: &str, event: E) -> Result<(), PublishError> {
-        match self.offer_to(topic, event, Until::Queued).map(Crowd::any) {
-            Ok(None) => {
-                take_turn().await;
-                Ok(())
-            }
-            Ok(Some(full)) => self.wait(full).await,
-            Err(fault) => refused(fault).await,
-        }
+        queued(self.offer_to(topic, event, Until::Queued), |full| self.wait(full)).await
     }
 
     /// Publishes an event on its type's topic, and waits until every subscription that was offered it has handled it.

@@ -1,4 +1,4 @@
-use super::{Nth, Probe, Rig, gated, idle, one, plain, zero};
+use super::{Nth, Probe, Rig, cut, gated, idle, one, plain, zero};
 use daemon_core::{Attach, EventRow, Overflow, StillRunning, place};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -115,8 +115,7 @@ async fn wakers_may_be_woken_after_the_end_and_from_any_thread() {
     let (rig, running) = Rig::new([EventRow::typed::<Nth<2>>("stuck", attach)]).started().await;
     rig.publisher.publish(Nth::<2>(0)).await.unwrap();
     idle().await;
-    running.abort();
-    assert!(running.await.unwrap_err().is_cancelled());
+    cut(running).await;
     let again = rig.start();
     rig.publisher.publish(Nth::<2>(1)).await.unwrap();
     idle().await;
@@ -126,8 +125,7 @@ async fn wakers_may_be_woken_after_the_end_and_from_any_thread() {
     std::thread::spawn(move || (0..3).for_each(|_| old.wake_by_ref())).join().unwrap();
     idle().await;
     assert_eq!(WAKERS.lock().unwrap().len(), 0, "a waker of another life polls nothing");
-    again.abort();
-    assert!(again.await.unwrap_err().is_cancelled());
+    cut(again).await;
     let probe = rig.counts("stuck");
     drop(rig);
     std::thread::spawn(move || wakers.into_iter().for_each(Waker::wake)).join().unwrap();

@@ -1,4 +1,4 @@
-use super::{Probe, Rig, Row, Zero, fault, gated, idle, plain, zero};
+use super::{Probe, Rig, Row, Zero, cut, fault, gated, idle, plain, zero};
 use daemon_core::{Attach, EventRow, Failure, Filter, Observer, Overflow, QueueOptions, place};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -71,8 +71,7 @@ async fn a_panic_in_a_destructor_loses_no_count() {
         rig.publisher.publish(zero(number)).await.unwrap();
     }
     idle().await;
-    running.abort();
-    assert!(running.await.unwrap_err().is_cancelled());
+    cut(running).await;
     for status in rig.wiring.status() {
         assert_eq!((status.abandoned, status.queued, status.in_flight), (1, 2, 0));
     }
@@ -326,8 +325,7 @@ async fn an_event_whose_publisher_waits_may_explode_when_its_handler_panics_or_i
     let publisher = rig.publisher.clone();
     let waits = tokio::spawn(async move { publisher.publish_and_wait(Explosive, &[]).await });
     idle().await;
-    running.abort();
-    assert!(running.await.unwrap_err().is_cancelled());
+    cut(running).await;
     assert_eq!(rig.counts("doomed"), [3, 0, 2, 0, 1, 0, 0]);
     assert!(waits.await.unwrap().unwrap_err().to_string().contains("abandoned"));
     let (rig, running) = rig.started().await;

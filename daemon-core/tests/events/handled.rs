@@ -1,6 +1,6 @@
 //! Publishing and waiting until the event is handled.
 
-use super::{Nth, Probe, Rig, Row, Zero, assert_adds_up, fault, gated, idle, log, one, plain, zero};
+use super::{Nth, Probe, Rig, Row, Zero, assert_adds_up, cut, fault, gated, idle, log, one, plain, zero};
 use daemon_core::{Attach, Bus, EventRow, Fate, Filter, Overflow, PublishError, QueueOptions, place};
 use std::sync::Arc;
 use std::time::Duration;
@@ -213,8 +213,7 @@ async fn a_restart_takes_what_is_queued_along_and_gives_up_what_is_under_way() {
         let mut waits: Vec<_> = (0..4).map(|number| publish::<0>(&rig, number)).collect();
         idle().await;
         rig.wiring.buffer();
-        running.abort();
-        let _ = running.await;
+        cut(running).await;
         idle().await;
         for wait in waits.drain(..concurrency as usize) {
             assert_eq!(unhandled(wait.await.unwrap()), (only("rig.gated", Fate::Abandoned), 0));
@@ -236,8 +235,7 @@ async fn the_stop_of_a_daemon_abandons_what_is_queued() {
     let waits: Vec<_> = (0..3).map(|number| publish::<0>(&rig, number)).collect();
     idle().await;
     rig.wiring.close();
-    running.abort();
-    let _ = running.await;
+    cut(running).await;
     for wait in waits {
         assert_eq!(unhandled(wait.await.unwrap()), (only("rig.gated", Fate::Abandoned), 0));
     }
@@ -348,9 +346,17 @@ async fn a_wait_that_is_over_makes_no_cycle() {
     let (second, second_running) = Rig::on(&bus, "second", [asks::<1, 0>("asks")]).started().await;
     first.publisher.publish(zero(0)).await.unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
+    waits_and_goes_on((first, first_running), (second, second_running), "it waits, since nobody waits for it any more")
+        .await;
+}
+
+type Running = (Rig, tokio::task::JoinHandle<Result<(), daemon_core::StillRunning>>);
+
+/// Lets the second wait for the first, which does not wait for it.
+async fn waits_and_goes_on((first, first_running): Running, (second, second_running): Running, why: &str) {
     second.probe.gates[1].add_permits(1);
     idle().await;
-    assert!(second.probe.published.lock().unwrap().is_empty(), "it waits, since nobody waits for it any more");
+    assert!(second.probe.published.lock().unwrap().is_empty(), "{why}");
     first.probe.gates[0].add_permits(1);
     idle().await;
     assert_eq!(*second.probe.published.lock().unwrap(), ["1: handled by 1"]);
@@ -376,14 +382,7 @@ async fn a_wait_that_has_ended_well_makes_no_cycle() {
     first.publisher.publish(zero(0)).await.unwrap();
     idle().await;
     first.publisher.publish(one(0)).await.unwrap();
-    second.probe.gates[1].add_permits(1);
-    idle().await;
-    assert!(second.probe.published.lock().unwrap().is_empty(), "it waits for one that waits for nobody");
-    first.probe.gates[0].add_permits(1);
-    idle().await;
-    assert_eq!(*second.probe.published.lock().unwrap(), ["1: handled by 1"]);
-    first.drained(first_running).await;
-    second.drained(second_running).await;
+    waits_and_goes_on((first, first_running), (second, second_running), "it waits for one that waits for nobody").await;
 }
 
 /// Looking at spans wraps each event once more.

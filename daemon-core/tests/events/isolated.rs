@@ -1,4 +1,4 @@
-use super::{Probe, Rig, Row, Zero, gated, idle, one, plain, zero};
+use super::{Probe, Rig, Row, Zero, cut, gated, idle, one, plain, zero};
 use daemon_core::{Attach, EventRow, Overflow, StillRunning, place};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,8 +47,7 @@ async fn a_life_that_is_cut_short_keeps_what_it_had_not_begun() {
             idle().await;
         }
         for running in running {
-            running.abort();
-            assert!(running.await.unwrap_err().is_cancelled());
+            cut(running).await;
         }
         assert_eq!(rig.counts("gated"), [4, 0, 0, 0, 1, 3, 0], "{overflow}");
         rig.publisher.publish(zero(4)).await.unwrap();

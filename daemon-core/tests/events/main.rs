@@ -186,6 +186,12 @@ pub fn assert_adds_up(s: &SubscriptionStatus) {
     assert_eq!(s.offered, s.handled + s.failed + s.dropped + s.abandoned + s.queued + s.in_flight, "{s:?}");
 }
 
+/// Cuts a life, and waits until it is gone.
+pub async fn cut(running: JoinHandle<Result<(), StillRunning>>) {
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+}
+
 /// Lets every other task of a current-thread runtime run until it has nothing more to do.
 pub async fn idle() {
     for _ in 0..200 {

@@ -1,4 +1,4 @@
-use super::{Probe, Rig, Zero, gated, idle, log, plain, zero};
+use super::{Probe, Rig, Zero, cut, gated, idle, log, plain, zero};
 use daemon_core::{Attach, Bus, EventRow, Overflow, PublishError, QueueOptions, place};
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,8 +117,7 @@ async fn a_bound_holds_from_one_life_to_the_next() {
     let (rig, running) = Rig::new([gated::<0>().capacity(3)]).started().await;
     rig.publisher.try_publish(zero(0)).unwrap();
     idle().await; // in flight, and there was room for two more
-    running.abort();
-    let _ = running.await;
+    cut(running).await;
     for number in 1..=3 {
         rig.publisher.try_publish(zero(number)).unwrap();
     }

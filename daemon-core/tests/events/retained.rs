@@ -1,6 +1,6 @@
 //! Events that are kept for those who subscribe later.
 
-use super::{Probe, Rig, Row, assert_adds_up, idle, log};
+use super::{Probe, Rig, Row, assert_adds_up, cut, idle, log};
 use daemon_core::{
     Attach, Bus, Envelope, Event, EventRow, Fate, Filter, Key, Overflow, PublishError, Publisher, QueueOptions,
     Subscription, place,
@@ -247,8 +247,7 @@ async fn the_order_holds_over_a_restart() {
         }
         // a life that is given up before it begins with anything
         let running = rig.start();
-        running.abort();
-        let _ = running.await;
+        cut(running).await;
         rig.wiring.drain();
         rig.publisher.publish(State(6)).await.unwrap();
         rig.publisher.publish(State(7)).await.unwrap();
@@ -464,8 +463,7 @@ async fn what_was_missed_comes_between_what_was_queued_and_what_was_kept() {
         publish_of(&rig.publisher, [3]).await;
         rig.wiring.drain();
         publish_of(&rig.publisher, [4]).await;
-        running.abort();
-        let _ = running.await;
+        cut(running).await;
         rig.wiring.buffer();
         publish_of(&rig.publisher, [5]).await;
         rig.wiring.begin(false);
@@ -495,8 +493,7 @@ async fn what_was_missed_takes_the_place_of_an_older_one_that_was_queued() {
     }
     rig.wiring.drain();
     rig.publisher.publish(State(3)).await.unwrap();
-    running.abort();
-    let _ = running.await;
+    cut(running).await;
     rig.wiring.begin(false);
     assert_eq!(rig.counts("states"), [4, 0, 0, 1, 2, 1, 0]);
     let (rig, running) = rig.started().await;

@@ -119,8 +119,10 @@ fn compute(time: tokio::time::Duration) {
 }
 
 /// Waits for something in real time.
-async fn until(is: impl Fn() -> bool) {
+async fn until(what: &str, is: impl Fn() -> bool) {
+    let deadline = tokio::time::Instant::now() + super::S(60);
     while !is() {
+        assert!(tokio::time::Instant::now() < deadline, "never came: {what}");
         tokio::time::sleep(MS(1)).await;
     }
 }
@@ -139,10 +141,10 @@ async fn a_tick_that_has_a_task_of_its_own_is_skipped_and_given_up_like_any_othe
     };
     cx.register_interval("hog", schedule, hangs).unwrap();
     let hog = || cx.intervals().remove(0);
-    until(|| hog().failed >= 3).await;
+    until("its timeouts", || hog().failed >= 3).await;
     skips.store(true, Ordering::Relaxed);
     let before = hog();
-    until(|| hog().skipped >= before.skipped + 3).await;
+    until("what it skips", || hog().skipped >= before.skipped + 3).await;
     assert!(hog().ticks <= before.ticks + u64::from(before.running) + 1);
     cx.clear_interval("hog").await;
     drop(cx);

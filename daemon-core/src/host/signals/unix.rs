@@ -10,7 +10,7 @@ use libc::{SIGHUP, SIGINT, SIGTERM, c_int};
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
 use super::Signal;
-use super::early::{Disposition, Kept, alone, disposition, keep};
+use super::early::{Disposition, alone, disposition, keep};
 
 /// The signals a host listens to.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ struct Source {
     stream: Stream,
     /// What it is.
     meant: Signal,
-    /// It came before all streams looked; its own may have heard of it all the same.
+    /// It came before the stream looked, which may have heard of it all the same.
     is_early: bool,
 }
 
@@ -40,21 +40,14 @@ impl Signals {
         let _alone = alone();
         let obeys_hang_up = disposition(SIGHUP)? != Disposition::Ignored;
         let hang_up = if has_terminal() { Signal::HUP } else { Signal::RELOAD };
-        let kept = (keep(SIGTERM)?, keep(SIGINT)?, obeys_hang_up.then(|| keep(SIGHUP)).transpose()?);
         let begin = |signal: c_int, meant| {
-            stream(SignalKind::from_raw(signal)).map(|stream| Source { stream, meant, is_early: false })
+            let kept = keep(signal)?;
+            let stream = stream(SignalKind::from_raw(signal))?;
+            Ok::<_, io::Error>(Source { stream, meant, is_early: kept.has_come() })
         };
-        let mut signals = Self {
-            terminate: begin(SIGTERM, Signal::TERM)?,
-            interrupt: begin(SIGINT, Signal::INT)?,
-            hang_up: obeys_hang_up.then(|| begin(SIGHUP, hang_up)).transpose()?,
-        };
-        signals.terminate.is_early = kept.0.has_come();
-        signals.interrupt.is_early = kept.1.has_come();
-        if let Some(hang_up) = &mut signals.hang_up {
-            hang_up.is_early = kept.2.as_ref().is_some_and(Kept::has_come);
-        }
-        Ok(signals)
+        let (terminate, interrupt) = (begin(SIGTERM, Signal::TERM)?, begin(SIGINT, Signal::INT)?);
+        let hang_up = obeys_hang_up.then(|| begin(SIGHUP, hang_up)).transpose()?;
+        Ok(Self { terminate, interrupt, hang_up })
     }
 
     /// The next signal. Cancel safe.
