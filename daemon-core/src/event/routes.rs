@@ -129,7 +129,8 @@ pub(crate) struct Topics(Box<[ArcSwap<Shard>]>);
 
 impl Default for Topics {
     fn default() -> Self {
-        Self((0..SHARDS).map(|_| ArcSwap::default()).collect())
+        let empty = Arc::default(); // one for all, until they are not
+        Self((0..SHARDS).map(|_| ArcSwap::new(Arc::clone(&empty))).collect())
     }
 }
 
