@@ -202,8 +202,8 @@ fn attempt(path: &Path) -> Result<Attempt, LockError> {
 /// Tries to lock a file that was opened by its path.
 fn lock(path: &Path, file: File) -> Result<Attempt, LockError> {
     let failed = |error| LockError::io("Failed to lock the lock file", path, &error);
-    let look = sys::look(&file).map_err(failed)?;
-    if !look.is_regular {
+    let opened = sys::look(&file).map_err(failed)?;
+    if !opened.is_regular {
         return Err(LockError::unfit(path, "is no regular file; move it away"));
     }
     // Before it is locked: from then on no child that is forked keeps it.
@@ -213,16 +213,14 @@ fn lock(path: &Path, file: File) -> Result<Attempt, LockError> {
         if sys::try_shared(file).map_err(failed)? {
             return Ok(Attempt::Asked);
         }
-        return Ok(Attempt::Taken(look.identity, pid::read(file).map_err(failed)?));
+        return Ok(Attempt::Taken(opened.identity, pid::read(file).map_err(failed)?));
     }
-    if sys::identity_at(path).map_err(failed)? != Some(look.identity) {
-        return Ok(Attempt::Moved);
-    }
-    let sys::Look { names, length, .. } = sys::look(file).map_err(failed)?;
+    let named = sys::look_at(path).map_err(failed)?.filter(|named| named.identity == opened.identity);
+    let Some(sys::Look { identity, names, length, .. }) = named else { return Ok(Attempt::Moved) };
     if names > 1 {
         return Err(LockError::unfit(path, "has a second name, and may be somebody's file; remove it"));
     }
-    Ok(Attempt::Locked(Held { path: path.to_owned(), identity: look.identity, kept, length }))
+    Ok(Attempt::Locked(Held { path: path.to_owned(), identity, kept, length }))
 }
 
 /// Says why a lock file cannot be opened.

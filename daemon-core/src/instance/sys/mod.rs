@@ -7,6 +7,9 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
+use std::io;
+use std::path::Path;
+
 #[cfg(unix)]
 pub(super) use fork::Kept;
 #[cfg(unix)]
@@ -21,7 +24,7 @@ pub(super) struct Identity {
     pub(super) file: u64,
 }
 
-/// A file that is open.
+/// What is seen of a file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
     pub(super) identity: Identity,
@@ -31,4 +34,9 @@ pub(super) struct Look {
     pub(super) is_regular: bool,
     /// How many bytes are in it.
     pub(super) length: u64,
+}
+
+/// Which file has this name now, a link itself and not its target.
+pub(super) fn identity_at(path: &Path) -> io::Result<Option<Identity>> {
+    Ok(look_at(path)?.map(|look| look.identity))
 }

@@ -38,8 +38,11 @@ fn flags() -> i32 {
 }
 
 pub(in crate::instance) fn look(file: &File) -> io::Result<Look> {
-    let data = file.metadata()?;
-    Ok(Look { identity: identity(&data), names: data.nlink(), is_regular: data.is_file(), length: data.len() })
+    file.metadata().map(|data| seen(&data))
+}
+
+fn seen(data: &Metadata) -> Look {
+    Look { identity: identity(data), names: data.nlink(), is_regular: data.is_file(), length: data.len() }
 }
 
 pub(in crate::instance) fn identity(data: &Metadata) -> Identity {
@@ -47,9 +50,9 @@ pub(in crate::instance) fn identity(data: &Metadata) -> Identity {
 }
 
 /// What has this name now, a link itself and not its target.
-pub(in crate::instance) fn identity_at(path: &Path) -> io::Result<Option<Identity>> {
+pub(in crate::instance) fn look_at(path: &Path) -> io::Result<Option<Look>> {
     match std::fs::symlink_metadata(path) {
-        Ok(data) => Ok(Some(identity(&data))),
+        Ok(data) => Ok(Some(seen(&data))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

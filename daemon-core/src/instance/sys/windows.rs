@@ -72,10 +72,10 @@ pub(in crate::instance) fn look(file: &File) -> io::Result<Look> {
 }
 
 /// What has this name now, a link itself and not its target.
-pub(in crate::instance) fn identity_at(path: &Path) -> io::Result<Option<Identity>> {
+pub(in crate::instance) fn look_at(path: &Path) -> io::Result<Option<Look>> {
     let flags = FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_BACKUP_SEMANTICS;
     match OpenOptions::new().access_mode(0).custom_flags(flags).open(path) {
-        Ok(file) => look(&file).map(|look| Some(look.identity)),
+        Ok(file) => look(&file).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         // One that is being deleted cannot be opened any more.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
