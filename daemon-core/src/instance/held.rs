@@ -285,6 +285,22 @@ mod tests {
         assert!(refused.to_string().contains("is asked for all the time"), "{refused}");
     }
 
+    #[test]
+    fn a_claim_that_is_given_back_can_be_taken_again_while_the_other_of_its_file_stays() {
+        let (_dir, path, _) = opened();
+        let mut lock = Claim::take(&path, Purpose::Lock).unwrap();
+        let mut pid = Claim::take(&path, Purpose::Pid).unwrap();
+        for _ in 0..2 {
+            pid.give_back().unwrap();
+            pid = Claim::take(&path, Purpose::Pid).unwrap();
+            assert!(Claim::take(&path, Purpose::Lock).is_err(), "it is claimed as the lock all the time");
+        }
+        lock.give_back().unwrap();
+        assert!(path.exists(), "it is the PID file still");
+        pid.give_back().unwrap();
+        assert!(!path.exists());
+    }
+
     /// Such as a child that was forked behind the back of the C library.
     #[test]
     fn a_lock_that_is_given_back_is_free_though_somebody_has_a_copy_of_it() {

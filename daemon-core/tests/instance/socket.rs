@@ -142,6 +142,10 @@ fn what_is_no_socket_is_refused_and_left_alone() {
     not_a_socket("a symbolic link");
     assert!(exists(&dead));
     fs::remove_file(&place.socket).unwrap();
+
+    rustix::fs::mkfifoat(rustix::fs::CWD, &place.socket, rustix::fs::Mode::RUSR).unwrap();
+    not_a_socket("something else");
+    fs::remove_file(&place.socket).unwrap();
     place.takes();
 }
 

@@ -62,6 +62,10 @@ fn on_windows_files_are_where_the_seed_has_them() {
     ];
     assert_eq!(run_time(&layout(WINDOWS())), there);
     assert_eq!(run_time(&layout(WINDOWS().with("TEMP", r"C:\Users\me\Temp\"))), there);
+    assert_eq!(text(layout(WINDOWS().with("TEMP", "C:/T/")).lock()), "C:/T/waymark-daemon.lock");
+    for data in [r"C:\Data\", "C:/Data/"] {
+        assert_eq!(text(layout(WINDOWS().with("LOCALAPPDATA", data)).state()), format!("{data}waymark"));
+    }
     assert_eq!(dir(WINDOWS().with("XDG_RUNTIME_DIR", r"C:\xdg").with("RUNTIME_DIRECTORY", r"C:\run")), there[0]);
     assert_eq!(dir(WINDOWS().with("RUNTIME_DIRECTORY", r"\\server\run")), there[0], "it has no such manager");
     assert_eq!(dir(WINDOWS().with("TEMP", "").with("TMP", r"\\server\share")), r"\\server\share");
@@ -83,7 +87,7 @@ fn w21_a_relative_variable_is_as_good_as_unset() {
     assert_eq!(dir(MAC().with("TMPDIR", "T")), "/tmp/waymark-501");
     let relative = LINUX().with("XDG_STATE_HOME", "state").with("HOME", "/home/me");
     assert_eq!(text(layout(relative).state()), "/home/me/.local/state/waymark");
-    for relative in [r"C:Temp", r"\Temp", "Temp", ""] {
+    for relative in [r"C:Temp", r"1:\Temp", r"C;\Temp", r"\Temp", r"s\Temp", "Temp", ""] {
         let none = Environment::new(Platform::Windows, 0).with("TEMP", relative);
         assert!(layout(none).dir().is_err(), "{relative}");
     }
