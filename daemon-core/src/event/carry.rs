@@ -21,6 +21,7 @@ impl State {
                 mem::swap(&mut queue.own, &mut queue.early);
                 debug_assert!(queue.early.is_empty(), "the life before has given back all it had");
                 queue.listed = !queue.own.is_empty();
+                queue.high_water = queue.high_water.max(queue.own.len() as u64);
                 self.ready.extend(queue.listed.then_some(index));
             } else {
                 kept.extend(queue.early.drain());

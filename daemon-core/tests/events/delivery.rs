@@ -132,6 +132,47 @@ async fn wakers_may_be_woken_after_the_end_and_from_any_thread() {
     assert_eq!(probe, [2, 0, 0, 0, 2, 0, 0]);
 }
 
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Counts(AtomicUsize);
+
+impl Wake for Counts {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+static EARLY: Mutex<Option<Waker>> = Mutex::new(None);
+
+#[tokio::test]
+async fn a_waker_of_an_earlier_life_wakes_no_later_one() {
+    let attach: Attach<Probe, (), Nth<2>> = |_, ()| {
+        place(|event: Arc<Nth<2>>| async move {
+            std::future::poll_fn(|cx| {
+                *EARLY.lock().unwrap() = Some(cx.waker().clone());
+                std::task::Poll::<()>::Pending
+            })
+            .await;
+            (event, Ok(()))
+        })
+    };
+    let rig = Rig::new([EventRow::typed::<Nth<2>>("stuck", attach)]);
+    let polled = |task: &Arc<Counts>| {
+        let mut life = Box::pin(rig.wiring.run(&rig.probe, &(), &*rig.probe));
+        assert!(life.as_mut().poll(&mut Context::from_waker(&Waker::from(task.clone()))).is_pending());
+        life
+    };
+    let [first, second] = [(); 2].map(|()| Arc::<Counts>::default());
+    let mut life = polled(&first);
+    rig.publisher.publish(Nth::<2>(1)).await.unwrap();
+    assert!(life.as_mut().poll(&mut Context::from_waker(&Waker::from(first.clone()))).is_pending());
+    drop(life);
+    let _life = polled(&second);
+    let early = EARLY.lock().unwrap().take();
+    early.unwrap().wake();
+    assert_eq!(second.0.load(Ordering::Relaxed), 0);
+}
+
 struct Task;
 
 impl Wake for Task {
@@ -169,20 +210,22 @@ async fn the_high_water_is_the_most_that_waited_at_once() {
 
 #[tokio::test]
 async fn the_high_water_of_a_handler_that_is_idle_is_seen_at_once_and_stays() {
-    let rig = Rig::new([plain::<0>()]);
-    let high_water = |rig: &Rig| rig.status("plain").high_water;
-    for number in 0..3 {
-        rig.publisher.publish(zero(number)).await.unwrap();
+    for overflow in [Overflow::Block, Overflow::DropOldest] {
+        let rig = Rig::new([plain::<0>().overflow(overflow)]);
+        let high_water = |rig: &Rig| rig.status("plain").high_water;
+        for number in 0..3 {
+            rig.publisher.publish(zero(number)).await.unwrap();
+        }
+        let (rig, running) = rig.started().await;
+        assert_eq!(high_water(&rig), 3, "what was kept for its start: {overflow}");
+        for number in 0..5 {
+            rig.publisher.publish(zero(number)).await.unwrap();
+        }
+        assert_eq!(high_water(&rig), 5, "before it has taken any: {overflow}");
+        idle().await;
+        assert_eq!(high_water(&rig), 5, "when it has taken all: {overflow}");
+        rig.drained(running).await;
     }
-    let (rig, running) = rig.started().await;
-    assert_eq!(high_water(&rig), 3, "what was kept for its start");
-    for number in 0..5 {
-        rig.publisher.publish(zero(number)).await.unwrap();
-    }
-    assert_eq!(high_water(&rig), 5, "before it has taken any");
-    idle().await;
-    assert_eq!(high_water(&rig), 5, "when it has taken all");
-    rig.drained(running).await;
 }
 
 #[tokio::test]
