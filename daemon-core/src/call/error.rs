@@ -154,7 +154,7 @@ impl CallError {
 }
 
 /// An error as text, with the texts of its sources.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Words {
     message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -163,9 +163,6 @@ struct Words {
 
 impl Words {
     fn of(error: &(dyn Error + 'static)) -> Self {
-        if let Some(words) = error.downcast_ref::<Self>() {
-            return words.clone();
-        }
         Self { message: error.to_string(), source: error.source().map(|source| Box::new(Self::of(source))) }
     }
 }

@@ -28,7 +28,7 @@ use super::plan::MailboxPlan;
 use super::queue::Queue;
 use super::receipt;
 use super::routes::Route;
-use super::state::{Item, Lane, Missed, Phase, State, list};
+use super::state::{Item, Lane, Missed, Phase, State};
 use super::store::Entry;
 use super::wait_graph::{Node, WaitGraph, Waiter, next_number};
 use super::waiting::{Crowd, Full, Line, Parked, Ticket};
@@ -286,7 +286,7 @@ impl Mailbox {
         if state.lined.is_empty() {
             return;
         }
-        let State { lanes, accounts, queues, line, ready, lined, .. } = state;
+        let State { lanes, accounts, queues, line, lined, .. } = state;
         lined.retain(|&index| {
             let queue = &mut queues[index as usize];
             while let Some(to) = queue.waiting.front().map(|parked| parked.to as usize) {
@@ -300,7 +300,6 @@ impl Mailbox {
                 if queue.is_own {
                     // there is room, and a queue that makes publishers wait has no keys
                     drop(queue.push_own(Entry { to, order: 0, event }, 0));
-                    list(queue, index, ready); // what was retained is not listed, and may have filled it
                 } else {
                     line.push_back(Item { event, lane: account.lane, to });
                 }
