@@ -12,6 +12,7 @@ mod flood;
 mod handled;
 mod isolated;
 mod latest;
+mod locks;
 #[path = "../log/mod.rs"]
 mod log;
 mod overflow;

@@ -5,8 +5,10 @@ use daemon_core::{
     Attach, Bus, Envelope, Event, EventRow, Fate, Filter, Key, Overflow, PublishError, Publisher, QueueOptions,
     Subscription, place,
 };
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::task::{Context, Wake, Waker};
 
 /// A numbered state, of one topic.
 #[derive(Debug)]
@@ -81,6 +83,7 @@ async fn a_late_subscriber_begins_with_the_last_one_and_takes_it_from_nobody() {
         publisher.try_publish(Passing).unwrap();
     }
     assert_eq!(bus.retained::<State>("state:one").unwrap().0, 2);
+    assert_eq!(bus.topics(), 2, "of types that were published");
     for _ in 0..2 {
         let mut late = bus.subscribe::<State>("me", "state:one", options()).unwrap();
         publisher.publish(State(3)).await.unwrap();
@@ -444,6 +447,44 @@ async fn two_publishers_at_once_leave_the_same_one_last_everywhere() {
         assert_eq!(last, bus.retained::<State>("state:one").map(|state| state.0));
     }
     idle().await;
+}
+
+/// Runs code when it is woken.
+struct Runs<F>(F);
+
+impl<F: Fn() + Send + Sync + 'static> Wake for Runs<F> {
+    fn wake(self: Arc<Self>) {
+        self.0();
+    }
+}
+
+/// The second publishes when it hears of the first's event, which has found no room by then.
+#[tokio::test]
+async fn of_two_who_wait_for_room_the_one_that_stays_comes_last() {
+    type Publishes = Pin<Box<dyn Future<Output = Result<(), PublishError>> + Send>>;
+    let bus = Bus::new();
+    let mut hears = bus.subscribe::<State>("me", "state:one", options()).unwrap();
+    let mut full = bus.subscribe::<State>("me", "state:one", options().capacity(1)).unwrap();
+    let publisher = bus.publisher("tester");
+    publisher.publish(State(0)).await.unwrap();
+    assert_eq!(numbers(&mut hears), [0]);
+
+    let second = Arc::new(Mutex::new(None));
+    let (waits, publishes) = (second.clone(), publisher.clone());
+    let waker = Waker::from(Arc::new(Runs(move || {
+        let publishes = publishes.clone();
+        let mut second: Publishes = Box::pin(async move { publishes.publish(State(2)).await });
+        assert!(second.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        *waits.lock().unwrap() = Some(second);
+    })));
+    assert!(hears.poll_recv(&mut Context::from_waker(&waker)).is_pending());
+    let mut first = Box::pin(publisher.publish(State(1)));
+    assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert_eq!(numbers(&mut full), [0, 1, 2]);
+    first.await.unwrap();
+    let second = second.lock().unwrap().take();
+    second.unwrap().await.unwrap();
+    assert_eq!((numbers(&mut hears), bus.retained::<State>("state:one").map(|last| last.0)), (vec![1, 2], Some(2)));
 }
 
 /// As a host does it: the intake stops, the life ends, events are kept, and only the next start asks for what was missed.
