@@ -76,20 +76,20 @@ mod tests {
     fn labels_that_are_made_up_without_end_share_one_counter() {
         let counters = Counters::default();
         counters.of("asked", "", &[("by", "0")]).add(1);
-        for number in 0..1_000 {
+        for number in (0..1_000).chain([0]) {
             counters.of("asked", "", &[("by", &number.to_string())]).add(1);
         }
         let statuses = counters.statuses();
         let value = |by: &str| statuses.iter().find(|status| status.labels["by"] == by).map(|status| status.value);
         assert_eq!(statuses.len(), LIMIT + 1);
-        assert_eq!((value("0"), value("255"), value("256")), (Some(2), Some(1), None));
+        assert_eq!((value("0"), value("255"), value("256")), (Some(3), Some(1), None), "a known one stays");
         assert_eq!(value(OTHERS), Some(1_000 - LIMIT as u64));
     }
 
     #[test]
     fn names_that_are_made_up_without_end_share_one_counter() {
         let counters = Counters::default();
-        for number in 0..2_000 {
+        for number in (0..2_000).chain([0, 1]) {
             let (label, with) = (format!("by{number}"), number % 2);
             counters.of(&format!("asked{number}"), "", &[(&*label, "0")][..with]).add(1);
         }
@@ -97,5 +97,7 @@ mod tests {
         assert_eq!(statuses.len(), MOST + 1);
         let others = statuses.iter().find(|status| status.name == NAMELESS.0);
         assert_eq!(others.map(|status| status.value), Some(2_000 - MOST as u64));
+        let known = |name: &str| statuses.iter().find(|status| status.name == name).map(|status| status.value);
+        assert_eq!((known("asked0"), known("asked1")), (Some(2), Some(2)), "known ones stay");
     }
 }

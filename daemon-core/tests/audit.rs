@@ -117,6 +117,7 @@ impl DaemonBase for Chatty {
         }
         cx.publish_to("rooms:kitchen:said", Said).await?;
         cx.publish_to("rooms:hall:said", Said).await?;
+        cx.publish_to("rooms:attic:said", Said).await?;
         Ok(())
     }
 }
@@ -125,13 +126,18 @@ impl DaemonBase for Chatty {
 async fn what_nobody_heard_and_who_heard_nothing_is_counted() {
     let host = Host::new("t").daemon(Chatty).start().await.unwrap();
     host.handle().publish(Closed).await.unwrap();
+    host.handle().publish_to("rooms:attic:said", Said).await.unwrap();
     let audit = host.handle().audit();
     let unheard: Vec<_> = audit.unheard.iter().map(|of| (&*of.topic, &*of.publisher, of.events)).collect();
-    assert_eq!(unheard, [("rooms:closed", "chatty", 4), ("rooms:hall:said", "chatty", 1)]);
+    let expected = [("rooms:attic:said", "chatty", 2), ("rooms:closed", "chatty", 4), ("rooms:hall:said", "chatty", 1)];
+    assert_eq!(unheard, expected);
     let unfed: Vec<_> = audit.unfed.iter().map(|of| (&*of.subscription, &*of.topic)).collect();
     assert_eq!(unfed, [("chatty.opened", "rooms:opened"), ("chatty.garden", "rooms:garden:*")]);
     let json = serde_json::to_value(&audit).unwrap();
-    assert_eq!(json["unheard"][0], serde_json::json!({"topic": "rooms:closed", "publisher": "chatty", "events": 4}));
+    assert_eq!(json["unheard"][1], serde_json::json!({"topic": "rooms:closed", "publisher": "chatty", "events": 4}));
+
+    host.handle().publish_and_wait(Opened).await.unwrap();
+    assert_eq!(host.handle().audit().unheard, audit.unheard, "whoever is waited for has heard it");
 
     let report = host.shutdown().await.unwrap();
     assert!(
@@ -191,6 +197,38 @@ async fn what_a_daemon_publishes_beyond_its_word_is_noticed_once() {
         );
         assert_eq!(lines.matches(&line).count(), 1, "{lines}");
     }
+    host.shutdown().await.unwrap();
+}
+
+/// One of more types than a publisher notes entries of.
+struct Many<const N: usize>;
+
+impl<const N: usize> Event for Many<N> {
+    const TOPIC: &'static str = ["m:0", "m:1", "m:2", "m:3", "m:4", "m:5", "m:6", "m:7", "m:8"][N];
+}
+
+/// Has much to say, and declares none of it.
+#[daemon(name = "talker", publishes(), no_handlers)]
+struct Talker;
+impl DaemonBase for Talker {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        cx.publish(Many::<0>).await?;
+        cx.publish(Many::<1>).await?;
+        cx.publish(Many::<2>).await?;
+        cx.publish(Many::<3>).await?;
+        cx.publish(Many::<4>).await?;
+        cx.publish(Many::<5>).await?;
+        cx.publish(Many::<6>).await?;
+        cx.publish(Many::<7>).await?;
+        Ok(cx.publish(Many::<8>).await?)
+    }
+}
+
+#[tokio::test]
+async fn of_many_undeclared_types_each_is_noticed() {
+    let host = Host::new("t").daemon(Talker).start().await.unwrap();
+    let topics: Vec<_> = host.handle().audit().undeclared.into_iter().map(|of| of.topic).collect();
+    assert_eq!(topics, ["m:0", "m:1", "m:2", "m:3", "m:4", "m:5", "m:6", "m:7", "m:8"]);
     host.shutdown().await.unwrap();
 }
 

@@ -62,15 +62,21 @@ mod tests {
     }
 
     #[test]
-    fn each_pair_of_types_is_told_once() {
+    fn each_pair_of_types_is_told_once_for_each_topic() {
         let rows = [
             row::<u8>("a.x", "t"),
             row::<u8>("b.x", "t"),
             row::<u16>("b.y", "t"),
             row::<u16>("c.y", "t"),
             row::<u16>("c.z", "t:*"),
+            row::<u8>("a.x", "s"),
+            row::<u16>("b.y", "s"),
+            row::<u32>("d.y", "t"),
         ];
         let clashes: Vec<String> = type_clashes(rows).iter().map(ToString::to_string).collect();
-        assert_eq!(clashes, ["topic `t` carries u8 for `a.x` and u16 for `b.y`; give each type its own topic"]);
+        let told = [("t", "u16 for `b.y`"), ("s", "u16 for `b.y`"), ("t", "u32 for `d.y`")].map(|(topic, second)| {
+            format!("topic `{topic}` carries u8 for `a.x` and {second}; give each type its own topic")
+        });
+        assert_eq!(clashes, told);
     }
 }

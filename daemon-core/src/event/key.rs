@@ -153,4 +153,11 @@ mod tests {
         assert_eq!(both.hash("market:one", &a), both.hash("market:one", &b));
         assert_ne!(both.hash("market:one", &a), both.hash("market:two", &a));
     }
+
+    #[test]
+    fn each_half_of_a_hash_tells_them_apart() {
+        let keyed = Conflation::new("market:price", Some(Key::of(|price: &Price| &price.symbol)));
+        let [a, b] = ["A", "B"].map(|symbol| keyed.hash("market:price", &price(symbol, 1)));
+        assert!(a >> 64 != b >> 64 && a as u64 != b as u64);
+    }
 }

@@ -93,7 +93,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Bus, Event, QueueOptions};
+    use crate::event::{Bus, Event, Filter, Overflow, QueueOptions};
 
     /// Looks at the accounts when it is dropped.
     struct Nosy(Arc<Ledger>, Arc<Mutex<Vec<Totals>>>);
@@ -121,5 +121,42 @@ mod tests {
         assert_eq!(ledger.accounts().into_values().collect::<Vec<_>>(), [whole]);
         drop(subscribe().booked_in(&ledger));
         assert!(ledger.lock().open.is_empty() && ledger.accounts().len() == 1);
+    }
+
+    struct Nth(u64);
+
+    impl Event for Nth {
+        const TOPIC: &'static str = "test:nth";
+    }
+
+    /// The first panics at its gate, of the others one is received, one finds no room, and one is left.
+    #[test]
+    fn whatever_became_of_its_events_is_in_the_account_that_outlives_it() {
+        let (bus, ledger) = (Bus::new(), Arc::<Ledger>::default());
+        let options = QueueOptions::default().capacity(2).overflow(Overflow::DropNewest);
+        let options = options.when(Filter::of(|nth: &Nth| if nth.0 == 0 { panic!("no") } else { true }));
+        for _ in 0..2 {
+            let subscription = bus.subscribe::<Nth>("daemon", Nth::TOPIC, options.clone()).unwrap();
+            let mut subscription = subscription.booked_in(&ledger);
+            (0..4).for_each(|nth| bus.publisher("tester").try_publish(Nth(nth)).unwrap());
+            assert!(subscription.try_recv().is_some());
+        }
+        let whole = Totals { offered: 8, handled: 2, failed: 2, dropped: 2, abandoned: 2 };
+        assert_eq!(ledger.ended().into_values().collect::<Vec<_>>(), [whole]);
+    }
+
+    #[test]
+    fn topics_beyond_a_bound_share_one_account_and_those_before_it_keep_theirs() {
+        let (bus, ledger) = (Bus::new(), Arc::<Ledger>::default());
+        for number in (0..TOPICS + 3).chain([0]) {
+            let topic = format!("test:{number}");
+            let subscription = bus.subscribe::<Nth>("daemon", &topic, QueueOptions::default()).unwrap();
+            let _subscription = subscription.booked_in(&ledger);
+            bus.publisher("tester").try_publish_to(&topic, Nth(0)).unwrap();
+        }
+        let ended = ledger.ended();
+        let offered = |topic: &str| ended.get(topic).map(|account| account.offered);
+        assert_eq!((ended.len(), offered("test:256")), (TOPICS + 1, None));
+        assert_eq!((offered("test:0"), offered("test:255"), offered(OTHERS)), (Some(2), Some(1), Some(3)));
     }
 }

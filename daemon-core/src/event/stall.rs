@@ -90,6 +90,8 @@ impl Drop for Stall<'_> {
 mod tests {
     use super::*;
     use std::future::poll_fn;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
     use std::task::Poll;
 
     #[tokio::test(start_paused = true)]
@@ -101,5 +103,20 @@ mod tests {
             told.push(waited.as_secs());
         }
         assert_eq!(told, [1, 3, 7, 15, 31, 63, 123, 183, 243]);
+    }
+
+    /// The hook of a program may end it.
+    #[test]
+    fn outside_a_runtime_there_is_no_clock_and_no_panic() {
+        let (this, panics) = (std::thread::current().id(), Arc::<AtomicU32>::default());
+        let (before, counts) = (std::panic::take_hook(), panics.clone());
+        std::panic::set_hook(Box::new(move |panic| {
+            if std::thread::current().id() == this {
+                counts.fetch_add(1, Ordering::Relaxed);
+            }
+            before(panic);
+        }));
+        assert!(Patience::begin().is_none());
+        assert_eq!(panics.load(Ordering::Relaxed), 0);
     }
 }

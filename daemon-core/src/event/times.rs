@@ -38,3 +38,16 @@ impl Times {
         Histogram::of(counts, nanos(&self.max_ns), nanos(&self.total_ns))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_stays_whatever_comes_later() {
+        let (times, millis) = (Times::default(), Duration::from_millis);
+        [1, 5, 2].into_iter().for_each(|took| times.record(millis(took), 3));
+        let read = times.read();
+        assert_eq!((read.count(), read.max(), read.total()), (9, Some(millis(5)), millis(24)));
+    }
+}

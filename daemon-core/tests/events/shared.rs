@@ -65,19 +65,23 @@ async fn the_queue_is_named_and_its_bound_is_that_of_all() {
     idle().await;
     let error = rig.publisher.try_publish(one(5)).unwrap_err();
     assert_eq!(error, PublishError::Full { subscription: "rig.deleted".into() });
-    let publisher = rig.publisher.clone();
-    let waiting = tokio::spawn(async move { publisher.publish(Nth::<2>(6)).await });
+    let waiting = [6, 7, 8, 9].map(|number| {
+        let publisher = rig.publisher.clone();
+        tokio::spawn(async move { publisher.publish(Nth::<2>(number)).await })
+    });
     idle().await;
-    assert!(!waiting.is_finished());
-    for (name, queued) in [("created", 1), ("deleted", 2), ("updated", 1)] {
+    assert!(waiting.iter().all(|waiting| !waiting.is_finished()));
+    for (name, queued) in [("created", 1), ("deleted", 2), ("updated", 4)] {
         let status = rig.status(name);
         assert_eq!((status.queue.as_deref(), status.capacity, status.high_water), (Some("users"), 3, 3), "{status:?}");
         assert_eq!(status.queued, queued, "{status:?}");
     }
     open(&rig, 10);
-    waiting.await.unwrap().unwrap();
+    for waiting in waiting {
+        waiting.await.unwrap().unwrap();
+    }
     rig.drained(running).await;
-    assert_eq!(rig.probe.seen_by("member"), [0, 1, 2, 3, 6]);
+    assert_eq!(rig.probe.seen_by("member"), [0, 1, 2, 3, 6, 7, 8, 9]);
 }
 
 #[tokio::test]

@@ -60,6 +60,17 @@ async fn envelopes_carry_whatever_matches() {
 }
 
 #[tokio::test]
+async fn handlers_of_one_daemon_get_an_event_in_the_order_in_which_they_were_declared() {
+    for rows in [[any("test:*"), plain::<0>()], [plain::<0>(), any("test:*")]] {
+        let names = rows.each_ref().map(|row| row.name());
+        let (rig, running) = Rig::new(rows).started().await;
+        rig.publisher.publish(zero(1)).await.unwrap();
+        rig.drained(running).await;
+        assert_eq!(*rig.probe.seen.lock().unwrap(), names.map(|name| (name, 1)));
+    }
+}
+
+#[tokio::test]
 async fn a_typed_pattern_takes_its_type_on_every_matching_topic() {
     let (rig, running) = Rig::new([named(), plain::<0>()]).started().await;
     rig.publisher.publish_to("named:a:created", Named(1)).await.unwrap();

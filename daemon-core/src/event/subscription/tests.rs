@@ -1,7 +1,8 @@
 use super::*;
-use crate::event::{Fate, Filter, Overflow, PublishError};
+use crate::event::{Fate, Filter, Mailbox, Overflow, PublishError};
 use std::pin::Pin;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Wake, Waker};
 
 struct Plain;
@@ -23,6 +24,15 @@ fn what_was_received_leaves_nothing_in_the_mailbox() {
     assert_eq!((state.line.len(), state.ready.len(), state.queues[0].own.len()), (0, 0, 0));
 }
 
+#[test]
+fn what_makes_room_for_others_leaves_nothing_behind() {
+    let (bus, options) = (Bus::new(), QueueOptions::default().capacity(2).overflow(Overflow::DropOldest));
+    let subscription = bus.subscribe::<Plain>("daemon", Plain::TOPIC, options).unwrap();
+    (0..100).for_each(|_| bus.publisher("tester").try_publish(Plain).unwrap());
+    let state = subscription.registration.mailbox().lock();
+    assert_eq!((state.ready.len(), state.queues[0].own.len()), (1, 2));
+}
+
 /// Polls a future once.
 fn poll<F: Future>(future: &mut Pin<Box<F>>) -> Poll<F::Output> {
     future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
@@ -37,8 +47,32 @@ fn publishers_that_give_up_leave_nothing_in_line() {
     for _ in 0..100 {
         assert!(poll(&mut Box::pin(publisher.publish(Plain))).is_pending());
     }
+    let waits = [(); 3].map(|()| {
+        let mut waits = Box::pin(publisher.publish(Plain));
+        assert!(poll(&mut waits).is_pending());
+        waits
+    });
+    assert_eq!(subscription.registration.mailbox().lock().lined.len(), 1, "one line, whoever stands in it");
+    drop(waits);
     let state = subscription.registration.mailbox().lock();
     assert_eq!((state.lined.len(), state.queues[0].waiting.len()), (0, 0));
+}
+
+#[test]
+fn handles_of_what_has_ended_are_forgotten_now_and_then() {
+    let bus = Bus::new();
+    let subscribe = || bus.subscribe::<Plain>("daemon", Plain::TOPIC, QueueOptions::default()).unwrap();
+    let mut handles = Handles::default();
+    for _ in 0..1_000 {
+        handles.add(subscribe().handle());
+    }
+    assert!(handles.iter().count() < 40);
+    let mut open: Vec<_> = (0..100).map(|_| subscribe()).collect();
+    open.iter().for_each(|open| handles.add(open.handle()));
+    let before = handles.iter().count();
+    open.truncate(50);
+    handles.add(open[0].handle());
+    assert_eq!(handles.iter().count(), before + 1, "it does not look at all of them each time");
 }
 
 /// Panics when it is dropped.
@@ -96,14 +130,28 @@ fn who_stands_in_line_behind_what_was_retained_gets_its_turn() {
     assert!(subscription.try_recv().is_some() && subscription.try_recv().is_none());
 }
 
-#[test]
-fn a_life_that_took_nothing_lists_nothing_twice() {
-    let (bus, options) = (Bus::new(), QueueOptions::default());
-    let mut lane = LanePlan::new(Plain::TOPIC, Some(TypeTag::of::<Plain>()), &options, true);
+/// One handler of a daemon that starts.
+fn starting<E: Event>(bus: &Arc<Bus>, options: QueueOptions) -> Registration {
+    let mut lane = LanePlan::new(E::TOPIC, Some(TypeTag::of::<E>()), &options, true);
     lane.seats.push(SeatPlan { name: "handler".to_owned(), queue: 0 });
     let queue = QueuePlan { name: None, options, width: 1, is_own: true, is_quiet: false };
     let plan = MailboxPlan { lanes: vec![lane], queues: vec![queue], isolated: false };
-    let registration = bus.register("daemon", Phase::Buffering, &plan).unwrap();
+    bus.register("daemon", Phase::Buffering, &plan).unwrap()
+}
+
+#[test]
+fn while_it_starts_so_many_are_kept_as_its_options_say() {
+    let bus = Bus::new();
+    let registration = starting::<Plain>(&bus, QueueOptions::default().startup(3));
+    (0..5).for_each(|_| bus.publisher("tester").try_publish(Plain).unwrap());
+    let status = &registration.mailbox().status()[0];
+    assert_eq!((status.offered, status.dropped, status.queued), (5, 2, 3));
+}
+
+#[test]
+fn a_life_that_took_nothing_lists_nothing_twice() {
+    let bus = Bus::new();
+    let registration = starting::<Plain>(&bus, QueueOptions::default());
     let mailbox = registration.mailbox();
     for _ in 0..10 {
         assert!(mailbox.attach().is_some());
@@ -112,6 +160,42 @@ fn a_life_that_took_nothing_lists_nothing_twice() {
         assert!(mailbox.detach(Vec::new(), <_>::default(), &[]).is_empty());
     }
     assert_eq!(mailbox.status()[0].queued, 10);
+}
+
+/// Looks at its mailbox while it is dropped, then explodes.
+struct Prying(Weak<Mailbox>, Arc<AtomicU64>);
+
+impl Event for Prying {
+    const TOPIC: &'static str = "test:prying";
+}
+
+impl Drop for Prying {
+    fn drop(&mut self) {
+        if let Some(mailbox) = self.0.upgrade() {
+            self.1.store(mailbox.status()[0].offered, Ordering::Relaxed);
+        }
+        panic!("a destructor");
+    }
+}
+
+#[test]
+fn what_is_given_back_in_vain_is_dropped_quietly_and_without_the_lock() {
+    for overflow in [Overflow::Block, Overflow::Latest] {
+        let (bus, pried) = (Bus::new(), Arc::<AtomicU64>::default());
+        let options = QueueOptions::default().overflow(overflow);
+        let subscription = bus.subscribe::<Prying>("daemon", Prying::TOPIC, options).unwrap();
+        let (publisher, mailbox) = (bus.publisher("tester"), subscription.registration.mailbox());
+        let prying = |mailbox| Prying(mailbox, pried.clone());
+        publisher.try_publish(prying(Arc::downgrade(mailbox))).unwrap();
+        let (entry, key) = mailbox.pop_own(0).unwrap();
+        if overflow == Overflow::Latest {
+            publisher.try_publish(prying(Weak::new())).unwrap();
+        } else {
+            mailbox.close();
+        }
+        mailbox.put_back(0, entry, key);
+        assert!(pried.load(Ordering::Relaxed) > 0, "{overflow}");
+    }
 }
 
 /// As a dispatcher does whose life is cut in that moment.
