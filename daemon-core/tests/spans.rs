@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use daemon_core::testing::TestHost;
-use daemon_core::{Context, DaemonBase, Envelope, Event, QueueOptions, Result, daemon};
+use daemon_core::{Bus, Context, DaemonBase, Envelope, Event, QueueOptions, Result, daemon};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
@@ -105,6 +105,10 @@ struct Flour;
 #[event("mill:bread", retain, local)]
 struct Bread;
 
+#[derive(Event)]
+#[event("oven:heat", local)]
+struct Heat;
+
 #[daemon(name = "mill")]
 #[derive(Default)]
 struct Mill(AtomicU32);
@@ -177,6 +181,22 @@ async fn a_handler_follows_from_what_published_its_event() {
         assert_eq!(links, [flour[0].0, flour[1].0], "{handler}");
     }
     host.shutdown().await;
+}
+
+/// All who take it take it as it is, and the tables that say so are made.
+#[tokio::test]
+async fn an_event_that_goes_the_shortest_way_has_a_span_too() {
+    let bus = Bus::new();
+    let (publisher, mut heat) =
+        (bus.publisher("oven"), bus.subscribe::<Heat>("stove", Heat::TOPIC, <_>::default()).unwrap());
+    publisher.publish(Heat).await.unwrap();
+    assert!(heat.recv().await.is_some());
+    let (notes, _guard) = Notes::take(Level::DEBUG);
+    publisher.publish(Heat).await.unwrap();
+    assert!(heat.recv().await.is_some());
+    let published: Vec<_> = notes.named("publish").into_iter().map(|(id, _)| vec![id]).collect();
+    let pulled: Vec<_> = notes.pulled(Heat::TOPIC).into_iter().map(|(_, seen)| seen.follows).collect();
+    assert!(published.len() == 1 && published == pulled, "{published:?} {pulled:?}");
 }
 
 #[tokio::test]
@@ -279,8 +299,11 @@ async fn who_gets_a_retained_event_late_follows_from_the_span_in_which_it_is_kep
     let ended: BTreeMap<_, _> = kept().into_iter().collect();
     assert_eq!((ended.len(), ended[&first]), (2, true), "another took its place: {ended:?}");
     assert!(ended.values().any(|ended| !ended));
+    host.handle().publish_to("mill:cake", Bread).await.unwrap();
     host.handle().stop_daemon("shop").await.unwrap();
-    assert!(kept().iter().all(|(_, closed)| *closed), "whose publisher has stopped");
+    let open: Vec<_> = notes.named("retain").into_iter().filter(|(_, seen)| !seen.closed).collect();
+    let [(_, of_cake)] = &open[..] else { panic!("those whose publisher has stopped are over: {open:?}") };
+    assert_eq!(of_cake.fields["otel.name"], "retain mill:cake");
     host.shutdown().await;
 }
 

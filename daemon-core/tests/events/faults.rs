@@ -1,4 +1,4 @@
-use super::{Probe, Rig, Row, Zero, cut, fault, gated, idle, plain, zero};
+use super::{Probe, Rig, Row, Zero, cut, fault, gated, idle, log, plain, zero};
 use daemon_core::{Attach, EventRow, Failure, Filter, Observer, Overflow, QueueOptions, place};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -337,12 +337,15 @@ async fn an_event_whose_publisher_waits_may_explode_when_its_handler_panics_or_i
 /// Nobody takes it, or those who do have let go of it before its publisher does.
 #[tokio::test]
 async fn an_event_that_explodes_in_its_publishers_hands_is_published_all_the_same() {
+    let (log, _listening) = log::listen();
     let bus = daemon_core::Bus::new();
     let publisher = bus.publisher("tester");
+    publisher.publish(zero(1)).await.unwrap();
     publisher.publish(Explosive).await.unwrap();
     publisher.try_publish_to("test:elsewhere", Explosive).unwrap();
     assert_eq!(publisher.publish_and_wait(Explosive, &[]).await, Ok(0));
     let of_another_type = bus.subscribe::<Zero>("other", "test:explosive", <_>::default()).unwrap();
     assert!(publisher.publish(Explosive).await.unwrap_err().is_misuse());
     assert_eq!(of_another_type.status().offered, 0);
+    assert_eq!(log.text().matches("an event's destructor panicked").count(), 4, "as often as one did: {}", log.text());
 }

@@ -1,4 +1,4 @@
-use super::{Nth, Probe, Rig, Row, Zero, assert_adds_up, one, plain, zero};
+use super::{Nth, Probe, Rig, Row, Zero, assert_adds_up, log, one, plain, zero};
 use daemon_core::{Attach, Bus, Envelope, EventRow, Filter, Handlers, QueueOptions, SubscribeError, place};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -111,6 +111,23 @@ async fn one_whose_panic_panics_again_does_no_more_harm() {
     rig.publisher.publish(zero(0)).await.unwrap();
     rig.drained(running).await;
     assert_eq!(rig.counts("strict"), [1, 0, 1, 0, 0, 0, 0]);
+}
+
+#[test]
+fn one_whose_destructor_panics_is_told_of() {
+    let (log, _listening) = log::listen();
+    let bus = Bus::new();
+    let spiteful = Spiteful;
+    let holds = Filter::of(move |_: &Zero| {
+        let _held = &spiteful;
+        true
+    });
+    for filter in [even(), holds] {
+        drop(bus.subscribe::<Zero>("me", "test:zero", QueueOptions::default().when(filter)).unwrap());
+    }
+    let told = log.text();
+    assert_eq!(told.matches("the destructor of a filter or a key panicked").count(), 1, "{told}");
+    assert!(told.contains("subscription=\"me.test:zero\""), "{told}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-use super::{Probe, Rig, Row, assert_adds_up, cut, idle};
+use super::{Probe, Rig, Row, assert_adds_up, cut, idle, log};
 use daemon_core::{Attach, Bus, Envelope, Event, EventRow, Key, Overflow, QueueOptions, SubscribeError, place};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -197,6 +197,7 @@ async fn a_flood_of_few_takes_no_memory() {
 
 #[tokio::test]
 async fn a_key_that_panics_costs_its_own_subscription_that_event() {
+    let (log, _listening) = log::listen();
     let (rig, running) = Rig::new([watcher().latest_by(by_symbol()), watcher_of_all()]).started().await;
     publish(&rig, &[1, 9, 2]).await;
     rig.probe.gates[0].add_permits(2);
@@ -204,6 +205,8 @@ async fn a_key_that_panics_costs_its_own_subscription_that_event() {
     assert_eq!(rig.counts("watcher"), [3, 2, 1, 0, 0, 0, 0]);
     assert_eq!(rig.probe.seen_by("watcher"), [1, 2]);
     assert_eq!(rig.probe.seen_by("all"), [1, 9, 2]);
+    let told = log.line("a key panicked; the event counts as failed").unwrap();
+    assert!(told.contains("subscription=\"rig.watcher\" publisher=\"tester\""), "{told}");
 }
 
 fn watcher_of_all() -> Row {
