@@ -4,7 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 #![expect(unsafe_code, reason = "a counting allocator")]
 
-use daemon_core::{Attach, Bus, Event, EventRow, Failure, Filter, Handlers, Key, Observer, Overflow, place};
+use daemon_core::{
+    Attach, Bus, Event, EventRow, Failure, Filter, Handlers, Key, Observer, Overflow, QueueOptions, place,
+};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -168,6 +170,24 @@ fn none_either_with_any_policy_and_in_any_company() {
     for row in [latest, drop_oldest, sharing_a_queue, several_at_once, isolated] {
         assert_eq!(allocations_of_a_burst(row), BURST, "{:?}", row());
     }
+}
+
+/// For those who take one type, nobody makes an envelope.
+#[test]
+fn none_either_by_a_pattern_on_a_topic_made_up_at_run_time() {
+    let bus = Bus::new();
+    let mut ticks = bus.subscribe::<Tick>("reader", "clock:*", QueueOptions::default()).unwrap();
+    let publisher = bus.publisher("clock");
+    let mut counted = 0;
+    for _ in 0..3 {
+        let before = COUNT.get();
+        for number in 0..BURST {
+            publisher.try_publish_to("clock:made-up", Tick(number)).unwrap();
+            assert!(ticks.try_recv().is_some());
+        }
+        counted = COUNT.get() - before;
+    }
+    assert_eq!(counted, BURST);
 }
 
 #[daemon_core::daemon(name = "listener")]

@@ -56,6 +56,7 @@ impl Declared for ByHand {
 impl Wired for ByHand {
     fn wire(definition: &mut Definition<Self>) {
         let double = Command::new("double", "Doubles.", |_, number: i64, _| Box::pin(async move { Ok(2 * number) }));
+        let double = double.request_schema(daemon_core::schema_of::<i64>);
         definition.command(double.reply_schema(daemon_core::schema_of::<i64>));
     }
 }
@@ -76,12 +77,13 @@ async fn a_host_describes_its_commands_with_the_schemas_that_their_types_have() 
             ("calculator", "sum", "Adds numbers.", true, true),
             ("calculator", "plain", "", false, false),
             ("calculator", "fails", "", true, true),
-            ("by-hand", "double", "Doubles.", false, true),
+            ("by-hand", "double", "Doubles.", true, true),
         ]
     );
     let sum = commands[0].request.as_ref().unwrap();
     assert_eq!((&sum["title"], &sum["properties"]["of"]["items"]["type"]), (&"Sum".into(), &"integer".into()));
-    assert_eq!(serde_json::to_value(&commands[3]).unwrap()["reply"]["type"], "integer");
+    let double = serde_json::to_value(&commands[3]).unwrap();
+    assert_eq!((&double["request"]["type"], &double["reply"]["type"]), (&"integer".into(), &"integer".into()));
     let hashes = host.handle().command_hashes();
     assert_eq!(hashes.keys().collect::<Vec<_>>(), ["by-hand", "calculator"]);
     assert!(hashes.values().all(|hash| hash.len() == 16) && hashes["by-hand"] != hashes["calculator"]);

@@ -435,6 +435,8 @@ async fn from_cleanup_on_nothing_is_registered_and_after_it_nothing_published() 
     assert!(matches!(cx.publish(Job(2)).await, Err(PublishError::Stopping { .. })));
     assert!(matches!(cx.try_publish(Job(2)), Err(PublishError::Stopping { .. })));
     assert!(cx.publish_to("job:new", Job(2)).await.unwrap_err().is_stopping());
+    assert!(cx.publish_to_and_wait("job:new", Job(2)).await.unwrap_err().is_stopping());
+    assert!(cx.try_publish_to("job:new", Job(2)).unwrap_err().is_stopping());
     assert!(cx.spawn("never", async {}).unwrap_err().is_stopping());
     assert!(cx.spawn_blocking("never", || {}).unwrap_err().is_stopping());
     assert!(cx.is_cancelled());

@@ -221,6 +221,19 @@ mod tests {
         assert_eq!(of(&[]), "cbf29ce484222325");
     }
 
+    /// Programs built from other versions compare theirs with it.
+    #[test]
+    fn it_is_the_same_in_every_version() {
+        let request = || json!({"type": ["object", "null"], "required": ["a"], "properties": {"a": {"minimum": 0.5}}});
+        let reply = || json!({"const": {"yes": true, "no": false, "none": null}});
+        let commands = [
+            Signature::new("stats", Some(request), Some(reply)),
+            Signature::new("clear", None, Some(reply)),
+            Signature::new("add", Some(request), None),
+        ];
+        assert_eq!(hash(&commands), "cdeb6c9e9b35b3a3");
+    }
+
     #[test]
     fn what_is_valid_counts_and_remarks_do_not() {
         let plain = with(|| json!({"type": "object", "properties": {"title": {"type": "string"}}}));
@@ -237,5 +250,7 @@ mod tests {
             plain,
             with(|| json!({"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]}))
         );
+        assert_ne!(with(|| json!({"additionalProperties": true})), with(|| json!({"additionalProperties": false})));
+        assert_ne!(with(|| json!({"enum": [null]})), with(|| json!({"enum": []})));
     }
 }
