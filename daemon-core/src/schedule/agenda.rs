@@ -150,6 +150,28 @@ mod tests {
         }
     }
 
+    /// What room is there after each push, in how many steps it was made, and for how many timers there was none in the end.
+    fn room(timers: impl Iterator<Item = Timer>, capacity: impl Fn(&Agenda) -> usize) -> (usize, usize) {
+        let (mut agenda, mut steps, mut room) = (Agenda::default(), 0, 0);
+        for timer in timers {
+            agenda.push(timer);
+            steps += usize::from(capacity(&agenda) != room);
+            room = capacity(&agenda);
+        }
+        (steps, room)
+    }
+
+    #[test]
+    fn room_for_many_is_made_by_the_eighth_and_seldom() {
+        let many = 10 * MANY as u64;
+        let in_a_run =
+            room((0..many).map(|moment| (moment, 0)), |agenda| agenda.runs.iter().map(VecDeque::capacity).sum());
+        let in_the_heap = room((0..many).rev().map(|moment| (moment, 0)), |agenda| agenda.heap.capacity());
+        for (steps, room) in [in_a_run, in_the_heap] {
+            assert!(steps < 40 && room as u64 <= many * 9 / 8, "{room} in {steps} steps");
+        }
+    }
+
     #[test]
     fn a_few_kinds_of_period_need_no_heap() {
         let mut agenda = Agenda::default();

@@ -53,13 +53,20 @@ mod linux {
             let Some(Self(timer)) = alarm else { return std::future::pending().await };
             loop {
                 timer.readable().await?;
-                match timer.try_read(&mut [0; 8]) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {} // another one has heard it
-                    Err(error) if Errno::from_io_error(&error) != Some(Errno::CANCELED) => return Err(error),
-                    // Cancelled; or run out, since the clock was set to the end of time.
-                    Ok(_) | Err(_) => return arm(timer),
+                if rang(timer.try_read(&mut [0; 8]))? {
+                    return arm(timer);
                 }
             }
+        }
+    }
+
+    /// Whether a timer that has been read rang.
+    fn rang(read: io::Result<usize>) -> io::Result<bool> {
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false), // another one has heard it
+            Err(error) if Errno::from_io_error(&error) != Some(Errno::CANCELED) => Err(error),
+            // Cancelled; or run out, since the clock was set to the end of time.
+            Ok(_) | Err(_) => Ok(true),
         }
     }
 
@@ -77,6 +84,33 @@ mod linux {
     mod tests {
         use super::*;
         use rustix::time::timerfd_gettime;
+        use std::io::Write;
+        use std::os::unix::net::UnixStream;
+
+        impl Alarm {
+            /// One that cannot be read, and says so at once.
+            pub(crate) fn broken() -> Self {
+                let (pipe, other) = UnixStream::pair().unwrap();
+                pipe.set_nonblocking(true).unwrap();
+                (&pipe).write_all(b"never read").unwrap();
+                drop(other);
+                Self(Receiver::from_owned_fd_unchecked(pipe.into()).unwrap())
+            }
+        }
+
+        #[test]
+        fn a_change_of_the_clock_rings_and_one_that_another_has_heard_does_not() {
+            let errno = |errno: Errno| Err(io::Error::from(errno));
+            assert!(rang(errno(Errno::CANCELED)).unwrap() && rang(Ok(8)).unwrap());
+            assert!(!rang(errno(Errno::WOULDBLOCK)).unwrap());
+            assert_eq!(rang(errno(Errno::IO)).unwrap_err().raw_os_error(), Some(Errno::IO.raw_os_error()));
+        }
+
+        #[tokio::test]
+        async fn one_that_cannot_be_read_says_so() {
+            let fault = Alarm::ring(Some(&Alarm::broken())).await.unwrap_err();
+            assert_eq!(fault.kind(), io::ErrorKind::ConnectionReset);
+        }
 
         #[tokio::test]
         async fn one_that_rings_is_set_anew() {

@@ -51,10 +51,6 @@ impl Wake for Bell {
     fn wake(self: Arc<Self>) {
         self.ring();
     }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.ring();
-    }
 }
 
 #[cfg(test)]
@@ -82,5 +78,27 @@ mod tests {
         }
         bell.ring();
         assert_eq!(wakers.map(|waker| waker.heard()), [false, true]);
+    }
+
+    /// A waker that rings a bell when it is let go of.
+    struct Rings(Arc<Bell>);
+
+    impl Wake for Rings {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for Rings {
+        fn drop(&mut self) {
+            self.0.ring();
+        }
+    }
+
+    #[test]
+    fn who_asked_before_may_ring_when_it_is_let_go_of() {
+        let bell = Arc::new(Bell::default());
+        let before = Waker::from(Arc::new(Rings(bell.clone())));
+        assert!(bell.poll(&Context::from_waker(&before)).is_pending());
+        drop(before);
+        assert!(bell.poll(&Context::from_waker(Waker::noop())).is_ready());
     }
 }

@@ -286,3 +286,36 @@ fn status(ticker: &Ticker, look: Look, now: Now) -> IntervalStatus {
         times: took,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::Schedule;
+
+    const NOW: Now = Now { moment: 0, wall: 0 };
+
+    fn register(book: &mut Book, name: &str) {
+        let schedule = Schedule::every(Duration::from_secs(1));
+        let slot = schedule.slot(name).unwrap();
+        let ticker = Ticker::new(name, schedule, Arc::new(|| Box::pin(async { Ok(()) })));
+        assert!(book.register(Arc::new(ticker), slot, NOW).is_none());
+    }
+
+    #[test]
+    fn intervals_that_come_and_go_keep_no_room() {
+        let mut book = Book::new();
+        for number in 0..1_000 {
+            let name = format!("{number}");
+            register(&mut book, &name);
+            book.clear(&name).unwrap();
+        }
+        assert_eq!((book.rows.len(), book.names.len()), (1, 0));
+    }
+
+    #[test]
+    fn many_intervals_have_room_for_an_eighth_more_at_most() {
+        let mut book = Book::new();
+        (0..5_000).for_each(|number| register(&mut book, &number.to_string()));
+        assert!(book.rows.capacity() <= 5_000 * 9 / 8, "{}", book.rows.capacity());
+    }
+}

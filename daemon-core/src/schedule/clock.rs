@@ -243,7 +243,9 @@ mod tests {
     /// Where the system does not tell of it.
     #[tokio::test(start_paused = true)]
     async fn who_naps_notices_afterwards_that_the_machine_slept_or_the_clock_was_set() {
-        for (hours, slept, wall) in [([1, 0], 3_600, 3_600), ([0, 1], 0, 3_600), ([0, -1], 0, -3_600), ([0, 0], 0, 0)] {
+        let cases =
+            [([1, 0], 3_600, 3_600), ([0, 1], 0, 3_600), ([0, -1], 0, -3_600), ([1, -1], 3_600, 0), ([0, 0], 0, 0)];
+        for (hours, slept, wall) in cases {
             let clock = behind(hours);
             let told = clock.changes.subscribe();
             assert!(clock.deadline(u64::MAX / 2) <= Instant::now() + NAP, "it naps");
@@ -253,6 +255,27 @@ mod tests {
             assert_eq!((seconds(now.moment as i64), seconds(now.wall)), (slept, wall));
             assert_eq!(told.has_changed().unwrap(), hours != [0, 0], "{hours:?}");
         }
+    }
+
+    /// Where the system tells of it, nobody wakes to look.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[tokio::test(start_paused = true)]
+    async fn who_has_an_alarm_naps_and_looks_only_once_that_is_broken() {
+        let clock = behind([1, 0]);
+        let naps = || clock.deadline(u64::MAX / 2) <= Instant::now() + NAP;
+        let mut watch = clock.watch();
+        assert!(!naps());
+        clock.woke();
+        assert!(!watch.changes.has_changed().unwrap(), "it has not looked");
+        let mut other = clock.changes.subscribe();
+        watch.alarm = Some(Arc::new(Alarm::broken()));
+        watch.moved().await;
+        assert!(naps() && other.has_changed().unwrap(), "everybody is told");
+        assert_eq!((clock.now().moment as f64 / S as f64).round(), 3_600.0, "it has looked");
+        other.mark_unchanged();
+        watch.changes.mark_unchanged();
+        assert!(tokio::time::timeout(Duration::from_secs(1), watch.moved()).await.is_err(), "it is broken once");
+        assert!(!other.has_changed().unwrap());
     }
 
     #[tokio::test(start_paused = true)]

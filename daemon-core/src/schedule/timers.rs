@@ -203,18 +203,21 @@ impl Drop for Edge<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::Pin;
+    use std::pin::{Pin, pin};
     use std::task::{Context, Waker};
-    use std::time::UNIX_EPOCH;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
     use crate::event::set_current;
-    use crate::schedule::{Period, Schedule};
+    use crate::schedule::{Bound, Overlap, Period, Schedule};
+
+    fn done() -> Bound {
+        Arc::new(|| Box::pin(async { Ok(()) }))
+    }
 
     /// An interval of which a tick is under way, cleared.
     fn cleared_in_a_tick(timers: &Timers) -> Cleared {
-        let tick = Arc::new(|| -> crate::BoxFuture<'static, crate::error::Result<()>> { Box::pin(async { Ok(()) }) });
-        timers.register(&Arc::new(Ticker::new("tick", Schedule::every(Period::Off), tick))).unwrap();
+        timers.register(&ticker(Period::Off)).unwrap();
         timers.order("tick", Order::Run).unwrap().unwrap();
         assert!(matches!(timers.step(None, timers.clock.now(), false), Step::Tick { .. }));
         timers.clear("tick").unwrap()
@@ -229,10 +232,65 @@ mod tests {
         rest
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_wait_that_is_over_takes_no_later_one_that_is_like_it_out_of_the_graph() {
+    fn steered() -> Timers {
         let timers = Timers::new(Clock::steered(UNIX_EPOCH), Arc::default());
         timers.begin(timers.clock.now());
+        timers
+    }
+
+    fn ticker(schedule: impl Into<Schedule>) -> Arc<Ticker> {
+        Arc::new(Ticker::new("tick", schedule.into(), done()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_driver_is_told_only_of_what_comes_before_it_wakes_by_itself() {
+        let timers = steered();
+        let register = |name: &str, seconds| {
+            let every = Schedule::every(Duration::from_secs(seconds));
+            timers.register(&Arc::new(Ticker::new(name, every, done()))).unwrap();
+            timers.bell.heard()
+        };
+        assert!(register("first", 10));
+        assert!(matches!(timers.step(None, timers.clock.now(), false), Step::Wait(Some(10_000_000_000))));
+        assert!(!register("later", 20));
+        assert!(register("sooner", 5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_tick_that_the_driver_is_in_is_that_of_who_was_registered_last_and_of_nobody_after_it() {
+        let timers = steered();
+        timers.register(&ticker(Period::Off)).unwrap();
+        let last = ticker(Period::Off);
+        timers.register(&last).unwrap();
+        assert!(timers.inline().is_none());
+        timers.order("tick", Order::Run).unwrap().unwrap();
+        let Step::Tick { slot, .. } = timers.step(None, timers.clock.now(), false) else { panic!("it is due") };
+        let inside = timers.inline().unwrap();
+        assert_eq!((&*inside.name, inside.at), ("tick", last.at));
+        assert!(matches!(timers.step(Some(slot), timers.clock.now(), false), Step::Wait(None)));
+        assert!(timers.inline().is_none(), "it has ended");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_an_interval_waits_for_every_tick_that_is_under_way() {
+        let timers = steered();
+        timers.register(&ticker(Schedule::every(Period::Off).overlap(Overlap::Concurrent(2)))).unwrap();
+        for _ in 0..2 {
+            timers.order("tick", Order::Run).unwrap().unwrap();
+            assert!(matches!(timers.step(None, timers.clock.now(), false), Step::Tick { .. }));
+        }
+        let cleared = timers.clear("tick").unwrap();
+        let mut rest = pin!(timers.rest(&cleared));
+        for _ in 0..2 {
+            assert!(rest.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            timers.ended(cleared.slot, timers.clock.now());
+        }
+        rest.await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_is_over_takes_no_later_one_that_is_like_it_out_of_the_graph() {
+        let timers = steered();
         let waiter = Waiter { node: Node { mailbox: next_number(), queue: 0 }, place: 0 };
         let would_be_stuck = |on: &Cleared| {
             let tick = Waiter { node: timers.node(on.slot), place: 0 };

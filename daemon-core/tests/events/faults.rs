@@ -1,6 +1,6 @@
 use super::{Probe, Rig, Row, Zero, cut, fault, gated, idle, log, plain, zero};
 use daemon_core::{Attach, EventRow, Failure, Filter, Observer, Overflow, QueueOptions, place};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
@@ -136,6 +136,91 @@ async fn a_life_that_is_cut_goes_on_with_no_call_that_is_woken() {
     running.await.unwrap().unwrap();
     assert_eq!(rig.probe.seen_by("gated"), [0; 0]);
     assert_eq!(rig.counts("gated"), [1, 0, 0, 0, 1, 0, 0]);
+}
+
+/// Panics whenever it is told something.
+struct Squeamish;
+
+impl Observer for Squeamish {
+    fn failed(&self, _: &str, _: Failure, _: u32) {
+        panic!("at a failure");
+    }
+
+    fn recovered(&self, _: &str) {
+        panic!("at a recovery");
+    }
+}
+
+#[tokio::test]
+async fn an_observer_that_panics_is_told_of_and_harms_no_handler() {
+    let (log, _listening) = log::listen();
+    let rig = Rig::new([plain::<0>(), faulty(), plain::<0>()]);
+    for number in 0..6 {
+        rig.publisher.publish(zero(number)).await.unwrap();
+    }
+    rig.wiring.drain();
+    rig.wiring.run(&rig.probe, &(), &Squeamish).await.unwrap();
+    let counts: Vec<_> = rig.wiring.status().iter().map(|status| (status.handled, status.failed)).collect();
+    assert_eq!(counts, [(6, 0), (3, 3), (6, 0)]);
+    assert_eq!(log.text().matches("the observer of a failed handler panicked").count(), 4, "{}", log.text());
+}
+
+/// Explodes, if it is lit.
+struct Fuse {
+    lit: bool,
+}
+
+impl daemon_core::Event for Fuse {
+    const TOPIC: &'static str = "test:fuse";
+}
+
+impl Drop for Fuse {
+    fn drop(&mut self) {
+        assert!(!self.lit, "in an event's destructor");
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_gives_back_another_event_hands_it_to_nobody() {
+    let swaps: Attach<Probe, (), Fuse> = |_, ()| place(|_| async { (Arc::new(Fuse { lit: true }), Ok(())) });
+    let sees: Attach<Probe, (), Fuse> = |probe, ()| {
+        place(move |event: Arc<Fuse>| async move {
+            probe.saw("sees", event.lit.into());
+            (event, Ok(()))
+        })
+    };
+    let rows = [EventRow::typed::<Fuse>("swaps", swaps), EventRow::typed::<Fuse>("sees", sees)];
+    let (rig, running) = Rig::new(rows).started().await;
+    for _ in 0..3 {
+        rig.publisher.publish(Fuse { lit: false }).await.unwrap();
+    }
+    rig.drained(running).await;
+    assert_eq!(rig.counts("swaps"), [3, 3, 0, 0, 0, 0, 0]);
+    assert_eq!(rig.probe.seen_by("sees"), [0; 3]);
+}
+
+/// Of more handlers than are called in one go, those that had no turn yet.
+#[tokio::test]
+async fn who_had_no_turn_yet_when_a_life_was_cut_gets_the_event_in_the_next() {
+    const MANY: usize = 100;
+    let rig = Rig::new([(); MANY].map(|()| plain::<0>()));
+    let handled = || rig.wiring.status().iter().map(|status| status.handled).collect::<Vec<_>>();
+    rig.publisher.publish(zero(1)).await.unwrap();
+    {
+        let mut life = pin!(rig.wiring.run(&rig.probe, &(), &*rig.probe));
+        let cut_short = |cx: &mut Context<'_>| {
+            while pin!(tokio::task::consume_budget()).poll(cx).is_ready() {}
+            Poll::Ready(life.as_mut().poll(cx).is_pending())
+        };
+        assert!(std::future::poll_fn(cut_short).await);
+    }
+    let first = handled();
+    let turns = first.iter().filter(|handled| **handled == 1).count();
+    assert!(turns > 0 && turns < MANY, "{first:?}");
+    assert!(rig.wiring.status().iter().all(|status| status.handled + status.queued == 1));
+    rig.drained(rig.start()).await;
+    assert_eq!(handled(), [1; MANY]);
+    assert_eq!(rig.probe.seen_by("plain").len(), MANY);
 }
 
 struct Explosive;

@@ -627,3 +627,10 @@ proptest! {
         prop_assert_eq!(one.table.next(), Some((now / period + 1) * period * MS));
     }
 }
+
+#[test]
+fn many_intervals_have_room_for_an_eighth_more_at_most() {
+    let mut table = Timetable::default();
+    (0..5_000).for_each(|_| drop(table.insert(every(S, Overlap::Skip, Missed::Skip))));
+    assert!(table.slots.capacity() <= 5_000 * 9 / 8, "{}", table.slots.capacity());
+}
