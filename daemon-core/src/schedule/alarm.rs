@@ -98,6 +98,12 @@ mod linux {
             }
         }
 
+        impl Shared {
+            pub(crate) fn of(alarm: &Arc<Alarm>) -> Self {
+                Self(Mutex::new(Arc::downgrade(alarm)))
+            }
+        }
+
         #[test]
         fn a_change_of_the_clock_rings_and_one_that_another_has_heard_does_not() {
             let errno = |errno: Errno| Err(io::Error::from(errno));

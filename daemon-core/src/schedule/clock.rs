@@ -197,7 +197,7 @@ impl Watch {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     const S: u64 = 1_000_000_000;
@@ -238,6 +238,23 @@ mod tests {
         let began = Reading::take();
         let began = Reading { asleep: began.asleep - asleep, ahead: began.ahead - asleep - ahead };
         Arc::new(Clock::beginning(0, Some(began)))
+    }
+
+    /// A clock of the system whose alarm tells nothing, and that.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(in super::super) fn without_alarm() -> (Arc<Clock>, Arc<Alarm>) {
+        let alarm = Arc::new(Alarm::broken());
+        let mut clock = behind([1, 0]);
+        Arc::get_mut(&mut clock).unwrap().alarm = super::super::alarm::Shared::of(&alarm);
+        (clock, alarm)
+    }
+
+    impl Clock {
+        /// As if what it has noticed of a sleep came only now; returns whether it has.
+        pub(in super::super) fn falls_asleep_for_an_hour(&self) -> bool {
+            self.ahead.store(0, Ordering::Relaxed);
+            self.asleep.swap(0, Ordering::Relaxed) > 3_599 * S
+        }
     }
 
     /// Where the system does not tell of it.

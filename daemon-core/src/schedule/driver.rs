@@ -100,3 +100,83 @@ impl Timer {
         sleep.as_mut().poll(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::super::book::Order;
+    use super::super::clock::Clock;
+    use super::super::tick::tests::Hears;
+    use super::*;
+    use crate::schedule::Schedule;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_tick_that_stops_the_intake_has_ended_when_the_driver_has() {
+        let hears = Hears::new(Clock::steered(UNIX_EPOCH));
+        let intake = hears.intake.clone();
+        hears.by_hand("last", move || {
+            intake.cancel();
+            async { Ok(()) }
+        });
+        hears.timers.order("last", Order::Run).unwrap().unwrap();
+        drive(hears.clone()).await;
+        let last = hears.timers.statuses().remove(0);
+        assert_eq!((last.ticks, last.running), (1, 0));
+    }
+
+    /// Uses up what the worker grants, so that whoever comes next has to let others run.
+    async fn exhaust() {
+        poll_fn(|cx| {
+            while pin!(tokio::task::consume_budget()).poll(cx).is_ready() {}
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    #[cfg(feature = "cron")]
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_set_while_the_driver_lets_others_run_is_read_anew() {
+        let clock = Clock::steered(UNIX_EPOCH);
+        let hears = Hears::new(clock.clone());
+        let by = hears.clone();
+        hears.by_hand("sets", move || {
+            let (clock, by) = (clock.clone(), by.clone());
+            tokio::spawn(async move {
+                assert!(by.timers.inline().is_some(), "the driver has not got on");
+                clock.step(Duration::from_secs(1_800), true);
+            });
+            async {
+                exhaust().await;
+                Ok(())
+            }
+        });
+        hears.registered("hourly", Schedule::cron("0 * * * *", "UTC"), || async { Ok(()) });
+        hears.timers.order("sets", Order::Run).unwrap().unwrap();
+        let driven = tokio::spawn(drive(hears.clone()));
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        let [hourly, sets] = &hears.timers.statuses()[..] else { panic!("there are two") };
+        assert_eq!((sets.ticks, hourly.next_run), (1, Some(Duration::from_secs(1_800))));
+        driven.abort();
+    }
+
+    /// As it is everywhere but on Linux.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[tokio::test(start_paused = true)]
+    async fn where_no_alarm_tells_of_it_the_driver_looks_whether_the_machine_slept() {
+        let (clock, _alarm) = super::super::clock::tests::without_alarm();
+        let hears = Hears::new(clock.clone());
+        hears.registered("daily", Schedule::every(Duration::from_secs(86_400)), || async { Ok(()) });
+        let driven = tokio::spawn(drive(hears));
+        while !clock.falls_asleep_for_an_hour() {
+            tokio::time::sleep(Duration::from_millis(1)).await; // until it has looked at the beginning
+        }
+        let before = clock.now().moment;
+        tokio::time::sleep(Duration::from_secs(61)).await;
+        assert!(clock.now().moment - before > 3_600_000_000_000);
+        driven.abort();
+    }
+}

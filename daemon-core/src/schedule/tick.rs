@@ -206,18 +206,71 @@ impl<O: Owner> Drop for Running<O> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Mutex;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::UNIX_EPOCH;
 
+    use super::super::book::{Order, Step};
     use super::*;
     use crate::schedule::{Clock, Period, Schedule};
 
     /// Hears of ticks.
-    struct Hears {
-        timers: Timers,
-        tasks: Arc<Tasks>,
-        intake: CancellationToken,
+    pub(in super::super) struct Hears {
+        pub(in super::super) timers: Timers,
+        pub(in super::super) tasks: Arc<Tasks>,
+        pub(in super::super) intake: CancellationToken,
         told: Mutex<Vec<(bool, u32)>>,
+    }
+
+    impl Hears {
+        pub(in super::super) fn new(clock: Arc<Clock>) -> Arc<Self> {
+            Arc::new(Self {
+                timers: Timers::new(clock, Arc::default()),
+                tasks: Tasks::new(tokio::runtime::Handle::current(), crate::task::Owner::nobody()),
+                intake: CancellationToken::new(),
+                told: Mutex::default(),
+            })
+        }
+
+        /// Registers an interval that ticks only by hand.
+        pub(in super::super) fn by_hand<F>(
+            &self,
+            name: &str,
+            tick: impl Fn() -> F + Send + Sync + 'static,
+        ) -> Arc<Ticker>
+        where
+            F: Future<Output = Result<()>> + Send + 'static,
+        {
+            self.registered(name, Schedule::every(Period::Off), tick)
+        }
+
+        pub(in super::super) fn registered<F>(
+            &self,
+            name: &str,
+            schedule: Schedule,
+            tick: impl Fn() -> F + Send + Sync + 'static,
+        ) -> Arc<Ticker>
+        where
+            F: Future<Output = Result<()>> + Send + 'static,
+        {
+            let ticker = Arc::new(Ticker::new(name, schedule, Arc::new(move || Box::pin(tick()))));
+            self.timers.register(&ticker).unwrap();
+            ticker
+        }
+
+        /// Runs a tick, as the driver does, and waits for its end if it has a task of its own.
+        async fn tick(self: &Arc<Self>, name: &str) {
+            let now = self.timers.clock().now();
+            self.timers.begin(now);
+            self.timers.order(name, Order::Run).unwrap().unwrap();
+            let Step::Tick { slot, ticker, late } = self.timers.step(None, now, false) else { panic!("it is due") };
+            if let Some((tick, outcome)) = (Tick { slot, ticker, begun: now.moment, late }).begin(self) {
+                tick.book(&**self, &outcome, self.timers.clock().now());
+                self.timers.ended(slot, now);
+            }
+            self.tasks.idle(&|_| true).await;
+        }
     }
 
     impl Owner for Hears {
@@ -245,12 +298,7 @@ mod tests {
     /// One that comes every millisecond has failed so often after fifty days.
     #[tokio::test]
     async fn every_tick_that_fails_is_told_of_however_many_have_failed_before() {
-        let hears = Hears {
-            timers: Timers::new(Clock::new(), Arc::default()),
-            tasks: Tasks::new(tokio::runtime::Handle::current(), crate::task::Owner::nobody()),
-            intake: CancellationToken::new(),
-            told: Mutex::default(),
-        };
+        let hears = Hears::new(Clock::new());
         let fails = Arc::new(|| -> BoxFuture<'static, Result<()>> { Box::pin(async { Err("no luck".into()) }) });
         let ticker = Arc::new(Ticker::new("tick", Schedule::every(Period::Off), fails));
         let tick = Tick { slot: 0, ticker, begun: 0, late: None };
@@ -262,8 +310,79 @@ mod tests {
             (&Outcome::Ran(Ok(())), 0, 0),
             (&Outcome::Aborted, 1, 1),
         ] {
-            tick.tell(&hears, outcome, Streak { before, now });
+            tick.tell(&*hears, outcome, Streak { before, now });
         }
         assert_eq!(*hears.told.lock().unwrap(), [(true, 1), (true, u32::MAX), (false, 0)]);
+    }
+
+    /// Whether they have tasks of their own or not.
+    #[tokio::test(start_paused = true)]
+    async fn ticks_that_fail_in_a_row_are_counted_until_one_does_not() {
+        for waits in [false, true] {
+            let hears = Hears::new(Clock::steered(UNIX_EPOCH));
+            let calls = Arc::new(AtomicU64::new(0));
+            hears.by_hand("tick", move || {
+                let call = calls.fetch_add(1, Ordering::Relaxed);
+                async move {
+                    if waits {
+                        tokio::task::yield_now().await;
+                    }
+                    if call < 3 { Err("no luck".into()) } else { Ok(()) }
+                }
+            });
+            for _ in 0..5 {
+                hears.tick("tick").await;
+            }
+            assert_eq!(*hears.told.lock().unwrap(), [(true, 1), (true, 2), (true, 3), (false, 0)], "waits: {waits}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_with_a_task_of_its_own_that_is_skipped_has_not_run() {
+        let hears = Hears::new(Clock::steered(UNIX_EPOCH));
+        let schedule = Schedule::every(Period::Off).skip_if(|| true);
+        let (calls, called) = std::sync::mpsc::channel();
+        let ticker = hears.registered("tick", schedule, move || std::future::ready(calls.send(()).map_err(Into::into)));
+        ticker.set_heavy();
+        hears.tick("tick").await;
+        let status = hears.timers.statuses().remove(0);
+        assert!((status.ticks, status.skipped) == (0, 1) && called.try_recv().is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_waits_has_not_held_up_the_others() {
+        let hears = Hears::new(Clock::steered(UNIX_EPOCH));
+        let ticker = hears.by_hand("tick", || async {
+            tokio::task::yield_now().await;
+            Ok(())
+        });
+        hears.tick("tick").await;
+        assert!(ticker.ledger().ticks == 1 && !ticker.is_heavy());
+    }
+
+    /// Is over at once, and panics when it is dropped.
+    struct Explodes;
+
+    impl Future for Explodes {
+        type Output = Result<()>;
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl Drop for Explodes {
+        fn drop(&mut self) {
+            panic!("in the destructor of a tick");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_explodes_when_it_is_over_has_run() {
+        let hears = Hears::new(Clock::steered(UNIX_EPOCH));
+        hears.by_hand("tick", || Explodes);
+        hears.tick("tick").await;
+        let status = hears.timers.statuses().remove(0);
+        assert_eq!((status.ticks, status.failed), (1, 0));
     }
 }

@@ -204,7 +204,8 @@ impl Drop for Edge<'_> {
 #[cfg(test)]
 mod tests {
     use std::pin::{Pin, pin};
-    use std::task::{Context, Waker};
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::task::{Context, Wake, Waker};
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
@@ -238,6 +239,7 @@ mod tests {
         timers
     }
 
+    #[track_caller]
     fn ticker(schedule: impl Into<Schedule>) -> Arc<Ticker> {
         Arc::new(Ticker::new("tick", schedule.into(), done()))
     }
@@ -280,12 +282,12 @@ mod tests {
             assert!(matches!(timers.step(None, timers.clock.now(), false), Step::Tick { .. }));
         }
         let cleared = timers.clear("tick").unwrap();
-        let mut rest = pin!(timers.rest(&cleared));
+        let rests = || pin!(timers.rest(&cleared)).poll(&mut Context::from_waker(Waker::noop())).is_ready();
         for _ in 0..2 {
-            assert!(rest.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            assert!(!rests());
             timers.ended(cleared.slot, timers.clock.now());
         }
-        rest.await;
+        assert!(rests());
     }
 
     #[tokio::test(start_paused = true)]
@@ -310,5 +312,42 @@ mod tests {
         assert!(would_be_stuck(&second), "the later wait is still known");
         drop(later);
         assert!(!would_be_stuck(&second), "given up");
+        timers.ended(second.slot, timers.clock.now());
+        let outer = set_current(Some(waiter));
+        assert!(pin!(timers.rest(&second)).poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        set_current(outer);
+        assert!(!would_be_stuck(&second), "it had come to rest before");
+    }
+
+    /// Looks at the intervals when it is woken.
+    struct Looks(Arc<Timers>, AtomicU64);
+
+    impl Wake for Looks {
+        fn wake(self: Arc<Self>) {
+            assert!(self.0.names().len() < 2);
+            self.1.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_woken_may_look_at_the_intervals_and_hears_of_the_end_of_a_tick() {
+        let timers = Arc::new(steered());
+        let looks = Arc::new(Looks(timers.clone(), AtomicU64::new(0)));
+        let waker = Waker::from(looks.clone());
+        let mut cx = Context::from_waker(&waker);
+        let woken = || looks.1.swap(0, Ordering::Relaxed);
+        assert!(timers.bell.poll(&cx).is_pending());
+        for in_the_driver in [false, true] {
+            let cleared = cleared_in_a_tick(&timers);
+            assert_eq!(woken(), u64::from(!in_the_driver), "the bell rings until it is heard");
+            let mut rest = pin!(timers.rest(&cleared));
+            assert!(rest.as_mut().poll(&mut cx).is_pending());
+            if in_the_driver {
+                timers.step(Some(cleared.slot), timers.clock.now(), false);
+            } else {
+                timers.ended(cleared.slot, timers.clock.now());
+            }
+            assert!(woken() == 1 && rest.as_mut().poll(&mut cx).is_ready(), "in the driver: {in_the_driver}");
+        }
     }
 }

@@ -214,10 +214,9 @@ impl Timetable {
                 return None;
             }
             let (late, skipped) = slot.ring(now, jumped);
-            match slot.planned() {
-                Some(next) => self.timers.put_off(next),
-                None => drop(self.timers.pop()),
-            }
+            if let Some(next) = slot.planned() {
+                self.timers.put_off(next);
+            } // else the timer is stale
             if late.is_some() {
                 self.list(id);
                 return Some(Due::Begin { slot: id, late, skipped });

@@ -1,10 +1,12 @@
 //! One driver for all: ticks that wait, compute or fail delay no other for long, and end with their daemon.
 
-use super::{MS, S, blank, interval};
+use super::{MS, S, blank, interval, log};
 use daemon_core::testing::TestHost;
 use daemon_core::{Context, DaemonBase, Host, Overlap, Schedule, StartError, TaskKind, daemon};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use tokio::sync::Notify;
 
 #[daemon(name = "mixed")]
@@ -249,4 +251,76 @@ async fn a_condition_that_panics_is_a_failed_tick() {
     host.expect_ticks("blocks_nothing", 11);
     assert_eq!(host.status().daemon("broken").unwrap().panics, 10);
     drop(host.shutdown().await);
+}
+
+#[tokio::test]
+async fn who_ends_all_intervals_waits_for_their_ticks() {
+    let (host, cx) = blank().await;
+    cx.register_interval("beat", S(1), || tokio::time::sleep(S(5))).unwrap();
+    host.advance("1s").await;
+    let ends = cx.clone();
+    let ending = tokio::spawn(async move { ends.cleanup_intervals().await });
+    host.advance("4s").await;
+    assert!(cx.intervals().is_empty() && !ending.is_finished());
+    host.advance("1s").await;
+    ending.await.unwrap();
+    drop(cx);
+    host.shutdown().await.assert_clean();
+}
+
+/// Nobody is to be told of a tick that has ended as of one that holds the worker.
+#[tokio::test]
+async fn the_driver_is_shown_as_itself_while_it_lets_others_run() {
+    let (host, cx) = blank().await;
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let handle = host.handle();
+    let tick = move || {
+        let (tell, handle) = (tell.clone(), handle.clone());
+        tokio::spawn(async move {
+            let kinds = handle.status().daemon("blank").unwrap().tasks.iter().map(|task| task.kind).collect::<Vec<_>>();
+            tell.send(kinds).unwrap();
+        });
+        std::future::poll_fn(|cx| {
+            while pin!(tokio::task::consume_budget()).poll(cx).is_ready() {}
+            Poll::Ready(())
+        })
+    };
+    cx.register_interval("beat", S(1), tick).unwrap();
+    host.advance("1s").await;
+    let kinds = told.recv().await.unwrap();
+    assert!(kinds.contains(&TaskKind::Schedule) && !kinds.contains(&TaskKind::Interval), "{kinds:?}");
+    drop(cx);
+    host.shutdown().await.assert_clean();
+}
+
+/// Registers another interval and panics when it is dropped.
+struct Explodes(Context);
+
+impl Drop for Explodes {
+    fn drop(&mut self) {
+        drop(self.0.register_interval("beside", S(1), || async {}));
+        panic!("in the destructor of an interval");
+    }
+}
+
+#[tokio::test]
+async fn an_interval_that_explodes_when_it_is_let_go_of_harms_nobody_and_is_told_of() {
+    let (log, _listening) = log::listen();
+    let (host, cx) = blank().await;
+    let register = || {
+        let held = Explodes(cx.clone());
+        let tick = move || {
+            let _held = &held;
+            async {}
+        };
+        cx.register_interval("beat", S(1), tick).unwrap();
+        log.text().matches("a destructor failed").count()
+    };
+    assert_eq!([register(), register()], [0, 1], "another took its place");
+    assert!(cx.clear_interval("beat").await);
+    assert_eq!(register(), 2, "it was cleared");
+    cx.cleanup_intervals().await;
+    assert_eq!(log.text().matches("a destructor failed").count(), 3, "{}", log.text());
+    drop(cx);
+    host.shutdown().await.assert_clean();
 }

@@ -4,6 +4,8 @@
 
 mod cron;
 mod driver;
+#[path = "../log/mod.rs"]
+mod log;
 mod overlap;
 mod pauses;
 mod periods;

@@ -66,6 +66,22 @@ async fn a_process_that_was_stopped_goes_on_likewise() {
 }
 
 #[tokio::test]
+async fn what_was_asleep_once_may_be_merely_slow_later() {
+    let host = TestHost::start(Clock).await;
+    let skip = || {
+        let skip = interval(&host, "skip");
+        (skip.ticks, skip.skipped)
+    };
+    host.suspend("12s").await;
+    assert_eq!(skip(), (1, 0));
+    host.freeze("36s").await; // at 48 s: too late
+    assert_eq!(skip(), (1, 3));
+    host.freeze("20s").await; // at 68 s: too late again, but never twice in a row
+    assert_eq!(skip(), (2, 4));
+    host.shutdown().await.assert_clean();
+}
+
+#[tokio::test]
 async fn what_goes_by_elapsed_time_does_not_care_for_the_clock_on_the_wall() {
     let host = TestHost::start(Clock).await;
     host.advance("15s").await;

@@ -631,6 +631,53 @@ proptest! {
 #[test]
 fn many_intervals_have_room_for_an_eighth_more_at_most() {
     let mut table = Timetable::default();
-    (0..5_000).for_each(|_| drop(table.insert(every(S, Overlap::Skip, Missed::Skip))));
+    for _ in 0..5_000 {
+        table.insert(every(S, Overlap::Skip, Missed::Skip));
+    }
     assert!(table.slots.capacity() <= 5_000 * 9 / 8, "{}", table.slots.capacity());
+}
+
+/// Of several that are due, a single tick is the last one, and a burst begins with the first.
+#[test]
+fn how_late_a_tick_is_counts_from_when_that_one_was_due() {
+    let first = |slot, now: i64| {
+        let mut table = Timetable::default();
+        let id = table.insert(slot);
+        table.start(id, clock(0, 0), false);
+        let due = table.due(clock(now, now), false);
+        let Some(Due::Begin { late, .. }) = due else { panic!("{due:?}") };
+        (late, table.next())
+    };
+    for (missed, passed) in [(Missed::Skip, 0), (Missed::CatchUpOnce, 0), (Missed::Burst, 4)] {
+        let multiple = first(every(S, Overlap::Skip, missed), (5 * S + MS) as i64);
+        assert_eq!(multiple, (Some(passed * S + MS), Some(6 * S)), "{missed:?}");
+        let date = first(bells(missed), 5 * HOUR + 30 * S as i64);
+        let hour = HOUR as u64;
+        assert_eq!(date, (Some(passed * hour + 30 * S), Some(6 * hour)), "{missed:?}");
+    }
+}
+
+#[test]
+fn one_that_is_asked_for_and_replaced_over_and_over_is_listed_once() {
+    let mut one = One::new(every(S, Overlap::Skip, Missed::Skip));
+    for _ in 0..100 {
+        one.table.run(one.id);
+        one.table.replace(one.id, every(S, Overlap::Skip, Missed::Skip));
+    }
+    one.table.run(one.id);
+    assert_eq!((one.table.ready.len(), one.tick(0, false)), (1, 1));
+}
+
+#[test]
+fn one_that_is_asked_for_does_not_stand_back_for_a_crowd() {
+    let mut table = Timetable::default();
+    for _ in 0..100 {
+        let id = table.insert(every(S, Overlap::Skip, Missed::Skip));
+        table.start(id, at(0), false);
+    }
+    let asked = table.insert(Slot::new(Pace::Off, None, Overlap::Skip, Missed::Skip));
+    table.run(asked);
+    let begun = [(); 2].map(|()| table.due(at(S), false));
+    let is_asked = |due: &Option<Due>| matches!(due, Some(Due::Begin { slot, .. }) if *slot == asked);
+    assert_eq!(begun.iter().filter(|due| is_asked(due)).count(), 1, "{begun:?}");
 }
