@@ -7,6 +7,7 @@ use std::sync::{Arc, mpsc};
 
 use daemon_core::{Context, DaemonBase, Event, Host, HostHandle, Result, State, daemon};
 
+mod log;
 mod probe;
 
 use probe::{S, until};
@@ -57,6 +58,49 @@ async fn three_failures_in_a_row_degrade_and_not_three_in_all() {
     assert!(degraded().is_empty(), "the next life has not failed yet");
     assert_eq!(handle.status().daemon("patient").unwrap().errors, 10, "but what was counted stays");
     assert!(host.shutdown().await.unwrap().is_clean());
+}
+
+/// Its ticks fail as often as it says.
+#[daemon(name = "sickly", no_handlers)]
+struct Sickly(AtomicU32);
+
+impl DaemonBase for Sickly {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        let left = AtomicU32::new(self.0.load(Ordering::Relaxed));
+        let fails = move || left.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+        cx.register_interval("tick", S(1), move || std::future::ready(outcome(!fails())))?;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_on_and_on_is_told_of_once_and_so_is_its_recovery() {
+    for (failures, times) in [(2, 0), (3, 1), (5, 1)] {
+        let (log, _listening) = log::listen();
+        let host = Host::new("t").daemon(Patient).daemon(Sickly(failures.into())).start().await.unwrap();
+        let handle = host.handle();
+        let told = |work: &str| {
+            let told = |what: &str| {
+                let text = log.text();
+                text.lines().filter(|line| line.contains(what) && line.contains(&format!("work=\"{work}\""))).count()
+            };
+            (told("degraded: it failed 3 times in a row"), told("recovered"))
+        };
+        let degraded = |name: &str| handle.status().daemon(name).unwrap().degraded.clone();
+        ask(&handle, &vec![false; failures as usize]).await;
+        until("the failures", || handle.status().daemon("sickly").unwrap().errors == u64::from(failures)).await;
+        for (name, work) in [("patient", "asked"), ("sickly", "tick")] {
+            assert_eq!(degraded(name), vec![format!("`{work}` fails on and on"); times], "{failures}");
+            assert_eq!(told(work), (times, 0), "{failures}: {}", log.text());
+        }
+        ask(&handle, &[true, true]).await;
+        tokio::time::sleep(S(3)).await;
+        for (name, work) in [("patient", "asked"), ("sickly", "tick")] {
+            assert!(degraded(name).is_empty());
+            assert_eq!(told(work), (times, times), "{failures}: {}", log.text());
+        }
+        assert!(host.shutdown().await.unwrap().is_clean());
+    }
 }
 
 /// A handler and a tick that each decide about the life of their daemon.

@@ -90,3 +90,34 @@ impl<V: Send> End for Answer<V> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::task::Wake;
+
+    use super::*;
+
+    /// A waker that does not want the value any more when it is let go of.
+    struct Abandons(Arc<Answer<()>>);
+
+    impl Wake for Abandons {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for Abandons {
+        fn drop(&mut self) {
+            self.0.abandon();
+        }
+    }
+
+    #[test]
+    fn who_waited_before_may_do_what_it_likes_when_it_is_let_go_of() {
+        let answer = Arc::new(Answer::default());
+        let before = Waker::from(Arc::new(Abandons(answer.clone())));
+        assert!(answer.poll(&Context::from_waker(&before)).is_pending());
+        drop(before);
+        assert!(answer.poll(&Context::from_waker(Waker::noop())).is_pending());
+        assert_eq!(answer.give(()), Err(()));
+    }
+}

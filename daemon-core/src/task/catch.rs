@@ -142,3 +142,29 @@ impl<F: Future> Future for Caught<F> {
         Poll::Ready(ended)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::task::Waker;
+
+    use super::*;
+
+    #[test]
+    fn a_future_is_dropped_as_soon_as_it_has_ended_or_panicked() {
+        for panics in [false, true] {
+            let held = Arc::new(());
+            let holds = held.clone();
+            let ends = std::future::poll_fn(move |_| {
+                assert!(Arc::strong_count(&holds) == 2 && !panics, "as it was told");
+                Poll::Ready(())
+            });
+            let mut caught = pin!(Caught::new(ends));
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(matches!(caught.as_mut().poll(&mut cx), Poll::Ready(ended) if ended.is_err() == panics));
+            assert_eq!(Arc::strong_count(&held), 1, "panics: {panics}");
+            assert!(caught.as_mut().poll(&mut cx).is_pending(), "it is not polled again");
+        }
+    }
+}

@@ -61,5 +61,7 @@ mod tests {
         };
         assert_eq!(three(7), three(7));
         assert_ne!(three(7), three(8));
+        let [first, second, third] = three(7);
+        assert!(first != second && second != third, "one after the other");
     }
 }

@@ -222,9 +222,7 @@ impl Dispatcher<'_> {
     fn resume(&mut self, call: usize) -> bool {
         let (SeatAt { lane, seat, queue }, place) = self.attached.calls[call];
         let more = self.attached.lanes[lane as usize].resume(seat as usize, place, &mut self.desk);
-        if !more && self.attached.own[queue as usize].is_some() {
-            self.feed(queue);
-        }
+        self.feed(queue); // of those that wait in line nothing comes
         more
     }
 

@@ -186,3 +186,18 @@ impl SectionPlan {
         self.rows[at].push(number);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handlers_that_share_a_queue_have_one_and_a_wish_tells_its_filter() {
+        let wish = || Wish { queue: Some("shared"), filter: Some(Filter::of(|_: &u8| true)), ..Wish::default() };
+        let row = |name| Outline { name, topic: "a:topic", takes: Some(TypeTag::of::<u8>()), wish: wish() };
+        let (sections, faults) = sections("daemon", &["one", "other"].map(row));
+        assert!(faults.is_empty(), "{faults:?}");
+        assert_eq!((sections.len(), sections[0].mailbox.queues.len(), sections[0].mailbox.lanes.len()), (1, 1, 2));
+        assert!(wish().options().filter.is_some());
+    }
+}

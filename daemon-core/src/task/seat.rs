@@ -379,7 +379,6 @@ impl<'d, E> Seat<'d, E> {
             let (handler, _, notes) = self.place(place);
             clear(handler, name);
             under_way += usize::from(std::mem::take(&mut notes.busy));
-            notes.span = None;
             if let Some(tracked) = notes.tracked.take() {
                 tracked.abandon();
             }

@@ -94,6 +94,7 @@ mod tests {
         assert_eq!(degraded(3), ["`tick` fails on and on"]);
         assert_eq!(degraded(4), ["`tick` fails on and on"]);
         assert!(degraded(0).is_empty());
+        assert!(owner.tally.streaks.lock().unwrap().is_empty(), "of what goes well nothing is kept");
         assert_eq!(degraded(3), ["`tick` fails on and on"]);
         owner.tally.renew();
         assert!(owner.tally.degraded().is_empty());

@@ -156,3 +156,49 @@ impl<F: Future> Future for Waits<F> {
         poll
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, poll_fn};
+
+    use super::*;
+    use crate::status::TaskKind;
+    use crate::task::{Label, Owner, Tasks};
+
+    /// Polls it once; whether it has ended.
+    async fn polled(call: &mut Pin<Box<impl Future<Output = ()>>>) -> bool {
+        poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx).is_ready())).await
+    }
+
+    #[tokio::test]
+    async fn work_waits_in_a_call_from_when_that_has_to_wait_to_its_end_or_its_being_dropped() {
+        let tasks = Tasks::new(tokio::runtime::Handle::current(), Owner::nobody());
+        let own = tasks.clone();
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let work = async move {
+            let waits_in = || own.statuses().remove(0).waits_in;
+            let mut seen = Vec::new();
+            let mut polls = 0;
+            let mut ends = Box::pin(waits(
+                Wait::Publish,
+                poll_fn(|_| {
+                    polls += 1;
+                    if polls == 1 { Poll::Pending } else { Poll::Ready(()) }
+                }),
+            ));
+            seen.push((polled(&mut ends).await, waits_in()));
+            seen.push((polled(&mut ends).await, waits_in()));
+            let mut never = Box::pin(waits(Wait::Call, pending()));
+            seen.push((polled(&mut never).await, waits_in()));
+            drop(ends);
+            seen.push((false, waits_in()));
+            drop(never);
+            seen.push((false, waits_in()));
+            tell.send(seen).unwrap();
+        };
+        tasks.spawn(Label::new(TaskKind::Task, "works"), work).unwrap();
+        let [publish, call] = ["cx.publish", "cx.call"].map(|name| Some(name.to_owned()));
+        let expected = [(false, publish), (true, None), (false, call.clone()), (false, call), (false, None)];
+        assert_eq!(told.await.unwrap(), expected);
+    }
+}

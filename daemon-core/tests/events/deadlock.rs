@@ -1,6 +1,9 @@
-use super::{Nth, Probe, Rig, Row, gated, idle, zero};
+use super::{Nth, Probe, Rig, Row, gated, idle, plain, zero};
 use daemon_core::{Attach, Bus, Envelope, Event, EventRow, place};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 /// For event 0: waits at the gate of its topic, publishes event 2 on another topic and notes how that went.
 fn ring<const FROM: usize, const TO: usize>() -> Row
@@ -69,6 +72,52 @@ async fn ones_own_queue_after_many_events_that_were_quick() {
     rig.probe.gates[0].add_permits(1);
     idle().await;
     assert_eq!(*rig.probe.published.lock().unwrap(), [refused(0, "rig.zero")]);
+    rig.drained(running).await;
+}
+
+/// For event 0: publishes to its own queue until that is full, and once more.
+fn overfills() -> Row {
+    let attach: Attach<Probe, (), Nth<0>> = |probe, ()| {
+        place(move |event: Arc<Nth<0>>| async move {
+            if event.0 == 0 {
+                for _ in 0..2 {
+                    note(probe, 0, probe.publisher.publish(zero(2)).await);
+                }
+            }
+            (event, Ok(()))
+        })
+    };
+    EventRow::typed::<Nth<0>>("overfills", attach).capacity(1)
+}
+
+/// Those calls are looked at most seldom that have never had to wait.
+#[tokio::test]
+async fn ones_own_queue_in_a_call_that_had_not_to_wait_before() {
+    for quick in 0..16 {
+        let (rig, running) = Rig::new([overfills()]).started().await;
+        for _ in 0..quick {
+            rig.publisher.publish(zero(5)).await.unwrap();
+            idle().await;
+        }
+        rig.publisher.publish(zero(0)).await.unwrap();
+        idle().await;
+        let published = rig.probe.published.lock().unwrap().clone();
+        assert_eq!(published, ["0: ok".to_owned(), refused(0, "rig.overfills")], "after {quick}");
+        rig.drained(running).await;
+    }
+}
+
+#[tokio::test]
+async fn who_publishes_on_the_thread_of_a_handler_is_not_that_handler() {
+    let (rig, running) = Rig::new([plain::<0>(), gated::<0>().capacity(1)]).started().await;
+    rig.publisher.publish(zero(1)).await.unwrap();
+    idle().await;
+    assert_eq!(rig.counts("gated"), [1, 0, 0, 0, 0, 0, 1], "it was the last that was called here");
+    rig.publisher.publish(zero(2)).await.unwrap();
+    let mut waits = pin!(rig.publisher.publish(zero(3)));
+    assert!(poll_fn(|cx| Poll::Ready(waits.as_mut().poll(cx).is_pending())).await, "for room");
+    rig.probe.gates[0].add_permits(3);
+    waits.await.unwrap();
     rig.drained(running).await;
 }
 

@@ -1,4 +1,4 @@
-use super::{Probe, Rig, Row, Zero, cut, fault, gated, idle, log, plain, zero};
+use super::{Probe, Rig, Row, Zero, cut, exhaust, fault, gated, idle, log, plain, zero};
 use daemon_core::{Attach, EventRow, Failure, Filter, Observer, Overflow, QueueOptions, place};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +27,7 @@ fn faulty() -> Row {
 
 #[tokio::test]
 async fn a_fault_is_counted_reported_and_stays_where_it_is() {
+    let (log, _listening) = log::listen();
     let (rig, running) = Rig::new([plain::<0>(), faulty(), gated::<0>()]).started().await;
     rig.probe.gates[0].add_permits(7);
     for number in 0..7 {
@@ -39,6 +40,7 @@ async fn a_fault_is_counted_reported_and_stays_where_it_is() {
     assert_eq!(rig.probe.seen_by("gated"), (0..7).collect::<Vec<_>>());
     let told = rig.probe.failures.lock().unwrap().clone();
     assert_eq!(told, ["faulty panicked: two 1", "faulty three 2", "faulty panicked: four 4 3", "faulty recovered"]);
+    assert!(!log.text().contains("the observer"), "{}", log.text());
 }
 
 struct Bomb {
@@ -66,12 +68,15 @@ fn armed() -> Row {
 
 #[tokio::test]
 async fn a_panic_in_a_destructor_loses_no_count() {
+    let (log, _listening) = log::listen();
+    let told = || log.text().matches("the destructor of a handler's future panicked").count();
     let (rig, running) = Rig::new([armed(), gated::<0>(), armed()]).started().await;
     for number in 0..3 {
         rig.publisher.publish(zero(number)).await.unwrap();
     }
     idle().await;
     cut(running).await;
+    assert_eq!(told(), 2, "{}", log.text());
     for status in rig.wiring.status() {
         assert_eq!((status.abandoned, status.queued, status.in_flight), (1, 2, 0));
     }
@@ -83,6 +88,21 @@ async fn a_panic_in_a_destructor_loses_no_count() {
     for status in rig.wiring.status() {
         assert_eq!((status.handled, status.abandoned, status.queued), (2, 1, 0));
     }
+    assert_eq!(told(), 2, "those that came through are no fault");
+}
+
+#[tokio::test]
+async fn a_panic_whose_payload_explodes_is_a_failure_like_any_other_and_told_of() {
+    let (log, _listening) = log::listen();
+    let attach: Attach<Probe, (), Zero> = |_, ()| place(|_| async { std::panic::panic_any(Bomb { armed: true }) });
+    let (rig, running) = Rig::new([EventRow::typed::<Zero>("throws", attach), faulty()]).started().await;
+    for number in 2..4 {
+        rig.publisher.publish(zero(number)).await.unwrap();
+    }
+    rig.drained(running).await;
+    assert_eq!((rig.counts("throws"), rig.counts("faulty")), ([2, 0, 2, 0, 0, 0, 0], [2, 0, 2, 0, 0, 0, 0]));
+    let told = log.text().matches("the destructor of a panic's payload panicked").count();
+    assert_eq!(told, 2, "{}", log.text());
 }
 
 /// Panics when it is polled, and holds something that it would let go of only when it is dropped.
@@ -205,22 +225,26 @@ async fn who_had_no_turn_yet_when_a_life_was_cut_gets_the_event_in_the_next() {
     const MANY: usize = 100;
     let rig = Rig::new([(); MANY].map(|()| plain::<0>()));
     let handled = || rig.wiring.status().iter().map(|status| status.handled).collect::<Vec<_>>();
-    rig.publisher.publish(zero(1)).await.unwrap();
     {
         let mut life = pin!(rig.wiring.run(&rig.probe, &(), &*rig.probe));
-        let cut_short = |cx: &mut Context<'_>| {
-            while pin!(tokio::task::consume_budget()).poll(cx).is_ready() {}
-            Poll::Ready(life.as_mut().poll(cx).is_pending())
-        };
-        assert!(std::future::poll_fn(cut_short).await);
+        for cut_short in [false, true] {
+            let a_turn = |cx: &mut Context<'_>| {
+                if cut_short {
+                    exhaust(cx);
+                }
+                Poll::Ready(life.as_mut().poll(cx).is_pending())
+            };
+            assert!(std::future::poll_fn(a_turn).await);
+            rig.publisher.try_publish(zero(1)).unwrap();
+        }
     }
     let first = handled();
     let turns = first.iter().filter(|handled| **handled == 1).count();
-    assert!(turns > 0 && turns < MANY, "{first:?}");
-    assert!(rig.wiring.status().iter().all(|status| status.handled + status.queued == 1));
+    assert_eq!(turns, 32, "{first:?}");
+    assert!(rig.wiring.status().iter().all(|status| status.handled + status.queued == 2));
     rig.drained(rig.start()).await;
-    assert_eq!(handled(), [1; MANY]);
-    assert_eq!(rig.probe.seen_by("plain").len(), MANY);
+    assert_eq!(handled(), [2; MANY]);
+    assert_eq!(rig.probe.seen_by("plain").len(), 2 * MANY);
 }
 
 struct Explosive;
@@ -243,15 +267,20 @@ async fn a_panic_in_an_events_destructor_does_not_end_the_dispatcher() {
             (event, Ok(()))
         })
     };
-    let (rig, running) = Rig::new([EventRow::typed::<Explosive>("explosive", attach), plain::<0>()]).started().await;
-    for _ in 0..3 {
-        rig.publisher.publish(Explosive).await.unwrap();
-        idle().await;
+    for handlers in 1..=2 {
+        let (log, _listening) = log::listen();
+        let rows = (0..handlers).map(|_| EventRow::typed::<Explosive>("explosive", attach));
+        let (rig, running) = Rig::new(rows.chain([plain::<0>()])).started().await;
+        for _ in 0..3 {
+            rig.publisher.publish(Explosive).await.unwrap();
+            idle().await;
+        }
+        rig.publisher.publish(zero(1)).await.unwrap();
+        rig.drained(running).await;
+        assert_eq!(rig.probe.seen_by("explosive").len(), 3 * handlers);
+        assert_eq!(rig.probe.seen_by("plain"), [1]);
+        assert_eq!(log.text().matches("a destructor failed").count(), 3, "{}", log.text());
     }
-    rig.publisher.publish(zero(1)).await.unwrap();
-    rig.drained(running).await;
-    assert_eq!(rig.probe.seen_by("explosive").len(), 3);
-    assert_eq!(rig.probe.seen_by("plain"), [1]);
 }
 
 #[tokio::test]

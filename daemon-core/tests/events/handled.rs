@@ -412,3 +412,30 @@ async fn abandoned_in_line() {
     running.await.unwrap().unwrap();
     assert_eq!(rig.counts("gated"), [3, 2, 0, 0, 1, 0, 0]);
 }
+
+/// Of calls that always have to wait few are looked at, and those of events that are waited for must be.
+#[tokio::test]
+async fn each_who_waits_hears_of_its_own_event_from_a_handler_whose_calls_always_wait() {
+    let (rig, running) = Rig::new([gated::<0>()]).started().await;
+    let ends_one = async || {
+        rig.probe.gates[0].add_permits(1);
+        idle().await;
+    };
+    for number in 0..10 {
+        rig.publisher.publish(zero(number)).await.unwrap();
+        idle().await;
+        if number < 9 {
+            ends_one().await;
+        }
+    }
+    let waits = [10, 11, 12].map(|number| publish::<0>(&rig, number));
+    idle().await;
+    for _ in 0..4 {
+        ends_one().await;
+    }
+    for wait in waits {
+        assert!(wait.is_finished());
+        assert_eq!(wait.await.unwrap(), Ok(1));
+    }
+    rig.drained(running).await;
+}

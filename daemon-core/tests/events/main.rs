@@ -28,7 +28,9 @@ use daemon_core::{
     Attach, BoxError, Bus, Event, EventRow, Failure, Handlers, Observer, Publisher, StillRunning, SubscriptionStatus,
     Wiring, place,
 };
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::Context;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
@@ -198,6 +200,11 @@ pub async fn idle() {
     for _ in 0..200 {
         tokio::task::yield_now().await;
     }
+}
+
+/// Uses up what the worker grants to the task that is polled: whoever offers the worker to others then waits for its next turn.
+pub fn exhaust(cx: &mut Context<'_>) {
+    while pin!(tokio::task::consume_budget()).poll(cx).is_ready() {}
 }
 
 pub fn fault(text: &str) -> BoxError {
