@@ -107,19 +107,33 @@ async fn the_typed_client_calls_through_a_context_and_a_handle() {
     assert!(host.shutdown().await.unwrap().is_clean());
 }
 
+#[daemon(name = "chooser", requires(Calculator as "first", Calculator as "second"), no_handlers)]
+struct Chooser;
+impl DaemonBase for Chooser {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        for name in ["first", "second"] {
+            cx.daemon_as::<Calculator>(name).0.say(format!("this is {name}"));
+        }
+        Ok(())
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn instances_are_told_apart() {
+    let [first, second] = [(); 2].map(|()| Log::default());
     let host = Host::new("t")
-        .daemon_as("first", Calculator::default())
-        .daemon_as("second", Calculator::default())
+        .daemon_as("first", Calculator(first.clone()))
+        .daemon_as("second", Calculator(second.clone()))
+        .daemon(Chooser)
         .start()
         .await
         .unwrap();
+    assert!(first.has("this is first") && second.has("this is second"), "{first:?}, {second:?}");
     let handle = host.handle();
     let client = || Calculator::client(&handle);
     assert_eq!(client().instance("second").sum(&Sum { of: vec![5] }).await.unwrap(), 5);
     let unnamed = client().sum(&Sum { of: vec![] }).await.unwrap_err();
-    assert_eq!(unnamed.to_string(), "no daemon named `calculator`; this host has: first, second");
+    assert_eq!(unnamed.to_string(), "no daemon named `calculator`; this host has: first, second, chooser");
     assert!(host.shutdown().await.unwrap().is_clean());
 }
 

@@ -62,13 +62,13 @@ async fn three_failures_in_a_row_degrade_and_not_three_in_all() {
 
 /// Its ticks fail as often as it says.
 #[daemon(name = "sickly", no_handlers)]
-struct Sickly(AtomicU32);
+struct Sickly(u32);
 
 impl DaemonBase for Sickly {
     async fn initialize(&self, cx: &Context) -> Result<()> {
-        let left = AtomicU32::new(self.0.load(Ordering::Relaxed));
-        let fails = move || left.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
-        cx.register_interval("tick", S(1), move || std::future::ready(outcome(!fails())))?;
+        let (failures, ticks) = (self.0, AtomicU32::new(0));
+        let is_well = move || ticks.fetch_add(1, Ordering::Relaxed) >= failures;
+        cx.register_interval("tick", S(1), move || std::future::ready(outcome(is_well())))?;
         Ok(())
     }
 }
@@ -77,7 +77,7 @@ impl DaemonBase for Sickly {
 async fn what_fails_on_and_on_is_told_of_once_and_so_is_its_recovery() {
     for (failures, times) in [(2, 0), (3, 1), (5, 1)] {
         let (log, _listening) = log::listen();
-        let host = Host::new("t").daemon(Patient).daemon(Sickly(failures.into())).start().await.unwrap();
+        let host = Host::new("t").daemon(Patient).daemon(Sickly(failures)).start().await.unwrap();
         let handle = host.handle();
         let told = |work: &str| {
             let told = |what: &str| {

@@ -318,6 +318,7 @@ async fn each_tick_has_a_span() {
     };
     assert_eq!(of("otel.name"), ["tick mill.turn"; 3]);
     assert_eq!(of("otel.status_code"), ["", "ERROR", ""]);
+    assert_eq!(of("error.type"), ["", "error", ""]);
     assert!(ticks.iter().all(|(_, seen)| seen.closed));
     host.shutdown().await;
 }

@@ -3,10 +3,10 @@
 
 mod probe;
 
-use daemon_core::{Context, DaemonBase, Error, Event, Host, PublishError, Result, State, daemon};
+use daemon_core::{Context, DaemonBase, Error, Event, Filter, Host, PublishError, QueueOptions, Result, State, daemon};
 use probe::{Bomb, Log, MS, S, Says, assert_nothing_left, until};
 use std::future::pending;
-use std::sync::Mutex;
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 #[derive(Event, Debug)]
@@ -419,6 +419,10 @@ fn refuses_registrations(cx: &Context, log: &Log) {
     }
     assert!(cx.subscribe::<Job>().unwrap_err().is_stopping());
     assert!(cx.subscribe_all("**", Default::default()).unwrap_err().is_stopping());
+    assert!(
+        cx.subscribe_to::<Job>("no topic", Default::default()).unwrap_err().is_stopping(),
+        "before it is looked at"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -445,6 +449,46 @@ async fn from_cleanup_on_nothing_is_registered_and_after_it_nothing_published() 
     cx.cleanup_subscriptions();
     cx.cleanup_intervals().await;
     cx.request_shutdown();
+}
+
+#[derive(Event)]
+#[event("job:kept", local, retain)]
+struct Kept;
+
+/// Its filter is asked about the event that is kept, and takes its time.
+#[tokio::test]
+async fn a_subscription_that_is_still_being_made_when_the_life_ends_is_refused() {
+    let host = Host::new("t").daemon(Late(Mutex::default(), Log::default())).start().await.unwrap();
+    let handle = host.handle();
+    let cx = handle.daemon::<Late>().unwrap().0.lock().unwrap().clone().unwrap();
+    handle.publish(Kept).await.unwrap();
+    let (tell, told) = mpsc::channel();
+    let (let_go, waits) = mpsc::channel::<()>();
+    let waits = Mutex::new(waits);
+    let filter = Filter::of(move |_: &Kept| {
+        tell.send(()).unwrap();
+        waits.lock().unwrap().recv().is_err()
+    });
+    let makes = std::thread::spawn(move || {
+        cx.subscribe_to::<Kept>("job:kept", QueueOptions::default().when(filter)).map(drop).unwrap_err()
+    });
+    told.recv().unwrap();
+    let report = host.shutdown().await.unwrap();
+    drop(let_go);
+    assert!(makes.join().unwrap().is_stopping());
+    assert!(report.is_clean(), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn subscriptions_can_be_ended_before_the_stop() {
+    let log = Log::default();
+    let host = Host::new("t").daemon(Late(Mutex::default(), Log::default())).start().await.unwrap();
+    let cx = host.handle().daemon::<Late>().unwrap().0.lock().unwrap().clone().unwrap();
+    let guard = log.on_drop("ended");
+    cx.register_subscription(move || drop(guard)).unwrap();
+    cx.cleanup_subscriptions();
+    log.at("ended");
+    assert!(host.shutdown().await.unwrap().is_clean());
 }
 
 #[tokio::test(start_paused = true)]

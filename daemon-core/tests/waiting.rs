@@ -140,3 +140,47 @@ async fn those_who_have_stopped_are_named_and_after_cleanup_nothing_is_published
     log.said("`late` is stopping and publishes no more").await;
     log.at("not handled by `listener.state` (abandoned)");
 }
+
+#[daemon(name = "quick")]
+struct Quick;
+
+#[daemon]
+impl Quick {
+    #[command]
+    async fn tell(&self, state: u32, cx: &Context) -> Result<usize> {
+        Ok(cx.publish_and_wait(State(state)).await?)
+    }
+}
+
+impl DaemonBase for Quick {}
+
+#[daemon(name = "slow", requires(Quick))]
+struct Slow;
+
+#[daemon]
+impl Slow {
+    #[on_event]
+    fn state(&self, _state: &State) {}
+}
+
+impl DaemonBase for Slow {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(S(2)).await;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_starts_anew_is_waited_for_by_what_it_requires() {
+    let host = Host::new("t").daemon(Quick).daemon(Slow).start().await.unwrap();
+    let handle = host.handle();
+    let restarts = tokio::spawn({
+        let handle = handle.clone();
+        async move { handle.restart_daemon("slow").await }
+    });
+    tokio::time::sleep(S(1)).await;
+    assert!(!restarts.is_finished());
+    assert_eq!(Quick::client(&handle).tell(&1).await.unwrap(), 1);
+    restarts.await.unwrap().unwrap();
+    assert_nothing_left(&host.shutdown().await.unwrap());
+}

@@ -44,17 +44,12 @@ impl Link {
         self.caller.strong_count() > 0
     }
 
-    /// The last calls that led here, in order.
+    /// The last calls that led here, in order; there are more than are named.
     fn told(&self) -> String {
-        let mut names = Vec::new();
-        let mut at = Some(self);
-        while let Some(link) = at.filter(|_| names.len() < TOLD) {
-            names.push(format!("`{}.{}`", link.daemon, link.command));
-            at = link.before.as_deref();
-        }
+        let calls = std::iter::successors(Some(self), |link| link.before.as_deref());
+        let mut names: Vec<_> = calls.take(TOLD).map(|link| format!("`{}.{}`", link.daemon, link.command)).collect();
         names.reverse();
-        let cut = if at.is_some() { ".. calls " } else { "" };
-        format!("{cut}{}", names.join(" calls "))
+        format!(".. calls {}", names.join(" calls "))
     }
 }
 

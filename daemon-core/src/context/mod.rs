@@ -113,7 +113,7 @@ impl Context {
     #[must_use]
     #[track_caller]
     pub fn daemon_as<D: Declared>(&self, name: &str) -> Arc<D> {
-        match self.required(|type_id, instance| type_id == TypeId::of::<D>() && instance == name) {
+        match self.required(|_, instance| instance == name) {
             Some(daemon) => daemon,
             None => panic!("daemon `{}` does not require `{name}`; add it to `requires(..)`", self.name()),
         }

@@ -137,11 +137,35 @@ fn conclude<T>(record: &Record<Answer<Ended<T>>>, ended: Result<T, Failure>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::task::Tasks;
 
     /// What is left between two tasks, which the runtime aligns to 128 bytes; see docs/design/021.
     #[test]
     fn a_record_is_small() {
         let shared = size_of::<Record<Answer<Ended<()>>>>() + 2 * size_of::<usize>();
         assert!(shared <= 104, "{shared}");
+    }
+
+    /// Says, when it is dropped, how much work is under way.
+    struct Counts(Arc<Tasks>, tokio::sync::mpsc::UnboundedSender<usize>);
+
+    impl Drop for Counts {
+        fn drop(&mut self) {
+            self.1.send(self.0.statuses().len()).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_result_that_nobody_wants_is_dropped_by_the_work_that_gives_it() {
+        let tasks = Tasks::new(tokio::runtime::Handle::current(), crate::task::Owner::nobody());
+        let (counts, mut counted) = tokio::sync::mpsc::unbounded_channel();
+        let result = Counts(tasks.clone(), counts);
+        let work = |record: &Arc<Record<Answer<Ended<Counts>>>>| Work {
+            future: Caught::new(async { result }),
+            record: record.clone(),
+        };
+        let record = tasks.spawn_with(Label::new(TaskKind::Task, "work"), Answer::default(), work).unwrap();
+        drop(TaskHandle { record });
+        assert_eq!(counted.recv().await, Some(1), "a destructor that blocks is seen to");
     }
 }
