@@ -5,11 +5,15 @@ mod probe;
 
 use daemon_core::testing::TestHost;
 use daemon_core::{
-    CheckKind, CheckOptions, Context, DaemonBase, Error, Host, HostReadiness, OnError, Result, State, TaskKind, daemon,
+    CheckKind, CheckOptions, Context, DaemonBase, Error, Host, HostHandle, HostReadiness, OnError, Result, State,
+    TaskKind, daemon,
 };
 use probe::{Log, S, until};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
+use std::task::{self, Waker};
+use std::time::Duration;
 
 #[daemon(name = "store", restart(on_failure, backoff = "1s..1s"))]
 #[derive(Default)]
@@ -106,6 +110,10 @@ impl Blocks {
 }
 impl DaemonBase for Blocks {}
 
+fn is_being_asked(host: &HostHandle) -> bool {
+    host.status().daemon("blocks").unwrap().tasks.iter().any(|task| task.kind == TaskKind::Check)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_check_that_blocks_its_thread_is_answered_for_in_its_time_and_not_asked_again_while_it_does() {
     let (let_go, waits) = mpsc::channel();
@@ -116,12 +124,22 @@ async fn a_check_that_blocks_its_thread_is_answered_for_in_its_time_and_not_aske
         assert_eq!(handle.run_check("blocks", "well").await.unwrap().failure, None, "the other is asked all the same");
     }
     drop(let_go);
-    until("it is asked again", || {
-        handle.status().daemon("blocks").unwrap().tasks.iter().all(|task| task.kind != TaskKind::Check)
-    })
-    .await;
+    until("it is asked again", || !is_being_asked(&handle)).await;
     assert_eq!(handle.run_check("blocks", "blocks").await.unwrap().failure, None);
     host.shutdown().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_whose_time_is_over_before_a_thread_has_begun_it_is_not_begun() {
+    let (_let_go, waits) = mpsc::channel();
+    let host = Host::new("t").daemon(Blocks(Mutex::new(waits))).start().await.unwrap();
+    let handle = host.handle();
+    let mut asked = pin!(handle.run_check("blocks", "blocks"));
+    assert!(asked.as_mut().poll(&mut task::Context::from_waker(Waker::noop())).is_pending());
+    tokio::time::advance(Duration::from_millis(100)).await;
+    assert_eq!(asked.await.unwrap().failure.as_deref(), Some("no answer within 100ms"));
+    until("it is over", || !is_being_asked(&handle)).await; // else it blocks the only thread
+    assert!(host.shutdown().await.unwrap().is_clean());
 }
 
 /// Its check never ends.

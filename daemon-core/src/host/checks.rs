@@ -16,7 +16,7 @@ use super::unit::BoundCheck;
 use crate::context::{Context, Readiness};
 use crate::definition::DeclaredCheck;
 use crate::error::Error;
-use crate::status::{CheckKind, CheckReport, HostReadiness, State, TaskKind};
+use crate::status::{CheckKind, CheckReport, HostReadiness, State, TaskKind, TaskStatus};
 use crate::task::{FOREVER, Failure, Label, caught};
 
 impl Board {
@@ -150,8 +150,11 @@ fn ask_of(daemon: &Arc<str>, alive: &Alive, check: BoundCheck) -> Asked {
     let life = alive.life.clone();
     let work = life.call(name, move || run);
     let run = async move {
-        let ended = tokio::time::timeout_at(since + limit, caught(|| work)).await;
-        let ended = ended.unwrap_or(Err(Failure::Timeout(limit)));
+        let until = since + limit;
+        let ended = match Instant::now() < until {
+            true => tokio::time::timeout_at(until, caught(|| work)).await.unwrap_or(Err(Failure::Timeout(limit))),
+            false => Err(Failure::Timeout(limit)), // nobody waits for it any more, and it may block
+        };
         if let Err(failure @ Failure::Panic(_)) = &ended {
             life.failed(TaskKind::Check, name, failure);
         }
@@ -161,12 +164,12 @@ fn ask_of(daemon: &Arc<str>, alive: &Alive, check: BoundCheck) -> Asked {
     asked
 }
 
-/// Whether an earlier call of a check is in a poll that has lasted longer than any call of it may. One more would block one thread
-/// more.
+/// Whether the time of an earlier call of a check is over, and it is in a poll that has lasted for no small part of that. One more would
+/// block one thread more.
 fn still_blocks(alive: &Alive, name: &str, limit: Duration) -> bool {
-    let is_long = |idle: Option<Duration>| idle.is_some_and(|idle| idle >= limit);
+    let blocks = |task: &TaskStatus| task.age >= limit && task.idle.is_some_and(|idle| idle >= limit / 4);
     let polled = alive.life.tasks.polled();
-    polled.iter().any(|(_, task)| task.kind == TaskKind::Check && task.name == name && is_long(task.idle))
+    polled.iter().any(|(_, task)| task.kind == TaskKind::Check && task.name == name && blocks(task))
 }
 
 impl Asked {
