@@ -43,6 +43,7 @@ async fn a_subscriber_that_panics_fails_a_daemon_and_holds_nobody_up() {
     let report = tokio::time::timeout(S(60), host.wait()).await.expect("it ends").unwrap();
     let made = report.daemon("made").unwrap();
     assert_eq!((made.state, made.reason.as_deref()), (State::Failed, Some("its lifecycle task died")), "{report}");
+    assert!(made.problems.is_empty(), "it failed, and that is told once: {report}");
     assert_ne!(report.exit_code, 0, "{report}");
 }
 

@@ -439,6 +439,28 @@ async fn a_value_that_was_not_initialised_in_time_is_not_cleaned_up() {
     assert!(log.lines().is_empty(), "{:?}", log.lines());
 }
 
+/// Fails at once, and takes longer to clean up than it had to start.
+#[daemon(name = "untidy", start_timeout = "1s", stop_timeout = "5s", no_handlers)]
+struct Untidy;
+impl DaemonBase for Untidy {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        Err("no place".into())
+    }
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(S(4)).await;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_failed_to_start_has_its_time_to_clean_up_whatever_its_deadline() {
+    let (_, shutdown) = failed(Host::new("t").daemon(Untidy).start().await.unwrap_err());
+    let untidy = shutdown.daemon("untidy").unwrap();
+    assert_eq!((untidy.reason.as_deref(), shutdown.exit_code), (Some("no place"), 1), "{shutdown}");
+    assert_eq!(untidy.stop_ms, 4_000, "{shutdown}");
+    assert_nothing_left(&shutdown);
+}
+
 /// Tells who looks on of itself as soon as it starts; takes its time at both ends.
 #[daemon(name = "timed", stop_timeout = "5s", no_handlers)]
 struct Timed(std::sync::mpsc::Sender<HostHandle>, Duration);

@@ -68,6 +68,11 @@ impl Board {
             let leaving = leaving.into_iter().map(|value| Cut::behind(value, &before));
             Cut::add(&mut cut, still_there(&slot, &status).chain(leaving));
             let inner = slot.inner();
+            let has_failed = match inner.state {
+                State::Failed | State::Starting => true,
+                State::Stopping => inner.started.is_none(), // its reason is that of no life before
+                _ => false,
+            };
             daemons.push(DaemonStop {
                 name: status.name,
                 wave: slot.wave,
@@ -76,7 +81,7 @@ impl Board {
                 stopped_ms: inner.stopped.map(millis),
                 state: inner.state,
                 stop_ms: millis(inner.stop_took),
-                reason: inner.reason.clone().filter(|_| matches!(inner.state, State::Failed | State::Starting)),
+                reason: inner.reason.clone().filter(|_| has_failed),
                 restarts: status.restarts,
                 cut,
                 problems: inner.problems.clone(),
@@ -268,12 +273,9 @@ impl Cut {
     pub(crate) fn add(known: &mut Vec<Self>, more: impl Iterator<Item = Self>) {
         let still_there = known.iter().filter(|cut| !cut.gone);
         let mut still_there: HashSet<String> = still_there.map(|cut| cut.work.clone()).collect();
-        known.extend(more.filter(|cut| {
-            let known = still_there.contains(&cut.work);
-            if !known && !cut.gone {
-                still_there.insert(cut.work.clone());
-            }
-            !known
+        known.extend(more.filter(|cut| match cut.gone {
+            true => !still_there.contains(&cut.work),
+            false => still_there.insert(cut.work.clone()),
         }));
     }
 
@@ -298,10 +300,11 @@ impl Cut {
     }
 }
 
-/// The handlers at work on one task: on the common one those that are not isolated, on any other those it is named after.
+/// The handlers at work on one task: on the common one those that are not isolated, on any other those of the queue it is named after;
+/// one without a queue gives its task its own name.
 fn handlers(task: &TaskStatus, busy: &[SubscriptionStatus]) -> String {
     let is_common = task.name == task.kind.to_string();
-    let named = |handler: &SubscriptionStatus| handler.name == task.name || handler.queue.as_ref() == Some(&task.name);
+    let named = |handler: &SubscriptionStatus| handler.queue.as_ref() == Some(&task.name);
     let here =
         |handler: &&SubscriptionStatus| if is_common { !handler.isolated } else { handler.isolated && named(handler) };
     let names: Vec<_> = busy.iter().filter(here).map(|handler| format!("`{}`", handler.name)).collect();

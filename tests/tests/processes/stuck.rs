@@ -99,6 +99,17 @@ fn a_start_that_another_daemon_keeps_from_its_thread_fails_and_tells_of_that_one
     Ok(())
 }
 
+#[test]
+fn a_start_whose_thread_something_unknown_blocks_fails_and_accuses_nobody() -> Result {
+    let limits = ["--budget", "500", "--start-timeout", "500"];
+    let ended = Subject::start("stuck/elsewhere-in-a-start", &limits)?.ends()?;
+    assert_eq!(ended.code, Some(75), "{ended:#?}");
+    let report = ended.report();
+    let reason = report.daemon("elsewhere-in-a-start").and_then(|daemon| daemon.reason.as_deref());
+    assert_eq!(reason, Some("did not end within 500ms, and no thread is free to end it"), "{ended:#?}");
+    Ok(())
+}
+
 /// Whoever starts again has failed before, and is not told to have failed of that.
 #[test]
 fn a_start_that_blocks_is_not_told_to_have_failed_of_what_an_earlier_life_did() -> Result {
@@ -108,6 +119,31 @@ fn a_start_that_blocks_is_not_told_to_have_failed_of_what_an_earlier_life_did() 
     let reason = report.daemon("again").and_then(|daemon| daemon.reason.as_deref());
     let why = "did not end within 500ms, and no thread is free to end it, but in initialize of `again`";
     assert_eq!(reason, Some(why), "{ended:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_start_that_failed_and_blocks_its_thread_in_its_cleanup_has_failed_of_what_it_did() -> Result {
+    let ended = Subject::start("late/clean-up", &["--budget", "500"])?.ends()?;
+    assert_named(&ended, "luckless", "cleanup");
+    let report = ended.report();
+    assert_eq!(report.cause, "required daemon `luckless` failed", "{ended:#?}");
+    let reason = report.daemon("luckless").and_then(|daemon| daemon.reason.as_deref());
+    let why = "no luck, and no thread is free to end it, but in cleanup of `luckless`";
+    assert_eq!(reason, Some(why), "{ended:#?}");
+    Ok(())
+}
+
+/// The one that blocks has time left, and has failed before, of something else.
+#[test]
+fn a_start_that_keeps_another_daemon_from_its_thread_fails_and_is_told_of_with_that_one() -> Result {
+    let ended = Subject::start("late/start-beside-a-clean-up", &["--budget", "500"])?.ends()?;
+    assert_eq!(ended.code, Some(75), "{ended:#?}");
+    let report = ended.report();
+    assert_eq!(report.cause, "required daemon `again` failed", "{ended:#?}");
+    let reason = |name| report.daemon(name).and_then(|daemon| daemon.reason.as_deref());
+    let why = "no thread is free to end the start of `luckless`, but in initialize of `again`";
+    assert_eq!((reason("again"), reason("luckless")), (Some(why), Some("no luck")), "{ended:#?}");
     Ok(())
 }
 
@@ -170,6 +206,14 @@ fn who_blocks_a_thread_in_a_stop_is_told_of_in_the_report_alone() -> Result {
 fn what_is_to_be_done_at_the_exit_blocks() -> Result {
     let ended = stop(Program::new(SUBJECT), "stuck/exit-handler", "stuck")?;
     assert_named(&ended, "on-workers", "task `block`");
+    Ok(())
+}
+
+#[test]
+fn what_is_to_be_done_at_the_exit_is_given_some_time() -> Result {
+    let ended = stop(Program::new(SUBJECT), "stuck/exit-words", "stuck")?;
+    assert_named(&ended, "on-workers", "task `block`");
+    assert_eq!(ended.said("last words"), 1, "{ended:#?}");
     Ok(())
 }
 

@@ -226,7 +226,6 @@ impl Conducting {
                     inner.problems.push(died.clone()); // it was to end, and does, if badly
                 }
                 inner.reason = Some(died);
-                drop(inner);
                 Input::StartFailed { at, cancelled: false, verdict: Verdict::GiveUp }
             }
             Happening::Broke { at, for_good } => {
@@ -302,11 +301,16 @@ impl Conducting {
         };
         let at = (0..self.players.len()).find(blocks).unwrap_or(late);
         let failure = self.board.slot(at).inner().reason.take().filter(|_| fails && at == late);
-        let missed = || self.players[at].deadline.map(|deadline| deadline.missed().to_string());
-        let missed = failure.or_else(missed).unwrap_or_default();
+        // Its own time need not be up, if it keeps another from ending in time.
+        let deadline = self.players[at].deadline.filter(|deadline| deadline.at <= Instant::now());
+        let missed = failure.or_else(|| deadline.map(|deadline| deadline.missed().to_string()));
         let by: Vec<_> = blocking.iter().map(|work| format!("{} of `{}`", work.work, work.daemon)).collect();
         let by = if by.is_empty() { String::new() } else { format!(", but in {}", by.join(" and ")) };
-        self.board.slot(at).inner().reason = Some(format!("{missed}, and no thread is free to end it{by}"));
+        let reason = match missed {
+            Some(missed) => format!("{missed}, and no thread is free to end it{by}"),
+            None => format!("no thread is free to end the start of `{}`{by}", self.machine.graph().nodes[late].name),
+        };
+        self.board.slot(at).inner().reason = Some(reason);
         self.machine.step(Input::Overdue(at))
     }
 }

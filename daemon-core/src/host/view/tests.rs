@@ -8,7 +8,7 @@ use crate::event::Overflow;
 use crate::histogram::Histogram;
 use crate::host::builder::Host;
 use crate::schedule::Clock;
-use crate::{DaemonBase, Event, EventHandler, Wired, place};
+use crate::{BoxFuture, DaemonBase, Event, EventHandler, Recognition, Upgrade, Upgraded, Wired, place};
 
 fn task(kind: TaskKind, name: &str) -> TaskStatus {
     TaskStatus {
@@ -133,7 +133,7 @@ async fn a_report_tells_of_what_there_is_in_each_state() {
     for (state, open, reason) in [
         (State::Starting, 1, Some("no luck")),
         (State::Running, 1, None),
-        (State::Stopping, 1, None),
+        (State::Stopping, 1, Some("no luck")),
         (State::Backoff, 1, None),
         (State::Failed, 0, Some("no luck")),
         (State::Stopped, 0, None),
@@ -142,6 +142,11 @@ async fn a_report_tells_of_what_there_is_in_each_state() {
         let report = board.shutdown_report(1);
         assert_eq!((report.left.subscriptions, report.daemons[0].reason.as_deref()), (open, reason), "{state}");
     }
+    slot.enter(State::Stopping);
+    slot.inner().started = Some(Duration::ZERO);
+    assert_eq!(board.shutdown_report(1).daemons[0].reason, None, "it has run, and may have failed before that");
+    slot.inner().started = None;
+    slot.enter(State::Stopped);
     assert!(!board.shutdown_report(1).journal.is_empty() && board.shutdown_report(0).journal.is_empty());
     let status = daemon_status(&slot);
     assert_eq!((status.start_took, status.stop_took), (None, None), "it has not run");
@@ -157,4 +162,26 @@ async fn a_report_tells_of_what_there_is_in_each_state() {
     }
     assert_eq!(board.shutdown_report(0).left.tasks, 1, "the shutdown handler under way");
     says.abort();
+}
+
+/// A protocol that nobody speaks.
+struct Mute;
+
+impl Upgrade for Mute {
+    fn recognises(&self, _first: &[u8]) -> Recognition {
+        Recognition::No
+    }
+    fn serve(&self, _connection: Upgraded) -> BoxFuture<'_, ()> {
+        Box::pin(ready(()))
+    }
+}
+
+#[tokio::test]
+async fn that_nobody_listens_to_a_protocol_is_noted_of_a_host_that_started_alone() {
+    let board = Host::new("t").assemble(Clock::new()).unwrap().board;
+    assert!(board.start_report(true).notes.is_empty());
+    let _entry = board.upgrades.add(Mute);
+    assert_eq!((board.start_report(true).notes.len(), board.start_report(false).notes.len()), (1, 0));
+    let _served = board.upgrades.served();
+    assert!(board.start_report(true).notes.is_empty());
 }

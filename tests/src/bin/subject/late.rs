@@ -1,9 +1,11 @@
 //! Hosts in which something comes late, since the only worker is blocked meanwhile.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use daemon_core::{Context, DaemonBase, Host, Result, daemon};
+use tokio::sync::Notify;
 
 use super::{FOR_EVER, unknown};
 
@@ -13,6 +15,13 @@ const OTHERS: Duration = Duration::from_millis(1_100);
 pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
     Ok(match which {
         "start-again" => host.workers(1).daemon(Again::default()),
+        "clean-up" => host.workers(1).daemon(Luckless(None)),
+        "start-beside-a-clean-up" => {
+            let turns = Arc::<Turns>::default();
+            host.workers(1)
+                .daemon(Luckless(Some(turns.clone())))
+                .daemon(Again { turns: Some(turns), ..Again::default() })
+        }
         "last-words" => host
             .workers(1)
             .stop_budget(FOR_EVER + OTHERS)
@@ -27,22 +36,60 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
 /// Breaks, and blocks when it starts again.
 #[daemon(name = "again", restart(on_failure, backoff = "1ms..1ms"))]
 #[derive(Default)]
-struct Again(AtomicBool);
+struct Again {
+    broke: AtomicBool,
+    turns: Option<Arc<Turns>>,
+}
 
 #[daemon]
 impl Again {
     #[task(restart(never))]
     async fn works(&self) -> Result<()> {
-        self.0.store(true, Ordering::Relaxed);
+        self.broke.store(true, Ordering::Relaxed);
         Err("it broke".into())
     }
 }
 
 impl DaemonBase for Again {
     async fn initialize(&self, _cx: &Context) -> Result<()> {
-        if self.0.load(Ordering::Relaxed) {
+        if self.broke.load(Ordering::Relaxed) {
+            if let Some(turns) = &self.turns {
+                turns.fails.notify_one();
+                turns.cleans_up.notified().await;
+            }
             println!("stuck");
             std::thread::sleep(FOR_EVER);
+        }
+        Ok(())
+    }
+}
+
+/// Who is to go on, in this order.
+#[derive(Default)]
+struct Turns {
+    fails: Notify,
+    cleans_up: Notify,
+}
+
+/// Cannot start, and has not cleaned up when its time is up: by itself, or as the one whose turn comes then blocks its thread.
+#[daemon(name = "luckless", start_timeout = "500ms", stop_timeout = "100ms", no_handlers)]
+struct Luckless(Option<Arc<Turns>>);
+
+impl DaemonBase for Luckless {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        if let Some(turns) = &self.0 {
+            turns.fails.notified().await;
+        }
+        Err("no luck".into())
+    }
+
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        match &self.0 {
+            Some(turns) => {
+                turns.cleans_up.notify_one();
+                std::future::pending::<()>().await;
+            }
+            None => std::thread::sleep(FOR_EVER),
         }
         Ok(())
     }

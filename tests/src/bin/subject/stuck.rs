@@ -24,6 +24,7 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
             let begun = Arc::new(Notify::new());
             host.workers(1).daemon(BesideAStart(begun.clone())).daemon(Starts(begun))
         }
+        "elsewhere-in-a-start" => host.workers(1).daemon(ElsewhereInAStart),
         "cleanup" => host.workers(2).daemon(Beside).daemon(InCleanup),
         "after-a-timer" => host.workers(2).daemon(Beneath).daemon(AfterATimer),
         "drop" => host.daemon(Beside).daemon(InDrop),
@@ -47,6 +48,10 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
             block_the_exit();
             host.workers(1).daemon(Beside).daemon(OnWorkers { threads: 1 })
         }
+        "exit-words" => {
+            speak_at_the_exit();
+            host.workers(1).daemon(Beside).daemon(OnWorkers { threads: 1 })
+        }
         "retained" => host.daemon(Retains),
         "full-stderr" => host.daemon(Beside).daemon(Talker),
         "locked-stderr" => {
@@ -64,6 +69,28 @@ pub(crate) fn of(host: Host, which: &str) -> Result<Host> {
 fn stuck() {
     println!("stuck");
     std::thread::sleep(FOR_EVER);
+}
+
+/// Has the thread that ends the process say so, once the thread that would end it at once is there and sleeps.
+fn speak_at_the_exit() {
+    struct AtTheExit;
+    impl Drop for AtTheExit {
+        fn drop(&mut self) {
+            let sleeps = |stat: &str| stat.contains("(daemon-exit) S");
+            let stats = || std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+            let is_there = || {
+                stats().any(|task| std::fs::read_to_string(task.path().join("stat")).is_ok_and(|stat| sleeps(&stat)))
+            };
+            while !is_there() {
+                std::thread::yield_now();
+            }
+            println!("last words");
+        }
+    }
+    thread_local! {
+        static LAST: AtTheExit = const { AtTheExit };
+    }
+    LAST.with(|_| {});
 }
 
 /// Blocks the thread that ends the process: its thread-local values are dropped on the way.
@@ -102,6 +129,17 @@ struct Starts(Arc<Notify>);
 impl DaemonBase for Starts {
     async fn initialize(&self, _cx: &Context) -> Result<()> {
         self.0.notify_one();
+        std::future::pending().await
+    }
+}
+
+/// Blocks its thread behind the host's back, and never has done starting.
+#[daemon(name = "elsewhere-in-a-start", no_handlers)]
+struct ElsewhereInAStart;
+
+impl DaemonBase for ElsewhereInAStart {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        tokio::spawn(async { stuck() });
         std::future::pending().await
     }
 }
