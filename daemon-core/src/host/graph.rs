@@ -110,7 +110,7 @@ impl Graph {
     /// Marks those on whom nobody depends that is not marked, over and over: they depend on a cycle and are on none.
     fn mark_those_beyond(&self, marked: &mut [bool]) {
         let open = |at: usize, marked: &[bool]| self.nodes[at].dependents.iter().any(|&by| !marked[by]);
-        let mut ends: Vec<usize> = (0..self.nodes.len()).filter(|&at| !marked[at] && !open(at, marked)).collect();
+        let mut ends: Vec<usize> = (0..self.nodes.len()).filter(|&at| !open(at, marked)).collect();
         while let Some(at) = ends.pop() {
             marked[at] = true;
             ends.extend(self.nodes[at].dependencies().filter(|&on| !marked[on] && !open(on, marked)));
@@ -237,9 +237,9 @@ mod tests {
         assert_eq!(cycles.expect_err("two cycles"), [vec![0, 1], vec![2]]);
     }
 
-    /// A graph of `size` daemons that may name any other: an entry of `edges` for each pair, 1 for `requires`, 2 for `wants`.
+    /// A graph of `size` daemons that may name any other: an entry of `edges` for each pair, 1 for `requires`, 2 for `wants`, 3 for both.
     fn tangled(size: usize, edges: &[u8]) -> Vec<Edges> {
-        let of = |at: usize, kind| (0..size).filter(|on| edges[at * size + on] == kind).collect();
+        let of = |at: usize, kind| (0..size).filter(|on| edges[at * size + on] & kind != 0).collect();
         let edges = |at: usize| Edges {
             name: at.to_string().into(),
             requires: of(at, 1),
@@ -277,7 +277,7 @@ mod tests {
         #[test]
         fn a_graph_is_refused_exactly_if_somebody_depends_on_itself(
             size in 1_usize..7,
-            edges in prop::collection::vec(prop_oneof![6 => Just(0_u8), 1 => 1_u8..3], 36),
+            edges in prop::collection::vec(prop_oneof![6 => Just(0_u8), 1 => 1_u8..4], 36),
         ) {
             let edges = tangled(size, &edges);
             let reach = closure(&edges, both);
@@ -313,7 +313,7 @@ mod tests {
         #[test]
         fn reach_and_chains_are_those_found_by_walking(
             size in 1_usize..7,
-            edges in prop::collection::vec(prop_oneof![2 => Just(0_u8), 1 => 1_u8..3], 36),
+            edges in prop::collection::vec(prop_oneof![2 => Just(0_u8), 1 => 1_u8..4], 36),
             weights in prop::collection::vec(0_u64..100, 7),
             last_is_added in any::<bool>(),
         ) {
@@ -381,8 +381,23 @@ mod tests {
         let chain = graph.longest_chains(&[size - 1], |_| Duration::from_secs(1));
         assert_eq!(chain, [Duration::from_secs(size as u64)]);
         assert_eq!(graph.those_that_require(0).len(), size - 1);
-        let mut tangled: Vec<_> = (0..size).map(edges).collect();
-        tangled[0].wants.push(1);
-        assert_eq!(Graph::new(tangled).expect_err("one cycle"), [[0, 1]]);
+        // At its foot all others depend on the cycle, at its head none does.
+        for foot in [0, size - 2] {
+            let mut tangled: Vec<_> = (0..size).map(edges).collect();
+            tangled[foot].wants.push(foot + 1);
+            assert_eq!(Graph::new(tangled).expect_err("one cycle"), [[foot, foot + 1]]);
+        }
+    }
+
+    #[test]
+    fn who_depends_on_a_cycle_is_come_to_once_though_each_names_the_next_twice() {
+        let below = |at: usize| vec![at.saturating_sub(1)];
+        let edges = |at: usize| Edges {
+            name: at.to_string().into(),
+            requires: below(at),
+            wants: below(at),
+            plane: Plane::Workers,
+        };
+        assert_eq!(Graph::new((0..100).map(edges).collect()).expect_err("one cycle"), [[0]]);
     }
 }

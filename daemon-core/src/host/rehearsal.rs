@@ -69,7 +69,6 @@ impl Outside {
         match presses.judge(signal, Instant::now()) {
             Meaning::Stop => self.board.shut_down(signal.name),
             Meaning::Force => {
-                self.board.set_cause(signal.name);
                 if let Some(force) = force.take() {
                     let _ = force.send(signal.forced_code); // a host that has stopped cannot be forced to
                 }
