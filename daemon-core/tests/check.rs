@@ -90,6 +90,14 @@ fn two_daemons_of_one_name() {
 }
 
 #[test]
+fn daemons_of_one_name_are_told_of_in_the_order_of_their_names() {
+    let names = ["eu", "us", "asia", "africa", "oceania", "antarctica"];
+    let host = names.iter().fold(Host::new("t"), |host, name| host.daemon_as(name, Plain).daemon_as(name, Plain));
+    let faults = faults(host);
+    assert!(faults.len() == names.len() && faults.is_sorted(), "{faults:#?}");
+}
+
+#[test]
 fn names_that_are_none() {
     assert_fault(Host::new("Not A Host").daemon(Plain), &["the host's name: ", "Not A Host"]);
     assert_fault(Host::new("t").daemon(BadName), &["a daemon's name: ", "Bad Name"]);
@@ -99,8 +107,22 @@ fn names_that_are_none() {
 fn an_instance_that_is_not_named_though_there_are_two() {
     let host = Host::new("t").daemon_as("eu", Plain).daemon_as("us", Plain).daemon(NeedsPlain);
     assert_fault(host, &["`needs-plain` requires `plain`, of which this host has several: `eu`, `us`"]);
+    let host = Host::new("t").daemon_as("eu", Plain).daemon_as("us", Plain).daemon(Reacts);
+    assert_fault(host, &["`reacts` on_ready `plain`, of which this host has several: `eu`, `us`"]);
     Host::new("t").daemon_as("eu", Plain).daemon_as("us", Plain).daemon(NeedsEu).check().expect("it says which");
 }
+
+/// Reacts to the readiness of a daemon.
+struct Reacts;
+impl Declared for Reacts {
+    const DECLARATION: Declaration = Declaration::new("reacts");
+}
+impl Wired for Reacts {
+    fn wire(definition: &mut Definition<Self>) {
+        definition.on_ready(OnReady::new("react", Dependency::on::<Plain>(), nothing));
+    }
+}
+impl DaemonBase for Reacts {}
 
 #[test]
 fn another_type_under_the_name() {

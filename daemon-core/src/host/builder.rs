@@ -357,3 +357,52 @@ impl std::fmt::Debug for Host {
         f.debug_struct("Host").field("name", &self.name).field("daemons", &names).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::quiet::Quiet;
+    use super::super::unit::{Intake, Lived, Outline};
+    use super::*;
+    use crate::declaration::Declaration;
+    use crate::error::Result;
+    use crate::event::SubscribeError;
+    use crate::task::Failure;
+
+    /// A daemon with which nothing is wrong, but that the bus does not take.
+    struct Refused(UnitOf<Quiet>);
+
+    impl Unit for Refused {
+        fn name(&self) -> &Arc<str> {
+            self.0.name()
+        }
+        fn declaration(&self) -> &Declaration {
+            self.0.declaration()
+        }
+        fn outline(&self) -> Outline {
+            self.0.outline()
+        }
+        fn subscribe(&self, _bus: &Arc<Bus>) -> Result<Arc<dyn Intake>, SubscribeError> {
+            Err(SubscribeError::Stopping { daemon: self.name().to_string() })
+        }
+        fn is_made_anew(&self) -> bool {
+            self.0.is_made_anew()
+        }
+        fn value(&self) -> crate::BoxFuture<'static, Result<Box<dyn Lived>>> {
+            self.0.value()
+        }
+        fn release(&self) -> Result<(), Failure> {
+            self.0.release()
+        }
+    }
+
+    #[test]
+    fn a_host_that_cannot_subscribe_its_daemons_is_refused_and_names_each() {
+        let mut host = Host::new("t").daemon(Quiet);
+        for name in ["one", "other"] {
+            host.units.push(Arc::new(Refused(UnitOf::new(name, Source::Value(Mutex::default())))));
+        }
+        let refused = host.assemble(Clock::new()).err().expect("it is refused");
+        let why = |name| format!("`{name}`: `{name}` is stopping and subscribes no more");
+        assert_eq!(refused.faults, [why("one"), why("other")]);
+    }
+}

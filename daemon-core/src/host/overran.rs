@@ -135,6 +135,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_lives_before_are_told_of_once_each_in_their_order() {
+        let (mut overran, (first, _end), (second, _other)) = (Overran::default(), working(), working());
+        let more = first.spawn(Label::new(TaskKind::Task, "drain"), std::future::pending());
+        assert!(more.is_some());
+        assert_eq!((book(&mut overran, 1, &first, false), book(&mut overran, 2, &second, false)), (2, 0));
+        assert_eq!(overran.earlier(3).iter().map(|(life, _)| *life).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[tokio::test]
     async fn what_was_there_is_told_of_as_the_latest_life_s_and_counts_for_each_life() {
         let (mut overran, (first, end), (second, other)) = (Overran::default(), working(), working());
         assert_eq!(book(&mut overran, 1, &first, true), 1, "gone");

@@ -264,7 +264,8 @@ pub(super) fn show_logs() {}
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
-    use std::sync::mpsc::{Sender, channel};
+    use std::sync::Mutex;
+    use std::sync::mpsc::{Receiver, Sender, channel};
 
     use super::*;
     use crate::event::Event;
@@ -272,6 +273,24 @@ mod tests {
     use crate::host::quiet::Quiet;
     use crate::schedule::Clock;
     use crate::task::FOREVER;
+
+    #[test]
+    fn whoever_waits_for_what_the_start_came_to_is_told_once_and_before_the_last_words_at_the_latest() {
+        let conductor = Host::new("t").daemon(Quiet).assemble(Clock::new()).unwrap();
+        for is_told_early in [true, false] {
+            let (tells, told) = channel();
+            let waits: OnSettled = Box::new(move |settled| tells.send(settled.is_running()).unwrap());
+            let mut voice = Voice::new(true, None, false, Some(waits));
+            if is_told_early {
+                voice.receipt(conductor.board.start_report(true));
+            }
+            voice.tell(|| conductor.board.start_report(false));
+            voice.tell(|| conductor.board.start_report(false));
+            let clean = ShutdownReport { exit_code: 0, ..ShutdownReport::refused("t".to_owned(), 1, "") };
+            voice.last_words(clean, FOREVER);
+            assert_eq!(told.iter().collect::<Vec<_>>(), [is_told_early]);
+        }
+    }
 
     /// What it panics with panics when it is dropped.
     struct Spiteful(Option<Sender<()>>);
@@ -297,6 +316,31 @@ mod tests {
             ENDS.set(self.0.take()); // dropped once the thread has ended well
             std::panic::panic_any(Payload);
         }
+    }
+
+    /// Waits for a hang-up when it is dropped.
+    struct Sticky(Mutex<Receiver<()>>);
+
+    impl Event for Sticky {
+        const TOPIC: &'static str = "test:sticky";
+        const RETAIN: bool = true;
+    }
+
+    impl Drop for Sticky {
+        fn drop(&mut self) {
+            drop(self.0.get_mut().map(|waits| waits.recv()));
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_the_destructors_of_what_a_board_holds() {
+        let (hangs_up, waits) = channel();
+        let conductor = Host::new("t").daemon(Quiet).assemble(Clock::new()).unwrap();
+        assert!(conductor.bus.publisher("t").try_publish(Sticky(Mutex::new(waits))).is_ok());
+        let board = conductor.board.clone();
+        drop(conductor);
+        give_back(board, FOREVER);
+        drop(hangs_up);
     }
 
     /// The standard library ends a process in one thread of which a panic remains that cannot be dropped.

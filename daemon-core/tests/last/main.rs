@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use daemon_core::instance::{DaemonLock, is_daemon_alive, read_lock_pid};
+use daemon_core::instance::{DaemonLock, Environment, Layout, Scope, is_daemon_alive, read_lock_pid};
 use daemon_core::{
     Context, DaemonBase, DaemonErrorCode, DaemonProcess, Host, Result, ShutdownReport, StartError, State, daemon,
 };
@@ -253,6 +253,14 @@ async fn a_host_without_a_lock_of_its_own_has_none() {
     let running = Host::new("t").with_pid_file(&place.pid).start().await.unwrap();
     assert!(running.handle().lock().is_none(), "a PID file is no lock");
     running.shutdown().await.unwrap();
+}
+
+#[test]
+fn a_host_of_the_system_has_its_files_where_the_system_has_them() {
+    let (users, systems) = (Host::new("t"), Host::new("t").system());
+    assert_eq!((users.scope(), systems.scope()), (Scope::User, Scope::System));
+    let layout = Layout::new("t", Scope::System, Environment::current()).unwrap();
+    assert_eq!(systems.lock_path().unwrap(), Some(layout.lock().unwrap()));
 }
 
 #[tokio::test]

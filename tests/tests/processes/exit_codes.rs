@@ -253,3 +253,33 @@ fn a_quiet_host_speaks_only_of_what_went_wrong() -> Result {
     assert!(!ended.err.contains("subject started") && ended.err.contains("exit code 1"), "{ended:#?}");
     Ok(())
 }
+
+#[test]
+fn logs_are_coloured_on_terminals_only_and_not_where_nobody_wants_colours() -> Result {
+    let logged = |variables: &str| -> Result<String> {
+        let run = format!("{variables} {SUBJECT} faulty/start");
+        let mut shown = Program::new("script").args(["-qec", &run, "/dev/null"]).start()?;
+        shown.wait(SOON)?;
+        let text = shown.text(Source::Stdout);
+        let line = text.lines().find(|line| line.contains("initialize failed"));
+        Ok(line.ok_or_else(|| format!("no error is logged: {text}"))?.to_owned())
+    };
+    for wanted in ["", "NO_COLOR="] {
+        let line = logged(wanted)?;
+        assert!(line.contains("\u{1b}[31mERROR\u{1b}[0m"), "{line:?}");
+    }
+    let line = logged("NO_COLOR=1")?;
+    assert!(line.contains("ERROR") && !line.contains('\u{1b}'), "{line:?}");
+    Ok(())
+}
+
+#[test]
+fn a_filter_of_the_log_that_cannot_be_read_is_told_of() -> Result {
+    let subject = Subject::start_by(Program::new(SUBJECT).env("RUST_LOG", "info,clock=loud"), "calm/idle", &[])?;
+    let told = |line: &str| line.contains("WARN") && line.contains("RUST_LOG cannot be read, and counts as `warn`");
+    subject.running.wait_for_line(Source::Stderr, SOON, told)?;
+    subject.started()?;
+    subject.signal(Signal::TERM)?;
+    assert_eq!(subject.ends()?.code, Some(0));
+    Ok(())
+}

@@ -371,6 +371,7 @@ fn a_signal_of_an_earlier_run_does_not_make_that_of_the_next_a_second_one() -> R
     running.signal(Signal::TERM)?;
     running.wait_for_line(Source::Stdout, SOON, |line| line == "running again")?;
     std::thread::sleep(super::signals::APART);
+    assert!(running.wait(std::time::Duration::from_millis(1)).is_err(), "it is not told of once more either");
     running.signal(Signal::TERM)?;
     assert_eq!(running.wait(SOON)?.code(), Some(0));
     assert!(place.left()?.is_empty());

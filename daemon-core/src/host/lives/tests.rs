@@ -302,9 +302,18 @@ async fn a_life_whose_work_has_no_runtime_any_more_ends_what_was_registered() {
     slot.states().wait_for(|now| now.state == State::Running).await.unwrap();
     let (ends, ended) = std::sync::mpsc::channel();
     let life = slot.running().unwrap().life;
-    Context { life }.register_subscription(move || ends.send(()).unwrap()).unwrap();
+    let cx = Context { life };
+    cx.register_subscription(move || ends.send(()).unwrap()).unwrap();
+    let (held, ticks) = std::sync::mpsc::channel::<()>();
+    let tick = move || {
+        let _held = &held;
+        async {}
+    };
+    cx.register_interval("ticks", std::time::Duration::from_secs(3_600), tick).unwrap();
     tokio::task::spawn_blocking(|| drop(other)).await.unwrap();
     drop(order);
     lives.await.unwrap();
     assert_eq!((slot.state(), ended.try_recv()), (State::Stopped, Ok(())));
+    let gone = Err(std::sync::mpsc::TryRecvError::Disconnected);
+    assert_eq!(ticks.try_recv(), gone, "an interval is kept by whoever keeps {cx:?}");
 }

@@ -83,13 +83,15 @@ fn whatever_is_to_be_said_of_a_run_is_said() {
     let text = report.to_string();
     for said in [
         "  wave 1  store  stopped      3 ms  1 error  2 panics  3 restarts  no luck\n",
-        "  store.said          7         7       0       0         0\n",
+        "  events        offered   handled  failed dropped abandoned\n  store.said          7         7       0       0         0\n",
         "  nobody heard `a:b`: 1 event, the first from `store`\n",
     ] {
         assert!(text.contains(said), "{said:?}: {text}");
     }
     assert!(!text.contains("silent"), "{text}");
-    assert!(!clean().to_string().contains("error"), "what did not happen is not told: {}", clean());
+    for unsaid in ["error", "blocked", "events"] {
+        assert!(!clean().to_string().contains(unsaid), "what did not happen is not told: {}", clean());
+    }
 }
 
 #[test]

@@ -167,6 +167,18 @@ mod tests {
     }
 
     #[test]
+    fn what_came_before_is_not_told_of_the_next_time() {
+        let kept = keep(libc::SIGURG).unwrap();
+        assert!(!kept.has_come());
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::URG).unwrap();
+        while !kept.has_come() {
+            std::thread::yield_now();
+        }
+        drop(kept);
+        assert!(!keep(libc::SIGURG).unwrap().has_come());
+    }
+
+    #[test]
     fn what_is_ignored_stays_ignored() {
         assert_eq!(disposition(libc::SIGPIPE).unwrap(), Disposition::Ignored, "as in every program in Rust");
         let kept = keep(libc::SIGPIPE).unwrap();
