@@ -553,3 +553,62 @@ async fn a_handler_calls_its_own_command_which_registers_a_tick_that_clears_itse
     let report = ends("shutdown", host.shutdown()).await.unwrap();
     assert_nothing_left(&report);
 }
+
+/// Does this in its `initialize` from the second time on, and says where the keeper is then.
+#[daemon(name = "idol", no_handlers)]
+struct Idol(AtomicU32, Steer, Log);
+impl DaemonBase for Idol {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        if self.0.fetch_add(1, Ordering::Relaxed) > 0 {
+            self.1(cx.host()).await?;
+            let status = cx.host().status();
+            let keeper = status.daemon("keeper").unwrap();
+            self.2.say(format!("{} after {} restarts", keeper.state, keeper.restarts));
+        }
+        Ok(())
+    }
+}
+
+#[daemon(name = "keeper", wants(Idol), no_handlers)]
+struct Fan;
+impl DaemonBase for Fan {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        tokio::time::sleep(S(1)).await;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_initialize_that_steers_what_does_not_wait_for_it_waits_until_that_is_done() {
+    let (stop, restart): (Steer, Steer) = (
+        |host| Box::pin(async move { host.stop_daemon("keeper").await }),
+        |host| Box::pin(async move { host.restart_daemon("keeper").await }),
+    );
+    // One that wants it runs on while it restarts.
+    let (log, other) = (Log::default(), Log::default());
+    let host = Host::new("t").daemon(Fan).daemon(Idol(AtomicU32::new(0), stop, log.clone())).start().await.unwrap();
+    ends("the stop", host.handle().restart_daemon("idol")).await.unwrap();
+    assert_eq!(log.lines(), ["stopped after 0 restarts"]);
+    host.shutdown().await.unwrap();
+    let keeper = Keeper { starts_for: S(1), stops_for: S(1), ..Keeper::default() };
+    let (host, _) = kept(keeper).await;
+    ends("the restart", host.handle().add_daemon(Idol(AtomicU32::new(1), restart, other.clone()))).await.unwrap();
+    assert_eq!(other.lines(), ["running after 1 restarts"]);
+    host.shutdown().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stops_a_daemon_from_outside_waits_for_its_end_though_a_shutdown_begins() {
+    let (host, _) = kept(Keeper { stops_for: S(2), ..Keeper::default() }).await;
+    let handle = host.handle();
+    let stops = async {
+        handle.stop_daemon("keeper").await.unwrap();
+        handle.status().daemon("keeper").unwrap().state
+    };
+    let shuts_down = async {
+        tokio::time::sleep(S(1)).await;
+        host.shutdown().await.unwrap()
+    };
+    let (state, report) = ends("the stop", async { tokio::join!(stops, shuts_down) }).await;
+    assert_eq!((state, report.exit_code), (State::Stopped, 0), "{report}");
+}

@@ -173,6 +173,11 @@ async fn each_way_a_call_can_fail_has_its_own_error() {
     let wrong = handle.call::<_, String>("calculator", "sum", &Sum { of: vec![1] }).await.unwrap_err();
     assert!(matches!(wrong, CallError::Reply(_)));
 
+    handle.stop_daemon("calculator").await.unwrap();
+    let error = call("calculator", "sun").await;
+    assert!(matches!(error, CallError::UnknownCommand { .. }), "whether it runs or not: {error}");
+    handle.start_daemon("calculator").await.unwrap();
+
     // and it still answers
     assert_eq!(Calculator::client(&handle).sum(&Sum { of: vec![1, 2] }).await.unwrap(), 3);
     assert!(host.shutdown().await.unwrap().is_clean());

@@ -289,3 +289,56 @@ async fn what_is_queued_is_abandoned_with_its_life_unless_another_follows() {
     assert_eq!(states, [life, life].concat());
     assert_nothing_left(&host.shutdown().await.unwrap());
 }
+
+/// Tells while it is drained how long its cleanup may take.
+#[daemon(name = "drained", stop_timeout = "10s")]
+struct Drained(Log);
+#[daemon]
+impl Drained {
+    #[on_event]
+    async fn said(&self, _said: &Said, cx: &Context) {
+        tokio::time::sleep(S(3)).await;
+        self.0.say(format!("{:?}", cx.cleanup_time_left()));
+    }
+}
+impl DaemonBase for Drained {}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_drained_is_told_of_no_cleanup_though_a_shutdown_leaves_less_time_for_it() {
+    let log = Log::default();
+    let host = Host::new("t").daemon(Drained(log.clone())).start().await.unwrap();
+    let handle = host.handle();
+    handle.publish(Said(None)).await.unwrap();
+    tokio::time::sleep(S(1)).await;
+    let restarts = handle.restart_daemon("drained");
+    let shuts_down = async {
+        tokio::time::sleep(S(1)).await;
+        host.shutdown().await.unwrap()
+    };
+    let (restarted, report) = tokio::join!(restarts, shuts_down);
+    assert!(restarted.unwrap_err().is_stopping());
+    assert_eq!((log.lines(), report.exit_code), (vec!["None".to_owned()], 0), "{report}");
+}
+
+#[daemon(name = "keyed", no_handlers)]
+struct Keyed(&'static str);
+impl DaemonBase for Keyed {}
+
+/// Requires one of two.
+#[daemon(name = "uses", requires(Keyed as "second"), no_handlers)]
+struct Uses(Log);
+impl DaemonBase for Uses {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        self.0.say(cx.daemon::<Keyed>().0);
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_requires_an_instance_by_name_is_given_that_one() {
+    let log = Log::default();
+    let host = Host::new("t").daemon_as("first", Keyed("the first")).daemon_as("second", Keyed("the second"));
+    let host = host.daemon(Uses(log.clone())).start().await.unwrap();
+    assert_eq!(log.lines(), ["the second"]);
+    host.shutdown().await.unwrap();
+}

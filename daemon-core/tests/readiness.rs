@@ -359,7 +359,7 @@ impl DaemonBase for Proud {}
 async fn an_optional_daemon_that_takes_a_required_one_along_ends_the_host_with_1() {
     let log = Log::default();
     let report = Host::new("t").daemon(Proud).daemon(Hobby(log)).start().await.unwrap().wait().await.unwrap();
-    assert_eq!(report.exit_code, 1);
+    assert_eq!((report.exit_code, &*report.cause), (1, "daemon `hobby` failed"));
     assert_eq!(report.daemon("proud").unwrap().reason.as_deref(), Some("requires `hobby`, which failed"));
 }
 

@@ -300,6 +300,30 @@ async fn one_that_begins_to_run_while_others_are_asked_is_asked_too() {
     }
 }
 
+/// Takes no other configuration.
+#[daemon(name = "picky", no_handlers)]
+struct Picky;
+impl DaemonBase for Picky {
+    async fn check_reload(&self, _next: &Configuration, _cx: &Context) -> Result<()> {
+        Err("it does not fit".into())
+    }
+}
+
+#[tokio::test]
+async fn one_that_begins_to_run_while_others_are_reloaded_and_refuses_is_told_of() {
+    let log = Log::default();
+    let host = host(&log, [Settings::trouble(1, "store", Trouble::SlowReload)]).await;
+    let handle = host.handle();
+    let reload = tokio::spawn(async move { handle.reload().await });
+    until("the first is at it", || log.has("store:0->1")).await;
+    host.handle().add_daemon(Picky).await.unwrap();
+    let report = reload.await.unwrap().unwrap();
+    let of = |name| (report.daemon(name).unwrap().outcome, report.daemon(name).unwrap().reason.as_deref());
+    assert_eq!(report.outcome, ReloadOutcome::RolledBack, "{report}");
+    assert_eq!((of("picky"), of("store").0), ((Outcome::Refused, Some("it does not fit")), Outcome::RolledBack));
+    host.shutdown().await.assert_clean();
+}
+
 #[daemon(name = "late", no_handlers)]
 struct Late(Log);
 impl DaemonBase for Late {

@@ -2,9 +2,12 @@
 
 mod log;
 
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Wake, Waker};
 use std::time::Duration;
 
-use daemon_core::{Context, DaemonBase, Declaration, Definition, Event, Host, Result, Wired, daemon};
+use daemon_core::{Context, DaemonBase, DaemonProcess, Declaration, Definition, Event, Host, Result, Wired, daemon};
 use log::listen;
 
 #[derive(Event)]
@@ -220,4 +223,127 @@ async fn panics_of_a_filter_are_told_of_ever_more_rarely() {
     for (line, panics) in told.iter().zip([1, 2, 4, 8, 16]) {
         assert!(line.contains(&format!("subscription=\"strict.hears\" publisher=\"host\" panics={panics}")), "{line}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_wrong_with_a_shutdown_handler_is_warned_about() {
+    const FAILED: &str = "a shutdown handler failed";
+    const OVERRAN: &str = "the shutdown handlers took too long";
+    let (log, _guard) = listen();
+    let host = Host::new("t").on_shutdown(|| async {}).on_shutdown(|| async { Err::<(), _>("the disk is full") });
+    host.start().await.unwrap().shutdown().await.unwrap();
+    let failed = log.line(FAILED).unwrap();
+    assert!(failed.contains("WARN") && failed.contains("problem=\"the disk is full\""), "{failed}");
+    assert!(failed.contains("tracing.rs:"), "{failed}");
+    let text = log.text();
+    assert!(text.matches(FAILED).count() == 1 && !text.contains(OVERRAN), "{text}");
+
+    let (log, _guard) = listen();
+    let host = Host::new("t").shutdown_timeout(Duration::from_secs(1)).on_shutdown(std::future::pending::<()>);
+    host.start().await.unwrap().shutdown().await.unwrap();
+    let overran = log.line(OVERRAN).unwrap();
+    assert!(overran.contains("WARN") && overran.contains("timeout=1s"), "{overran}");
+    assert!(!log.text().contains(FAILED), "{}", log.text());
+}
+
+/// Stops after the shutdown handlers, and registers one more then.
+#[daemon(name = "remembers", plane = operations, no_handlers)]
+struct Remembers(Arc<Mutex<Option<DaemonProcess>>>);
+
+impl DaemonBase for Remembers {
+    async fn cleanup(&self, _cx: &Context) -> Result<()> {
+        let process = self.0.lock().map_err(|_| "poisoned")?.take().ok_or("it is not built yet")?;
+        process.on_shutdown(|| async { tracing::info!("it was called after all") });
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_handler_that_comes_too_late_is_warned_about_and_not_called() {
+    let (log, _guard) = listen();
+    let (dir, known) = (tempfile::tempdir().unwrap(), Arc::new(Mutex::new(None)));
+    let given = known.clone();
+    let process = DaemonProcess::builder("t").pid_file(dir.path().join("pid")).without_signals();
+    let process = process.host(move |host| host.daemon(Remembers(given.clone()))).build();
+    *known.lock().unwrap() = Some(process.clone());
+    process.start().await.unwrap();
+    process.stop().await.unwrap();
+    let late = log.line("a shutdown handler was registered after the last of them").unwrap();
+    assert!(late.contains("WARN") && late.contains("tracing.rs"), "{late}");
+    assert!(!log.text().contains("it was called after all"), "{}", log.text());
+}
+
+/// Cannot start.
+#[daemon(name = "hopeless", no_handlers)]
+struct Hopeless;
+
+impl DaemonBase for Hopeless {
+    async fn initialize(&self, _cx: &Context) -> Result<()> {
+        Err("no hope".into())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_fails_is_logged_with_the_step_it_failed_in() {
+    let made = Host::new("t").daemon_with(|| Err::<Hopeless, std::io::Error>(std::io::Error::other("no hope")));
+    for (host, step) in [(Host::new("t").daemon(Hopeless), "initialize"), (made, "factory")] {
+        let (log, _guard) = listen();
+        host.start().await.unwrap_err();
+        let failed = log.line(&format!("{step} failed")).unwrap_or_else(|| panic!("{step}: {}", log.text()));
+        assert!(failed.contains("ERROR") && failed.contains("failure=no hope"), "{failed}");
+    }
+}
+
+/// Hands its context out.
+#[daemon(name = "open", no_handlers)]
+struct Open(Mutex<Option<Context>>);
+
+impl DaemonBase for Open {
+    async fn initialize(&self, cx: &Context) -> Result<()> {
+        *self.0.lock().map_err(|_| "poisoned")? = Some(cx.clone());
+        Ok(())
+    }
+}
+
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waker_that_panics_is_told_of_and_no_other() {
+    for panics in [false, true] {
+        let (log, _guard) = listen();
+        let host = Host::new("t").daemon(Open(Mutex::default())).start().await.unwrap();
+        let cx = host.handle().daemon::<Open>().unwrap().0.lock().unwrap().take().unwrap();
+        let waker = if panics { Waker::from(Arc::new(Panics)) } else { Waker::noop().clone() };
+        let mut waits = pin!(cx.cancelled());
+        assert!(waits.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+        // Of the life, and of its state.
+        let (handle, told) = (host.handle(), || log.text().matches("a waker panicked: whoever waits by it").count());
+        let mut stops = pin!(handle.stop_daemon("open"));
+        assert!(stops.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+        host.shutdown().await.unwrap();
+        assert_eq!(told(), if panics { 2 } else { 0 }, "{}", log.text());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_that_is_refused_is_an_error_and_says_why() {
+    let turn = std::sync::atomic::AtomicBool::new(false);
+    let load = move || match turn.fetch_not(std::sync::atomic::Ordering::Relaxed) {
+        false => Ok(()),
+        true => Err("the file is gone"),
+    };
+    let (log, _guard) = listen();
+    let host = Host::new("t").configuration((), load).start().await.unwrap();
+    assert!(host.handle().reload().await.unwrap().is_reloaded());
+    assert!(log.line("t reloaded").unwrap().contains("INFO"), "{}", log.text());
+    assert!(!host.handle().reload().await.unwrap().is_reloaded());
+    assert!(log.line("t refused to reload").unwrap().contains("ERROR"), "{}", log.text());
+    assert!(log.line("  the configuration: the file is gone").is_some(), "{}", log.text());
+    host.shutdown().await.unwrap();
 }
