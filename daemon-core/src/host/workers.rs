@@ -182,6 +182,25 @@ mod tests {
         assert!(!asked(), "the other found it asked for");
     }
 
+    #[tokio::test]
+    async fn what_blocks_a_worker_after_all_have_slept_is_told_of_all_the_same() {
+        let (runtime, pulse) = runtime(1).unwrap();
+        let mut lookout = Lookout::new(Duration::from_millis(100), runtime.handle().clone(), pulse);
+        let (let_go, waits) = std::sync::mpsc::channel::<()>();
+        let told = tokio::time::timeout(Duration::from_secs(60), async {
+            while lookout.next.is_some() {
+                let looks = tokio::time::timeout(Duration::from_millis(1), lookout.next(Vec::new));
+                assert!(looks.await.is_err(), "nothing blocks it yet");
+            }
+            runtime.spawn(async move { drop(waits.recv()) });
+            lookout.next(Vec::new).await
+        });
+        let told = told.await;
+        drop(let_go);
+        runtime.shutdown_background();
+        assert!(matches!(told.as_deref(), Ok([Word::Unknown { workers: 1 }, ..])), "{told:?}");
+    }
+
     /// The main thread looks, and would die of the overflow.
     #[test]
     fn a_limit_without_end_overflows_nothing() {
