@@ -192,7 +192,7 @@ mod tests {
                 let looks = tokio::time::timeout(Duration::from_millis(1), lookout.next(Vec::new));
                 assert!(looks.await.is_err(), "nothing blocks it yet");
             }
-            runtime.spawn(async move { drop(waits.recv()) });
+            runtime.spawn(async move { assert!(waits.recv().is_err(), "it is let go by a hang-up") });
             lookout.next(Vec::new).await
         });
         let told = told.await;
