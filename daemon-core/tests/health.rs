@@ -97,12 +97,21 @@ async fn a_daemon_that_is_failed_from_outside_restarts_by_its_policy_and_only_in
 
 /// One of its checks blocks its thread until it is let go by a hang-up.
 #[daemon(name = "blocks", stop_timeout = "100ms")]
-struct Blocks(Mutex<mpsc::Receiver<()>>);
+struct Blocks {
+    begun: Arc<AtomicBool>,
+    let_go: Mutex<mpsc::Receiver<()>>,
+}
+impl Blocks {
+    fn until(let_go: mpsc::Receiver<()>) -> Self {
+        Self { begun: Arc::default(), let_go: Mutex::new(let_go) }
+    }
+}
 #[daemon]
 impl Blocks {
     #[health(timeout = "100ms")]
     fn blocks(&self) {
-        assert!(self.0.lock().unwrap().recv().is_err(), "it is let go by a hang-up");
+        self.begun.store(true, Ordering::Relaxed);
+        assert!(self.let_go.lock().unwrap().recv().is_err(), "it is let go by a hang-up");
     }
     #[health(timeout = "20s")]
     async fn well(&self) {}
@@ -120,7 +129,7 @@ const NOT_ASKED: &str = "its last call still blocks its thread, and was not aske
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_check_that_blocks_its_thread_is_answered_for_in_its_time_and_not_asked_again_while_it_does() {
     let (let_go, waits) = mpsc::channel();
-    let host = Host::new("t").daemon(Blocks(Mutex::new(waits))).start().await.unwrap();
+    let host = Host::new("t").daemon(Blocks::until(waits)).start().await.unwrap();
     let handle = host.handle();
     for failure in ["no answer within 100ms", NOT_ASKED] {
         assert_eq!(handle.run_check("blocks", "blocks").await.unwrap().failure.as_deref(), Some(failure));
@@ -136,14 +145,17 @@ async fn a_check_that_blocks_its_thread_is_answered_for_in_its_time_and_not_aske
 
 #[tokio::test(start_paused = true)]
 async fn a_check_whose_time_is_over_before_a_thread_has_begun_it_is_not_begun() {
-    let (_let_go, waits) = mpsc::channel();
-    let host = Host::new("t").daemon(Blocks(Mutex::new(waits))).start().await.unwrap();
+    let (_, waits) = mpsc::channel(); // let go already: were it begun, it must not block the only thread
+    let blocks = Blocks::until(waits);
+    let begun = blocks.begun.clone();
+    let host = Host::new("t").daemon(blocks).start().await.unwrap();
     let handle = host.handle();
     let mut asked = pin!(handle.run_check("blocks", "blocks"));
     assert!(asked.as_mut().poll(&mut task::Context::from_waker(Waker::noop())).is_pending());
     tokio::time::advance(MS(100)).await;
     assert_eq!(asked.await.unwrap().failure.as_deref(), Some("no answer within 100ms"));
-    until("it is over", || !is_being_asked(&handle)).await; // else it blocks the only thread
+    until("it is over", || !is_being_asked(&handle)).await;
+    assert!(!begun.load(Ordering::Relaxed));
     assert!(host.shutdown().await.unwrap().is_clean());
 }
 
@@ -184,14 +196,14 @@ async fn a_check_is_asked_beside_a_call_that_has_time_left_and_beside_other_work
     let busy = Busy { begun, let_go: [Mutex::new(first), Mutex::new(second)], asked: AtomicBool::new(false) };
     let host = Host::new("t").daemon(busy).start().await.unwrap();
     let handle = host.handle();
-    begins.recv().unwrap();
+    begins.recv_timeout(S(60)).unwrap();
     let long = |task: &TaskStatus| task.kind == TaskKind::Task && task.idle.is_some_and(|idle| idle >= MS(1));
     until("the task blocks for long", || handle.status().daemon("busy").unwrap().tasks.iter().any(long)).await;
     // On a busy machine it may be too late.
     assert_ne!(handle.run_check("busy", "works").await.unwrap().failure.as_deref(), Some(NOT_ASKED));
     let asking = handle.clone();
     let asked = tokio::spawn(async move { asking.run_check("busy", "checks").await.unwrap().failure });
-    begins.recv().unwrap();
+    begins.recv_timeout(S(60)).unwrap();
     assert_eq!(handle.run_check("busy", "checks").await.unwrap().failure, None, "the one before has time left");
     drop((checks, works));
     assert_eq!(asked.await.unwrap(), None);

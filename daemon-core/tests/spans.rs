@@ -1,6 +1,8 @@
 //! Spans of events and ticks, seen by a subscriber that notes them all.
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod log;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -44,6 +46,7 @@ struct Notes {
 
 impl Notes {
     fn take(level: Level) -> (Self, DefaultGuard) {
+        log::beside_another();
         let notes = Self { level, spans: Arc::default() };
         let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(notes.clone()));
         (notes, guard)

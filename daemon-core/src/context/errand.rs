@@ -44,7 +44,7 @@ impl Link {
         self.caller.strong_count() > 0
     }
 
-    /// The last calls that led here, in order; there are more than are named.
+    /// The last calls that led here, in order. Asked for only beyond [`DEEPEST`], so there are more than are named.
     fn told(&self) -> String {
         let calls = std::iter::successors(Some(self), |link| link.before.as_deref());
         let mut names: Vec<_> = calls.take(TOLD).map(|link| format!("`{}.{}`", link.daemon, link.command)).collect();

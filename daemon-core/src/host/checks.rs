@@ -164,8 +164,8 @@ fn ask_of(daemon: &Arc<str>, alive: &Alive, check: BoundCheck) -> Asked {
     asked
 }
 
-/// Whether the time of an earlier call of a check is over, and it is in a poll that has lasted for no small part of that. One more would
-/// block one thread more.
+/// Whether an earlier call of a check, whose time is over, blocks its thread: one more would block one thread more. Its poll must have
+/// lasted for some part of that time, since one that ends just now is polled, too.
 fn still_blocks(alive: &Alive, name: &str, limit: Duration) -> bool {
     let blocks = |task: &TaskStatus| task.age >= limit && task.idle.is_some_and(|idle| idle >= limit / 4);
     let polled = alive.life.tasks.polled();

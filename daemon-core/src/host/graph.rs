@@ -389,8 +389,9 @@ mod tests {
         }
     }
 
+    /// Where each were walked as often as it is named, it would not end.
     #[test]
-    fn who_depends_on_a_cycle_is_come_to_once_though_each_names_the_next_twice() {
+    fn a_chain_over_a_cycle_in_which_each_names_the_next_twice_is_walked_in_no_time() {
         let below = |at: usize| vec![at.saturating_sub(1)];
         let edges = |at: usize| Edges {
             name: at.to_string().into(),

@@ -70,7 +70,7 @@ impl Board {
             let inner = slot.inner();
             let has_failed = match inner.state {
                 State::Failed | State::Starting => true,
-                State::Stopping => inner.started.is_none(), // its reason is that of no life before
+                State::Stopping => inner.started.is_none(), // else its reason may be that of a life that ran and failed
                 _ => false,
             };
             daemons.push(DaemonStop {

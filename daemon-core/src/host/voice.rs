@@ -266,6 +266,7 @@ mod tests {
     use std::cell::RefCell;
     use std::sync::Mutex;
     use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Instant;
 
     use super::*;
     use crate::event::Event;
@@ -339,7 +340,9 @@ mod tests {
         assert!(conductor.bus.publisher("t").try_publish(Sticky(Mutex::new(waits))).is_ok());
         let board = conductor.board.clone();
         drop(conductor);
-        give_back(board, FOREVER);
+        let (began, patience) = (Instant::now(), Duration::from_secs(60));
+        give_back(board, patience);
+        assert!(began.elapsed() < patience, "it waited for the destructor");
         drop(hangs_up);
     }
 

@@ -150,7 +150,7 @@ mod tests {
         }
     }
 
-    /// What room is there after each push, in how many steps it was made, and for how many timers there was none in the end.
+    /// In how many steps room was made while these were pushed, and for how many timers there is in the end.
     fn room(timers: impl Iterator<Item = Timer>, capacity: impl Fn(&Agenda) -> usize) -> (usize, usize) {
         let (mut agenda, mut steps, mut room) = (Agenda::default(), 0, 0);
         for timer in timers {

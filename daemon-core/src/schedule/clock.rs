@@ -249,6 +249,7 @@ pub(super) mod tests {
         (clock, alarm)
     }
 
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     impl Clock {
         /// As if what it has noticed of a sleep came only now; returns whether it has.
         pub(in super::super) fn falls_asleep_for_an_hour(&self) -> bool {

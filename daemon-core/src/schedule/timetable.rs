@@ -214,9 +214,10 @@ impl Timetable {
                 return None;
             }
             let (late, skipped) = slot.ring(now, jumped);
+            // One that is not planned any more leaves its timer stale (invariant 1).
             if let Some(next) = slot.planned() {
                 self.timers.put_off(next);
-            } // else the timer is stale
+            }
             if late.is_some() {
                 self.list(id);
                 return Some(Due::Begin { slot: id, late, skipped });

@@ -222,7 +222,7 @@ impl Dispatcher<'_> {
     fn resume(&mut self, call: usize) -> bool {
         let (SeatAt { lane, seat, queue }, place) = self.attached.calls[call];
         let more = self.attached.lanes[lane as usize].resume(seat as usize, place, &mut self.desk);
-        self.feed(queue); // of those that wait in line nothing comes
+        self.feed(queue); // of a queue in the common line there is nothing to hand out here
         more
     }
 

@@ -1,34 +1,45 @@
 //! Code of the user runs without locks: wakers and destructors look at what they have to do with, and would wait for ever for a lock
 //! that is held around them.
 
-use super::{Probe, Rig, Zero, cut, gated, idle, zero};
+use super::{Probe, Rig, Zero, counting, cut, gated, idle, waker, zero};
 use daemon_core::{Attach, Bus, Event, EventRow, Fate, Overflow, PublishError, QueueOptions, Subscription, place};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
-/// Looks at something when it is woken, and counts how often that was.
-struct Looks<F>(F, Arc<AtomicU64>);
-
-impl<F: Fn() + Send + Sync + 'static> Wake for Looks<F> {
-    fn wake(self: Arc<Self>) {
-        self.0();
-        self.1.fetch_add(1, Ordering::Relaxed);
-    }
+/// Looks from another thread: where a lock is held around it the test fails, and does not wait for ever.
+fn look(look: impl FnOnce() + Send + 'static) {
+    let (tell, told) = channel();
+    std::thread::spawn(move || {
+        look();
+        tell.send(())
+    });
+    assert!(told.recv_timeout(Duration::from_secs(30)).is_ok(), "a lock is held around it");
 }
 
-fn looks(look: impl Fn() + Send + Sync + 'static) -> (Waker, Arc<AtomicU64>) {
-    let woken = Arc::<AtomicU64>::default();
-    (Waker::from(Arc::new(Looks(look, woken.clone()))), woken)
+/// A waker that looks at something when it is woken, and counts how often it has.
+fn looks(of: impl Fn() + Send + Sync + 'static) -> (Waker, Arc<AtomicU64>) {
+    let (of, woken) = (Arc::new(of), Arc::<AtomicU64>::default());
+    let counts = woken.clone();
+    let waker = waker(move || {
+        let of = of.clone();
+        look(move || of());
+        counts.fetch_add(1, Ordering::Relaxed);
+    });
+    (waker, woken)
 }
 
 fn count(of: &AtomicU64) -> u64 {
     of.load(Ordering::Relaxed)
 }
 
+type Look = Box<dyn FnOnce() + Send + Sync>;
+
 /// Looks at something when it is dropped, then explodes.
-struct Peeks(Box<dyn Fn() + Send + Sync>);
+struct Peeks(Option<Look>);
 
 impl Event for Peeks {
     const TOPIC: &'static str = "test:peeks";
@@ -36,7 +47,7 @@ impl Event for Peeks {
 
 impl Drop for Peeks {
     fn drop(&mut self) {
-        self.0();
+        self.0.take().into_iter().for_each(look);
         panic!("in an event's destructor");
     }
 }
@@ -124,18 +135,18 @@ async fn an_event_may_look_when_its_publish_is_given_up() {
     let bus = Bus::new();
     let peeks = bus.subscribe::<Peeks>("me", "test:peeks", options().capacity(1)).unwrap();
     let publisher = bus.publisher("tester");
-    publisher.publish(Peeks(Box::new(|| {}))).await.unwrap();
+    publisher.publish(Peeks(None)).await.unwrap();
     let (handle, dropped) = (peeks.handle(), Arc::new(OnceLock::new()));
     let seen = dropped.clone();
     let look = Box::new(move || seen.set(handle.status().unwrap().dropped).unwrap());
-    let mut waits = Box::pin(publisher.publish(Peeks(look)));
+    let mut waits = Box::pin(publisher.publish(Peeks(Some(look))));
     assert!(poll(&mut waits, Waker::noop()).is_pending());
     drop(waits);
     assert_eq!(dropped.get(), Some(&1));
 }
 
 /// As [`Peeks`], retained.
-struct Kept(u64, Box<dyn Fn() + Send + Sync>);
+struct Kept(u64, Option<Look>);
 
 impl Event for Kept {
     const TOPIC: &'static str = "state:peeks";
@@ -144,7 +155,7 @@ impl Event for Kept {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        self.1();
+        self.1.take().into_iter().for_each(look);
         assert_ne!(self.0, 2, "in an event's destructor");
     }
 }
@@ -163,11 +174,11 @@ async fn an_event_may_look_when_one_that_was_missed_takes_its_place() {
     let dropped = Arc::new(OnceLock::new());
     let (seen, wiring) = (dropped.clone(), Arc::downgrade(&rig.wiring));
     let look = move || seen.set(wiring.upgrade().unwrap().status()[0].dropped).unwrap();
-    rig.publisher.publish(Kept(1, Box::new(|| {}))).await.unwrap();
+    rig.publisher.publish(Kept(1, None)).await.unwrap();
     idle().await;
-    rig.publisher.publish(Kept(2, Box::new(look))).await.unwrap();
+    rig.publisher.publish(Kept(2, Some(Box::new(look)))).await.unwrap();
     rig.wiring.drain();
-    rig.publisher.publish(Kept(3, Box::new(|| {}))).await.unwrap();
+    rig.publisher.publish(Kept(3, None)).await.unwrap();
     cut(running).await;
     rig.wiring.begin(false);
     assert_eq!(dropped.get(), Some(&1), "nobody else held it");
@@ -209,10 +220,10 @@ async fn who_finds_room_after_all_wakes_the_reader() {
     let mut other = bus.subscribe::<Zero>("other", "test:zero", options()).unwrap();
     publisher.publish(zero(0)).await.unwrap();
     assert!(other.try_recv().is_some());
-    let (reader, woken) = looks(|| {});
+    let (reader, woken) = counting();
     let zeros = Arc::new(Mutex::new(zeros));
     let emptied = zeros.clone();
-    let (empties, _) = looks(move || {
+    let empties = waker(move || {
         let mut zeros = emptied.lock().unwrap();
         assert!(zeros.poll_recv(&mut Context::from_waker(&reader)).is_ready());
         assert!(zeros.poll_recv(&mut Context::from_waker(&reader)).is_pending());

@@ -29,8 +29,9 @@ use daemon_core::{
     Wiring, place,
 };
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::Context;
+use std::task::{Context, Wake, Waker};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
@@ -195,16 +196,39 @@ pub async fn cut(running: JoinHandle<Result<(), StillRunning>>) {
     assert!(running.await.unwrap_err().is_cancelled());
 }
 
+/// Uses up what the worker grants to the task that is polled: whoever offers the worker to others then waits for its next turn.
+pub fn exhaust(cx: &mut Context<'_>) {
+    while pin!(tokio::task::consume_budget()).poll(cx).is_ready() {}
+}
+
+/// A waker that runs this.
+pub fn waker(runs: impl Fn() + Send + Sync + 'static) -> Waker {
+    struct Runs<F>(F);
+
+    impl<F: Fn() + Send + Sync + 'static> Wake for Runs<F> {
+        fn wake(self: Arc<Self>) {
+            self.0();
+        }
+    }
+
+    Waker::from(Arc::new(Runs(runs)))
+}
+
+/// A waker that counts how often it is woken.
+pub fn counting() -> (Waker, Arc<AtomicU64>) {
+    let woken = Arc::<AtomicU64>::default();
+    let counts = woken.clone();
+    let waker = waker(move || {
+        counts.fetch_add(1, Ordering::Relaxed);
+    });
+    (waker, woken)
+}
+
 /// Lets every other task of a current-thread runtime run until it has nothing more to do.
 pub async fn idle() {
     for _ in 0..200 {
         tokio::task::yield_now().await;
     }
-}
-
-/// Uses up what the worker grants to the task that is polled: whoever offers the worker to others then waits for its next turn.
-pub fn exhaust(cx: &mut Context<'_>) {
-    while pin!(tokio::task::consume_budget()).poll(cx).is_ready() {}
 }
 
 pub fn fault(text: &str) -> BoxError {

@@ -1,6 +1,6 @@
 //! Events that are kept for those who subscribe later.
 
-use super::{Probe, Rig, Row, assert_adds_up, cut, idle, log};
+use super::{Probe, Rig, Row, assert_adds_up, cut, idle, log, waker};
 use daemon_core::{
     Attach, Bus, Envelope, Event, EventRow, Fate, Filter, Key, Overflow, PublishError, Publisher, QueueOptions,
     Subscription, place,
@@ -8,7 +8,7 @@ use daemon_core::{
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Waker};
 
 /// A numbered state, of one topic.
 #[derive(Debug)]
@@ -449,15 +449,6 @@ async fn two_publishers_at_once_leave_the_same_one_last_everywhere() {
     idle().await;
 }
 
-/// Runs code when it is woken.
-struct Runs<F>(F);
-
-impl<F: Fn() + Send + Sync + 'static> Wake for Runs<F> {
-    fn wake(self: Arc<Self>) {
-        self.0();
-    }
-}
-
 /// The second publishes when it hears of the first's event, which has found no room by then.
 #[tokio::test]
 async fn of_two_who_wait_for_room_the_one_that_stays_comes_last() {
@@ -471,13 +462,13 @@ async fn of_two_who_wait_for_room_the_one_that_stays_comes_last() {
 
     let second = Arc::new(Mutex::new(None));
     let (waits, publishes) = (second.clone(), publisher.clone());
-    let waker = Waker::from(Arc::new(Runs(move || {
+    let woken = waker(move || {
         let publishes = publishes.clone();
         let mut second: Publishes = Box::pin(async move { publishes.publish(State(2)).await });
         assert!(second.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         *waits.lock().unwrap() = Some(second);
-    })));
-    assert!(hears.poll_recv(&mut Context::from_waker(&waker)).is_pending());
+    });
+    assert!(hears.poll_recv(&mut Context::from_waker(&woken)).is_pending());
     let mut first = Box::pin(publisher.publish(State(1)));
     assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     assert_eq!(numbers(&mut full), [0, 1, 2]);

@@ -143,7 +143,7 @@ fn what_is_no_socket_is_refused_and_left_alone() {
     assert!(exists(&dead));
     fs::remove_file(&place.socket).unwrap();
 
-    rustix::fs::mkfifoat(rustix::fs::CWD, &place.socket, rustix::fs::Mode::RUSR).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&place.socket).status().unwrap().success());
     not_a_socket("something else");
     fs::remove_file(&place.socket).unwrap();
     place.takes();

@@ -2,8 +2,10 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test file uses a part of it")]
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// A log that can be read.
@@ -39,8 +41,16 @@ impl MakeWriter<'_> for Log {
     }
 }
 
+/// Makes the subscriber of a test one of two. Of a single one tracing takes it that all threads have it, and the first thread to come to
+/// a place in the code, which may be another test's, would decide for all that nobody listens there.
+pub fn beside_another() {
+    static OTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
+    LazyLock::force(&OTHER);
+}
+
 /// Keeps what this thread logs, for as long as the guard lives.
 pub fn listen() -> (Log, tracing::subscriber::DefaultGuard) {
+    beside_another();
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
     (log, tracing::subscriber::set_default(subscriber))
@@ -48,6 +58,7 @@ pub fn listen() -> (Log, tracing::subscriber::DefaultGuard) {
 
 /// Has this thread make every span, for as long as the guard lives.
 pub fn look_at_spans() -> tracing::subscriber::DefaultGuard {
+    beside_another();
     let spans = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(std::io::sink);
     tracing::subscriber::set_default(spans.finish())
 }
@@ -57,6 +68,7 @@ pub fn overheard(workers: usize) -> (Log, tokio::runtime::Runtime) {
     thread_local! {
         static HEARD: std::cell::RefCell<Option<tracing::subscriber::DefaultGuard>> = const { std::cell::RefCell::new(None) };
     }
+    beside_another();
     let log = Log::default();
     let heard = log.clone();
     let hear = move || {

@@ -257,7 +257,7 @@ fn a_quiet_host_speaks_only_of_what_went_wrong() -> Result {
 #[test]
 fn logs_are_coloured_on_terminals_only_and_not_where_nobody_wants_colours() -> Result {
     let logged = |variables: &str| -> Result<String> {
-        let run = format!("{variables} {SUBJECT} faulty/start");
+        let run = format!("env -u NO_COLOR -u RUST_LOG {variables} {SUBJECT} faulty/start");
         let mut shown = Program::new("script").args(["-qec", &run, "/dev/null"]).start()?;
         shown.wait(SOON)?;
         let text = shown.text(Source::Stdout);

@@ -211,10 +211,15 @@ fn what_is_to_be_done_at_the_exit_blocks() -> Result {
 
 #[test]
 fn what_is_to_be_done_at_the_exit_is_given_some_time() -> Result {
-    let ended = stop(Program::new(SUBJECT), "stuck/exit-words", "stuck")?;
-    assert_named(&ended, "on-workers", "task `block`");
-    assert_eq!(ended.said("last words"), 1, "{ended:#?}");
-    Ok(())
+    // On a busy machine that time may be over before the thread gets on.
+    for _ in 0..10 {
+        let ended = stop(Program::new(SUBJECT), "stuck/exit-words", "stuck")?;
+        assert_named(&ended, "on-workers", "task `block`");
+        if ended.said("last words") == 1 {
+            return Ok(());
+        }
+    }
+    Err("it never got a word in".into())
 }
 
 #[test]

@@ -145,6 +145,8 @@ fn bit(signal: c_int) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use tokio::signal::unix::{SignalKind, signal};
 
     use super::*;
@@ -171,7 +173,9 @@ mod tests {
         let kept = keep(libc::SIGURG).unwrap();
         assert!(!kept.has_come());
         rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::URG).unwrap();
+        let by = Instant::now() + Duration::from_secs(30);
         while !kept.has_come() {
+            assert!(Instant::now() < by, "it never came");
             std::thread::yield_now();
         }
         drop(kept);

@@ -72,7 +72,7 @@ struct Turns {
 }
 
 /// Cannot start, and has not cleaned up when its time is up: by itself, or as the one whose turn comes then blocks its thread.
-#[daemon(name = "luckless", start_timeout = "500ms", stop_timeout = "100ms", no_handlers)]
+#[daemon(name = "luckless", start_timeout = "3s", stop_timeout = "100ms", no_handlers)]
 struct Luckless(Option<Arc<Turns>>);
 
 impl DaemonBase for Luckless {
