@@ -202,7 +202,7 @@ WHY = [
     Why("ipc/ct/idle", "KiB", "What a connection has of its own: its task, its mailbox, its requests and its deadlines. No buffer is among it.", ours=IPC),
     Why("ipc/ct/counts", "calls", "It reads once more before it waits. strace stops a server at each call, so that the next request is there by then, and no wait is counted; "
         "where nothing stops it, it takes 3.55 calls a request, by the tracepoints of the kernel, and ours 3.00.", ours=IPC),
-    Why("idle", "start ms", "57 page faults more, beside 108, are a third of it: twenty for the subscriber that shows warnings (feature `log`), ten for addresses that the loader fills in, ten of the heap, the rest of "
+    Why("idle", "start ms", "57 page faults more, beside 108, are a good third of it: twenty for the subscriber that shows warnings (feature `log`), ten for addresses that the loader fills in, ten of the heap, the rest of "
         "text, stacks and data. The lock, the PID file and the signals take some 60 system calls, and starting and stopping 0.3 million instructions, both counted by `make counts`."),
     Why("idle", "stop ms", "Two threads are started at the end: one writes the report, one gives back the lock and drops what is the user's. The main thread waits for "
         "neither longer than the budget allows."),

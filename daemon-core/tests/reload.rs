@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, mpsc};
 use daemon_core::testing::{Signal, TestHost, TestHostBuilder};
 use daemon_core::{
     Configuration, Context, DaemonBase, DaemonReloadOutcome as Outcome, Error, Host, ReloadOutcome, ReloadReport,
-    Result, State, TaskKind, daemon,
+    Result, State, daemon,
 };
-use probe::{Bomb, Log, MS, S, assert_nothing_left, until};
+use probe::{Bomb, Log, S, assert_nothing_left, until};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -615,40 +615,4 @@ async fn a_configuration_that_is_still_being_loaded_at_the_end_is_given_up() {
     assert_eq!(reload.await.unwrap().unwrap().outcome, ReloadOutcome::Abandoned);
     assert!(log.has("given up") && report.cut.is_empty() && report.exit_code == 0, "{report}");
     assert_nothing_left(&report);
-}
-
-/// Its destructor blocks its thread until it is let go by a hang-up.
-#[daemon(name = "sticky", no_handlers)]
-struct Sticky(Mutex<mpsc::Receiver<()>>);
-impl DaemonBase for Sticky {}
-
-impl Drop for Sticky {
-    fn drop(&mut self) {
-        assert!(self.0.lock().unwrap().recv().is_err(), "it is let go by a hang-up");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn a_destructor_and_a_load_that_block_a_worker_are_seen_to() {
-    let ((drops, dropped), (loads, loaded)) = (mpsc::channel(), mpsc::channel::<()>());
-    let (made, loaded) = (Mutex::new(Some(dropped)), Mutex::new(loaded));
-    let load = move || -> Result<u32> {
-        assert!(loaded.lock().unwrap().recv().is_err(), "it is let go by a hang-up");
-        Ok(2)
-    };
-    let host = Host::new("t").warn_blocked_after(MS(1)).configuration(1_u32, load);
-    let host =
-        host.daemon_with(move || -> Result<Sticky> { Ok(Sticky(Mutex::new(made.lock().unwrap().take().unwrap()))) });
-    let host = host.start().await.unwrap();
-    let handle = host.handle();
-    let [stops, reloads] = [handle.clone(), handle.clone()];
-    let stopping = tokio::spawn(async move { stops.stop_daemon("sticky").await });
-    let reloading = tokio::spawn(async move { reloads.reload().await });
-    for kind in [TaskKind::Destructor, TaskKind::Load] {
-        until("it is seen", || handle.status().blocked.iter().any(|work| work.kind == kind)).await;
-    }
-    drop((drops, loads));
-    stopping.await.unwrap().unwrap();
-    reloading.await.unwrap().unwrap();
-    host.shutdown().await.unwrap();
 }

@@ -300,11 +300,10 @@ impl Cut {
     }
 }
 
-/// The handlers at work on one task: on the common one those that are not isolated, on any other those of the queue it is named after;
-/// one without a queue gives its task its own name.
+/// The handlers at work on one task: on the common one those that are not isolated, on any other those it is named after.
 fn handlers(task: &TaskStatus, busy: &[SubscriptionStatus]) -> String {
     let is_common = task.name == task.kind.to_string();
-    let named = |handler: &SubscriptionStatus| handler.queue.as_ref() == Some(&task.name);
+    let named = |handler: &SubscriptionStatus| handler.name == task.name || handler.queue.as_ref() == Some(&task.name);
     let here =
         |handler: &&SubscriptionStatus| if is_common { !handler.isolated } else { handler.isolated && named(handler) };
     let names: Vec<_> = busy.iter().filter(here).map(|handler| format!("`{}`", handler.name)).collect();

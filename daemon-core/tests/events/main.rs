@@ -4,6 +4,7 @@
 
 mod accounting;
 mod concurrent;
+mod cut_short;
 mod deadlock;
 mod delivery;
 mod faults;

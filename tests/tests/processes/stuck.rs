@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use daemon_core::ShutdownReport;
 use tests::{Program, Signal, TempDir};
 
 use super::{Ended, Result, SUBJECT, Subject};
@@ -38,6 +39,18 @@ fn assert_named(ended: &Ended, daemon: &str, work: &str) {
     let innocent = report.daemons.iter().filter(|other| other.name != daemon);
     assert!(innocent.flat_map(|other| &other.cut).next().is_none(), "accuses others: {ended:#?}");
     assert!(!report.left.is_nothing(), "something is left: {ended:#?}");
+}
+
+/// Asserts of what a daemon is told to have failed, as which the host failed.
+#[track_caller]
+fn assert_failed(ended: &Ended, daemon: &str, why: &str) {
+    let report = ended.report();
+    assert_eq!(report.cause, format!("required daemon `{daemon}` failed"), "{ended:#?}");
+    assert_eq!(reason(&report, daemon), Some(why), "{ended:#?}");
+}
+
+fn reason<'r>(report: &'r ShutdownReport, daemon: &str) -> Option<&'r str> {
+    report.daemon(daemon)?.reason.as_deref()
 }
 
 /// Makes a test of each kind of host that names its culprit on standard error.
@@ -77,12 +90,9 @@ fn a_start_that_blocks_the_only_worker_ends_by_its_deadline() -> Result {
         let subject = Subject::start("stuck/initialize-alone", &[&["--budget", "500"], &limit[..]].concat())?;
         let ended = subject.ends()?; // nobody asked it to
         assert_named(&ended, "in-initialize", "initialize");
-        let report = ended.report();
-        assert_eq!(report.cause, "required daemon `in-initialize` failed");
-        let culprit = report.daemon("in-initialize").ok_or("no culprit")?;
         let why = ", and no thread is free to end it, but in initialize of `in-initialize`";
-        assert_eq!(culprit.reason, Some(format!("{reason}{why}")), "{ended:#?}");
-        assert!(report.uptime_ms < 500 + 1_000 + 500 + 1_250, "{ended:#?}");
+        assert_failed(&ended, "in-initialize", &format!("{reason}{why}"));
+        assert!(ended.report().uptime_ms < 500 + 1_000 + 500 + 1_250, "{ended:#?}");
     }
     Ok(())
 }
@@ -91,11 +101,8 @@ fn a_start_that_blocks_the_only_worker_ends_by_its_deadline() -> Result {
 fn a_start_that_another_daemon_keeps_from_its_thread_fails_and_tells_of_that_one() -> Result {
     let ended = Subject::start("stuck/beside-a-start", &["--budget", "500", "--start-timeout", "500"])?.ends()?;
     assert_eq!(ended.code, Some(75), "{ended:#?}");
-    let report = ended.report();
-    assert_eq!(report.cause, "required daemon `starts` failed", "{ended:#?}");
-    let reason = report.daemon("starts").and_then(|daemon| daemon.reason.as_deref());
     let why = "did not end within 500ms, and no thread is free to end it, but in task `block` of `beside-a-start`";
-    assert_eq!(reason, Some(why), "{ended:#?}");
+    assert_failed(&ended, "starts", why);
     Ok(())
 }
 
@@ -104,9 +111,7 @@ fn a_start_whose_thread_something_unknown_blocks_fails_and_accuses_nobody() -> R
     let limits = ["--budget", "500", "--start-timeout", "500"];
     let ended = Subject::start("stuck/elsewhere-in-a-start", &limits)?.ends()?;
     assert_eq!(ended.code, Some(75), "{ended:#?}");
-    let report = ended.report();
-    let reason = report.daemon("elsewhere-in-a-start").and_then(|daemon| daemon.reason.as_deref());
-    assert_eq!(reason, Some("did not end within 500ms, and no thread is free to end it"), "{ended:#?}");
+    assert_failed(&ended, "elsewhere-in-a-start", "did not end within 500ms, and no thread is free to end it");
     Ok(())
 }
 
@@ -115,10 +120,8 @@ fn a_start_whose_thread_something_unknown_blocks_fails_and_accuses_nobody() -> R
 fn a_start_that_blocks_is_not_told_to_have_failed_of_what_an_earlier_life_did() -> Result {
     let ended = Subject::start("late/start-again", &["--budget", "500", "--start-timeout", "500"])?.ends()?;
     assert_named(&ended, "again", "initialize");
-    let report = ended.report();
-    let reason = report.daemon("again").and_then(|daemon| daemon.reason.as_deref());
     let why = "did not end within 500ms, and no thread is free to end it, but in initialize of `again`";
-    assert_eq!(reason, Some(why), "{ended:#?}");
+    assert_failed(&ended, "again", why);
     Ok(())
 }
 
@@ -126,11 +129,7 @@ fn a_start_that_blocks_is_not_told_to_have_failed_of_what_an_earlier_life_did() 
 fn a_start_that_failed_and_blocks_its_thread_in_its_cleanup_has_failed_of_what_it_did() -> Result {
     let ended = Subject::start("late/clean-up", &["--budget", "500"])?.ends()?;
     assert_named(&ended, "luckless", "cleanup");
-    let report = ended.report();
-    assert_eq!(report.cause, "required daemon `luckless` failed", "{ended:#?}");
-    let reason = report.daemon("luckless").and_then(|daemon| daemon.reason.as_deref());
-    let why = "no luck, and no thread is free to end it, but in cleanup of `luckless`";
-    assert_eq!(reason, Some(why), "{ended:#?}");
+    assert_failed(&ended, "luckless", "no luck, and no thread is free to end it, but in cleanup of `luckless`");
     Ok(())
 }
 
@@ -139,11 +138,8 @@ fn a_start_that_failed_and_blocks_its_thread_in_its_cleanup_has_failed_of_what_i
 fn a_start_that_keeps_another_daemon_from_its_thread_fails_and_is_told_of_with_that_one() -> Result {
     let ended = Subject::start("late/start-beside-a-clean-up", &["--budget", "500"])?.ends()?;
     assert_eq!(ended.code, Some(75), "{ended:#?}");
-    let report = ended.report();
-    assert_eq!(report.cause, "required daemon `again` failed", "{ended:#?}");
-    let reason = |name| report.daemon(name).and_then(|daemon| daemon.reason.as_deref());
-    let why = "no thread is free to end the start of `luckless`, but in initialize of `again`";
-    assert_eq!((reason("again"), reason("luckless")), (Some(why), Some("no luck")), "{ended:#?}");
+    assert_failed(&ended, "again", "no thread is free to end the start of `luckless`, but in initialize of `again`");
+    assert_eq!(reason(&ended.report(), "luckless"), Some("no luck"), "{ended:#?}");
     Ok(())
 }
 

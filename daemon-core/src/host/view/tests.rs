@@ -69,6 +69,8 @@ fn event_handlers_are_called_by_those_at_work_on_that_task() {
     assert_eq!(of("event handlers", &busy[2..]), "event handlers", "none of them is");
     assert_eq!(of("alone", &busy), "event handler `alone`");
     assert_eq!(of("apart", &busy), "event handler `created`, `deleted`");
+    let one_name = [handler("apart", None, true), handler("created", Some("apart"), true)];
+    assert_eq!(of("apart", &one_name), "event handler `apart`, `created`", "a handler and a queue");
     assert_eq!(of("users", &busy), "event handler `users`", "its handlers are on the common task");
 }
 
