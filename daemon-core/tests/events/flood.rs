@@ -120,14 +120,23 @@ async fn loops_of_publishes_and_receives_that_never_wait_leave_others_their_turn
     let mut tap = rig.bus.tap("spy", "test:one").unwrap();
     let options = QueueOptions::default().capacity(1 << 14);
     let mut pulled = rig.bus.subscribe::<Nth<1>>("puller", "test:one", options).unwrap();
-    for what in ["`publish`", "`publish_to`", "`publish_and_wait` with nobody to wait for"] {
+    let loops = [
+        "`publish`",
+        "`publish_to`",
+        "`publish_to_and_wait` with nobody to wait for",
+        "`publish_to` that is refused",
+        "`publish_to_and_wait` that is refused",
+    ];
+    for (nth, what) in loops.into_iter().enumerate() {
         let publisher = rig.publisher.clone();
         assert_takes_turns(what, async move {
             for number in 0..MANY {
-                match what {
-                    "`publish`" => publisher.publish(zero(number)).await.unwrap(),
-                    "`publish_to`" => publisher.publish_to("test:zero", zero(number)).await.unwrap(),
-                    _ => drop(publisher.publish_to_and_wait("test:nobody", one(number), &[]).await.unwrap()),
+                match nth {
+                    0 => publisher.publish(zero(number)).await.unwrap(),
+                    1 => publisher.publish_to("test:zero", zero(number)).await.unwrap(),
+                    2 => drop(publisher.publish_to_and_wait("test:nobody", one(number), &[]).await.unwrap()),
+                    3 => drop(publisher.publish_to("no topic", zero(number)).await.unwrap_err()),
+                    _ => drop(publisher.publish_to_and_wait("no topic", zero(number), &[]).await.unwrap_err()),
                 }
             }
         })
